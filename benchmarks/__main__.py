@@ -1,0 +1,197 @@
+"""``python -m benchmarks [WORK ...]``: run the works, keep every round's figures, rewrite the table in README.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.works import WORKS, Row, Work
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+RESULTS = HERE / "results.json"
+README = ROOT / "README.md"
+START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
+PACKAGES = ("hourglass-ae", "torch", "numpy", "scikit-learn", "keras", "tensorflow-cpu", "pythae", "pyod")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were taken on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next((line.split(": ", 1)[1] for line in info.read_text().splitlines() if line.startswith("model name")), cpu)
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    def of(package: str) -> str | None:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return None
+
+    return {package: of(package) for package in PACKAGES}
+
+
+def run(script: str, seed: int, quick: bool) -> dict[str, float]:
+    """Run one contestant as a fresh process: what it printed, and its wall time, processor time and peak memory."""
+    environment = os.environ | {"BENCHMARK_SEED": str(seed), "BENCHMARK_QUICK": str(int(quick))}
+    command = [sys.executable, "-m", f"benchmarks.contestants.{script}"]
+    with tempfile.TemporaryFile("w+") as stderr:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        stderr.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{script} failed with exit code {process.returncode}:\n{stderr.read()[-4_000:]}")
+    return {
+        **json.loads(printed.splitlines()[-1]),
+        "wall_s": wall_s,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_mb": usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024),
+    }
+
+
+def measure(work: Work, rounds: int, quick: bool) -> dict[str, Any]:
+    """All rounds of one work; within a round the contestants take turns, so that a slow minute hits all of them."""
+    taken: list[dict[str, dict[str, float]]] = []
+    for seed in range(rounds):
+        taken.append({})
+        for label, script in work.contestants.items():
+            taken[-1][label] = run(script, seed, quick)
+            shown = "  ".join(f"{name} {number(value)}" for name, value in taken[-1][label].items())
+            print(f"{work.name} {seed + 1}/{rounds}  {label}: {shown}", file=sys.stderr, flush=True)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return {"date": today, "machine": machine(), "versions": versions(), "rounds": taken}
+
+
+def medians(result: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The median over the rounds of every figure of every contestant."""
+    rounds = result["rounds"]
+    return {
+        label: {name: statistics.median(taken[label][name] for taken in rounds) for name in figures}
+        for label, figures in rounds[0].items()
+    }
+
+
+def number(value: float) -> str:
+    """Four digits, for people."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return f"{value:,.{min(max(3 - math.floor(math.log10(abs(value))), 0), 6)}f}"
+
+
+def cells(work: Work, row: Row, median: dict[str, dict[str, float]]) -> list[str]:
+    """One line of the table."""
+    ours, theirs, ratio = median["Hourglass"][row.figure], "", math.nan
+    if row.peer:
+        theirs = f"{row.peer} {number(median[row.peer][row.figure])}"
+        ratio = row.ratio(ours, median[row.peer][row.figure])
+    met = "" if row.target is None else "yes" if row.target.holds(ours, ratio) else "**no**"
+    compared = f"{ratio:.2f}x" if row.peer else ""
+    return [work.name, row.title, number(ours), theirs, compared, row.target.text if row.target else "", met]
+
+
+def table(results: dict[str, Any]) -> str:
+    """All measured works in Markdown, with the machines and the versions below."""
+    measured = [work for work in WORKS if work.name in results]
+    head = ["work", "figure", "Hourglass", "peer", "times better", "target", "met"]
+    lines = [head, ["---"] * len(head)]
+    for work in measured:
+        median = medians(results[work.name])
+        lines += [cells(work, row, median) for row in work.rows]
+    notes = []
+    for work in measured:
+        result = results[work.name]
+        on, used = result["machine"], result["versions"]
+        packages = ", ".join(f"{package} {used[package]}" for package in PACKAGES if used[package])
+        note = (
+            f"{result['date']}, medians of {len(result['rounds'])} rounds, on {on['cpu']} ({on['cores']} cores,"
+            f" {on['memory_gb']} GB), Python {on['python']}, {packages}."
+        )
+        notes.append((note, work.name))
+    # works that were measured alike share a note
+    shared = {note: ", ".join(name for other, name in notes if other == note) for note, _ in notes}
+    below = "\n".join(f"{names}: {note}  " for note, names in shared.items())
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + below
+
+
+def rewrite(text: str, markdown: str) -> str:
+    """``text`` with the part between the two markers replaced."""
+    before, found, rest = text.partition(START)
+    _, closed, after = rest.partition(END)
+    if not (found and closed):
+        raise SystemExit(f"README.md has no line {START} with a line {END} after it, so the table has no place.")
+    return f"{before}{START}\n{markdown}\n{END}{after}"
+
+
+def prepare_data(folder: str) -> None:
+    """Make sure that HOURGLASS_DATA names a folder with mnist.npz: ``folder``, unless the user has one."""
+    if (Path(os.environ.get("HOURGLASS_DATA", folder)) / "mnist.npz").exists():
+        return
+    subprocess.run([sys.executable, "-m", "benchmarks.fetch", folder], cwd=ROOT, check=True)
+    os.environ["HOURGLASS_DATA"] = folder
+
+
+def measure_all(works: list[Work], rounds: int, quick: bool) -> None:
+    """Measure and keep; a work is written as soon as it's done, so that a later one that fails takes nothing away."""
+    for work in works:
+        result = measure(work, rounds, quick)
+        if quick:
+            print(table({work.name: result}))
+        else:
+            RESULTS.write_text(json.dumps(kept() | {work.name: result}, indent=1) + "\n")
+
+
+def kept() -> dict[str, Any]:
+    """The results so far, by the name of the work."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def main() -> None:
+    names = [work.name for work in WORKS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"some of: {', '.join(names)} (all unless named)")
+    parser.add_argument("--quick", action="store_true", help="a rehearsal on a few rows: one round, shown and not kept")
+    parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (3)")
+    parser.add_argument("--table", action="store_true", help="measure nothing: rewrite the table from results.json")
+    options = parser.parse_args()
+    if unknown := set(options.works) - set(names):
+        parser.error(f"no work is called {', '.join(sorted(unknown))}. Known: {', '.join(names)}.")
+
+    if not options.quick:
+        rewrite(README.read_text(), "")  # complain of a missing place before hours are spent, not after
+    if not options.table:
+        works = [work for work in WORKS if not options.works or work.name in options.works]
+        with tempfile.TemporaryDirectory() as folder:
+            prepare_data(folder)
+            measure_all(works, 1 if options.quick else options.rounds, options.quick)
+    if not options.quick:
+        README.write_text(rewrite(README.read_text(), table(kept())))
+        print(table(kept()))
+
+
+if __name__ == "__main__":
+    main()

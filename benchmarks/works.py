@@ -1,0 +1,143 @@
+"""The table of works: who takes part, which figures are compared with whom, and the target of each.
+
+A new work is a ``Work`` here and a script for each contestant in ``contestants/``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise: ``holds(ours, ratio)``, where the ratio says how many times better than the peer Hourglass is."""
+
+    text: str
+    holds: Callable[[float, float], bool]
+
+
+def times_better(factor: float) -> Target:
+    return Target(f"at least {factor:g}x", lambda ours, ratio: ratio >= factor)
+
+
+def within(fraction: float) -> Target:
+    return Target(f"within {fraction:.0%}", lambda ours, ratio: abs(1 / ratio - 1) <= fraction)
+
+
+def at_most(limit: float) -> Target:
+    return Target(f"at most {limit:g}", lambda ours, ratio: ours <= limit)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of Hourglass, beside the same figure of one peer. Without a target it is shown and nothing is promised."""
+
+    title: str
+    figure: str  # a key of the line that the contestants print; wall_s, cpu_s and peak_mb are measured from outside
+    peer: str | None = None
+    target: Target | None = None
+    better: Callable[[float, float], bool] = operator.lt  # which way is good: operator.gt where more is better
+
+    def ratio(self, ours: float, theirs: float) -> float:
+        """How many times better than the peer."""
+        return theirs / ours if self.better is operator.lt else ours / theirs
+
+
+@dataclass(frozen=True)
+class Work:
+    name: str
+    title: str
+    contestants: dict[str, str]  # label -> script in contestants/; "Hourglass" is always one of them
+    rows: tuple[Row, ...]
+
+
+NO_WORSE = times_better(1)
+
+WORKS = (
+    Work(
+        "article",
+        "784-32-784 on MNIST, 20 epochs",
+        {
+            "Hourglass": "article_hourglass",
+            "Keras": "article_keras",
+            "pythae": "article_pythae",
+            "PyOD": "article_pyod",
+        },
+        (
+            Row("whole process, s", "wall_s", "Keras", times_better(5)),
+            Row("whole process, s", "wall_s", "pythae", times_better(8)),
+            Row("whole process, s", "wall_s", "PyOD", times_better(12)),
+            Row("fit alone, s", "fit_s", "Keras"),
+            Row("fit alone, s", "fit_s", "pythae"),
+            Row("fit alone, s", "fit_s", "PyOD"),
+            Row("test error (MSE)", "test_mse", "Keras", within(0.02)),
+            Row("test error (MSE)", "test_mse", "pythae"),
+            Row("test error (MSE)", "test_mse", "PyOD"),
+            Row("peak memory, MB", "peak_mb", "Keras"),
+            Row("peak memory, MB", "peak_mb", "pythae"),
+            Row("peak memory, MB", "peak_mb", "PyOD"),
+        ),
+    ),
+    Work(
+        "roofline",
+        "the same fit against this machine's own matrix product",
+        {"Hourglass": "roofline_hourglass"},
+        (
+            Row("fit over its multiply-adds at the square rate", "times_floor", target=at_most(2.5)),
+            Row("fit over its multiply-adds at the net's own shapes", "times_skinny"),
+            Row("square rate, GFLOP/s", "gflops"),
+            Row("rate at the net's own shapes, GFLOP/s", "skinny_gflops"),
+        ),
+    ),
+    Work(
+        "time-to-error",
+        "the same net, until Keras's final test error",
+        {"Hourglass": "time_to_error_hourglass", "Keras": "article_keras"},
+        (
+            Row("whole process, s", "wall_s", "Keras", times_better(10)),
+            Row("test error (MSE)", "test_mse", "Keras", NO_WORSE),
+        ),
+    ),
+    Work(
+        "default",
+        "Autoencoder(32).fit(x_train), nothing set",
+        {"Hourglass": "default_hourglass", "PCA": "default_pca"},
+        (
+            Row("fit alone, s", "fit_s", target=at_most(60)),
+            Row("test error (MSE)", "test_mse", "PCA", at_most(0.0058)),
+            Row("linear probe, accuracy", "probe", "PCA", NO_WORSE, operator.gt),
+            Row("10 nearest neighbours, accuracy", "neighbours", "PCA", NO_WORSE, operator.gt),
+            Row("k-means, mutual information", "nmi", "PCA", NO_WORSE, operator.gt),
+        ),
+    ),
+    Work(
+        "map",
+        "Autoencoder(2).fit(x_train), nothing set",
+        {"Hourglass": "map_hourglass", "PCA": "map_pca"},
+        (
+            Row("trustworthiness", "trustworthiness", "PCA", NO_WORSE, operator.gt),
+            Row("fit alone, s", "fit_s"),
+        ),
+    ),
+    Work(
+        "scoring",
+        "1 million digits scored by the article's net",
+        {"Hourglass": "scoring_hourglass", "PyOD": "scoring_pyod"},
+        (
+            Row("rows a second", "rows_per_s", "PyOD", times_better(5), operator.gt),
+            Row("peak of the process above its input, MB", "above_input_mb", "PyOD", at_most(300)),
+            Row("memory that scoring itself adds, MB", "scoring_mb", "PyOD"),
+        ),
+    ),
+    Work(
+        "import",
+        "the cost of starting",
+        {"Hourglass": "import_hourglass"},
+        (
+            Row("import hourglass beyond bare Python, s", "import_s", target=at_most(0.1)),
+            Row("hourglass --help, s", "help_s", target=at_most(0.5)),
+        ),
+    ),
+)

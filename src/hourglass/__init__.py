@@ -1,0 +1,80 @@
+"""Hourglass: autoencoders for people with a pile of unlabelled data.
+
+Everything public is here, as in ``import hourglass as hg``, and is imported when it is first used: ``import hourglass`` alone does
+not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
+    from hourglass.analysis import metrics, plots, report, sweep
+    from hourglass.data import datasets, read, write
+    from hourglass.errors import (
+        CheckpointError,
+        DataError,
+        DownloadError,
+        FileError,
+        HourglassError,
+        HourglassWarning,
+        MissingExtraError,
+        ModelFileError,
+        ParameterError,
+        TrainingDivergedError,
+    )
+    from hourglass.estimators import Autoencoder, info, load
+    from hourglass.kinds import infer
+    from hourglass.parts import Bernoulli, Dense, Gaussian, Mask, Noise, Plain, TopK
+
+__all__ = [
+    "Autoencoder",
+    "Bernoulli",
+    "CheckpointError",
+    "DataError",
+    "Dense",
+    "DownloadError",
+    "FileError",
+    "Gaussian",
+    "HourglassError",
+    "HourglassWarning",
+    "Mask",
+    "MissingExtraError",
+    "ModelFileError",
+    "Noise",
+    "ParameterError",
+    "Plain",
+    "TopK",
+    "TrainingDivergedError",
+    "datasets",
+    "infer",
+    "info",
+    "load",
+    "metrics",
+    "plots",
+    "read",
+    "report",
+    "sweep",
+    "write",
+]
+
+_HOMES = {
+    "hourglass.analysis": ("metrics", "plots", "report", "sweep"),
+    "hourglass.data": ("datasets", "read", "write"),
+    "hourglass.estimators": ("Autoencoder", "info", "load"),
+    "hourglass.kinds": ("infer",),
+    "hourglass.parts": ("Bernoulli", "Dense", "Gaussian", "Mask", "Noise", "Plain", "TopK"),
+}
+_HOME = dict.fromkeys(__all__, "hourglass.errors") | {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'hourglass' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,7 @@
+"""Looking at a fitted model: figures, pictures, the choice of the width, and a page that shows it all."""
+
+from hourglass.analysis import metrics, plots
+from hourglass.analysis.page import report
+from hourglass.analysis.widths import Sweep, sweep
+
+__all__ = ["Sweep", "metrics", "plots", "report", "sweep"]

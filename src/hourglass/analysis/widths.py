@@ -1,0 +1,219 @@
+"""The central knob: how wide the waist should be, found by trying."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
+from hourglass.errors import DataError, HourglassWarning, ParameterError
+from hourglass.estimators import Autoencoder, BaseAutoencoder
+from hourglass.estimators.parameters import seed_from
+from hourglass.kinds import as_raw, length
+from hourglass.parts import Bottleneck
+from hourglass.parts.base import is_count
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+WIDTHS = (2, 4, 8, 16, 32, 64)
+ENOUGH = 0.95  # share of the best explained variance that a recommended width reaches
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What :func:`sweep` found.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        A row a width: ``codes``, ``mse`` and ``explained_variance`` on held-out rows, ``pca_mse`` and ``pca_explained_variance`` of
+        PCA with as many components, ``seconds`` of fitting.
+    models : dict of int to estimator
+        The fitted model of each width.
+    """
+
+    frame: pl.DataFrame
+    models: dict[int, BaseAutoencoder] = field(repr=False)
+
+    @property
+    def recommended(self) -> int:
+        """The smallest width whose explained variance is at least 95% of the best one in the sweep."""
+        return self._enough["codes"]
+
+    @property
+    def reason(self) -> str:
+        """The rule behind ``recommended`` with its numbers, in one sentence."""
+        chosen, best = self._enough, self._best
+        return (
+            f"{chosen['codes']} is the smallest width whose explained variance on held-out rows ({chosen['explained_variance']:.1%}) "
+            f"is at least {ENOUGH:.0%} of the best in the sweep ({best['explained_variance']:.1%} with {best['codes']})."
+        )
+
+    def plot(self) -> Figure:
+        """Draw the error over the width, beside that of PCA, with the recommended width marked.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from hourglass.analysis.plots import widths
+
+        return widths(self)
+
+    @property
+    def _best(self) -> dict[str, Any]:
+        return max(self.frame.iter_rows(named=True), key=lambda row: row["explained_variance"])
+
+    @property
+    def _enough(self) -> dict[str, Any]:
+        best = self._best["explained_variance"]
+        least = best - (1 - ENOUGH) * abs(best)  # 95% of the best, also where training failed and all are negative
+        return next(row for row in self.frame.sort("codes").iter_rows(named=True) if row["explained_variance"] >= least)
+
+
+def sweep(
+    X: Any,
+    *,
+    bottlenecks: Iterable[int] = WIDTHS,
+    X_test: Any = None,
+    estimator: BaseAutoencoder | None = None,
+    verbose: bool = False,
+    random_state: Any = None,
+) -> Sweep:
+    """Fit a model at each width of the waist and measure it on held-out rows, beside PCA.
+
+    Parameters
+    ----------
+    X : as in ``fit``
+        The data.
+    bottlenecks : iterable of int, default=(2, 4, 8, 16, 32, 64)
+        Widths; those that are not below the number of features are left out, with a warning.
+    X_test : as in ``fit``, optional
+        Rows to measure on; a fifth of X is held out unless given.
+    estimator : estimator, optional
+        What is fitted, as a clone with another bottleneck; if that is a part, as a copy with another ``n``. An ``Autoencoder``
+        unless given.
+    verbose : bool, default=False
+        Show each fit's progress and result.
+    random_state : int, RandomState or Generator, optional
+        Seed of the split, of PCA and of each fit. The estimator keeps its own unless given.
+
+    Returns
+    -------
+    Sweep
+        Errors are on the scale that the networks see: pixels from 0 to 1, columns in standard deviations. PCA works there too, so
+        that the comparison is fair; it has fewer components than asked for where there are fewer rows.
+
+    Raises
+    ------
+    ParameterError
+        ``bottlenecks`` are no positive ints.
+    DataError
+        No width is below the number of features, the data can't be used, or all held-out rows are alike.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> from sklearn.datasets import load_wine
+    >>> found = hg.sweep(load_wine().data, bottlenecks=(1, 4), estimator=hg.Autoencoder(max_epochs=20), random_state=0)
+    >>> found.recommended
+    4
+    """
+    raw, model = as_raw(X), Autoencoder() if estimator is None else estimator
+    widths = _below(_ordered(bottlenecks), math.prod(raw.shape[1:]))
+    seed = seed_from(random_state)
+    train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test))
+    models, records = {}, []
+    for width in widths:
+        models[width], seconds = _fitted(model, width, train, verbose, None if random_state is None else seed)
+        before, after = before_and_after(models[width], test)
+        if not records:  # all models scale alike, so the first will do
+            by_pca = _by_pca(scaled(models[width], train), before, widths, seed)
+        records.append({"codes": width, **_quality(before, after), **by_pca[width], "seconds": seconds})
+        if verbose:
+            _say(records[-1], len(records), len(widths))
+    import polars as pl
+
+    return Sweep(pl.DataFrame(records), models)
+
+
+def _ordered(bottlenecks: Iterable[int]) -> list[int]:
+    given = list(bottlenecks)
+    if not given or not all(map(is_count, given)):
+        raise ParameterError(f"The 'bottlenecks' parameter of sweep must be one or more positive ints. Got {bottlenecks!r} instead.")
+    return sorted({int(width) for width in given})
+
+
+def _below(widths: list[int], features: int) -> list[int]:
+    """The widths that squeeze; the others are said."""
+    wide = ", ".join(str(width) for width in widths if width >= features)
+    kept = [width for width in widths if width < features]
+    if not kept:
+        raise DataError(f"No bottleneck of the sweep ({wide}) is below the number of features, {features}. Give narrower ones.")
+    if wide:
+        message = f"Bottlenecks that are not below the number of features, {features}, are left out of the sweep: {wide}."
+        warnings.warn(message, HourglassWarning, stacklevel=3)
+    return kept
+
+
+def _split(raw: Any, seed: int) -> tuple[Any, Any]:
+    from sklearn.model_selection import train_test_split
+
+    if length(raw) < 5:
+        raise DataError(f"A sweep holds out a fifth of the rows, so it needs at least 5. Got {length(raw)}: give more, or X_test.")
+    train, test = train_test_split(raw, test_size=0.2, random_state=seed)
+    return train, test
+
+
+def _fitted(
+    estimator: BaseAutoencoder, width: int, train: Any, verbose: bool, seed: int | None
+) -> tuple[BaseAutoencoder, float]:
+    """A clone of this width and the seconds that its fit took."""
+    from sklearn.base import clone
+
+    part = estimator.bottleneck
+    bottleneck = dataclasses.replace(part, n=width) if isinstance(part, Bottleneck) else width
+    model: BaseAutoencoder = clone(estimator).set_params(bottleneck=bottleneck)
+    if verbose:
+        model.set_params(verbose=True)
+    if seed is not None:
+        model.set_params(random_state=seed)
+    began = time.perf_counter()
+    model.fit(train)
+    return model, time.perf_counter() - began
+
+
+def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int) -> dict[int, dict[str, float]]:
+    """The figures of PCA at each width, of one fit: its first components are those of a narrower one."""
+    from sklearn.decomposition import PCA
+
+    flat, rows = test.reshape(len(test), -1), train.reshape(len(train), -1)
+    pca = PCA(min(widths[-1], *rows.shape), random_state=seed).fit(rows)
+    Z = pca.transform(flat)
+    return {
+        width: {f"pca_{name}": value for name, value in _quality(flat, Z[:, :width] @ pca.components_[:width] + pca.mean_).items()}
+        for width in widths
+    }
+
+
+def _quality(before: Array, after: Array) -> dict[str, float]:
+    share = explained_variance(before, after)
+    if math.isnan(share):
+        raise DataError("All held-out rows of the sweep are alike, so nothing can be told from them. Give other ones as X_test.")
+    return {"mse": mse(before, after), "explained_variance": share}
+
+
+def _say(record: dict[str, Any], number: int, of: int) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(
+        f"Width {number} of {of}: {record['codes']} numbers keep {record['explained_variance']:.1%} "
+        f"(PCA {record['pca_explained_variance']:.1%}), {record['seconds']:,.1f} s"
+    )

@@ -1,0 +1,9 @@
+"""Where data comes from and goes to: files of every kind that is read, and the named datasets."""
+
+from hourglass.data import datasets
+from hourglass.data.files import atomic
+from hourglass.data.images import image_names, read_images, write_images
+from hourglass.data.readers import read
+from hourglass.data.writers import write
+
+__all__ = ["atomic", "datasets", "image_names", "read", "read_images", "write", "write_images"]

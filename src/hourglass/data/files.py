@@ -1,0 +1,101 @@
+"""What all readers and writers share: writing whole or not at all, errors that name the file, limits for archives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import ZipInfo
+
+from hourglass.errors import FileError, HourglassError
+
+MAX_UNPACKED = 16 * 2**30
+"""Bytes that one compressed file may unpack to."""
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a file or a folder whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Where the result shall stand. Missing parent folders are made.
+
+    Yields
+    ------
+    Path
+        A path beside `path` with the same ending, to be made a file or a folder. It takes the place of `path` when the
+        block ends well and is removed when it doesn't; the files of a folder join those of an existing one.
+
+    Raises
+    ------
+    FileError
+        The disk is full or read-only, or the system refuses for another reason.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic(folder + "/notes.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     os.listdir(folder)
+    ['notes.txt']
+    """
+    path = Path(path)
+    temporary = path.parent / f".{secrets.token_hex(4)}-{path.name[-40:]}"
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+        yield temporary
+        _move(temporary, path)
+    except OSError as error:
+        raise FileError(f"Can't write '{path}': {reason(error)}. Choose another folder or free some space.") from error
+    finally:
+        with contextlib.suppress(OSError):  # the error above says more
+            shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink(missing_ok=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    if not (source.is_dir() and target.is_dir()):
+        source.replace(target)
+        return
+    for entry in source.iterdir():
+        _move(entry, target / entry.name)
+
+
+def reason(error: Exception) -> str:
+    """Put an error of another library into a few words that fit into a sentence."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).splitlines()[0].rstrip(".")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn whatever the libraries raise over a file into one FileError that names it."""
+    try:
+        yield
+    except (HourglassError, Warning):
+        raise
+    except OSError as error:
+        raise FileError(f"Can't read '{path}': {reason(error)}.") from error
+    except MemoryError as error:
+        raise FileError(f"'{path}' is too large for the memory of this machine. Split it.") from error
+    except Exception as error:  # a damaged file meets a dozen kinds
+        raise FileError(f"'{path}' is damaged, or is not what its ending says ({reason(error)}).") from error
+
+
+def check_archive(path: Path, members: Sequence[ZipInfo], *, ratio: float = float("inf")) -> None:
+    """Refuse a zip with a password, or one that claims to unpack to over `MAX_UNPACKED` or `ratio` times its size."""
+    if any(member.flag_bits & 1 for member in members):
+        raise FileError(f"'{path}' is locked with a password. Unpack it and read the folder.")
+    size, unpacked = path.stat().st_size, sum(member.file_size for member in members)
+    if unpacked > min(MAX_UNPACKED, max(ratio * size, 100e6)):  # a small file does no harm at any ratio
+        raise FileError(
+            f"'{path}' has {size / 1e6:,.1f} MB and claims to unpack to {unpacked / 1e6:,.0f} MB, "
+            "too much to be trusted. Unpack it and read the folder."
+        )

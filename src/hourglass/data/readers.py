@@ -1,0 +1,143 @@
+"""From a path to raw data, by its ending."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hourglass.data.files import check_archive, naming
+from hourglass.data.images import ENDINGS, read_images
+from hourglass.data.tables import read_table
+from hourglass.errors import FileError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PREFERRED = ("x_train", "X", "x", "data")
+"""The array that is taken from an .npz of several."""
+
+
+def read(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False) -> NDArray[Any] | pl.DataFrame:
+    r"""Read a file, a folder of images, or a list of images.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+        - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
+        - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
+        - an image (PNG or JPEG), or a folder, a ``.zip`` or a list of them, all of one size.
+    skip_bad : bool, default=False
+        Leave out images that can't be read, with one `HourglassWarning`, instead of raising an error.
+
+    Returns
+    -------
+    ndarray of shape (n, ...) or polars.DataFrame of shape (n, columns)
+        Arrays keep their dtype; images are uint8 of shape (n, height, width) or (n, height, width, 3).
+
+    Raises
+    ------
+    FileError
+        The path is missing, of an unknown ending, or can't be read; the sentence names the file and the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "two.csv").write_text("height,weight\n1.5,40\n1.8,70\n")
+    ...     read(folder + "/two.csv").rows()
+    [(1.5, 40), (1.8, 70)]
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        return read_images(_listed(path), skip_bad=skip_bad)
+    path = Path(path)
+    with naming(path):
+        _check_exists(path)
+        if path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS):
+            return read_images(path, skip_bad=skip_bad)
+        reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
+        if reader is None:
+            raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join(READERS)}, and images: {_IMAGES}.")
+        return reader(path)
+
+
+def read_numpy(path: Path) -> NDArray[Any]:
+    """Read an ``.npy`` or ``.npz`` file; never pickle."""
+    try:
+        array = _npz(path) if path.suffix.lower() == ".npz" else _npy(path)
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise FileError(f"'{path}' holds Python objects, which could run code. Save it with a plain dtype.") from error
+    if array.ndim == 0 or array.size == 0:
+        raise FileError(f"'{path}' holds an array of shape {array.shape}. It needs a row for each example.")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch takes the native byte order only
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Read a ``.parquet`` file."""
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(path, glob=False)
+    except pl.exceptions.PanicException as error:  # no Exception, but what some damaged files end in
+        raise ValueError("its pages are broken") from error
+    if frame.is_empty():
+        raise FileError(f"'{path}' holds a table of shape {frame.shape}. It needs a row for each example.")
+    return frame
+
+
+READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame]] = {
+    ".csv": read_table,
+    ".csv.gz": read_table,
+    ".tsv": read_table,
+    ".tsv.gz": read_table,
+    ".parquet": read_parquet,
+    ".npy": read_numpy,
+    ".npz": read_numpy,
+}
+_IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
+
+
+def _npy(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _npz(path: Path) -> NDArray[Any]:
+    with zipfile.ZipFile(path) as archive:
+        check_archive(path, archive.infolist())
+    with np.load(path, allow_pickle=False) as arrays:
+        names = arrays.files
+        chosen = next((name for name in PREFERRED if name in names), names[0] if len(names) == 1 else None)
+        if chosen is not None:
+            return np.asarray(arrays[chosen])
+    known, wanted = ", ".join(names) or "none", " or ".join(PREFERRED)
+    raise FileError(f"Which array of '{path}' is the data? It has: {known}. Call the data {wanted}.")
+
+
+def _listed(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    files = [Path(path) for path in paths]
+    if not files:
+        raise FileError("The list of paths is empty. Give at least one image.")
+    for file in files:
+        if file.suffix.lower() not in ENDINGS:
+            raise FileError(f"A list of paths must name images ({', '.join(ENDINGS)}). '{file}' is none.")
+        _check_exists(file)
+    return files
+
+
+def _check_exists(path: Path) -> None:
+    with naming(path):
+        if path.exists():
+            return
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"Did you mean '{path.parent / near[0]}'?" if near else "Check the path."
+    raise FileError(f"There is no file or folder '{path}'. {hint}")

@@ -1,0 +1,160 @@
+"""CSV and TSV. pyarrow splits the lines, being strict about ragged ones; the types are decided here, over all rows."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hourglass.data.files import MAX_UNPACKED
+from hourglass.errors import FileError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
+"""What stands for a missing value among numbers. Among text only the empty cell does: NA may be Namibia."""
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Read a CSV or TSV file, gzipped or not.
+
+    The separator is the one of comma, semicolon, tab and ``|`` that splits the first two lines best; beside semicolons
+    ``1,5`` is a number. A first line of numbers is data, and the columns are called ``column1``, ``column2`` and so on;
+    distinct whole numbers, such as the ``0,1,2`` that pandas writes, are a header.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in UTF-8.
+
+    Returns
+    -------
+    polars.DataFrame of shape (rows, columns)
+        Columns of Int64, Float64 or, when any cell is text, String; a missing value is null.
+
+    Raises
+    ------
+    FileError
+        The file is empty, is not UTF-8, has only a header, a column name twice, a ragged line or a stray quote.
+    """
+    import polars as pl
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    raw = _unpacked(path)
+    text = _decoded(path, raw)
+    if not text.strip():
+        raise FileError(f"'{path}' is empty. It needs a header and a row for each example.")
+    separator = _separator(text)
+    first = _first_rows(text, separator)[0]
+    has_header = not _is_data(first)
+    names = _names(path, first if has_header else [""] * len(first))
+    try:
+        table = arrow.read_csv(
+            pa.BufferReader(raw),
+            # A block holds at least one row. As the names are given, the header comes as a row and is cut off below.
+            read_options=arrow.ReadOptions(block_size=2**24, column_names=names),
+            parse_options=arrow.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        )
+    except pa.ArrowInvalid:
+        _check_lines(path, text, separator, len(names))
+        raise
+    if raw.count(b'"') % 2:  # pyarrow takes the rest of the file for the last cell when its quote is never closed
+        _check_lines(path, text, separator, len(names))
+    frame = pl.DataFrame(table)[int(has_header) :]
+    if frame.is_empty():
+        raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
+    return frame.select(_typed(column, decimal_comma=separator == ";") for column in frame)
+
+
+def _unpacked(path: Path) -> bytes:
+    if path.suffix.lower() != ".gz":
+        return path.read_bytes()
+    with gzip.open(path) as file:
+        raw = file.read(MAX_UNPACKED + 1)
+    if len(raw) > MAX_UNPACKED:
+        raise FileError(f"'{path}' unpacks to more than {MAX_UNPACKED / 2**30:g} GB. Split it.")
+    return raw
+
+
+def _decoded(path: Path, raw: bytes) -> str:
+    try:
+        text = raw.decode("utf-8-sig")
+        if "\0" not in text:  # a zero byte is valid UTF-8, but only UTF-16 and binary files hold it
+            return text
+        line = 1 + text[: text.index("\0")].count("\n")
+    except UnicodeDecodeError as error:
+        line = 1 + raw[: error.start].count(b"\n")
+    encoding = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
+    raise FileError(
+        f"'{path}' is not UTF-8 text (line {line}). Save it as UTF-8, "
+        f"for example: iconv -f {encoding} -t UTF-8 '{path.name}' > 'utf8-{path.name}'"
+    )
+
+
+def _first_rows(text: str, separator: str) -> list[list[str]]:
+    """Split the first two lines that aren't blank."""
+    rows = csv.reader(io.StringIO(text[: 2**24], newline=""), delimiter=separator)
+    return list(islice(filter(None, rows), 2))
+
+
+def _separator(text: str) -> str:
+    def merit(separator: str) -> tuple[bool, bool, int]:
+        width, *below = map(len, _first_rows(text, separator))
+        # Beside semicolons a comma is mostly a decimal one, and so splits more but means less.
+        return width > 1 and below in ([], [width]), width > 1 and separator == ";", width
+
+    return max(",;\t|", key=merit)
+
+
+def _is_data(row: list[str]) -> bool:
+    try:
+        numbers = [float(field.replace(",", ".")) for field in row]
+    except ValueError:
+        return False
+    return len(set(numbers)) < len(row) or not all(field.strip().isdigit() for field in row)
+
+
+def _names(path: Path, header: list[str]) -> list[str]:
+    names = [name.strip() or f"column{i}" for i, name in enumerate(header, 1)]
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names, 1):
+        if seen.setdefault(name, i) != i:
+            raise FileError(f"'{path}' has two columns named '{name}': {seen[name]} and {i}. Rename one.")
+    return names
+
+
+def _check_lines(path: Path, text: str, separator: str, width: int) -> None:
+    """Say which line, as an editor counts them, is at fault."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if row and len(row) != width:
+                raise FileError(
+                    f"Line {line} of '{path}' has {len(row)} field{'s' * (len(row) != 1)} where the first line "
+                    f"has {width}. Check its separators and quotes."
+                )
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise FileError(f"Line {line} of '{path}' has a quote that isn't closed where its field ends.") from error
+
+
+def _typed(column: pl.Series, *, decimal_comma: bool) -> pl.Series:
+    """The column as whole numbers if all of it allows that, else as numbers, else as the text it is."""
+    import polars as pl
+
+    text = column.str.strip_chars()
+    if decimal_comma:
+        text = text.str.replace(",", ".", literal=True)
+    text = text.set(text.is_in(MISSING), None)
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = text.cast(dtype, strict=False)
+        if numbers.null_count() == text.null_count():
+            return numbers
+    return column.set(column == "", None)

@@ -1,0 +1,109 @@
+"""From raw data to a file, by its ending; whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hourglass.data.files import atomic, reason
+from hourglass.data.images import image_names, write_images
+from hourglass.errors import DataError, FileError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
+    """Write an array or a table to a file, or images to a folder.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes);
+        without an ending it is a folder, and images are written there as PNG.
+    raw : array-like, or a polars, pandas or pyarrow table
+        The columns of an array are called ``x0``, ``x1`` and so on.
+    like : path or list of paths, optional
+        The folder, zip or list of images that these come from: they get the same names.
+
+    Raises
+    ------
+    FileError
+        An unknown ending, or a file that can't be written: nothing half-written is left.
+    DataError
+        Data that doesn't fit the ending.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(folder + "/codes.csv", [[1, 2], [3, 4]])
+    ...     print(Path(folder, "codes.csv").read_text())
+    x0,x1
+    1,2
+    3,4
+    <BLANKLINE>
+    """
+    path = Path(path)
+    if not path.suffix:
+        write_images(path, raw, names=image_names(like) if like is not None and _holds_images(like) else None)
+        return
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise FileError(f"Can't write '{path}' by its ending. Known: {', '.join(_WRITERS)}, and a folder for images.")
+    with atomic(path) as temporary:
+        try:
+            writer(temporary, raw)
+        except OSError:
+            raise
+        except Exception as error:  # polars and NumPy raise many kinds over data that doesn't fit
+            raise DataError(
+                f"The data doesn't fit into '{path}' ({reason(error)}). Convert it, or choose another ending."
+            ) from error
+
+
+def _holds_images(source: Any) -> bool:
+    """Whether a source is one of images: a list of paths, a folder or a zip."""
+    return not isinstance(source, (str, os.PathLike)) or Path(source).is_dir() or Path(source).suffix.lower() == ".zip"
+
+
+def _npy(path: Path, raw: Any) -> None:
+    np.save(path, raw.to_numpy() if hasattr(raw, "to_numpy") else np.asarray(raw), allow_pickle=False)
+
+
+def _csv(path: Path, raw: Any, separator: str = ",") -> None:
+    # Quoted, as the missing value of a table of one column would else be a blank line, which readers skip.
+    path.write_text(_frame(raw).write_csv(separator=separator, null_value='""'), encoding="utf-8", newline="\n")
+
+
+def _parquet(path: Path, raw: Any) -> None:
+    buffer = io.BytesIO()  # written to a path, polars hides a full disk in an error of its own
+    _frame(raw).write_parquet(buffer)
+    path.write_bytes(buffer.getbuffer())
+
+
+_WRITERS: dict[str, Callable[[Path, Any], None]] = {
+    ".csv": _csv,
+    ".tsv": partial(_csv, separator="\t"),
+    ".parquet": _parquet,
+    ".npy": _npy,
+}
+
+
+def _frame(raw: Any) -> pl.DataFrame:
+    import polars as pl
+
+    if hasattr(raw, "columns"):
+        return pl.DataFrame(raw)
+    array = np.asarray(raw)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ValueError(f"an array of shape {array.shape} is no table")
+    return pl.DataFrame(array, schema=[f"x{i}" for i in range(array.shape[1])], orient="row")

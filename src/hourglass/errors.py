@@ -1,0 +1,68 @@
+"""Everything that Hourglass raises or warns.
+
+    HourglassError
+    ├── ParameterError (ValueError)       a parameter breaks its rule
+    ├── DataError (ValueError)            data that can't be used, or doesn't fit the fitted model
+    │   └── FileError                     a file of data that can't be read or written
+    ├── ModelFileError (ValueError)       not a model file, damaged, or of a newer version
+    │   └── CheckpointError               a checkpoint that belongs to another run
+    ├── TrainingDivergedError (ArithmeticError)   the loss is no longer finite
+    ├── DownloadError (OSError)           a named dataset that can't be fetched
+    └── MissingExtraError (ImportError)   an optional dependency isn't installed
+
+    HourglassWarning (UserWarning)        the fit goes on, but is perhaps not what was meant
+
+Unfitted use is scikit-learn's own ``NotFittedError``. Each message is one sentence or two: what is wrong, where, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HourglassError(Exception):
+    """Base of every error that Hourglass raises."""
+
+
+class ParameterError(HourglassError, ValueError):
+    """A parameter breaks its rule."""
+
+
+class DataError(HourglassError, ValueError):
+    """Data that can't be used, or that doesn't fit the fitted model."""
+
+
+class FileError(DataError):
+    """A file of data that can't be read or written."""
+
+
+class ModelFileError(HourglassError, ValueError):
+    """A file that is no Hourglass model, is damaged, or comes from a newer version."""
+
+
+class CheckpointError(ModelFileError):
+    """A checkpoint that belongs to another run."""
+
+
+class TrainingDivergedError(HourglassError, ArithmeticError):
+    """The loss is no longer finite; the estimator keeps the last good weights."""
+
+
+class DownloadError(HourglassError, OSError):
+    """A named dataset that can't be fetched."""
+
+
+class MissingExtraError(HourglassError, ImportError):
+    """An optional dependency isn't installed."""
+
+
+class HourglassWarning(UserWarning):
+    """The work goes on, but the result is perhaps not what was meant."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(choices)}."

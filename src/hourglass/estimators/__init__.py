@@ -1,0 +1,84 @@
+"""The scikit-learn faces, and ``load``, which makes one of a model file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hourglass import storage
+from hourglass.errors import ModelFileError
+from hourglass.estimators.autoencoder import Autoencoder
+from hourglass.estimators.base import BaseAutoencoder
+from hourglass.kinds import kind_from_config
+from hourglass.parts import Part
+
+ESTIMATORS: dict[str, type[BaseAutoencoder]] = {estimator.__name__: estimator for estimator in (Autoencoder,)}
+
+__all__ = ["ESTIMATORS", "Autoencoder", "BaseAutoencoder", "info", "load"]
+
+
+def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> BaseAutoencoder:
+    """Read a fitted model from a file that ``save`` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    encoder, decoder : torch module or function, optional
+        Your own networks, where the model was made with some: the file has their weights, not their code.
+
+    Returns
+    -------
+    estimator
+        Fitted; gives the same numbers as the one that was saved.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing, damaged, no Hourglass model, of a newer version, or needs your own networks.
+    """
+    tensors, header = storage.read(path)
+    if "estimator" not in header:
+        raise ModelFileError(f"{str(path)!r} is the checkpoint of an unfinished run: fit with checkpoint={str(path)!r} to go on.")
+    known = ESTIMATORS.get(header["estimator"])
+    if known is None:
+        raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
+    return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder})
+
+
+def info(path: str | os.PathLike[str]) -> dict[str, str]:
+    """What a model file says of itself, without loading the model.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that ``save`` wrote.
+
+    Returns
+    -------
+    dict
+        Words by name: estimator, data, bottleneck, trained, loss, version, size.
+
+    Raises
+    ------
+    ModelFileError
+        As :func:`load`.
+    """
+    header = storage.read_header(path)
+    kind, history = kind_from_config(header["kind"]), header["history"]
+    last = history[-1] if history else {"epoch": 0, "seconds": 0.0, "train": float("nan"), "validation": None}
+    held_out = "" if last["validation"] is None else f", held out {last['validation']:.4g}"
+    return {
+        "estimator": header["estimator"],
+        "data": kind.describe(),
+        "bottleneck": _shown(header["parameters"]["bottleneck"]),
+        "trained": f"{last['epoch']} epochs in {last['seconds']:.1f} s",
+        "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
+        "version": header["version"],
+        "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
+    }
+
+
+def _shown(bottleneck: Any) -> str:
+    return f"{bottleneck} numbers" if isinstance(bottleneck, int) else repr(Part.from_config(bottleneck))

@@ -1,0 +1,139 @@
+"""The plain autoencoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from hourglass.estimators.base import BaseAutoencoder
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network
+
+
+class Autoencoder(BaseAutoencoder):
+    """Squeeze data through a narrow waist and rebuild it.
+
+    Parameters
+    ----------
+    bottleneck : int or bottleneck part, default=32
+        How many numbers are kept of each row: an int, or a part such as ``TopK(256, k=16)``.
+    kind : str, optional
+        "table" or "image"; inferred from the data unless given.
+    encoder, decoder : "dense", network part, torch module or function, optional
+        The networks on either side of the waist. A module of your own takes (batch, columns) for a table and
+        (batch, channels, height, width) for images, scaled; a function gets the shape of an element and the number of codes and
+        returns a module.
+    corruption : corruption part, optional
+        What is damaged on purpose before encoding.
+    likelihood : likelihood part, optional
+        How far the output is from the input; ``Gaussian()``, the squared error, unless given.
+    hidden : tuple of int, optional
+        Widths of the dense encoder's layers, mirrored in the decoder; chosen from the sizes of input and waist unless given.
+    max_epochs : int, optional
+        How often training goes over the data at most; chosen from the number of rows unless this or ``max_seconds`` is given.
+    max_seconds : float, optional
+        How long training takes at most; the learning rate's schedule is tied to it.
+    batch_size : int, optional
+        Rows a step; chosen from the number of rows unless given.
+    optimizer : {"adam", "muon"}, default="adam"
+        Adam, or Muon for matrices with Adam for the rest.
+    learning_rate : float, optional
+        The highest rate of the schedule.
+    schedule : {"one-cycle", "cosine", "constant"}, default="one-cycle"
+        How the rate moves between first and last step.
+    validation_fraction : float, default=0.1
+        Share of the rows held out to choose the best weights by and to stop early; none of fewer than 10 rows.
+    patience : int, optional
+        Epochs without a better held-out loss after which training stops; a quarter of all epochs, at least 10, unless given.
+    gradient_clip : float, optional
+        Largest norm of the gradient (of the loss in nats an example).
+    checkpoint : str or path, optional
+        A file that holds the run after each epoch. If it exists, ``fit`` goes on from there, and gives the same numbers as if it
+        had never been stopped; it is removed when training has ended.
+    device : str, optional
+        "cpu", "cuda" ...; a GPU where there is one unless given.
+    random_state : int, RandomState or Generator, optional
+        Seed of everything that is drawn: the same seed gives the same numbers.
+    callbacks : tuple of functions, default=()
+        Called as ``callback(estimator, epoch)`` after each epoch; one that returns True stops training.
+    verbose : bool, default=False
+        Show a line of progress while training.
+
+    Attributes
+    ----------
+    encoder_, bottleneck_, decoder_ : torch.nn.Module
+        The three fitted parts.
+    model_ : torch.nn.Module
+        The whole of them, with scaling and likelihood.
+    kind_ : Kind
+        What the data was taken for.
+    history_ : list of dict
+        One record an epoch: epoch, train and validation (nats an example), seconds, examples_per_second, learning_rate.
+    n_features_in_ : int
+        How many numbers a row has.
+    feature_names_in_ : ndarray of str
+        Names of the columns, where the data had some.
+
+    References
+    ----------
+    Hinton and Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks", Science 313, 2006.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> digits = hg.datasets.load("digits")
+    >>> ae = hg.Autoencoder(32, max_epochs=2, random_state=0).fit(digits.x_train)
+    >>> ae.transform(digits.x_test).shape
+    (1000, 32)
+    >>> ae.reconstruct(digits.x_test).shape
+    (1000, 28, 28)
+    """
+
+    def __init__(
+        self,
+        bottleneck: int | Bottleneck = 32,
+        *,
+        kind: str | None = None,
+        encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
+        corruption: Corruption | None = None,
+        likelihood: Likelihood | None = None,
+        hidden: tuple[int, ...] | None = None,
+        max_epochs: int | None = None,
+        max_seconds: float | None = None,
+        batch_size: int | None = None,
+        optimizer: str = "adam",
+        learning_rate: float | None = None,
+        schedule: str = "one-cycle",
+        validation_fraction: float = 0.1,
+        patience: int | None = None,
+        gradient_clip: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
+        verbose: bool = False,
+    ) -> None:
+        self.bottleneck = bottleneck
+        self.kind = kind
+        self.encoder = encoder
+        self.decoder = decoder
+        self.corruption = corruption
+        self.likelihood = likelihood
+        self.hidden = hidden
+        self.max_epochs = max_epochs
+        self.max_seconds = max_seconds
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.gradient_clip = gradient_clip
+        self.checkpoint = checkpoint
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose

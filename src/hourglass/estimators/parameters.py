@@ -1,0 +1,148 @@
+"""The parameters of the estimators: their rules as a table, their way into JSON and back, the choices left to Hourglass."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from hourglass.errors import ModelFileError, ParameterError
+from hourglass.optimizers import OPTIMIZERS
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Part
+from hourglass.parts.base import is_count
+from hourglass.training import SCHEDULES, Plan
+
+Rule = tuple[Callable[[Any], bool], str]
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
+    return (lambda value: value is None or rule(value)), f"{words} or None"
+
+
+def _instance(kind: type | tuple[type, ...], words: str) -> Rule:
+    return _optional(lambda value: isinstance(value, kind), words)
+
+
+def _choice(table: dict[str, Any]) -> Rule:
+    return (lambda value: isinstance(value, str) and value in table), f"one of {', '.join(map(repr, table))}"
+
+
+def _is_network(value: object) -> bool:
+    return isinstance(value, (str, Network, nn.Module)) or callable(value)
+
+
+_NETWORK = _optional(_is_network, "'dense', a network part, a torch module, a function that makes one")
+
+RULES: dict[str, Rule] = {
+    "bottleneck": (lambda value: is_count(value) or isinstance(value, Bottleneck), "a positive int or a bottleneck part"),
+    "kind": _instance(str, "the name of a kind of data"),
+    "encoder": _NETWORK,
+    "decoder": _NETWORK,
+    "corruption": _instance(Corruption, "a corruption part"),
+    "likelihood": _instance(Likelihood, "a likelihood part"),
+    "hidden": _optional(lambda value: isinstance(value, (tuple, list)) and all(map(is_count, value)), "a tuple of positive ints"),
+    "max_epochs": _optional(is_count, "a positive int"),
+    "max_seconds": _optional(_positive, "a positive number of seconds"),
+    "batch_size": _optional(is_count, "a positive int"),
+    "optimizer": _choice(OPTIMIZERS),
+    "learning_rate": _optional(_positive, "a positive float"),
+    "schedule": _choice(SCHEDULES),
+    "validation_fraction": (lambda value: isinstance(value, Real) and 0 <= float(value) < 1, "a float from 0 to below 1"),
+    "patience": _optional(is_count, "a positive int"),
+    "gradient_clip": _optional(_positive, "a positive float"),
+    "checkpoint": _instance((str, os.PathLike), "a path"),
+    "callbacks": (
+        lambda value: isinstance(value, (tuple, list)) and all(map(callable, value)),
+        "a tuple of functions of (estimator, epoch)",
+    ),
+}
+
+
+def require_valid(owner: str, parameters: dict[str, Any]) -> None:
+    """Raise :class:`ParameterError` for the first parameter that breaks its rule."""
+    for name, value in parameters.items():
+        holds, words = RULES.get(name, (lambda _: True, ""))
+        if not holds(value):
+            raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
+    if parameters["hidden"] is not None and any(isinstance(parameters[side], (Network, nn.Module)) for side in SIDES):
+        raise ParameterError(
+            f"The 'hidden' parameter of {owner} gives the widths of its own dense networks: leave it out beside an encoder or "
+            "decoder of your own."
+        )
+
+
+SIDES = ("encoder", "decoder")
+RUNTIME = ("callbacks", "checkpoint", "device", "verbose")  # of the run, not of the model: a file doesn't keep them
+
+
+def to_config(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as plain JSON; a user's own module or function leaves only its name."""
+    return {name: _plain(value) for name, value in parameters.items() if name not in RUNTIME}
+
+
+def from_config(config: dict[str, Any], given: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The parameters that :func:`to_config` wrote, with the user's own networks from ``given``."""
+    parameters = {}
+    for name, value in config.items():
+        if isinstance(value, dict) and "yours" in value:
+            if given.get(name) is None:
+                raise ModelFileError(
+                    f"The {name} of {str(path)!r} is a network of your own, {value['yours']}: "
+                    f"pass it, as in hourglass.load(path, {name}=...)."
+                )
+            parameters[name] = given[name]
+        elif isinstance(value, dict):
+            parameters[name] = Part.from_config(value)
+        else:
+            parameters[name] = tuple(value) if isinstance(value, list) else value
+    return parameters
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Part):
+        return value.to_config()
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return None
+    if isinstance(value, (np.integer, np.floating)):
+        return value.item()
+    if callable(value):
+        named = value if isinstance(value, type) or not isinstance(value, nn.Module) else type(value)
+        return {"yours": f"{named.__module__}.{getattr(named, '__qualname__', type(value).__name__)}"}
+    return list(value) if isinstance(value, (tuple, list)) else value
+
+
+def seed_from(random_state: Any) -> int:
+    """A seed for our own generators; never drawn from a global random state."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(np.random.default_rng(random_state).integers(2**31 - 1))
+
+
+def plan_from(parameters: dict[str, Any], n: int) -> Plan:
+    """How to train on ``n`` rows: what was asked for, and for what was not, a choice by size."""
+    batch_size = parameters["batch_size"] or int(min(max(2 ** round(math.log2(max(n, 1) / 32)), 16), 256))
+    max_epochs = parameters["max_epochs"]
+    if max_epochs is None and parameters["max_seconds"] is None:
+        steps = math.ceil(n / batch_size)
+        max_epochs = min(max(math.ceil(4000 / steps), 20), 200)
+    return Plan(
+        max_epochs=max_epochs,
+        max_seconds=parameters["max_seconds"],
+        batch_size=batch_size,
+        optimizer=parameters["optimizer"],
+        learning_rate=parameters["learning_rate"] or 5e-3,
+        schedule=parameters["schedule"],
+        patience=parameters["patience"] or max((max_epochs or 100) // 4, 10),
+        gradient_clip=parameters["gradient_clip"],
+    )

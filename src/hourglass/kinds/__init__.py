@@ -1,0 +1,87 @@
+"""The kinds of data: a registry, and ``infer``, which picks one and says why."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hourglass.errors import DataError
+from hourglass.kinds.base import Kind, length, rows
+from hourglass.kinds.image import ImageKind
+from hourglass.kinds.table import TableKind, container_of
+
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (TableKind, ImageKind)}
+
+__all__ = ["KINDS", "Inference", "Kind", "as_raw", "infer", "kind_from_config", "length", "rows"]
+
+
+class Inference(NamedTuple):
+    """Which kind of data a pile was taken for, and why."""
+
+    kind: str
+    reason: str
+
+
+def infer(raw: Any) -> Inference:
+    """Pick the kind of data.
+
+    Parameters
+    ----------
+    raw : array, table, path or list of paths
+        The data.
+
+    Returns
+    -------
+    Inference
+        The kind's name and, in words, the reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hourglass as hg
+    >>> hg.infer(np.zeros((10, 28, 28), np.uint8))
+    Inference(kind='image', reason='an array of shape (10, 28, 28) is 10 pictures')
+    """
+    data = as_raw(raw)
+    for name, kind in KINDS.items():
+        reason = kind.recognise(data)
+        if reason is not None:
+            return Inference(name, reason)
+    raise DataError(
+        f"Expected 2D array or images, got {data.ndim}D array of shape {data.shape} instead. A table is (n, columns), images are "
+        "(n, height, width) or (n, height, width, channels). Reshape your data."
+    )
+
+
+def as_raw(X: Any) -> Any:
+    """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused."""
+    if isinstance(X, (str, os.PathLike)) or (isinstance(X, (list, tuple)) and X and all(map(_is_path, X))):
+        from hourglass.data import read
+
+        return read(X)
+    if container_of(X) != "numpy":
+        return X.to_frame() if hasattr(X, "to_frame") else X
+    if hasattr(X, "toarray"):
+        raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
+    if isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
+        raise DataError(_ragged([np.shape(row) for row in X]))
+    return np.asarray(X)
+
+
+def kind_from_config(config: dict[str, Any]) -> Kind:
+    """The kind that ``Kind.to_config`` wrote."""
+    return KINDS[config["kind"]].from_config(config)
+
+
+def _is_path(item: Any) -> bool:
+    return isinstance(item, (str, os.PathLike))
+
+
+def _ragged(shapes: list[tuple[int, ...]]) -> str:
+    other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+    return (
+        f"All rows need one shape: row 0 has {shapes[0]}, row {other} has {shapes[other]}. "
+        "Resize the images, or pad the rows, to one size."
+    )

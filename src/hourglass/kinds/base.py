@@ -1,0 +1,116 @@
+"""What every kind of data offers: raw data to a tensor of numbers, and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hourglass.errors import DataError
+from hourglass.parts.scaling import Scaling
+
+FLOATS = (np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Kind(ABC):
+    """A kind of data as it was learned from a first pile: all that it takes to read more of the same, and to write it back.
+
+    The fields are plain JSON, so that a model file can hold them. What a network needs of the data, its mean for one, is learned
+    by :meth:`scaling`, whose tensors live with the model's own.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[bool] = False  # whether the scaled numbers lie between 0 and 1
+    shape: tuple[int, ...]  # of one element, as the networks see it
+    dtype: str  # of the raw data
+
+    @classmethod
+    @abstractmethod
+    def recognise(cls, raw: Any) -> str | None:
+        """Why this looks like data of this kind, or None if it doesn't."""
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, raw: Any) -> Self:
+        """The kind as this pile has it. Raises :class:`DataError` where the data can't be used."""
+
+    @abstractmethod
+    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+        """Numbers (n, *shape) of raw data; ``first_row`` is the number of its first row, for messages."""
+
+    @abstractmethod
+    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
+        """Raw data of numbers (n, *shape), in the container that was learned, or in that of ``like``."""
+
+    def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
+        """Numbers (n, *shape) as an array (n, *raw_shape)."""
+        return values.numpy()
+
+    @abstractmethod
+    def scaling(self, values: Tensor | None = None) -> Scaling:
+        """The scaling of this kind, learned from numbers (n, *shape), or blank, for a model file to fill."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What the data is, in a few words: '28 x 28 grey images'."""
+
+    @property
+    @abstractmethod
+    def raw_shape(self) -> tuple[int, ...]:
+        """The shape of one element as the user has it."""
+
+    @abstractmethod
+    def check(self, raw: Any) -> None:
+        """Raise :class:`DataError` where more data is not of the learned shape."""
+
+    @property
+    def n_features(self) -> int:
+        """How many numbers an element has."""
+        return int(np.prod(self.raw_shape))
+
+    def to_config(self) -> dict[str, Any]:
+        """The kind as plain JSON."""
+        return {"kind": self.name, **asdict(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The kind that :meth:`to_config` wrote."""
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+        del values["kind"]
+        return cls(**values)
+
+
+def length(raw: Any) -> int:
+    """How many rows raw data has."""
+    return int(raw.shape[0])
+
+
+def rows(raw: Any, start: int, stop: int) -> Any:
+    """Some rows of an array or a table, without a copy."""
+    return raw.slice(start, stop - start) if hasattr(raw, "to_batches") else raw[start:stop]
+
+
+def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor of an array's numbers, sharing its memory where torch can."""
+    usable = array.flags.writeable and array.dtype.isnative and min(array.strides, default=0) >= 0
+    return torch.from_numpy(array if usable else np.array(array, dtype=array.dtype.newbyteorder("="), copy=True, order="C"))
+
+
+def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int = 0, names: tuple[str, ...] = ()) -> None:
+    """Raise :class:`DataError` that names the first NaN or infinity of an array (n, ...)."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    row, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    value = values[(row, *place)]
+    what = "NaN" if np.isnan(value) else str(value)
+    where = f"column {names[place[0]]!r}" if names else f"{'column' if len(place) == 1 else 'pixel'} {_joined(place)}"
+    raise DataError(f"{describe} holds {what} in row {first_row + row}, {where}. Fill it, or leave that row or column out.")
+
+
+def _joined(place: list[int]) -> str:
+    return str(place[0]) if len(place) == 1 else str(tuple(place))

@@ -1,0 +1,78 @@
+"""The parts wired together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hourglass.parts.bottlenecks import Code
+from hourglass.parts.corruptions import Corruption
+from hourglass.parts.likelihoods import LikelihoodModule
+from hourglass.parts.scaling import Scaling
+
+
+class Loss(NamedTuple):
+    """The loss of a batch, in nats an example."""
+
+    nll: Tensor  # scalar: negative log-likelihood, summed over the example
+    cost: Tensor  # scalar: cost of the bottleneck
+
+    @property
+    def total(self) -> Tensor:
+        """What training minimises."""
+        return self.nll + self.cost
+
+
+class Hourglass(nn.Module):
+    """An autoencoder: scaling, corruption, encoder, bottleneck, decoder and likelihood in a row.
+
+    "raw" below is a tensor of numbers as the kind of data gives them, "x" the scaled floats that the networks see, both
+    (batch, *shape).
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        *,
+        scaling: Scaling,
+        encoder: nn.Module,
+        bottleneck: nn.Module,
+        decoder: nn.Module,
+        likelihood: LikelihoodModule,
+        corruption: Corruption | None = None,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.corruption = corruption
+        self.scaling = scaling
+        self.encoder = encoder
+        self.bottleneck = bottleneck
+        self.decoder = decoder
+        self.likelihood = likelihood
+
+    def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
+        """Codes (batch, codes) of x and their cost (batch,)."""
+        h = self.encoder(x).flatten(1)  # (batch, in_features)
+        code: Code = self.bottleneck(h, generator)
+        return code
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction."""
+        output: Tensor = self.decoder(z)
+        return output.reshape(len(z), *self.shape)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The mean of the likelihood (batch, *shape) for codes of x."""
+        return self.likelihood.mean(self.decode(self.encode(x).z))
+
+    def nll(self, x: Tensor) -> Tensor:
+        """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
+        return self.likelihood.nll(x, self.decode(self.encode(x).z)).flatten(1).sum(1)
+
+    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Loss:
+        """Loss of a batch: x is damaged, if the model has a corruption, and has to be rebuilt undamaged."""
+        seen = x if self.corruption is None else self.corruption(x, generator)
+        code = self.encode(seen, generator)
+        return Loss(self.likelihood.total(x, self.decode(code.z)) / len(x), code.cost.mean())

@@ -1,0 +1,23 @@
+"""The six swappable parts of an autoencoder, in torch alone."""
+
+from hourglass.parts.base import Part
+from hourglass.parts.bottlenecks import Bottleneck, Code, Plain, TopK
+from hourglass.parts.corruptions import Corruption, Mask, Noise
+from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood
+from hourglass.parts.networks import Dense, Network
+
+__all__ = [
+    "Bernoulli",
+    "Bottleneck",
+    "Code",
+    "Corruption",
+    "Dense",
+    "Gaussian",
+    "Likelihood",
+    "Mask",
+    "Network",
+    "Noise",
+    "Part",
+    "Plain",
+    "TopK",
+]

@@ -1,0 +1,74 @@
+"""What every part has in common: a frozen dataclass that prints, compares, clones and turns into JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from hourglass.errors import ModelFileError, ParameterError, suggest
+
+
+@dataclass(frozen=True)
+class Part:
+    """Base of the parts that a user passes in.
+
+    A part only says what is wanted; ``build`` makes the torch module that does it. Being frozen, a part is its own clone,
+    and scikit-learn reaches its fields by name (``bottleneck__k``).
+    """
+
+    _by_name: ClassVar[dict[str, type[Part]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Part._by_name[cls.__name__] = cls
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The fields by name, as scikit-learn's ``get_params``."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    def to_config(self) -> dict[str, Any]:
+        """The part as plain JSON: its name under ``part`` and its fields."""
+        return {"part": type(self).__name__, **{name: _plain(value) for name, value in self.get_params().items()}}
+
+    @staticmethod
+    def from_config(config: dict[str, Any]) -> Part:
+        """The part that :meth:`to_config` wrote; only names that Hourglass knows are made."""
+        values = {name: _revived(value) for name, value in config.items() if name != "part"}
+        known = Part._by_name.get(config["part"])
+        if known is None:
+            raise ModelFileError(f"The file asks for an unknown part, {config['part']!r}. Update Hourglass to read it.")
+        return known(**values)
+
+    def _require(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            raise ParameterError(
+                f"The '{name}' parameter of {type(self).__name__} must be {rule}. Got {getattr(self, name)!r} instead."
+            )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Part):
+        return value.to_config()
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _revived(value: Any) -> Any:
+    if isinstance(value, dict) and "part" in value:
+        return Part.from_config(value)
+    return tuple(_revived(item) for item in value) if isinstance(value, list) else value
+
+
+def is_count(value: object, at_least: int = 1) -> bool:
+    """Whether a value is a whole number (no bool) of at least ``at_least``."""
+    from numbers import Integral
+
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= at_least
+
+
+def one_of(value: str, table: dict[str, Any], parameter: str, owner: str) -> Any:
+    """The entry of a table of named choices, or an error that suggests the nearest name."""
+    if value not in table:
+        raise ParameterError(f"The '{parameter}' parameter of {owner} has no choice {value!r}. {suggest(value, table)}")
+    return table[value]

@@ -1,0 +1,119 @@
+"""The waist: what is kept of the encoder's output, and what that costs in nats."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hourglass.parts.base import Part, is_count
+
+
+class Code(NamedTuple):
+    """What comes out of a bottleneck: the codes, and what they cost."""
+
+    z: Tensor  # (batch, codes)
+    cost: Tensor  # (batch,), nats
+
+
+@dataclass(frozen=True)
+class Bottleneck(Part):
+    """Base of the bottlenecks: ``n`` codes, ``in_features`` numbers asked of the encoder, a module that maps one to the other.
+
+    The module's ``forward(h, generator=None)`` takes the encoder's output (batch, in_features) and gives a :class:`Code`.
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        self._require("n", is_count(self.n), "a positive int")
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers the encoder has to give."""
+        return self.n
+
+    @property
+    def capacity(self) -> int:
+        """How many numbers of an example may differ from zero: with as many as the input has, the model can copy."""
+        return self.n
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The torch module of this bottleneck."""
+
+
+@dataclass(frozen=True)
+class Plain(Bottleneck):
+    """The plain waist: ``n`` numbers, free of cost.
+
+    Parameters
+    ----------
+    n : int
+        Width of the waist, the number of codes.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Plain(32)
+    Plain(n=32)
+    """
+
+    def build(self) -> nn.Module:
+        return _Plain()
+
+
+class _Plain(nn.Module):
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+        return Code(h, h.new_zeros(()).expand(len(h)))
+
+
+@dataclass(frozen=True)
+class TopK(Bottleneck):
+    """The sparse waist: of ``n`` codes, the ``k`` largest of each example survive, if positive; the rest are zero.
+
+    Parameters
+    ----------
+    n : int
+        Width of the waist, the number of codes.
+    k : int
+        How many codes of an example may differ from zero, at most ``n``.
+
+    References
+    ----------
+    Makhzani and Frey, "k-Sparse Autoencoders", 2013, section 2.1; with the ReLU before the selection as in Gao et al., "Scaling
+    and evaluating sparse autoencoders", 2024, section 2.3.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.TopK(256, k=16)
+    TopK(n=256, k=16)
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("k", is_count(self.k) and self.k <= self.n, f"a positive int of at most n={self.n}")
+
+    @property
+    def capacity(self) -> int:
+        return self.k
+
+    def build(self) -> nn.Module:
+        return _TopK(self.k)
+
+
+class _TopK(nn.Module):
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.k = k
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+        kept = h.relu().topk(self.k, dim=1, sorted=False)  # (batch, k)
+        z = torch.zeros_like(h).scatter(1, kept.indices, kept.values)  # (batch, codes)
+        return Code(z, h.new_zeros(()).expand(len(h)))

@@ -1,0 +1,148 @@
+"""How far the output is from the input: the negative log-likelihood of each element, in nats."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hourglass.parts.base import Part
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def gaussian_nll(target: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Negative log-density of a normal distribution, in nats an element: ½ (log 2π + log σ² + (x - μ)² / σ²)."""
+    return 0.5 * (LOG_2PI + log_variance + (target - mean).square() * torch.exp(-log_variance))
+
+
+def bernoulli_nll(target: Tensor, logits: Tensor) -> Tensor:
+    """Cross entropy of targets in [0, 1] with Bernoulli probabilities sigmoid(logits), in nats an element."""
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+class _SquaredError(torch.autograd.Function):
+    """Σ (x - y)² with one buffer: autograd's own chain of a difference, a square and a sum passes over memory three times more."""
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, target: Tensor) -> Tensor:
+        difference = output - target
+        ctx.save_for_backward(difference)
+        flat = difference.flatten()
+        return torch.dot(flat, flat)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (difference,) = ctx.saved_tensors
+        return difference.mul_(2 * grad), None  # in place: a second backward pass is an error, not a wrong number
+
+
+class LikelihoodModule(nn.Module):
+    """What every built likelihood offers. The decoder's output and the target are of one shape (batch, ...)."""
+
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        """Negative log-likelihood of each element, in nats, of the target's shape."""
+        raise NotImplementedError
+
+    def total(self, target: Tensor, output: Tensor) -> Tensor:
+        """Negative log-likelihood summed over everything, in nats, as training wants it."""
+        return self.nll(target, output).sum()
+
+    def mean(self, output: Tensor) -> Tensor:
+        """The expected value of each element: the reconstruction."""
+        return output
+
+
+@dataclass(frozen=True)
+class Likelihood(Part):
+    """Base of the likelihoods: ``build(shape)`` makes the module for elements of that shape (without the batch)."""
+
+    takes_logits: ClassVar[bool] = False  # whether the module itself squashes the decoder's output to 0..1
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
+        """The torch module of this likelihood."""
+
+
+@dataclass(frozen=True)
+class Gaussian(Likelihood):
+    """Normal distribution around the output; with a fixed variance, training minimises the mean squared error.
+
+    Parameters
+    ----------
+    variance : float, "shared" or "element", default=1.0
+        A fixed variance; one learned variance for all elements; or a learned one for each element (each column, each pixel).
+        In units of the scaled data: standardised columns, or pixels from 0 to 1.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Gaussian(variance="shared")
+    Gaussian(variance='shared')
+    """
+
+    variance: float | Literal["shared", "element"] = 1.0
+
+    def __post_init__(self) -> None:
+        known = self.variance in ("shared", "element")
+        positive = not isinstance(self.variance, (str, bool)) and 0 < self.variance < math.inf
+        self._require("variance", known or positive, "a positive float, 'shared' or 'element'")
+
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
+        if isinstance(self.variance, str):
+            return _LearnedGaussian(shape if self.variance == "element" else ())
+        return _FixedGaussian(self.variance)
+
+
+class _FixedGaussian(LikelihoodModule):
+    def __init__(self, variance: float) -> None:
+        super().__init__()
+        self.log_variance = math.log(variance)
+
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        return gaussian_nll(target, output, torch.tensor(self.log_variance, dtype=output.dtype, device=output.device))
+
+    def total(self, target: Tensor, output: Tensor) -> Tensor:
+        squared: Tensor = _SquaredError.apply(output, target)  # type: ignore[no-untyped-call]
+        return 0.5 * (squared * math.exp(-self.log_variance) + target.numel() * (LOG_2PI + self.log_variance))
+
+
+class _LearnedGaussian(LikelihoodModule):
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.log_variance = nn.Parameter(torch.zeros(shape))
+
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        return gaussian_nll(target, output, self.log_variance.clamp(min=-20))  # a perfectly rebuilt element has no bound
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """Cross entropy with probabilities from 0 to 1: for black-and-white pictures and yes/no columns.
+
+    The decoder gives logits; the reconstruction is their sigmoid. Targets between 0 and 1 are taken as probabilities.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Bernoulli()
+    Bernoulli()
+    """
+
+    takes_logits: ClassVar[bool] = True
+
+    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
+        return _Bernoulli()
+
+
+class _Bernoulli(LikelihoodModule):
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        return bernoulli_nll(target, output)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return output.sigmoid()

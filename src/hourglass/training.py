@@ -1,0 +1,293 @@
+"""The one training loop: an iterator of epoch records over any model whose ``loss`` is in nats."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hourglass.errors import TrainingDivergedError
+from hourglass.model import Hourglass
+from hourglass.optimizers import OPTIMIZERS
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch of training gave. Losses are in nats an example; the rate is that of the last step."""
+
+    epoch: int
+    train: float
+    validation: float | None
+    seconds: float  # since training began
+    examples_per_second: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: for how long, in what steps. ``max_epochs=None`` needs ``max_seconds``, and the other way round."""
+
+    max_epochs: int | None
+    max_seconds: float | None
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    patience: int
+    gradient_clip: float | None
+
+
+# Learning rate schedules: the share of the full rate as a function of progress, from 0 at the start to 1 at the end.
+
+
+def one_cycle(progress: float) -> float:
+    """Up along a cosine for 30% of the way, down to nothing along another (Smith and Topin 2017, "Super-Convergence")."""
+    if progress < 0.3:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.3)) / 2
+    return max((1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2, 1e-4)
+
+
+def cosine(progress: float) -> float:
+    """A warm-up of 5% of the way, then down along a cosine (Loshchilov and Hutter 2017, equation 5)."""
+    return min(progress / 0.05, 1.0) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def constant(progress: float) -> float:
+    """The full rate throughout."""
+    return 1.0
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {"one-cycle": one_cycle, "cosine": cosine, "constant": constant}
+
+
+class Batches:
+    """Rows of one tensor in memory, taken in random batches by index into a reused buffer.
+
+    Parameters
+    ----------
+    x : Tensor
+        (n, ...), floats as the networks see them, or integers that ``prepare`` turns into such a batch at a time.
+    rows : Tensor
+        Which rows take part.
+    prepare : callable
+        From a batch of x to floats.
+    """
+
+    def __init__(self, x: Tensor, rows: Tensor, prepare: Callable[[Tensor], Tensor]) -> None:
+        self.x = x
+        self.rows = rows
+        self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """All rows once, in a new order."""
+        order = self.rows[torch.randperm(len(self.rows), generator=generator, device=generator.device)]
+        yield from self._taken(order, batch_size)
+
+    def ordered(self, batch_size: int) -> Iterator[Tensor]:
+        """All rows once, as they come."""
+        yield from self._taken(self.rows, batch_size)
+
+    def _taken(self, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+        buffer = self.x.new_empty((min(batch_size, len(order)), *self.x.shape[1:]))
+        for index in torch.split(order, batch_size):
+            yield self.prepare(torch.index_select(self.x, 0, index, out=buffer[: len(index)]))
+
+
+class Trainer:
+    """Trains a model in place; ``for epoch in trainer.epochs()`` goes on until the plan says enough.
+
+    Parameters
+    ----------
+    model : Hourglass
+        What to train.
+    train, validation : Batches
+        Rows to learn from, and rows held out to choose the best weights by; ``validation`` may be None.
+    plan : Plan
+        How long, and in what steps.
+    generator : torch.Generator
+        The only source of chance.
+    """
+
+    def __init__(
+        self, model: Hourglass, train: Batches, validation: Batches | None, plan: Plan, generator: torch.Generator
+    ) -> None:
+        self.model = model
+        self.train = train
+        self.validation = validation
+        self.plan = plan
+        self.generator = generator
+        self.optimizers = OPTIMIZERS[plan.optimizer](model)
+        self.history: list[Epoch] = []
+        self.best: Tensors = _snapshot(model)
+        self.best_epoch = 0
+        self._seconds_before = 0.0
+        self._started = 0.0
+
+    # The loop
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train until the epochs, the seconds or the patience are used up; the model then holds the last weights."""
+        self._started = time.perf_counter()
+        while not self._finished():
+            self.history.append(self._epoch())
+            self._keep_best()
+            yield self.history[-1]
+
+    def go_over(self, train: Batches) -> Epoch:
+        """One pass over other rows, without regard to the plan's end."""
+        self.train = train
+        self._started = time.perf_counter()
+        self.history.append(self._epoch())
+        self._seconds_before = self.history[-1].seconds
+        self._keep_best()
+        self.model.eval()
+        return self.history[-1]
+
+    def restore_best(self) -> None:
+        """Give the model the weights with the lowest held-out loss; without held-out rows, those of the last epoch."""
+        self.model.load_state_dict(self.best)
+
+    def _finished(self) -> bool:
+        plan, done = self.plan, len(self.history)
+        return (
+            (plan.max_epochs is not None and done >= plan.max_epochs)
+            or (plan.max_seconds is not None and self._seconds() >= plan.max_seconds)
+            or (self.validation is not None and done - self.best_epoch >= plan.patience)
+        )
+
+    def _epoch(self) -> Epoch:
+        began, seen, total, rate = time.perf_counter(), 0, 0.0, 0.0
+        self.model.train()
+        with torch.random.fork_rng(devices=[]):  # a user's module may draw from the global generator, dropout for one
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator, device=self.generator.device)))
+            for number, x in enumerate(self.train.shuffled(self.plan.batch_size, self.generator)):
+                rate = self._rate(number)
+                total += self._step(x, number, rate) * len(x)
+                seen += len(x)
+                if self.plan.max_seconds is not None and self._seconds() >= self.plan.max_seconds:
+                    break
+        speed = seen / (time.perf_counter() - began)
+        validation = None if self.validation is None else mean_loss(self.model, self.validation, self._fixed_generator())
+        return Epoch(len(self.history) + 1, total / seen, validation, self._seconds(), speed, rate)
+
+    def _step(self, x: Tensor, number: int, rate: float) -> float:
+        loss = self.model.loss(x, self.generator).total
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._diverged(x, number, value)
+        self.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.plan.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.gradient_clip)
+        for optimizer in self.optimizers:
+            optimizer.step(rate)
+        return value
+
+    def _rate(self, number: int) -> float:
+        return self.plan.learning_rate * SCHEDULES[self.plan.schedule](self._progress(number))
+
+    def _progress(self, number: int) -> float:
+        """How much of the plan is used up at a batch of the running epoch, from 0 to 1."""
+        by_steps = by_seconds = 0.0
+        if self.plan.max_epochs is not None:
+            by_steps = (len(self.history) + number / self._steps()) / self.plan.max_epochs
+        if self.plan.max_seconds is not None:
+            by_seconds = self._seconds() / self.plan.max_seconds
+        return min(max(by_steps, by_seconds), 1.0)
+
+    def _steps(self) -> int:
+        return math.ceil(len(self.train) / self.plan.batch_size)
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def _fixed_generator(self) -> torch.Generator:
+        """The source of chance for the held-out loss: the same in each epoch, so that epochs compare."""
+        return torch.Generator(self.generator.device).manual_seed(0)
+
+    def _keep_best(self) -> None:
+        """Remember the weights of the best epoch so far; a loss on held-out rows that is not finite never is."""
+        losses = [epoch.validation for epoch in self.history if epoch.validation is not None]
+        if not losses or losses[-1] <= min(losses):
+            self.best, self.best_epoch = _snapshot(self.model), len(self.history)
+
+    def _diverged(self, x: Tensor, number: int, value: float) -> TrainingDivergedError:
+        where = first_non_finite(self.model, x)
+        return TrainingDivergedError(
+            f"The loss became {value} in epoch {len(self.history) + 1}, batch {number + 1}; the first tensor that went bad is "
+            f"{where}. Lower learning_rate (now {self.plan.learning_rate:g}) or set gradient_clip; the last good weights are kept."
+        )
+
+    # Checkpoints
+
+    def state(self) -> tuple[Tensors, dict[str, Any]]:
+        """Everything that a later run needs to go on as if it had never stopped: tensors, and facts that fit in JSON."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors["generator"] = self.generator.get_state()
+        for number, optimizer in enumerate(self.optimizers):
+            tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in optimizer.state_dict().items()}
+        history = [asdict(epoch) for epoch in self.history]
+        return tensors, {"history": history, "best_epoch": self.best_epoch, "seconds": self._seconds()}
+
+    def load_state(self, tensors: Tensors, facts: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.history = [Epoch(**epoch) for epoch in facts["history"]]
+        self.best_epoch = facts["best_epoch"]
+        self._seconds_before = facts["seconds"]
+        self.model.load_state_dict(_under(tensors, "model."))
+        self.best = _under(tensors, "best.")
+        self.generator.set_state(tensors["generator"])
+        for number, optimizer in enumerate(self.optimizers):
+            optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
+
+
+def mean_loss(model: Hourglass, batches: Batches, generator: torch.Generator, batch_size: int = 1024) -> float:
+    """The loss over all rows, in nats an example: the formula of training, with the model in evaluation mode."""
+    model.eval()
+    with torch.inference_mode():
+        total = sum(model.loss(x, generator).total.item() * len(x) for x in batches.ordered(batch_size))
+    return total / len(batches)
+
+
+def first_non_finite(model: Hourglass, x: Tensor) -> str:
+    """The name of the first tensor on the way through the model that holds NaN or infinity, parameters before what they make."""
+    if not x.isfinite().all():
+        return "the input"
+    found: list[str] = []
+
+    def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def look(module: nn.Module, _: Any, output: Any) -> None:
+            named = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
+            outputs = output if isinstance(output, tuple) else (output,)
+            named += [(f"the output of {name}", value) for value in outputs]
+            found.extend(key for key, value in named if not value.isfinite().all())
+
+        return look
+
+    handles = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name]
+    try:
+        with torch.no_grad():
+            model.loss(x, torch.Generator(x.device).manual_seed(0))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else "the loss itself"
+
+
+def _snapshot(model: nn.Module) -> Tensors:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _under(tensors: Tensors, prefix: str) -> Tensors:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

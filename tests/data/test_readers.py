@@ -1,0 +1,191 @@
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hourglass.data import files, read, write
+from hourglass.errors import FileError
+
+X = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+
+def test_npy_keeps_dtype_and_values():
+    np.save("x.npy", X)
+    assert read("x.npy").dtype == np.float32
+    np.testing.assert_array_equal(read(Path("x.npy")), X)
+
+
+def test_foreign_byte_order_becomes_native():
+    np.save("x.npy", X.astype(">f4"))
+    assert read("x.npy").dtype == np.dtype("f4")
+    assert read("x.npy").dtype.isnative
+    np.testing.assert_array_equal(read("x.npy"), X)
+
+
+@pytest.mark.parametrize("names", [("only",), ("y", "x_train"), ("y", "X"), ("x", "a"), ("b", "a", "data"), ("x", "X")])
+def test_npz_takes_the_only_array_or_the_known_one(names):
+    taken = next((name for name in ("x_train", "X", "x", "data") if name in names), names[0])
+    np.savez("x.npz", **{name: X + (0 if name == taken else 9) for name in names})
+    np.testing.assert_array_equal(read("x.npz"), X)
+
+
+def test_npz_without_a_known_array(sentence):
+    np.savez("x.npz", train=X, test=X)
+    assert sentence(FileError, read, "x.npz") == (
+        "Which array of 'x.npz' is the data? It has: train, test. Call the data x_train or X or x or data."
+    )
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+def test_python_objects_are_refused(sentence, name):
+    objects = np.array([{"a": 1}], dtype=object)
+    np.save(name, objects) if name == "x.npy" else np.savez(name, objects)
+    assert sentence(FileError, read, name) == (f"'{name}' holds Python objects, which could run code. Save it with a plain dtype.")
+
+
+def test_a_pickle_under_another_name(sentence):
+    Path("x.npy").write_bytes(pickle.dumps([1]))
+    assert sentence(FileError, read, "x.npy").startswith("'x.npy' is damaged, or is not what its ending says (")
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (3, 0)])
+def test_an_array_without_rows(sentence, shape):
+    np.save("x.npy", np.zeros(shape))
+    assert sentence(FileError, read, "x.npy") == (f"'x.npy' holds an array of shape {shape}. It needs a row for each example.")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 60, 140])
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".parquet"])
+def test_a_file_cut_short(sentence, ending, keep):
+    path = Path("x" + ending)
+    np.savez(path, X) if ending == ".npz" else write(path, X)
+    path.write_bytes(path.read_bytes()[:keep])
+    said = sentence(FileError, read, path)
+    assert said.startswith(f"'{path}' is damaged, or is not what its ending says (")
+    assert "\n" not in said
+
+
+def test_an_npz_that_is_no_zip(sentence):
+    Path("x.npz").write_text("hello")
+    assert sentence(FileError, read, "x.npz") == ("'x.npz' is damaged, or is not what its ending says (File is not a zip file).")
+
+
+def test_an_array_that_claims_more_than_the_memory(sentence):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**56,)})
+    with zipfile.ZipFile("x.npz", "w") as archive:
+        archive.writestr("x.npy", header.getvalue())
+    assert sentence(FileError, read, "x.npz") == "'x.npz' is too large for the memory of this machine. Split it."
+
+
+def test_an_npz_that_claims_to_unpack_to_too_much(sentence, monkeypatch):
+    monkeypatch.setattr(files, "MAX_UNPACKED", 10**6)
+    np.savez_compressed("x.npz", np.zeros(10**6))
+    assert sentence(FileError, read, "x.npz") == (
+        "'x.npz' has 0.0 MB and claims to unpack to 8 MB, too much to be trusted. Unpack it and read the folder."
+    )
+
+
+def test_parquet_keeps_types_and_missing_values():
+    frame = pl.DataFrame({"a": [1, None], "b": ["x", None], "c": [0.5, float("nan")]})
+    frame.write_parquet("x.parquet")
+    assert read("x.parquet").equals(frame)
+
+
+def test_parquet_takes_its_name_literally(sentence):
+    write("ab.parquet", X)
+    assert sentence(FileError, read, "[a]b.parquet") == ("There is no file or folder '[a]b.parquet'. Did you mean 'ab.parquet'?")
+    write("[a]b.parquet", X + 1)
+    np.testing.assert_array_equal(read("[a]b.parquet"), X + 1)
+
+
+def test_parquet_without_rows(sentence):
+    pl.DataFrame({"a": []}).write_parquet("x.parquet")
+    assert sentence(FileError, read, "x.parquet") == ("'x.parquet' holds a table of shape (0, 1). It needs a row for each example.")
+
+
+def test_a_panic_of_polars_is_an_error_too(sentence, monkeypatch):
+    def panic(*_, **__):
+        raise pl.exceptions.PanicException("called `Result::unwrap()`")
+
+    write("x.parquet", X)
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    assert sentence(FileError, read, "x.parquet") == (
+        "'x.parquet' is damaged, or is not what its ending says (its pages are broken)."
+    )
+
+
+def test_an_unknown_ending(sentence):
+    Path("x.xlsx").write_text("")
+    assert sentence(FileError, read, "x.xlsx") == (
+        "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, "
+        "and images: .png, .jpg, .jpeg, a folder or a .zip of them."
+    )
+
+
+def test_a_missing_path(sentence):
+    Path("sub").mkdir()
+    write("sub/sensors.csv", X)
+    assert sentence(FileError, read, "sub/sensor.csv") == (
+        "There is no file or folder 'sub/sensor.csv'. Did you mean 'sub/sensors.csv'?"
+    )
+    assert sentence(FileError, read, "sub/else") == "There is no file or folder 'sub/else'. Check the path."
+    assert sentence(FileError, read, "no/x.csv") == "There is no file or folder 'no/x.csv'. Check the path."
+
+
+def test_a_file_that_may_not_be_read(sentence, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    write("x.csv", X)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert sentence(FileError, read, "x.csv") == "Can't read 'x.csv': Permission denied."
+
+
+dtypes = st.one_of(hnp.boolean_dtypes(), hnp.integer_dtypes(), hnp.unsigned_integer_dtypes(), hnp.floating_dtypes())
+
+
+@settings(max_examples=40, deadline=None)
+@given(array=dtypes.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=4, max_side=4))))
+def test_npy_round_trip(tmp_path_factory, array):
+    path = tmp_path_factory.getbasetemp() / "round.npy"
+    write(path, array)
+    np.testing.assert_array_equal(read(path), array)
+    assert read(path).dtype == array.dtype.newbyteorder("=")
+
+
+finite = st.floats(allow_nan=False)
+words = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs"]), min_size=1)
+columns = {
+    "whole": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "real": st.none() | finite,
+    "text": st.none() | words.map(lambda word: "t" + word),
+}
+rows = st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=6)
+schema = {"whole": pl.Int64, "real": pl.Float64, "text": pl.String}
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=rows)
+def test_parquet_round_trip(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "round.parquet"
+    frame = pl.DataFrame(rows, schema=schema)
+    write(path, frame)
+    assert read(path).equals(frame)
+    assert read(path).schema == frame.schema
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows=rows, ending=st.sampled_from([".csv", ".tsv"]), kept=st.sets(st.sampled_from(list(schema)), min_size=1))
+def test_csv_round_trip(tmp_path_factory, rows, ending, kept):
+    path = tmp_path_factory.getbasetemp() / ("round" + ending)
+    frame = pl.DataFrame(rows, schema=schema).select(sorted(kept))
+    write(path, frame)
+    assert read(path).rows() == frame.rows()

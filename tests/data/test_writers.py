@@ -1,0 +1,78 @@
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from hourglass.data import read, write
+from hourglass.errors import DataError, FileError
+
+FRAME = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+
+
+def test_an_array_as_csv():
+    write("x.csv", np.array([[0.1, 2], [np.nan, -0.5]]))
+    assert Path("x.csv").read_text() == "x0,x1\n0.1,2.0\nNaN,-0.5\n"
+    write("x.tsv", np.array([1, 2], np.uint8))
+    assert Path("x.tsv").read_text() == "x0\n1\n2\n"
+    write("x.csv", ["CCO", "c1ccccc1"])
+    assert Path("x.csv").read_text() == "x0\nCCO\nc1ccccc1\n"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_tables_of_each_library(ending, convert):
+    table = convert(FRAME)
+    assert isinstance(table, (pl.DataFrame, pd.DataFrame, pa.Table))
+    write("x" + ending, table)
+    assert read("x" + ending).equals(FRAME)
+
+
+def test_a_table_of_numbers_as_npy():
+    write("x.npy", FRAME.select("a"))
+    np.testing.assert_array_equal(read("x.npy"), [[1], [2]])
+
+
+def test_missing_values_of_a_single_column_survive():
+    frame = pl.DataFrame({"a": [1, None, None]})
+    write("x.csv", frame)
+    assert read("x.csv").equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "reason"),
+    [
+        ("x.csv", np.zeros((2, 2, 2)), "an array of shape (2, 2, 2) is no table"),
+        ("x.parquet", np.zeros(()), "an array of shape () is no table"),
+        ("x.csv", pl.DataFrame({"a": [[1, 2]]}), "CSV format does not support nested data"),
+        ("x.npy", FRAME, "Object arrays cannot be saved when allow_pickle=False"),
+    ],
+)
+def test_data_that_does_not_fit(entries, sentence, name, raw, reason):
+    assert sentence(DataError, write, name, raw) == (
+        f"The data doesn't fit into '{name}' ({reason}). Convert it, or choose another ending."
+    )
+    assert entries() == []
+
+
+def test_an_unknown_ending(sentence):
+    assert sentence(FileError, write, "x.xls", FRAME) == ("Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy.")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".npy"])
+def test_a_full_disk_leaves_the_old_file(entries, sentence, monkeypatch, ending):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write("x" + ending, [[1]])
+    with monkeypatch.context() as patch:
+        for owner, name in ((Path, "write_text"), (Path, "write_bytes"), (np, "save")):
+            patch.setattr(owner, name, refuse)
+        said = sentence(FileError, write, "x" + ending, [[2]])
+    assert said == f"Can't write 'x{ending}': No space left on device. Choose another folder or free some space."
+    assert entries() == ["x" + ending]
+    assert int(np.asarray(read("x" + ending))[0, 0]) == 1

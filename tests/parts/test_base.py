@@ -1,0 +1,39 @@
+import dataclasses
+
+import pytest
+from sklearn.base import clone
+
+import hourglass as hg
+from hourglass.parts import Part
+
+PARTS = [
+    hg.Plain(3),
+    hg.TopK(8, k=2),
+    hg.Gaussian(),
+    hg.Gaussian("shared"),
+    hg.Bernoulli(),
+    hg.Dense(),
+    hg.Dense(hidden=(5, 4), activation="tanh"),
+    hg.Noise(0.1),
+    hg.Mask(0.5),
+]
+
+
+def test_every_public_part_is_tried_here():
+    public = {getattr(hg, name) for name in hg.__all__ if isinstance(getattr(hg, name), type) and issubclass(getattr(hg, name), Part)}
+    assert public == {type(part) for part in PARTS}
+
+
+@pytest.mark.parametrize("part", PARTS, ids=repr)
+def test_a_part_survives_json_and_clone_and_cannot_be_changed(part):
+    assert Part.from_config(part.to_config()) == part
+    assert clone(part) is part
+    assert eval(repr(part), vars(hg)) == part  # noqa: S307
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        part.n = 5
+
+
+def test_an_unknown_part_in_a_file_is_refused():
+    with pytest.raises(hg.ModelFileError) as caught:
+        Part.from_config({"part": "Wormhole"})
+    assert str(caught.value) == "The file asks for an unknown part, 'Wormhole'. Update Hourglass to read it."

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from torch import nn
+
+import hourglass as hg
+from hourglass.parts.networks import dry_run, hidden_widths
+
+
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+def widths(module):
+    return [(layer.in_features, layer.out_features) for layer in module if isinstance(layer, nn.Linear)]
+
+
+def test_the_decoder_mirrors_the_encoder():
+    net = hg.Dense(hidden=(20, 10))
+    assert widths(net.encoder((1, 6, 7), 3, generator())) == [(42, 20), (20, 10), (10, 3)]
+    assert widths(net.decoder((1, 6, 7), 3, generator())) == [(3, 10), (10, 20), (20, 42)]
+
+
+def test_shapes_go_in_and_come_out():
+    net = hg.Dense()
+    code = net.encoder((1, 6, 7), 3, generator())(torch.zeros(5, 1, 6, 7))
+    assert code.shape == (5, 3)
+    assert net.decoder((1, 6, 7), 3, generator())(code).shape == (5, 1, 6, 7)
+
+
+@pytest.mark.parametrize(("inputs", "n"), [(1, 1), (4, 2), (30, 8), (784, 32), (10_000, 64), (784, 700)])
+def test_chosen_widths_are_never_narrower_than_the_waist(inputs, n):
+    assert min(hidden_widths(inputs, n)) >= n
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_state_alone():
+    before = torch.random.get_rng_state()
+    first, second = (hg.Dense((5,)).encoder((4,), 2, generator()) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_misspelt_activation_gets_the_near_one_suggested():
+    with pytest.raises(hg.ParameterError) as caught:
+        hg.Dense(activation="rleu")
+    assert str(caught.value) == "The 'activation' parameter of Dense has no choice 'rleu'. Did you mean 'relu'?"
+
+
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(12, 5)),
+            "The encoder makes (batch, 5) of a batch of shape (batch, 1, 3, 4); the model needs (batch, 2).",
+        ),
+        (
+            nn.Linear(12, 2),
+            "The encoder can't take a batch of shape (batch, 1, 3, 4): mat1 and mat2 shapes cannot be multiplied (6x4 and 12x2).",
+        ),
+    ],
+)
+def test_a_mismatch_names_both_shapes(module, sentence):
+    with pytest.raises(hg.ParameterError) as caught:
+        dry_run(module, "encoder", (1, 3, 4), (2,))
+    assert str(caught.value) == sentence
