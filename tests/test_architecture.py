@@ -44,7 +44,12 @@ def test_rooms_import_only_rooms_above(path):
 
 def test_parts_know_torch_alone():
     for path in (SOURCE / "parts").glob("*.py"):
-        roots = {alias.name.split(".")[0] for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import) for alias in node.names}
+        roots = {
+            alias.name.split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
         assert not roots & {"sklearn", "numpy", "polars", "os", "pathlib"}, path
 
 

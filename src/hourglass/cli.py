@@ -177,7 +177,9 @@ def reconstruct(
 @app.command()
 def sweep(
     data: Data,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A chart (.png, .svg, .pdf) or the table (.csv, .parquet).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A chart (.png, .svg, .pdf) or the table (.csv, .parquet).")
+    ] = None,
     bottlenecks: Annotated[str, typer.Option(help="The widths to try.")] = WIDTHS,
     kind: Kind = None,
     max_epochs: Epochs = None,
@@ -253,7 +255,7 @@ def main() -> None:
 
 def _load(data: str, skip_bad: bool = False) -> Any:
     """Data by path, or by name; a path wins."""
-    if not Path(data).exists() and (data in hg.datasets.names() or not Path(data).suffix and "/" not in data):
+    if not Path(data).exists() and (data in hg.datasets.names() or (not Path(data).suffix and "/" not in data)):
         return hg.datasets.load(data).x_train
     return hg.read(data, skip_bad=skip_bad)
 

@@ -164,7 +164,9 @@ def _asked(part: Any) -> str:
 
 def _layers(module: nn.Module) -> str:
     """'3 Linear, 543,520 weights'."""
-    leaves = [leaf for leaf in module.modules() if next(leaf.children(), None) is None and next(leaf.parameters(), None) is not None]
+    leaves = [
+        leaf for leaf in module.modules() if next(leaf.children(), None) is None and next(leaf.parameters(), None) is not None
+    ]
     counts = Counter(type(leaf).__name__ for leaf in leaves)
     weights = sum(parameter.numel() for parameter in module.parameters())
     return ", ".join([*(f"{count} {name}" for name, count in counts.items()), f"{weights:,} weights"])
@@ -212,7 +214,7 @@ def _svg(figure: Figure) -> Markup:
         text = text.replace(colour, f"var(--{name})")
     own = f"f{secrets.token_hex(3)}-"  # identifiers must not meet those of the page's other pictures
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}", text)
-    return Markup(text.replace("<svg ", '<svg aria-hidden="true" ', 1))  # noqa: S704 (matplotlib has escaped it)
+    return Markup(text.replace("<svg ", '<svg aria-hidden="true" ', 1))
 
 
 def _template() -> Any:

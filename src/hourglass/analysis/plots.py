@@ -127,7 +127,9 @@ def training_curves(model: BaseAutoencoder) -> Figure:
         raise DataError("The model has no training curve: it was stopped before its first epoch was over. Fit it again.")
     epochs = [record["epoch"] for record in model.history_]
     axes = _styled((figure := _figure(WIDTH, 3.0)).subplots(), "epoch", "loss (nats a row)")
-    axes.plot(epochs, [record["train"] for record in model.history_], color=BLUE, lw=1.6, label="rows learned from", **_dots(epochs))
+    axes.plot(
+        epochs, [record["train"] for record in model.history_], color=BLUE, lw=1.6, label="rows learned from", **_dots(epochs)
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.ticklabel_format(axis="y", useOffset=False)
     held_out = [(record["validation"], record["epoch"]) for record in model.history_ if record["validation"] is not None]

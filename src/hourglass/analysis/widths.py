@@ -147,7 +147,9 @@ def sweep(
 def _ordered(bottlenecks: Iterable[int]) -> list[int]:
     given = list(bottlenecks)
     if not given or not all(map(is_count, given)):
-        raise ParameterError(f"The 'bottlenecks' parameter of sweep must be one or more positive ints. Got {bottlenecks!r} instead.")
+        raise ParameterError(
+            f"The 'bottlenecks' parameter of sweep must be one or more positive ints. Got {bottlenecks!r} instead."
+        )
     return sorted({int(width) for width in given})
 
 
@@ -172,9 +174,7 @@ def _split(raw: Any, seed: int) -> tuple[Any, Any]:
     return train, test
 
 
-def _fitted(
-    estimator: BaseAutoencoder, width: int, train: Any, verbose: bool, seed: int | None
-) -> tuple[BaseAutoencoder, float]:
+def _fitted(estimator: BaseAutoencoder, width: int, train: Any, verbose: bool, seed: int | None) -> tuple[BaseAutoencoder, float]:
     """A clone of this width and the seconds that its fit took."""
     from sklearn.base import clone
 
