@@ -13,8 +13,24 @@ import pytest
 import hourglass as hg
 
 SOURCE = Path(hg.__file__).parent
-ROOMS = ["errors", "data", "parts", "model", "optimizers", "training", "kinds", "storage", "estimators", "analysis", "cli"]
-SHARED = {"kinds": {"base"}, "estimators": {"base", "parameters", "progress"}}  # what files of a room may import of their own
+ROOMS = [
+    "errors",
+    "data",
+    "parts",
+    "model",
+    "optimizers",
+    "training",
+    "kinds",
+    "storage",
+    "estimators",
+    "analysis",
+    "cli",
+    "__main__",
+]
+SHARED = {
+    "kinds": {"base"},
+    "estimators": {"base", "parameters", "progress"},
+}  # what files of a room may import of their own
 
 
 def imports_of(path: Path) -> set[str]:

@@ -130,6 +130,7 @@ class Trainer:
         self.history: list[Epoch] = []
         self.best: Tensors = _snapshot(model)
         self.best_epoch = 0
+        self.best_loss: float | None = None
         self._seconds_before = 0.0
         self._started = 0.0
 
@@ -138,6 +139,8 @@ class Trainer:
     def epochs(self) -> Iterator[Epoch]:
         """Train until the epochs, the seconds or the patience are used up; the model then holds the last weights."""
         self._started = time.perf_counter()
+        if not self.history:
+            self.best_loss = self._held_out_loss()
         while not self._finished():
             self.history.append(self._epoch())
             self._keep_best()
@@ -177,8 +180,13 @@ class Trainer:
                 if self.plan.max_seconds is not None and self._seconds() >= self.plan.max_seconds:
                     break
         speed = seen / (time.perf_counter() - began)
-        validation = None if self.validation is None else mean_loss(self.model, self.validation, self._fixed_generator())
-        return Epoch(len(self.history) + 1, total / seen, validation, self._seconds(), speed, rate)
+        return Epoch(len(self.history) + 1, total / seen, self._held_out_loss(), self._seconds(), speed, rate)
+
+    def _held_out_loss(self) -> float | None:
+        """The loss on the held-out rows, if any, with the same chance in each epoch, so that epochs compare."""
+        if self.validation is None:
+            return None
+        return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
 
     def _step(self, x: Tensor, number: int, rate: float) -> float:
         loss = self.model.loss(x, self.generator).total
@@ -211,15 +219,11 @@ class Trainer:
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._started
 
-    def _fixed_generator(self) -> torch.Generator:
-        """The source of chance for the held-out loss: the same in each epoch, so that epochs compare."""
-        return torch.Generator(self.generator.device).manual_seed(0)
-
     def _keep_best(self) -> None:
-        """Remember the weights of the best epoch so far; a loss on held-out rows that is not finite never is."""
-        losses = [epoch.validation for epoch in self.history if epoch.validation is not None]
-        if not losses or losses[-1] <= min(losses):
-            self.best, self.best_epoch = _snapshot(self.model), len(self.history)
+        """Remember the weights if they are the best so far; a held-out loss that is not finite never is."""
+        loss = self.history[-1].validation
+        if loss is None or self.best_loss is None or loss <= self.best_loss:
+            self.best, self.best_epoch, self.best_loss = _snapshot(self.model), len(self.history), loss
 
     def _diverged(self, x: Tensor, number: int, value: float) -> TrainingDivergedError:
         where = first_non_finite(self.model, x)
@@ -238,12 +242,13 @@ class Trainer:
         for number, optimizer in enumerate(self.optimizers):
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in optimizer.state_dict().items()}
         history = [asdict(epoch) for epoch in self.history]
-        return tensors, {"history": history, "best_epoch": self.best_epoch, "seconds": self._seconds()}
+        facts = {"history": history, "best_epoch": self.best_epoch, "best_loss": self.best_loss, "seconds": self._seconds()}
+        return tensors, facts
 
     def load_state(self, tensors: Tensors, facts: dict[str, Any]) -> None:
         """Go on from what :meth:`state` gave."""
         self.history = [Epoch(**epoch) for epoch in facts["history"]]
-        self.best_epoch = facts["best_epoch"]
+        self.best_epoch, self.best_loss = facts["best_epoch"], facts["best_loss"]
         self._seconds_before = facts["seconds"]
         self.model.load_state_dict(_under(tensors, "model."))
         self.best = _under(tensors, "best.")

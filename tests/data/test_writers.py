@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from hourglass.data import read, write
+from hourglass.data import image_names, read, write, write_images
 from hourglass.errors import DataError, FileError
 
 FRAME = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+GREY = np.arange(36, dtype=np.uint8).reshape(3, 3, 4)
 
 
 def test_an_array_as_csv():
@@ -60,7 +62,39 @@ def test_data_that_does_not_fit(entries, sentence, name, raw, reason):
 
 
 def test_an_unknown_ending(sentence):
-    assert sentence(FileError, write, "x.xls", FRAME) == ("Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, and a folder for images.")
+    assert sentence(FileError, write, "x.xls", FRAME) == (
+        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, and a folder for images."
+    )
+
+
+def test_images_keep_the_names_of_what_they_come_from(entries):
+    write_images("x", GREY, names=["b.png", "a/c.JPG", "d.png"])
+    assert entries("x") == ["a", "b.png", "d.png"]
+    shutil.make_archive("x", "zip", "x")
+    sources = ("x", Path("x"), "x.zip", ["x/d.png", Path("x/b.png"), "x/a/c.png"])
+    for i, source in enumerate(sources):
+        write(f"out{i}", read(source), like=source)
+        np.testing.assert_array_equal(read(f"out{i}"), read("x"))
+        assert image_names(f"out{i}") == image_names("x")
+
+
+@pytest.mark.parametrize("like", [None, "digits", "x.npy"])
+def test_what_has_no_names_gives_numbers(entries, like):
+    np.save("x.npy", GREY)
+    write("out", GREY, like=like)
+    assert entries("out") == ["00000.png", "00001.png", "00002.png"]
+
+
+def test_a_table_does_not_mind_what_it_comes_from():
+    write_images("x", GREY)
+    write("x.csv", [[1, 2]], like="x")
+    assert Path("x.csv").read_text() == "x0,x1\n1,2\n"
+
+
+def test_names_that_are_not_one_for_each_image(entries, sentence):
+    write_images("x", GREY)
+    assert sentence(DataError, write, "out", GREY[:2], like="x") == "There are 3 names for 2 images. Give one for each."
+    assert entries() == ["x"]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet", ".npy"])

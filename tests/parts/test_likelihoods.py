@@ -48,7 +48,9 @@ def test_bernoulli_is_the_cross_entropy():
     binary = TARGET.round()
     np.testing.assert_allclose(module.nll(binary, OUTPUT), -Bernoulli(logits=OUTPUT).log_prob(binary))
     p = 1 / (1 + np.exp(-OUTPUT.numpy()))
-    np.testing.assert_allclose(module.nll(TARGET, OUTPUT), -(TARGET.numpy() * np.log(p) + (1 - TARGET.numpy()) * np.log(1 - p)), rtol=1e-9)
+    np.testing.assert_allclose(
+        module.nll(TARGET, OUTPUT), -(TARGET.numpy() * np.log(p) + (1 - TARGET.numpy()) * np.log(1 - p)), rtol=1e-9
+    )
     np.testing.assert_allclose(module.mean(OUTPUT), p)
 
 

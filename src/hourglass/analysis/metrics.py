@@ -1,8 +1,8 @@
 """How good a model is in numbers: its reconstructions, and its codes.
 
-The functions of two arrays take data as it comes; uint8 counts as pixels and is brought to the scale from 0 to 1. The functions of a
-model, `reconstruction` and `codes`, measure on the scale that the networks see: pixels from 0 to 1, columns in standard deviations,
-so that no column counts more because of its unit.
+The functions of two arrays take data as it comes; uint8 counts as pixels and is brought to the scale from 0 to 1. The
+functions of a model, `reconstruction` and `codes`, measure on the scale that the networks see: pixels from 0 to 1, columns in
+standard deviations, so that no column counts more because of its unit.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def mse(X: Any, X2: Any) -> float:
     Raises
     ------
     DataError
-        The shapes differ.
+        The shapes differ, or there are no rows.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def psnr(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     Raises
     ------
     DataError
-        The shapes differ.
+        The shapes differ, or there are no rows.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def ssim(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     Raises
     ------
     DataError
-        The shapes differ, the arrays are no images, or the images are too small.
+        The shapes differ, there are no rows, the arrays are no images, or the images are too small.
 
     References
     ----------
@@ -124,10 +124,11 @@ def ssim(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     before, after = map(_channels_first, _pair(X, X2))
-    total = sum(
-        float(structural_similarity_index_measure(one, other, data_range=data_range, reduction="sum"))
-        for one, other in zip(after.split(256), before.split(256), strict=True)
-    )
+    total = 0.0
+    for one, other in zip(torch.split(after, 256), torch.split(before, 256), strict=True):
+        summed = structural_similarity_index_measure(one, other, data_range=data_range, reduction="sum")
+        assert isinstance(summed, torch.Tensor)  # a tuple only where asked for
+        total += summed.item()
     return total / len(before)
 
 
@@ -149,7 +150,7 @@ def explained_variance(X: Any, X2: Any) -> float:
     Raises
     ------
     DataError
-        The shapes differ.
+        The shapes differ, or there are no rows.
 
     Examples
     --------
@@ -157,8 +158,10 @@ def explained_variance(X: Any, X2: Any) -> float:
     0.875
     """
     before, after = _pair(X, X2)
-    total = np.sum(np.square(before - before.mean(0, dtype=np.float64)))
-    return float(1 - np.sum(np.square(before - after), dtype=np.float64) / total) if total > 0 else math.nan
+    if (before == before[:1]).all():
+        return math.nan
+    total = len(before) * np.var(before, axis=0, dtype=np.float64).sum()
+    return float(1 - np.sum(np.square(before - after), dtype=np.float64) / total)
 
 
 # Codes
@@ -366,6 +369,8 @@ def _pair(X: Any, X2: Any) -> tuple[Array, Array]:
     before, after = _numbers(X), _numbers(X2)
     if before.shape != after.shape:
         raise DataError(f"A reconstruction has the shape of its data. X has {before.shape}, X2 has {after.shape}.")
+    if before.size == 0:
+        raise DataError(f"There is nothing to measure in arrays of shape {before.shape}. Give at least one row.")
     return before, after
 
 

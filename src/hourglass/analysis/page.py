@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import platform
 import re
-import secrets
 from collections import Counter
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
-from hourglass.analysis import plots
+from hourglass.analysis import drawing, plots
 from hourglass.analysis.metrics import before_and_after, figures
 from hourglass.data import atomic
 from hourglass.estimators import BaseAutoencoder
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from hourglass.analysis.widths import Sweep
 
 # The page's style sheet knows these colours by name, and has others for dark screens.
-VARIABLES = {plots.INK: "ink", plots.MUTED: "muted", plots.PAPER: "paper", plots.BLUE: "blue", plots.ORANGE: "orange"}
+VARIABLES = {drawing.INK: "ink", drawing.MUTED: "muted", drawing.PAPER: "paper", drawing.BLUE: "blue", drawing.ORANGE: "orange"}
 
 
 class Card(NamedTuple):
@@ -81,29 +82,19 @@ def report(
         The file can't be written.
     """
     raw = as_raw(X)
-    before, after = before_and_after(model, raw)
-    measured = figures(model, before, after)
-    pictures = {
-        "before_and_after": plots.reconstructions(model, raw),
-        "code_map": plots.code_map(model, raw, y),
-        "errors": plots.errors(model, raw),
-    }
-    if model.history_:
-        pictures["training"] = plots.training_curves(model)
-    if sweep is not None:
-        pictures |= {"widths": sweep.plot(), "by_width": plots.reconstructions(sweep, raw)}
+    measured = figures(model, *before_and_after(model, raw))
     page = _template().render(
         title=title or f"Hourglass report: {model.kind_.describe()}",
         headline=headline(model, measured["explained_variance"]),
-        noun=_noun(model),
+        noun=plots.noun(model),
         is_image=model.kind_.name == "image",
         waist=plots.waist(model),
         codes=len(model.get_feature_names_out()),
         features=model.kind_.n_features,
-        rows=length(raw),
+        given=f"{length(raw):,} {plots.noun(model)}" if length(raw) > 1 else f"a single {plots.noun(model)[:-1]}",
         labelled=y is not None,
         cards=_cards(model, measured),
-        pictures={name: _svg(figure) for name, figure in pictures.items()},
+        pictures={name: _svg(figure, name) for name, figure in _pictures(model, raw, y, sweep).items()},
         sweep=sweep,
         parts=_parts(model),
         facts=_facts(model, raw),
@@ -114,33 +105,46 @@ def report(
 
 
 def headline(model: BaseAutoencoder, survives: float) -> str:
-    """The result in one plain sentence."""
+    """The result in one plain sentence; of a single row, or equal ones, nothing can be said but the size."""
+    numbers = f"{plots.waist(model)} in place of {model.kind_.n_features:,}"
+    if math.isnan(survives):
+        return numbers
     what = f"{_percent(survives)} of what" if survives > 0 else "nothing of what"
-    return f"{plots.waist(model)} in place of {model.kind_.n_features:,}: {what} makes the {_noun(model)} differ survives"
+    return f"{numbers}: {what} makes the {plots.noun(model)} differ survives"
 
 
-def _noun(model: BaseAutoencoder) -> str:
-    return "images" if model.kind_.name == "image" else "rows"
+def _pictures(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | None) -> dict[str, Figure]:
+    across = 8 if plots.noun(model) == "images" else 24
+    pictures = {
+        "before_and_after": plots.reconstructions(model, raw, n=across),
+        "code_map": plots.code_map(model, raw, y),
+        "errors": plots.errors(model, raw, n=8),
+    }
+    if model.history_:
+        pictures["training"] = plots.training_curves(model)
+    if sweep is not None:
+        pictures |= {"widths": sweep.plot(), "by_width": plots.reconstructions(sweep, raw, n=across)}
+    return pictures
 
 
 def _cards(model: BaseAutoencoder, measured: dict[str, float]) -> list[Card]:
-    kept, features = plots.capacity(model), model.kind_.n_features
-    image, shown = model.kind_.name == "image", measured["explained_variance"]
+    features, noun = model.kind_.n_features, plots.noun(model)
+    scale = "of pixels from 0 to 1; less is better" if noun == "images" else "of columns in standard deviations; less is better"
     cards = [
-        Card("Compression", f"{features / kept:.3g} : 1", f"{features:,} numbers become {plots.waist(model)}"),
-        Card("Explained variance", _percent(shown), f"of the differences between {_noun(model)} survives"),
-        Card("Mean squared error", f"{measured['mse']:.3g}", "pixels from 0 to 1" if image else "columns in standard deviations"),
+        Card("Compression", f"{features / plots.capacity(model):.3g} : 1", f"{features:,} numbers become {plots.waist(model)}"),
+        Card("Mean squared error", f"{measured['mse']:#.3g}", scale),
     ]
+    if not math.isnan(measured["explained_variance"]):
+        share = _percent(measured["explained_variance"])
+        cards.insert(1, Card("Explained variance", share, f"of the differences between {noun} survives"))
     if "psnr" in measured:
         cards.append(Card("PSNR", f"{measured['psnr']:.1f} dB", "peak signal over noise; more is better"))
     if "ssim" in measured:
         cards.append(Card("SSIM", f"{measured['ssim']:.3f}", "similarity as the eye sees it; 1 is perfect"))
     if model.history_:
-        rates = sorted(record["examples_per_second"] for record in model.history_)
-        rate = float(f"{rates[len(rates) // 2]:.2g}")
-        epochs = f"{len(model.history_)} time{'s' * (len(model.history_) != 1)} over the data"
-        cards.append(Card("Training speed", f"{rate:,.0f}", f"{_noun(model)} a second"))
-        cards.append(Card("Training time", _duration(model.history_[-1]["seconds"]), epochs))
+        passes = f"{len(model.history_)} time{'s' * (len(model.history_) != 1)} over the data"
+        rate = float(f"{np.median([record['examples_per_second'] for record in model.history_]):.2g}")
+        cards.append(Card("Training", _duration(model.history_[-1]["seconds"]), f"{passes}, {rate:,.0f} {noun} a second"))
     return cards
 
 
@@ -183,8 +187,8 @@ def _facts(model: BaseAutoencoder, raw: Any) -> dict[str, str]:
     seed = getattr(model, "random_state", None)
     return {
         "Kind of data": f"{model.kind_.name}: {why}",
-        "Measured on": f"{length(raw):,} {_noun(model)} ({model.kind_.describe()})",
-        "Parameters": f"{weights:,} weights",
+        "Measured on": f"{length(raw):,} {plots.noun(model)} ({model.kind_.describe()})",
+        "Size": f"{weights:,} weights",
         "Settings": " ".join(repr(model).split()),
         "Seed": "none, so another fit gives other numbers" if seed is None else str(seed),
         "Versions": f"Hourglass {version('hourglass-ae')}, PyTorch {torch.__version__}, Python {platform.python_version()}",
@@ -198,10 +202,10 @@ def _percent(share: float) -> str:
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.2g} s"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.{int(seconds < 10)}f} s"
 
 
-def _svg(figure: Figure) -> Markup:
+def _svg(figure: Figure, name: str) -> Markup:
     """A figure as an SVG element, in the page's colours."""
     from markupsafe import Markup
 
@@ -210,10 +214,9 @@ def _svg(figure: Figure) -> Markup:
     figure.savefig(buffer, format="svg", transparent=True, dpi=200, metadata=no_metadata)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    for colour, name in VARIABLES.items():
-        text = text.replace(colour, f"var(--{name})")
-    own = f"f{secrets.token_hex(3)}-"  # identifiers must not meet those of the page's other pictures
-    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}", text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, f"var(--{variable})")
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)  # identifiers must not meet those of the other pictures
     return Markup(text.replace("<svg ", '<svg aria-hidden="true" ', 1))
 
 
@@ -221,5 +224,5 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": _percent, "thousands": "{:,}".format}
+    environment.filters |= {"percent": _percent, "duration": _duration, "thousands": "{:,}".format}
     return environment.from_string(files("hourglass.analysis").joinpath("report.html.j2").read_text(encoding="utf-8"))

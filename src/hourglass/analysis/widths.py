@@ -6,7 +6,8 @@ import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 WIDTHS = (2, 4, 8, 16, 32, 64)
 ENOUGH = 0.95  # share of the best explained variance that a recommended width reaches
+STOPPED = "Training was stopped by hand"  # how the warning of a fit begins that Ctrl-C ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +47,27 @@ class Sweep:
     @property
     def recommended(self) -> int:
         """The smallest width whose explained variance is at least 95% of the best one in the sweep."""
-        return self._enough["codes"]
+        return int(self._enough["codes"])
 
     @property
     def reason(self) -> str:
         """The rule behind ``recommended`` with its numbers, in one sentence."""
         chosen, best = self._enough, self._best
         return (
-            f"{chosen['codes']} is the smallest width whose explained variance on held-out rows ({chosen['explained_variance']:.1%}) "
-            f"is at least {ENOUGH:.0%} of the best in the sweep ({best['explained_variance']:.1%} with {best['codes']})."
+            f"{chosen['codes']} is the smallest width whose explained variance on held-out rows "
+            f"({chosen['explained_variance']:.1%}) is at least {ENOUGH:.0%} of the best in the sweep "
+            f"({best['explained_variance']:.1%} with {best['codes']})."
         )
+
+    @property
+    def comparison(self) -> str:
+        """Whether the networks are worth their while, in one sentence that names the widths at which PCA keeps more."""
+        widths, mine, theirs = (self.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
+        lost = [str(width) for width, error, other in zip(widths, mine, theirs, strict=True) if error > other]
+        if not lost:
+            return "The autoencoder keeps more than PCA at every width."
+        where = "at every width" if len(lost) == len(widths) else f"with {', '.join(lost)} numbers"
+        return f"PCA keeps more than the autoencoder {where}: train longer or on more data there, or use PCA."
 
     def plot(self) -> Figure:
         """Draw the error over the width, beside that of PCA, with the recommended width marked.
@@ -117,6 +130,8 @@ def sweep(
         ``bottlenecks`` are no positive ints.
     DataError
         No width is below the number of features, the data can't be used, or all held-out rows are alike.
+    KeyboardInterrupt
+        Ctrl-C ends the whole sweep, not only the running fit.
 
     Examples
     --------
@@ -126,26 +141,31 @@ def sweep(
     >>> found.recommended
     4
     """
-    raw, model = as_raw(X), Autoencoder() if estimator is None else estimator
+    raw = as_raw(X)
     widths = _below(_ordered(bottlenecks), math.prod(raw.shape[1:]))
     seed = seed_from(random_state)
     train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test))
-    models, records = {}, []
-    for width in widths:
-        models[width], seconds = _fitted(model, width, train, verbose, None if random_state is None else seed)
-        before, after = before_and_after(models[width], test)
-        if not records:  # all models scale alike, so the first will do
-            by_pca = _by_pca(scaled(models[width], train), before, widths, seed)
-        records.append({"codes": width, **_quality(before, after), **by_pca[width], "seconds": seconds})
-        if verbose:
-            _say(records[-1], len(records), len(widths))
+    blank = Autoencoder() if estimator is None else estimator
+    models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in widths}
+    records: list[dict[str, Any]] = []
+    with _ended_by_ctrl_c():
+        for width, model in models.items():
+            began = time.perf_counter()
+            model.fit(train)
+            seconds = time.perf_counter() - began
+            before, after = before_and_after(model, test)
+            if not records:  # all models scale alike, so the first will do
+                by_pca = _by_pca(scaled(model, train), before, widths, seed)
+            records.append({"codes": width, **_quality(before, after), **by_pca[width], "seconds": seconds})
+            if verbose:
+                _say(records[-1], len(records), len(widths))
     import polars as pl
 
     return Sweep(pl.DataFrame(records), models)
 
 
 def _ordered(bottlenecks: Iterable[int]) -> list[int]:
-    given = list(bottlenecks)
+    given = list(bottlenecks) if isinstance(bottlenecks, Iterable) else []
     if not given or not all(map(is_count, given)):
         raise ParameterError(
             f"The 'bottlenecks' parameter of sweep must be one or more positive ints. Got {bottlenecks!r} instead."
@@ -174,20 +194,31 @@ def _split(raw: Any, seed: int) -> tuple[Any, Any]:
     return train, test
 
 
-def _fitted(estimator: BaseAutoencoder, width: int, train: Any, verbose: bool, seed: int | None) -> tuple[BaseAutoencoder, float]:
-    """A clone of this width and the seconds that its fit took."""
+def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int | None) -> BaseAutoencoder:
+    """A clone of this width."""
     from sklearn.base import clone
 
     part = estimator.bottleneck
-    bottleneck = dataclasses.replace(part, n=width) if isinstance(part, Bottleneck) else width
-    model: BaseAutoencoder = clone(estimator).set_params(bottleneck=bottleneck)
+    changed: dict[str, Any] = {"bottleneck": dataclasses.replace(part, n=width) if isinstance(part, Bottleneck) else width}
     if verbose:
-        model.set_params(verbose=True)
+        changed["verbose"] = True
     if seed is not None:
-        model.set_params(random_state=seed)
-    began = time.perf_counter()
-    model.fit(train)
-    return model, time.perf_counter() - began
+        changed["random_state"] = seed
+    model: BaseAutoencoder = clone(estimator).set_params(**changed)
+    return model
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C, which a fit takes as its own early end and says so in a warning, end everything."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", STOPPED, HourglassWarning)
+        try:
+            yield
+        except HourglassWarning as warning:
+            if not str(warning).startswith(STOPPED):  # another one, made an error by the caller's filters
+                raise
+            raise KeyboardInterrupt from warning
 
 
 def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int) -> dict[int, dict[str, float]]:
@@ -195,7 +226,7 @@ def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int) -> dict
     from sklearn.decomposition import PCA
 
     flat, rows = test.reshape(len(test), -1), train.reshape(len(train), -1)
-    pca = PCA(min(widths[-1], *rows.shape), random_state=seed).fit(rows)
+    pca = PCA(min(widths[-1], len(rows) - 1, rows.shape[1]), random_state=seed).fit(rows)  # n centred rows span n - 1 directions
     Z = pca.transform(flat)
     return {
         width: {f"pca_{name}": value for name, value in _quality(flat, Z[:, :width] @ pca.components_[:width] + pca.mean_).items()}
@@ -213,7 +244,6 @@ def _quality(before: Array, after: Array) -> dict[str, float]:
 def _say(record: dict[str, Any], number: int, of: int) -> None:
     from rich.console import Console
 
-    Console(stderr=True).print(
-        f"Width {number} of {of}: {record['codes']} numbers keep {record['explained_variance']:.1%} "
-        f"(PCA {record['pca_explained_variance']:.1%}), {record['seconds']:,.1f} s"
-    )
+    codes, share, by_pca = record["codes"], record["explained_variance"], record["pca_explained_variance"]
+    keep = f"{codes} number{'s keep' if codes > 1 else ' keeps'} {f'{share:.1%}' if share > 0 else 'nothing'} of the variance"
+    Console(stderr=True, highlight=False).print(f"Width {number} of {of}: {keep} (PCA {by_pca:.1%})")

@@ -45,19 +45,28 @@ class Dense(Network):
     ----------
     hidden : tuple of int, optional
         Widths of the layers between the input and the waist; the decoder has them in reverse. Chosen from the sizes of input and
-        waist unless given: see :func:`hidden_widths`. ``()`` is a single layer on either side.
+        waist unless given: see :func:`hidden_widths`. ``()`` is a single linear map on either side.
     activation : str, default="silu"
         The function between layers: "relu", "leaky_relu", "elu", "gelu", "silu" or "tanh".
+    residual : bool, default=True
+        Whether the layers, each normalised, only add to a linear map from end to end, which starts as PCA: the model then bends
+        from there. False gives the layers alone, as in textbooks.
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer Normalization", 2016, equation 4. Saxe et al., "Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks", 2014, section 3 (orthogonal weights at the start).
 
     Examples
     --------
     >>> import hourglass as hg
     >>> hg.Dense(hidden=(256, 128), activation="relu")
-    Dense(hidden=(256, 128), activation='relu')
+    Dense(hidden=(256, 128), activation='relu', residual=True)
     """
 
     hidden: tuple[int, ...] | None = None
     activation: str = "silu"
+    residual: bool = True
 
     def __post_init__(self) -> None:
         widths = () if self.hidden is None else self.hidden
@@ -66,39 +75,64 @@ class Dense(Network):
         one_of(self.activation, ACTIVATIONS, "activation", "Dense")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        layers = self._layers([math.prod(shape), *self._widths(shape, n), n], generator)
-        return nn.Sequential(nn.Flatten(), *layers)
+        return nn.Sequential(nn.Flatten(), self._net([math.prod(shape), *self._widths(shape, n), n], generator))
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        layers = self._layers([n, *reversed(self._widths(shape, n)), math.prod(shape)], generator)
-        return nn.Sequential(*layers, nn.Unflatten(1, shape))
+        return nn.Sequential(self._net([n, *reversed(self._widths(shape, n)), math.prod(shape)], generator), nn.Unflatten(1, shape))
 
     def _widths(self, shape: tuple[int, ...], n: int) -> tuple[int, ...]:
         return hidden_widths(math.prod(shape), n) if self.hidden is None else tuple(self.hidden)
 
-    def _layers(self, widths: list[int], generator: torch.Generator) -> list[nn.Module]:
+    def _net(self, widths: list[int], generator: torch.Generator) -> nn.Module:
+        if len(widths) == 2:
+            return _linear(*widths, generator)
+        residual = self.residual
         layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [_linear(before, after, generator), ACTIVATIONS[self.activation]()]
-        return layers[:-1]  # the last layer is linear
+        for before, after in pairwise(widths[:-1]):
+            norm = [nn.LayerNorm(after)] if residual else []
+            layers += [_linear(before, after, generator, gain=math.sqrt(2)), *norm, ACTIVATIONS[self.activation]()]
+        layers.append(_linear(widths[-2], widths[-1], generator, gain=0.0 if residual else 1.0))
+        bent = nn.Sequential(*layers)
+        return Residual(_linear(widths[0], widths[-1], generator), bent) if residual else bent
+
+
+class Residual(nn.Module):
+    """A linear map, and what a network adds to it: nothing at first."""
+
+    def __init__(self, linear: nn.Linear, bent: nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+        self.bent = bent
+
+    def forward(self, x: Tensor) -> Tensor:
+        straight: Tensor = self.linear(x)
+        return straight + self.bent(x)
+
+
+def linear_path(network: nn.Module) -> nn.Linear | None:
+    """The linear map from one end of a dense network to the other, if it has one."""
+    found = [module for module in network.modules() if isinstance(module, (Residual, nn.Linear))]
+    whole = found[0] if found else None
+    if isinstance(whole, Residual):
+        return whole.linear
+    return whole if isinstance(whole, nn.Linear) and len(found) == 1 else None
 
 
 def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
-    """The widths of a dense encoder that is told nothing.
-
-    Measured on MNIST: one hidden layer leaves a quarter more error than two at equal time, a third adds nothing.
-    """
-    width = min(max(2 ** round(math.log2(max(inputs, 1))), 64, 2 * n), 512)
-    return (width, max(width // 2, 64))
+    """The widths of a dense encoder that is told nothing: two layers, about as wide as the input, and never below the waist."""
+    width = max(min(max(2 ** round(math.log2(inputs)), 128), 256), 2 * n)
+    return (width, width // 2)
 
 
-def _linear(before: int, after: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer with torch's own initialisation, drawn from our generator instead of the global one."""
+def _linear(before: int, after: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
+    """A linear layer with orthogonal weights times a gain, drawn from our generator instead of the global one."""
     layer = nn.Linear(before, after, device="meta").to_empty(device="cpu")
-    bound = 1 / math.sqrt(before)
     with torch.no_grad():
-        layer.weight.uniform_(-bound, bound, generator=generator)
-        layer.bias.uniform_(-bound, bound, generator=generator)
+        nn.init.zeros_(layer.bias)
+        if gain == 0:
+            nn.init.zeros_(layer.weight)
+        else:
+            nn.init.orthogonal_(layer.weight, gain, generator=generator)
     return layer
 
 

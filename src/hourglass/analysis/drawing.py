@@ -1,0 +1,235 @@
+"""The one look of all pictures: colours, axes, strips of images, heat maps, clouds of points. Knows arrays, no models.
+
+Nothing global is touched: no pyplot, no current figure, no settings. The few colours are those of Okabe and Ito, which people
+with any colour vision tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hourglass.analysis.metrics import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, PAPER = "#24292f", "#6e7781", "#ffffff"
+BLUE, ORANGE = "#0072b2", "#d55e00"  # the model, and what it is compared with or what stands out
+GROUPS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, "#8a8f98", "#b8a800", "#8c5a2b", "#5e4fa2")
+LOW_TO_HIGH = ("#8fb3cf", "#d9a65b", "#b3361a")  # none so light or so dark that it is lost on white or on black
+
+WIDTH = 4.2  # inches: beside text of 8 points, narrow enough to stay legible when shrunk to the width of a phone
+MAX_COLUMNS = 20
+MIN_ACROSS = 6  # fewer images leave space at their right rather than become giants
+MAX_PIXELS = 160  # of an image's side: no screen shows more of them beside nine others
+
+
+# The one look
+
+
+def blank(height: float) -> Figure:
+    """A figure of the one width."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(WIDTH, height), layout="constrained", facecolor=PAPER)
+
+
+def one_plot(height: float, x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    """A figure of a single plot, and its axes."""
+    figure = blank(height)
+    return figure, styled(figure.subplots(), x_label, y_label)
+
+
+def styled(axes: Axes, x_label: str, y_label: str) -> Axes:
+    """The same axes, in the one look."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(labelsize=8, labelcolor=INK, color=MUTED, length=3)
+    axes.set_xlabel(x_label, fontsize=8, color=INK)
+    axes.set_ylabel(y_label, fontsize=8, color=INK)
+    return axes
+
+
+def legend(axes: Axes) -> None:
+    """Above the plot, where no curve can run through it."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, ncols=3, columnspacing=1.4, handlelength=2.2, frameon=False,
+        fontsize=8, labelcolor=INK,
+    )  # fmt: skip
+
+
+def mark(axes: Axes, x: float, y: float, text: str) -> None:
+    """A ring around a point, explained in the legend."""
+    axes.plot([x], [y], "o", ms=10, mfc="none", mec=INK, mew=1.2, zorder=3, label=text)
+
+
+def dots(points: Sequence[Any]) -> dict[str, Any]:
+    """A curve of few points shows them: one of a single point would else be invisible."""
+    return {"marker": "o", "ms": 3} if len(points) < 15 else {}
+
+
+def _plain(text: object, most: int = 24) -> str:
+    """Text of a user's, short, and with no dollar that starts a formula."""
+    shown = " ".join(str(text).split())
+    return (shown if len(shown) <= most else shown[: most - 1] + "…").replace("$", r"\$")
+
+
+# Images and heat maps
+
+
+def side_by_side(images: Array) -> Array:
+    """Images (n, height, width[, channels]) side by side, as one of RGBA (height, wide, 4) with clear gaps."""
+    pixels = _thumbnails(np.clip(images if images.ndim == 4 else images[..., None], 0, 1))
+    if pixels.shape[3] == 1:
+        pixels = pixels.repeat(3, axis=3)
+    if pixels.shape[3] == 3:
+        pixels = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=3)
+    gap = max(1, pixels.shape[2] // 14)
+    pixels = np.pad(pixels, ((0, max(0, MIN_ACROSS - len(pixels))), (0, 0), (0, gap), (0, 0)))
+    return np.concatenate(list(pixels), axis=1)
+
+
+def _thumbnails(pixels: Array) -> Array:
+    """Large images (n, height, width, channels) shrunk, by the mean of square blocks."""
+    n, height, width, channels = pixels.shape
+    side = min(max(height, width) // MAX_PIXELS, height, width)
+    if side < 2:
+        return pixels
+    down, across = height // side, width // side
+    blocks = pixels[:, : down * side, : across * side].reshape(n, down, side, across, side, channels)
+    shrunk: Array = blocks.mean((2, 4))
+    return shrunk
+
+
+def show(axes: Axes, mosaic: Array, title: str) -> None:
+    """A strip of images, with nothing around it but a title."""
+    axes.imshow(mosaic, interpolation="none", extent=(0, mosaic.shape[1], mosaic.shape[0], 0))  # a pixel is 1 x 1, from 0
+    axes.set_title(title, fontsize=8, color=INK, loc="left", pad=3)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def strips_of_images(strips: list[tuple[str, Array]]) -> Figure:
+    """Titled images (n, height, width[, channels]), a strip below the other."""
+    mosaics = [side_by_side(images) for _, images in strips]
+    tall = WIDTH * mosaics[0].shape[0] / mosaics[0].shape[1]
+    figure = blank(len(strips) * (tall + 0.27))
+    for axes, (title, _), mosaic in zip(figure.subplots(len(strips), 1), strips, mosaics, strict=True):
+        show(axes, mosaic, title)
+    return figure
+
+
+def heat_maps(strips: list[tuple[str, Array]], names: list[str]) -> Figure:
+    """Titled tables of standardised columns (n, columns), from violet (below the mean) to orange (above), three side by side."""
+    shown = min(len(names), MAX_COLUMNS)
+    across = min(3, len(strips))
+    down = -(-len(strips) // across)
+    figure = blank(down * (0.17 * shown + 0.45) + 0.6)
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in grid[len(strips) :]:
+        axes.remove()
+    for i, (axes, (title, values)) in enumerate(zip(grid, strips, strict=False)):
+        picture = axes.imshow(values.reshape(len(values), -1)[:, :shown].T, cmap="PuOr_r", vmin=-3, vmax=3, aspect="auto")
+        axes.set_title(title.replace(", ", "\n"), fontsize=8, color=INK, loc="left")
+        axes.set_xticks([])
+        axes.set_yticks(range(shown), [_plain(name) for name in names[:shown]] if i % across == 0 else [""] * shown)
+        axes.tick_params(length=0, labelsize=8, labelcolor=INK)
+        axes.spines[:].set_visible(False)
+    if shown < len(names):
+        grid[0].set_ylabel(f"the first {shown} of {len(names):,} columns", fontsize=8, color=MUTED)
+    bar = figure.colorbar(picture, ax=list(grid[: len(strips)]), location="bottom", shrink=0.5, aspect=30, pad=0.02)
+    _style_bar(bar, "standard deviations from the column's mean")
+    return figure
+
+
+def _style_bar(bar: Any, label: str) -> None:
+    bar.set_label(label, fontsize=8, color=INK)
+    bar.ax.tick_params(labelsize=8, labelcolor=INK, color=MUTED, length=2)
+    bar.outline.set_visible(False)
+
+
+# The map of codes
+
+
+def _scatter(axes: Axes, points: Array, of: int, **how: Any) -> Any:
+    """Some of all points: the more there are of all, the smaller."""
+    x, y = points.T
+    return axes.scatter(x, y, s=float(np.clip(10_000 / of, 4, 20)), alpha=0.8, linewidths=0, rasterized=of > 2000, **how)
+
+
+def colour_by_error(figure: Figure, axes: Axes, points: Array, error: Array) -> None:
+    """Points (n, 2), the warmer the larger their errors (n,)."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    scale = LinearSegmentedColormap.from_list("errors", LOW_TO_HIGH)
+    order = np.argsort(error)  # the largest on top; beyond 99% of the rows the colour no longer changes
+    drawn = _scatter(axes, points[order], len(points), c=error[order], cmap=scale, vmin=error.min(), vmax=np.quantile(error, 0.99))
+    _style_bar(figure.colorbar(drawn, ax=axes, aspect=35, pad=0.02), "reconstruction error")
+
+
+def colour_by_label(figure: Figure, axes: Axes, points: Array, labels: Array) -> None:
+    """Points (n, 2), a colour and a name for each of the ten most common labels (n,); a scale of colours for many numbers."""
+    names, group, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(names) > len(GROUPS) and labels.dtype.kind in "iuf":
+        _style_bar(
+            figure.colorbar(_scatter(axes, points, len(points), c=labels, cmap="cividis"), ax=axes, aspect=35, pad=0.02), "label"
+        )
+        return
+    common = np.sort(np.argsort(-counts, kind="stable")[: len(GROUPS)])
+    rest = ~np.isin(group, common)
+    if rest.any():
+        _scatter(axes, points[rest], len(points), color=MUTED)
+    for colour, index in zip(GROUPS, common, strict=False):
+        _scatter(axes, points[group == index], len(points), color=colour)
+    _name_groups(axes, points, [(_plain(names[index], 12), points[group == index]) for index in common])
+
+
+def _name_groups(axes: Axes, points: Array, groups: list[tuple[str, Array]]) -> None:
+    """Each group's name in the middle of its points: ten colours are hard to tell apart in a legend."""
+    from matplotlib.patheffects import withStroke
+
+    low, size = points.min(0), np.ptp(points, axis=0)
+    size = np.where(size > 0, size, 1)
+    places = np.array([(np.median(members, axis=0) - low) / size for _, members in groups])
+    room = 0.025 * max(len(name) for name, _ in groups) + 0.01, 0.055  # of a name, in shares of the axes
+    halo = [withStroke(linewidth=2.5, foreground=PAPER)]
+    for (x, y), (name, _) in zip(low + size * _apart(places, *room), groups, strict=True):
+        axes.text(x, y, name, fontsize=9, weight="bold", color=INK, ha="center", va="center", path_effects=halo)
+
+
+def _apart(places: Array, wide: float, high: float) -> Array:
+    """Places (n, 2) moved up and down until no two of them are nearer than both ``wide`` and ``high``."""
+    places = places.copy()
+    for _ in range(100):  # a few rounds do for ten names
+        for i, j in combinations(np.argsort(places[:, 1]), 2):  # i is below j
+            across, up = np.abs(places[j] - places[i])
+            if across < wide and up < high:
+                places[[i, j], 1] += np.array([-1, 1]) * (high - up) / 2
+    return places
+
+
+# Errors
+
+
+def histogram(axes: Axes, of_rows: Array, what: str) -> None:
+    """How the errors (n,) of "rows" or "images" are spread."""
+    styled(axes, f"mean squared error per {what[:-1]}", what)
+    axes.hist(of_rows, bins=min(40, max(8, len(of_rows) // 10)), color=BLUE)
+    limit = float(np.quantile(of_rows, 0.99))
+    axes.axvline(limit, color=ORANGE, lw=1.4, ls=(0, (4, 2)), label=f"1 in 100 is beyond {limit:.3g}")
+    legend(axes)
+
+
+def bars(axes: Axes, names: list[str], values: Array) -> None:
+    """The errors of columns, by name."""
+    styled(axes, "error of the column (1: no better than its mean)", "")
+    axes.barh(range(len(names)), values, color=BLUE, height=0.7)
+    axes.set_yticks(range(len(names)), [_plain(name) for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()

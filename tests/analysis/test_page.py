@@ -1,0 +1,255 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from torch import nn
+
+import hourglass as hg
+from hourglass.analysis.page import headline
+
+RNG = np.random.default_rng(0)
+EVIL = "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> --> {{ 7 * 7 }}"
+
+
+class Page(HTMLParser):
+    """The tags, the attributes and the words of a page; every tag that is opened must be closed."""
+
+    VOID = frozenset({"meta", "br", "hr", "img", "link", "input"})
+
+    def __init__(self, path):
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.tags, self.attributes, self.words, self.open = [], [], "", []
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not set(self.open) & {"style", "svg", "title"}:
+            self.words += data + " "
+
+    @property
+    def text(self):
+        return " ".join(self.words.split())
+
+    @property
+    def terms(self):
+        return re.findall(r"<dt>(.*?)</dt>", self.source)
+
+    @property
+    def headings(self):
+        return re.findall(r"<h2>(.*?)</h2>", self.source)
+
+
+def page_of(path, *args, **kwargs):
+    assert hg.report(*args[:2], path / "r.html", *args[2:], **kwargs) == path / "r.html"
+    return Page(path / "r.html")
+
+
+def assert_self_contained(page):
+    assert not set(page.tags) & {"script", "link", "iframe", "object", "embed", "form", "base", "img"}
+    for name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href", "xlink:href", "srcset", "action"):
+            assert value.startswith(("#", "data:image/png;base64,"))
+        elif not name.startswith("xmlns"):
+            assert "://" not in value
+    style = "".join(re.findall(r"<style>.*?</style>", page.source, re.DOTALL))
+    assert "@import" not in style
+    assert "://" not in style
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)", page.source))
+
+
+@pytest.fixture(scope="session")
+def full(images, swept_images, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("full")
+    return page_of(folder, images.model, images.X_test, y=images.y_test, sweep=swept_images, title="Digits")
+
+
+def test_the_page_holds_all_it_shows(full):
+    assert_self_contained(full)
+    assert full.tags.count("svg") == 6
+    assert full.tags.count("title") == 1
+    assert full.source.startswith("<!DOCTYPE html>\n<html lang")
+
+
+def test_identifiers_are_unique_to_their_picture(full):
+    named = [value for name, value in full.attributes if name == "id"]
+    pointed = [value[1:] for name, value in full.attributes if name in ("href", "xlink:href") and value.startswith("#")]
+    assert set(pointed) <= set(named)
+    assert {name.split("-")[0] for name in named} == {"before_and_after", "code_map", "errors", "training", "widths", "by_width"}
+
+
+def test_pictures_wear_the_page_s_colours(full):
+    assert "#24292f" not in re.sub(r"<style>.*?</style>", "", full.source, flags=re.DOTALL)
+    assert "var(--ink)" in full.source
+    assert "prefers-color-scheme: dark" in full.source
+
+
+def test_images_with_labels_and_a_sweep(full, images, swept_images):
+    measured = hg.metrics.reconstruction(images.model, images.X_test)
+    assert full.headings == [
+        "Before and after",
+        "How many numbers it takes",
+        "The same images at each width",
+        "The map of the codes",
+        "Where it errs",
+        "How it learned",
+        "How the model was made",
+    ]
+    said = f"8 numbers in place of 196: {measured['explained_variance']:.1%} of what makes the images differ survives"
+    assert f"Digits {said} An autoencoder is" in full.text
+    for card in (
+        "Compression 24.5 : 1 196 numbers become 8 numbers",
+        f"Explained variance {measured['explained_variance']:.1%} of the differences between images survives",
+        f"Mean squared error {measured['mse']:#.3g} of pixels from 0 to 1; less is better",
+        f"PSNR {measured['psnr']:.1f} dB peak signal over noise; more is better",
+        f"SSIM {measured['ssim']:.3f} similarity as the eye sees it; 1 is perfect",
+    ):
+        assert card in full.text
+    assert re.search(r"Training \d\.\d s 30 times over the data, [\d,]+ images a second", full.text)
+    assert "All figures are measured on 60 images." in full.text
+    assert f"{swept_images.comparison} Recommended: {swept_images.recommended}. {swept_images.reason}" in full.text
+    for row in swept_images.frame.iter_rows(named=True):
+        assert re.search(
+            rf"{row['codes']}\s*{row['mse']:#.3g}\s*{row['explained_variance']:.1%}\s*{row['pca_explained_variance']:.1%}",
+            full.words,
+        )
+    assert "The colours are labels that the model has never seen." in full.text
+    assert "so this is a shadow of the real arrangement" in full.text
+    assert (
+        "Kind of data image: an array of shape (60, 14, 14) is 60 pictures Measured on 60 images (14 x 14 grey images)" in full.text
+    )
+    assert "Settings Autoencoder(bottleneck=8, hidden=(64,), max_epochs=30, random_state=0) Seed 0 Versions Hourglass" in full.text
+
+
+def test_a_table_without_labels(table, tmp_path):
+    page = page_of(tmp_path, table.model, table.X_test)
+    assert_self_contained(page)
+    assert page.tags.count("svg") == 4
+    assert "Hourglass report: a table of 13 numeric columns" in page.text
+    assert page.headings == [
+        "Before and after",
+        "The map of the codes",
+        "Where it errs",
+        "How it learned",
+        "How the model was made",
+    ]
+    assert "PSNR" not in page.text
+    assert "of columns in standard deviations; less is better" in page.text
+    assert "The warmer the colour, the worse the model rebuilds it." in page.text
+    assert "Below are the columns that it loses most of." in page.text
+    assert "Encoder squeezes 2 Linear, 292 weights Bottleneck is the waist 4 numbers" in page.text
+
+
+def test_a_sweep_of_a_table_says_where_pca_is_better(swept, table, tmp_path):
+    page = page_of(tmp_path, swept.models[2], table.X_test, sweep=swept)
+    assert swept.comparison in page.text
+    assert "The same rows at each width" in page.headings
+    assert "shadow" not in page.text  # two codes are shown as they are
+
+
+def test_a_sparse_model(sparse, table, tmp_path):
+    page = page_of(tmp_path, sparse, table.X_test)
+    assert "3 of 10 numbers in place of 13:" in page.text
+    assert "Compression 4.33 : 1 13 numbers become 3 of 10 numbers" in page.text
+    assert "Bottleneck is the waist 3 of 10 numbers, TopK(n=10, k=3)" in page.text
+
+
+def test_a_model_of_own_networks_without_a_history(wine, tmp_path):
+    model = hg.Autoencoder(
+        2,
+        encoder=nn.Linear(13, 2),
+        decoder=nn.Linear(2, 13),
+        corruption=hg.Noise(0.1),
+        likelihood=hg.Gaussian("shared"),
+        max_epochs=1,
+    ).fit(wine)
+    model.history_ = []
+    page = page_of(tmp_path, model, wine)
+    assert "How it learned" not in page.headings
+    assert "training" not in {name.split("-")[0] for name, value in page.attributes if name == "id"}
+    assert "Training" not in page.terms
+    assert "Corruption damages rows on purpose while training Noise(std=0.1) Encoder squeezes 1 Linear, 28 weights" in page.text
+    assert "Likelihood says how far off the result is learned gaussian, Gaussian(variance='shared')" in page.text
+    assert "Seed none, so another fit gives other numbers" in page.text
+
+
+def test_one_row(images, table, tmp_path):
+    page = page_of(tmp_path, images.model, images.X_test[:1])
+    assert "All figures are measured on a single image." in page.text
+    assert "8 numbers in place of 196 An autoencoder" in page.text
+    assert page.terms[:3] == ["Compression", "Mean squared error", "PSNR"]
+    assert "nan" not in page.text
+    page_of(tmp_path, table.model, table.X_test[:1], y=["only"])
+
+
+def test_a_saved_model_gives_the_same_figures(images, full, tmp_path):
+    images.model.save(tmp_path / "m.safetensors")
+    page = page_of(tmp_path, hg.load(tmp_path / "m.safetensors"), images.X_test)
+    assert re.findall(r'<dd class="value">(.*?)</dd>', page.source) == re.findall(r'<dd class="value">(.*?)</dd>', full.source)
+
+
+def test_words_of_strangers_are_escaped(tmp_path):
+    X = pd.DataFrame(RNG.normal(size=(20, 3)), columns=[EVIL, "--><script>", "$x"])
+    model = hg.Autoencoder(1, hidden=(4,), max_epochs=1, random_state=0).fit(X)
+    found = hg.sweep(X, bottlenecks=[1], estimator=hg.Autoencoder(hidden=(4,), max_epochs=1), random_state=0)
+    page = page_of(tmp_path, model, X, title=EVIL, y=[EVIL, "</svg><b>"] * 10, sweep=found)
+    assert_self_contained(page)
+    assert EVIL in page.text
+    assert "<script" not in page.source
+    assert "<b>" not in page.source
+
+
+def test_data_comes_as_a_path(table, tmp_path):
+    table.X_test.to_csv(tmp_path / "x.csv", index=False)
+    assert "measured on 38 rows" in page_of(tmp_path, table.model, tmp_path / "x.csv").text
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.5, "50.0% of what"),
+        (1.0, "100.0% of what"),
+        (0.9999, "over 99.9% of what"),
+        (0.0, "nothing of what"),
+        (-3, "nothing of what"),
+    ],
+)
+def test_the_headline_is_honest(images, share, said):
+    assert headline(images.model, share) == f"8 numbers in place of 196: {said} makes the images differ survives"
+
+
+def test_the_page_is_written_whole_or_not_at_all(images, tmp_path, monkeypatch, sentence):
+    (tmp_path / "r.html").write_text("old")
+
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "write_text", refuse)
+        said = sentence(hg.FileError, hg.report, images.model, images.X_test[:5], tmp_path / "r.html")
+    assert said == f"Can't write '{tmp_path / 'r.html'}': No space left on device. Choose another folder or free some space."
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+    assert (tmp_path / "r.html").read_text() == "old"
+
+
+def test_bad_data_leaves_no_page(images, tmp_path, sentence):
+    assert sentence(hg.DataError, hg.report, images.model, images.X_test, tmp_path / "r.html", y=[1]) == (
+        "Labels are one a row, so 60 of them in one dimension. Got an array of shape (1,)."
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,356 @@
+import sys
+from itertools import combinations
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import hourglass as hg
+from hourglass import plots
+from hourglass.analysis.drawing import GROUPS, MUTED, _apart, side_by_side
+from hourglass.analysis.metrics import spread
+
+RNG = np.random.default_rng(0)
+
+
+def titles(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+
+
+def words(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def curves(axes):
+    """The data of each labelled line, by its label."""
+    return {line.get_label(): line.get_xydata().tolist() for line in axes.get_lines() if not line.get_label().startswith("_")}
+
+
+def drawn(figure):
+    """Let matplotlib lay everything out."""
+    FigureCanvasAgg(figure).draw()
+    return figure
+
+
+# Reconstructions
+
+
+def test_images_stand_over_their_reconstructions(images):
+    figure = drawn(plots.reconstructions(images.model, images.X_test, n=10))
+    error = hg.metrics.reconstruction(images.model, images.X_test)["mse"]
+    assert isinstance(figure, Figure)
+    assert titles(figure) == ["original", f"8 numbers, error {error:#.3g}"]
+    chosen = images.X_test[spread(60, 10)]
+    for axes, expected in zip(figure.axes, (chosen, images.model.reconstruct(chosen)), strict=True):
+        strip = axes.get_images()[0].get_array()
+        np.testing.assert_allclose(strip[:, :14, 0], expected[0] / 255, atol=1e-6)
+        np.testing.assert_allclose(strip[:, 15:29, 2], expected[1] / 255, atol=1e-6)
+        assert strip.shape == (14, 10 * 15, 4)
+
+
+def test_several_models_stand_below_each_other(swept_images, images):
+    for models in (swept_images, swept_images.models, list(swept_images.models.values())):
+        figure = plots.reconstructions(models, images.X_test)
+        assert [title.split(",")[0] for title in titles(figure)] == ["original", "2 numbers", "8 numbers"]
+
+
+def test_a_table_is_a_heat_map_with_names(table):
+    figure = drawn(plots.reconstructions(table.model, table.X_test, n=5))
+    error = hg.metrics.reconstruction(table.model, table.X_test)["mse"]
+    assert titles(figure) == ["original", f"4 numbers\nerror {error:#.3g}"]
+    original, rebuilt, bar = figure.axes
+    rows = spread(len(table.X_test), 5)
+    np.testing.assert_allclose(
+        original.get_images()[0].get_array(), hg.metrics.scaled(table.model, table.X_test)[rows].T, rtol=1e-6
+    )
+    assert [label.get_text() for label in original.get_yticklabels()][:2] == ["alcohol", "malic_acid"]
+    assert {label.get_text() for label in rebuilt.get_yticklabels()} == {""}
+    assert bar.get_xlabel() == "standard deviations from the column's mean"
+
+
+def test_a_wide_table_shows_its_first_columns():
+    X = RNG.normal(size=(20, 1024))
+    model = hg.Autoencoder(2, hidden=(4,), max_epochs=1, random_state=0).fit(X)
+    axes = plots.reconstructions(model, X).axes[0]
+    assert axes.get_images()[0].get_array().shape == (20, 10)
+    assert axes.get_ylabel() == "the first 20 of 1,024 columns"
+    assert axes.get_yticklabels()[19].get_text() == "x19"
+
+
+def test_more_than_three_heat_maps_fill_lines(swept, table):
+    figure = drawn(plots.reconstructions(swept, table.X_test))
+    assert [title.split("\n")[0] for title in titles(figure)] == ["original", "1 number", "2 numbers", "4 numbers"]
+    assert len(figure.axes) == 5  # with the colour bar, without the two places that are left
+
+
+def test_a_sparse_model_says_how_many_numbers_are_kept(sparse, table):
+    assert titles(plots.reconstructions(sparse, table.X_test))[1].startswith("3 of 10 numbers\n")
+
+
+def test_no_models(sentence, images):
+    assert sentence(hg.DataError, plots.reconstructions, [], images.X_test) == (
+        "There is no model to draw reconstructions of. Give at least one."
+    )
+
+
+def test_images_of_each_shape_become_a_strip_with_clear_gaps():
+    strips = {shape: side_by_side(np.full((7, *shape), 0.5)) for shape in ((28, 28), (28, 28, 1), (28, 28, 3), (28, 28, 4))}
+    for shape, strip in strips.items():
+        assert strip.shape == (28, 7 * 30, 4)
+        assert strip[0, 0].tolist() == [0.5, 0.5, 0.5, 0.5 if shape[-1] == 4 else 1]
+        assert strip[0, 28].tolist() == [0, 0, 0, 0]
+
+
+def test_few_images_do_not_become_giants_and_large_ones_are_shrunk():
+    assert side_by_side(np.ones((1, 28, 28))).shape == (28, 6 * 30, 4)
+    checked = np.indices((2, 500, 700))[1:].sum(0) % 2
+    strip = side_by_side(checked.astype(float))
+    assert strip.shape == (125, 6 * (175 + 12), 4)
+    assert np.unique(strip[:, :175, :3]).tolist() == [0.5]
+
+
+# The map of the codes
+
+
+def test_two_codes_are_drawn_as_they_are(swept, table):
+    figure = drawn(plots.code_map(swept.models[2], table.X_test, table.y_test))
+    (axes,) = figure.axes
+    Z = swept.models[2].transform(table.X_test)
+    assert titles(figure) == ["the two codes"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("code0", "code1")
+    assert words(axes) == ["0", "1", "2"]
+    for label, points in enumerate(axes.collections):
+        np.testing.assert_allclose(points.get_offsets(), Z[table.y_test == label])
+        assert to_hex(points.get_facecolor()[0]) == GROUPS[label]
+    np.testing.assert_allclose(axes.texts[1].get_position(), np.median(Z[table.y_test == 1], axis=0))
+
+
+def test_names_of_groups_do_not_lie_on_each_other():
+    places = np.array([[0.5, 0.5], [0.51, 0.51], [0.5, 0.49], [0.9, 0.5], [0.1, 0.2]])
+    moved = _apart(places, 0.1, 0.05)
+    np.testing.assert_array_equal(moved[:, 0], places[:, 0])
+    np.testing.assert_array_equal(moved[3:], places[3:])
+    assert (np.diff(moved[[2, 0, 1], 1]) > 0.0499).all()
+
+
+def test_a_single_code_is_drawn_over_the_error(swept, table):
+    axes, bar = plots.code_map(swept.models[1], table.X_test).axes
+    order = np.argsort(axes.collections[0].get_offsets()[:, 0])
+    Z = swept.models[1].transform(table.X_test)[:, 0]
+    np.testing.assert_allclose(axes.collections[0].get_offsets()[order, 0], np.sort(Z))
+    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("code0", "reconstruction error", "reconstruction error")
+
+
+def test_more_codes_are_seen_along_their_main_directions(table):
+    from sklearn.decomposition import PCA
+
+    figure = plots.code_map(table.model, table.X_test, table.y_test)
+    pca = PCA(2).fit(Z := table.model.transform(table.X_test))
+    assert titles(figure) == [f"4 codes in two directions, by PCA ({pca.explained_variance_ratio_.sum():.0%} of their variance)"]
+    shown = np.concatenate([points.get_offsets() for points in figure.axes[0].collections])
+    np.testing.assert_allclose(np.sort(np.abs(shown), axis=0), np.sort(np.abs(pca.transform(Z)), axis=0), rtol=1e-4)
+
+
+def test_without_labels_the_worst_rows_lie_on_top(table):
+    axes, bar = plots.code_map(table.model, table.X_test).axes
+    colours = axes.collections[0].get_array()
+    assert (np.diff(colours) >= 0).all()
+    before, after = hg.metrics.before_and_after(table.model, table.X_test)
+    np.testing.assert_allclose(colours, np.sort(((before - after) ** 2).mean(1)))
+    assert bar.get_ylabel() == "reconstruction error"
+
+
+def test_many_labels(table):
+    n = len(table.X_test)
+    axes, bar = plots.code_map(table.model, table.X_test, np.arange(n) / 7).axes
+    np.testing.assert_allclose(axes.collections[0].get_array(), np.arange(n) / 7)
+    assert bar.get_ylabel() == "label"
+    names = [*(f"group {i % 10}" for i in range(n - 3)), "rare", "rarer", "rarest"]
+    (axes,) = plots.code_map(table.model, table.X_test, names).axes
+    assert words(axes) == [f"group {i}" for i in range(10)]
+    assert [to_hex(points.get_facecolor()[0]) for points in axes.collections] == [MUTED, *GROUPS]
+    assert len(axes.collections[0].get_offsets()) == 3
+
+
+@pytest.mark.parametrize("convert", [list, pl.Series, pd.Series])
+def test_labels_come_in_any_container(table, convert):
+    labels = convert([["a", "b"][i % 2] for i in range(len(table.X_test))])
+    assert words(plots.code_map(table.model, table.X_test, labels).axes[0]) == ["a", "b"]
+
+
+def test_long_labels_are_cut_but_each_is_shown(table):
+    labels = [f"measurement {'ab'[i % 2]}" for i in range(len(table.X_test))]
+    assert words(plots.code_map(table.model, table.X_test, labels).axes[0]) == ["measurement…", "measurement…"]
+
+
+def test_labels_are_one_a_row(sentence, table):
+    assert sentence(hg.DataError, plots.code_map, table.model, table.X_test, [1, 2]) == (
+        "Labels are one a row, so 38 of them in one dimension. Got an array of shape (2,)."
+    )
+
+
+def test_many_rows_are_thinned_evenly(monkeypatch, table):
+    monkeypatch.setattr("hourglass.analysis.plots.MAX_POINTS", 10)
+    (axes,) = plots.code_map(table.model, table.X_test, np.arange(len(table.X_test)) % 2).axes
+    assert sum(len(points.get_offsets()) for points in axes.collections) == 10
+
+
+def test_codes_that_are_all_alike(sparse, table):
+    alike = pd.concat([table.X_test[:1]] * 3)
+    drawn(plots.code_map(sparse, alike))
+    assert titles(plots.code_map(table.model, table.X_test[:1])) == ["the first two codes"]
+
+
+# Training
+
+
+def test_training_curves_are_the_history(images):
+    figure = drawn(plots.training_curves(images.model))
+    (axes,) = figure.axes
+    history = images.model.history_
+    best = min(history, key=lambda record: record["validation"])
+    assert curves(axes) == {
+        "learned from": [[record["epoch"], record["train"]] for record in history],
+        "held out": [[record["epoch"], record["validation"]] for record in history],
+        f"best: epoch {best['epoch']}": [[best["epoch"], best["validation"]]],
+    }
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (nats a row)")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(curves(axes))
+
+
+def test_training_without_held_out_rows(wine):
+    model = hg.Autoencoder(2, hidden=(4,), max_epochs=1, validation_fraction=0, random_state=0).fit(wine)
+    axes = drawn(plots.training_curves(model)).axes[0]
+    assert list(curves(axes)) == ["learned from"]
+    assert axes.get_lines()[0].get_marker() == "o"  # a single epoch is seen
+
+
+def test_a_model_without_an_epoch(sentence, images):
+    stopped = hg.Autoencoder(2)
+    stopped.history_ = []
+    assert sentence(hg.DataError, plots.training_curves, stopped) == (
+        "The model has no training curve: it was stopped before its first epoch was over. Fit it again."
+    )
+
+
+# Errors
+
+
+def test_the_worst_images_come_first(images):
+    figure = drawn(plots.errors(images.model, images.X_test, n=6))
+    top, original, rebuilt = figure.axes
+    before, after = hg.metrics.before_and_after(images.model, images.X_test)
+    of_rows = ((before - after) ** 2).mean((1, 2))
+    worst = np.argsort(-of_rows)[:6]
+    assert sum(bar.get_height() for bar in top.patches) == 60
+    limit = np.quantile(of_rows, 0.99)
+    assert curves(top) == {f"1 in 100 is beyond {limit:.3g}": [[pytest.approx(limit), 0], [pytest.approx(limit), 1]]}
+    assert (top.get_xlabel(), top.get_ylabel()) == ("mean squared error per image", "images")
+    assert titles(figure) == ["the worst, by number", "as rebuilt"]
+    assert [label.get_text() for label in original.get_xticklabels()] == [str(row) for row in worst]
+    for axes, source in ((original, before), (rebuilt, after)):
+        np.testing.assert_allclose(axes.get_images()[0].get_array()[:, :14, 0], source[worst[0]])
+        np.testing.assert_allclose(axes.get_images()[0].get_array()[:, 75:89, 0], source[worst[5]])
+
+
+def test_the_worst_columns_come_first(table):
+    top, bars = plots.errors(table.model, table.X_test, n=3).axes
+    before, after = hg.metrics.before_and_after(table.model, table.X_test)
+    of_columns = ((before - after) ** 2).mean(0)
+    worst = np.argsort(-of_columns)[:3]
+    assert (top.get_xlabel(), top.get_ylabel()) == ("mean squared error per row", "rows")
+    assert [label.get_text() for label in bars.get_yticklabels()] == table.X_test.columns[worst].tolist()
+    np.testing.assert_allclose([bar.get_width() for bar in bars.patches], of_columns[worst])
+    assert bars.yaxis_inverted()
+
+
+def test_errors_of_one_row(images, table):
+    for fitted in (images, table):
+        drawn(plots.errors(fitted.model, fitted.X_test[:1]))
+
+
+# Widths
+
+
+def test_widths_show_the_sweep(swept):
+    (axes,) = drawn(plots.widths(swept)).axes
+    frame, chosen = swept.frame, swept.recommended
+    assert curves(axes) == {
+        "PCA": [list(row) for row in frame.select("codes", "pca_mse").rows()],
+        "autoencoder": [list(row) for row in frame.select("codes", "mse").rows()],
+        f"recommended: {chosen}": [list(frame.filter(codes=chosen).select("codes", "mse").row(0))],
+    }
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "4"]
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylim()[1] > max(*frame["mse"], *frame["pca_mse"])
+
+
+# The manners of all
+
+
+def test_names_with_dollars_are_no_formulas():
+    names = ["price in $", "$x_1$", r"\frac{1}$", "a name that is much longer than anyone would like it"]
+    X = pd.DataFrame(RNG.normal(size=(20, 4)), columns=names)
+    model = hg.Autoencoder(2, hidden=(4,), max_epochs=1, random_state=0).fit(X)
+    figure = drawn(plots.reconstructions(model, X))
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert shown == [r"price in \$", r"\$x_1\$", r"\frac{1}\$", "a name that is much lon…"]
+    drawn(plots.errors(model, X))
+    assert words(drawn(plots.code_map(model, X, ["$a$", "b\nc"] * 10)).axes[0]) == [r"\$a\$", "b c"]
+
+
+def test_nothing_global_is_touched(swept, swept_images, images, table):
+    settings = dict(matplotlib.rcParams)
+    for fitted in (images, table):
+        drawn(plots.reconstructions(fitted.model, fitted.X_test))
+        drawn(plots.code_map(fitted.model, fitted.X_test, fitted.y_test))
+        drawn(plots.errors(fitted.model, fitted.X_test))
+        drawn(plots.training_curves(fitted.model))
+    drawn(swept.plot())
+    drawn(swept_images.plot())
+    assert dict(matplotlib.rcParams) == settings
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def all_figures(fitted, swept):
+    yield plots.reconstructions(fitted.model, fitted.X_test)
+    yield plots.reconstructions(swept, fitted.X_test)
+    yield plots.code_map(fitted.model, fitted.X_test)
+    yield plots.errors(fitted.model, fitted.X_test)
+    yield plots.training_curves(fitted.model)
+    yield plots.widths(swept)
+
+
+def all_words(figure):
+    """Every piece of text that is drawn; ticks outside of the view are not."""
+    beyond = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        beyond |= {
+            label for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high for label in (tick.label1, tick.label2)
+        }
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in beyond]
+
+
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_nothing_is_cut_off_and_no_words_overlap(kind, images, table, swept, swept_images):
+    for figure in all_figures(*((images, swept_images) if kind == "image" else (table, swept))):
+        boxes = {text: text.get_window_extent() for text in all_words(drawn(figure))}
+        width, height = figure.bbox.size
+        for text, box in boxes.items():
+            assert -1 <= box.x0 < box.x1 <= width + 1, text
+            assert -1 <= box.y0 < box.y1 <= height + 1, text
+        for one, other in combinations(boxes, 2):
+            apart = boxes[one].padded(-1)
+            assert not apart.overlaps(boxes[other]), (one, other)
+
+
+def test_every_public_plot_is_documented():
+    assert all(getattr(plots, name).__doc__ for name in plots.__all__)
+    assert plots.__all__ == sorted(plots.__all__)

@@ -1,0 +1,469 @@
+import re
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import hourglass as hg
+from hourglass import cli
+
+DIGITS = hg.datasets.load("digits")
+QUICK = ("--max-epochs", "1", "--hidden", "16", "-b", "4", "--seed", "0")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder with a model of images and one of tables."""
+    folder = tmp_path_factory.mktemp("models")
+    hg.Autoencoder(4, hidden=(16,), max_epochs=1, random_state=0).fit(DIGITS.x_train[:200]).save(folder / "images.safetensors")
+    hg.Autoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(frame()).save(folder / "table.safetensors")
+    return folder
+
+
+def frame(rows=30):
+    values = np.random.default_rng(0).normal(size=(rows, 3))
+    return pl.DataFrame(values, schema=["height", "weight", "age"])
+
+
+def percent(share):
+    return f"{share:.1%}" if share > 0 else "nothing"
+
+
+def image_folder(names=("a.png", "b.png", "sub/c.png"), target="pictures"):
+    for name, pixels in zip(names, DIGITS.x_train, strict=False):
+        Path(target, name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(Path(target, name))
+    return target
+
+
+def files(folder="."):
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def run(*arguments):
+    """The words of a command that ends well."""
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def fails(monkeypatch, capsys):
+    """The exit code and the words of a command that ends badly: all that a person sees of it."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hourglass", *map(str, arguments)])
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main sets its own
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, capsys.readouterr().err
+
+    return call
+
+
+# demo
+
+
+def test_demo_shows_the_whole_way():
+    said = run("demo", "--seconds", "0.3", "-o", "out")
+    assert said.startswith("5,000 handwritten digits of 28 x 28 = 784 pixels; 2 seconds of training in all.\n")
+    assert "Width 6 of 6: 64 numbers keep " in said
+    assert files("out")[:3] == ["codes.parquet", "model.safetensors", "reconstructions/00000.png"]
+    assert files("out")[-3:] == ["reconstructions/00099.png", "report.html", "squeeze.png"]
+    model = hg.load("out/model.safetensors")
+    codes = hg.read("out/codes.parquet")
+    assert codes.columns == [f"code{i}" for i in range(32)]
+    np.testing.assert_array_equal(codes.to_numpy(), model.transform(DIGITS.x_test))
+    np.testing.assert_array_equal(hg.read("out/reconstructions"), model.reconstruct(DIGITS.x_test[:100]))
+    survived = hg.metrics.reconstruction(model, DIGITS.x_test)["explained_variance"]
+    assert (
+        "\nEach digit went through a waist of 32 numbers, 24.5 times fewer than its 784 pixels, and was redrawn from them.\n"
+        f"Of what makes digits differ, {percent(survived)} survived, measured on 1,000 digits that the model never saw.\n"
+        "Principal component analysis (PCA), the classical method, keeps 72.4% in as many numbers.\n"
+    ) in said
+    assert re.search(r"(The autoencoder keeps more than PCA|PCA keeps more than the autoencoder) ", said)
+    for name in ("report.html", "squeeze.png", "codes.parquet", "reconstructions/", "model.safetensors"):
+        assert re.search(rf"^  {name} +\w", said, re.MULTILINE)
+    assert "\n  hourglass fit DATA -o model.safetensors\n" in said
+    page = Path("out/report.html").read_text()
+    assert "Handwritten digits" in page
+    assert "How many numbers it takes" in page
+    with Image.open("out/squeeze.png") as picture:
+        assert picture.width > 700
+
+
+# fit
+
+
+def test_fit_a_dataset_and_measure_what_it_never_saw():
+    said = run("fit", "digits", "-o", "m.safetensors", *QUICK)
+    model = hg.load("m.safetensors")
+    survived = hg.metrics.reconstruction(model, DIGITS.x_test)["explained_variance"]
+    first, *_, trained, kept, wrote = said.splitlines()
+    assert first == ("Taken for kind 'image': an array of shape (5000, 28, 28) is 5000 pictures. Choose another with --kind.")
+    assert re.fullmatch(r"Trained on 5,000 rows \(28 x 28 grey images\) for 1 epoch in \d+\.\d s\.", trained)
+    assert kept == f"4 numbers in place of 784 keep {percent(survived)} of the variance of 1,000 test images that it never saw."
+    assert wrote == "Wrote m.safetensors. Next: hourglass report m.safetensors digits"
+    assert model.get_params()["hidden"] == (16,)
+    assert (model.bottleneck, model.random_state) == (4, 0)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.npy"])
+def test_fit_a_table(name):
+    hg.write(name, frame())
+    said = run("fit", name, "-b", "2", "--max-epochs", "2", "--quiet", "--seed", "1")
+    survived = hg.metrics.reconstruction(hg.load("model.safetensors"), name)["explained_variance"]
+    reason = "an array of shape (30, 3)" if name == "x.npy" else "a polars table"
+    _, trained, kept, wrote = said.splitlines()
+    assert said.startswith(f"Taken for kind 'table': {reason} has rows and columns. Choose another with --kind.\n")
+    assert trained.startswith("Trained on 30 rows (a table of 3 numeric columns) for 2 epochs in ")
+    assert kept == (
+        f"2 numbers in place of 3 keep {percent(survived)} of the variance of the rows it learned from; "
+        "expect a little less of new ones."
+    )
+    assert wrote == f"Wrote model.safetensors. Next: hourglass report model.safetensors {name}"
+
+
+def test_fit_a_folder_of_images():
+    said = run("fit", image_folder(), "-b", "2", "--max-epochs", "1", "--kind", "image", "-o", "new/m.safetensors")
+    assert "Taken for" not in said
+    assert hg.load("new/m.safetensors").n_features_in_ == 784
+
+
+def test_fit_shows_progress_unless_quiet():
+    hg.write("x.csv", frame())
+    assert "Training: epoch 2/2, loss " in run("fit", "x.csv", "-b", "2", "--max-epochs", "2")
+    assert "Training:" not in run("fit", "x.csv", "-b", "2", "--max-epochs", "2", "-q")
+
+
+def test_fit_goes_on_from_a_checkpoint():
+    hg.write("x.csv", frame())
+    run("fit", "x.csv", "-b", "2", "--max-seconds", "0.1", "--checkpoint", "run.safetensors", "--seed", "0")
+    assert files() == ["model.safetensors", "x.csv"]  # it is removed at the end
+
+
+def test_a_path_wins_over_a_dataset_of_that_name():
+    run("fit", image_folder(target="digits"), "-b", "2", "--max-epochs", "1")
+    assert len(hg.load("model.safetensors").history_) == 1
+    assert "Trained on 3 rows" in run("fit", "digits", "-b", "2", "--max-epochs", "1")
+
+
+def test_a_broken_image_is_named(fails):
+    image_folder()
+    Path("pictures/b.png").write_bytes(b"no picture")
+    assert fails("fit", "pictures") == (
+        1,
+        "Error: Can't read the image 'pictures/b.png': it is broken, cut short, or no PNG or JPEG. "
+        "Replace it, or pass skip_bad=True.\n",
+    )
+
+
+@pytest.mark.filterwarnings("default::hourglass.HourglassWarning")
+def test_broken_images_are_left_out_when_asked(monkeypatch, capsys):
+    image_folder(("a.png", "b.png", "c.png", "d.png"))
+    Path("pictures/b.png").write_bytes(b"no picture")
+    monkeypatch.setattr(sys, "argv", ["hourglass", "fit", "pictures", "--skip-bad", "-b", "2", "--max-epochs", "1"])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert ended.value.code == 0
+    assert "Trained on 3 rows" in said.out
+    assert "Warning: Left out 1 of 4 images that could not be read, the first: 'pictures/b.png'.\n" in said.err
+
+
+NO_LIST = "takes whole numbers with commas between them, such as 8,16,32. Got"
+BAD = {
+    ("fit", "digits", "--hidden", "256,x"): f"--hidden {NO_LIST} '256,x'.",
+    ("fit", "digits", "--hidden", "0"): (
+        "The 'hidden' parameter of Autoencoder must be a tuple of positive ints or None. Got (0,) instead."
+    ),
+    ("fit", "digits", "-b", "-3"): (
+        "The 'bottleneck' parameter of Autoencoder must be a positive int or a bottleneck part. Got -3 instead."
+    ),
+    ("fit", "digits", "--kind", "imag"): "The 'kind' parameter of Autoencoder has no choice 'imag'. Did you mean 'image'?",
+    ("sweep", "digits", "--bottlenecks", "2;4"): f"--bottlenecks {NO_LIST} '2;4'.",
+    ("sweep", "digits", "--bottlenecks", ","): (
+        "The 'bottlenecks' parameter of sweep must be one or more positive ints. Got [] instead."
+    ),
+    ("fit", "mnits"): "'mnits' is no file, no folder and no dataset. Did you mean 'mnist'?",
+    ("fit", "pictures"): "'pictures' is no file, no folder and no dataset. Known: digits, mnist.",
+    ("fit", "x.csv"): "There is no file or folder 'x.csv'. Check the path.",
+    ("fit", "no/pictures"): "There is no file or folder 'no/pictures'. Check the path.",
+    ("encode", "no.safetensors", "digits"): "There is no model file 'no.safetensors'.",
+    ("report", "no.safetensors", "digits"): "There is no model file 'no.safetensors'.",
+    ("info", "no.safetensors"): "There is no model file 'no.safetensors'.",
+    ("sweep", "digits", "-o", "x.jpg"): "Can't write 'x.jpg' by its ending. Known: .png, .svg, .pdf, .csv, .tsv, .parquet.",
+    ("fit", "digits", "-o", "."): "Can't write '.': it is a folder. Name a file, such as model.safetensors.",
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD.items(), ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
+def test_bad_input_ends_with_one_clear_line(fails, arguments, said):
+    assert fails(*arguments) == (1, f"Error: {said}\n")
+
+
+def test_an_unknown_option_or_need_is_a_matter_of_usage(fails):
+    code, said = fails("fit", "digits", "--for", "fun")
+    assert code == 2
+    assert "'fun'" in said
+    assert fails("fit")[0] == 2
+
+
+def test_a_place_that_can_not_be_written_is_refused_before_the_work(fails, monkeypatch):
+    Path("file").write_text("")
+    said = "Error: Can't write 'file/m.safetensors': {}. Choose another folder or free some space.\n"
+    monkeypatch.setattr(hg.Autoencoder, "fit", lambda *_: pytest.fail("training came first"))
+    code, words = fails("fit", "digits", "-o", "file/m.safetensors")
+    assert (code, words) in [(1, said.format(reason)) for reason in ("Not a directory", "File exists")]
+    for command in (("demo", "-o", "file"), ("report", "m.safetensors", "digits", "-o", "file/r.html")):
+        assert fails(*command)[0] == 1
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(cli, "TemporaryFile", refuse)
+    assert fails("fit", "digits", "-o", "m.safetensors") == (
+        1,
+        "Error: Can't write 'm.safetensors': Read-only file system. Choose another folder or free some space.\n",
+    )
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_a_damaged_model_file(models, fails, keep):
+    Path("m.safetensors").write_bytes((models / "images.safetensors").read_bytes()[:keep])
+    assert fails("encode", "m.safetensors", "digits") == (
+        1,
+        "Error: 'm.safetensors' is damaged or was cut short: copy or make it again.\n",
+    )
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("x", [np.zeros((4, 2)), frame().select("height", "age"), frame().rename({"age": "years"})])
+def test_a_table_of_other_columns(models, fails, x):
+    name = "x.npy" if isinstance(x, np.ndarray) else "x.csv"
+    hg.write(name, x)
+    code, said = fails("encode", models / "table.safetensors", name)
+    assert code == 1
+    assert re.fullmatch(r"Error: .*features? .*\n", said)
+
+
+# encode, decode, reconstruct
+
+
+@pytest.mark.parametrize("name", ["z.parquet", "z.csv", "z.npy"])
+def test_codes_go_to_a_file_and_back(models, name):
+    image_folder()
+    model = hg.load(models / "images.safetensors")
+    assert run("encode", models / "images.safetensors", "pictures", "-o", name) == f"Wrote 3 rows of 4 codes to {name}.\n"
+    codes = hg.read(name)
+    Z = model.transform(hg.read("pictures"))
+    np.testing.assert_allclose(codes if name == "z.npy" else codes.to_numpy(), Z, rtol=1e-6)
+    if name != "z.npy":
+        assert codes.columns == ["code0", "code1", "code2", "code3"]
+    assert run("decode", models / "images.safetensors", name, "-o", "rebuilt/") == "Wrote 3 rows to rebuilt.\n"
+    np.testing.assert_array_equal(hg.read("rebuilt"), model.inverse_transform(Z))
+
+
+def test_decode_a_table(models):
+    model = hg.load(models / "table.safetensors")
+    hg.write("z.npy", np.zeros((2, 2)))
+    run("decode", models / "table.safetensors", "z.npy", "-o", "x.csv")
+    assert hg.read("x.csv").equals(model.inverse_transform(np.zeros((2, 2))))
+
+
+def test_codes_of_another_width(models, fails):
+    hg.write("z.npy", np.zeros((2, 7)))
+    assert fails("decode", models / "table.safetensors", "z.npy", "-o", "x.csv") == (
+        1,
+        "Error: The model has 2 codes, so Z must be of shape (n, 2). Got (2, 7).\n",
+    )
+
+
+def test_reconstructions_keep_the_names_of_a_folder(models):
+    image_folder()
+    model = hg.load(models / "images.safetensors")
+    share = hg.metrics.reconstruction(model, "pictures")["explained_variance"]
+    said = run("reconstruct", models / "images.safetensors", "pictures", "-o", "rebuilt")
+    assert said == f"Wrote 3 rows to rebuilt; {percent(share)} of their variance survived.\n"
+    assert files("rebuilt") == ["a.png", "b.png", "sub/c.png"]
+    np.testing.assert_array_equal(hg.read("rebuilt"), model.reconstruct("pictures"))
+    run("reconstruct", models / "images.safetensors", "pictures", "-o", "numbered", "--skip-bad")
+    assert files("numbered") == ["00000.png", "00001.png", "00002.png"]
+
+
+def test_reconstruct_a_table(models):
+    hg.write("x.parquet", frame(5))
+    run("reconstruct", models / "table.safetensors", "x.parquet", "-o", "y.csv")
+    assert hg.read("y.csv").columns == ["height", "weight", "age"]
+
+
+# sweep, report, info, datasets
+
+
+def test_sweep_prints_its_table_and_the_choice():
+    hg.write("x.csv", frame(60))
+    said = run("sweep", "x.csv", "--bottlenecks", "1, 2", "--max-epochs", "2", "--seed", "0", "-o", "x.png", "-q")
+    title, _, header, _, *rows, _, reason, comparison, wrote = said.splitlines()
+    found = hg.sweep("x.csv", bottlenecks=(1, 2), estimator=hg.Autoencoder(max_epochs=2), random_state=0)
+    assert title.strip() == "What survives at each width, measured on rows held out"
+    assert re.split(r" *┃ *", header)[1:-1] == ["numbers", "error", "survives", "error of PCA", "survives PCA", "seconds"]
+    for line, (codes, mse, share, pca_mse, pca_share, _) in zip(rows, found.frame.iter_rows(), strict=True):
+        expected = [f"{codes}", f"{mse:#.3g}", f"{share:.1%}", f"{pca_mse:#.3g}", f"{pca_share:.1%}"]
+        assert re.split(r" *│ *", line)[1:-2] == expected
+    assert (reason, comparison, wrote) == (found.reason, found.comparison, "Wrote x.png.")
+    with Image.open("x.png") as picture:
+        assert picture.width > 700
+
+
+@pytest.mark.parametrize("name", ["out.svg", "out.pdf", "new/out.csv", "out.parquet"])
+def test_sweep_writes_a_chart_or_the_table(name):
+    hg.write("x.csv", frame(20))
+    said = run("sweep", "x.csv", "--bottlenecks", "1", "--max-epochs", "1", "-o", name)
+    assert "Width 1 of 1: 1 number keeps " in said
+    if name.endswith((".csv", ".parquet")):
+        assert hg.read(name)["codes"].to_list() == [1]
+    else:
+        assert Path(name).stat().st_size > 1000
+
+
+def test_sweep_needs_no_output():
+    hg.write("x.csv", frame(20))
+    said = run("sweep", "x.csv", "--bottlenecks", "2,1", "--max-seconds", "0.05", "-q")
+    assert "Wrote" not in said
+    assert files() == ["x.csv"]
+
+
+def test_report_of_a_dataset_shows_its_test_images(models):
+    assert run("report", models / "images.safetensors", "digits", "--title", "Mine") == "Wrote report.html. Open it in a browser.\n"
+    page = Path("report.html").read_text()
+    assert "Mine" in page
+    assert "measured on 1,000 images" in page
+    assert "The colours are labels" in page
+
+
+def test_report_of_a_file(models):
+    hg.write("x.csv", frame(12))
+    run("report", models / "table.safetensors", "x.csv", "-o", "new/r.html")
+    page = Path("new/r.html").read_text()
+    assert "measured on 12 rows" in page
+    assert "The colours are labels" not in page
+
+
+def test_info_says_what_a_model_file_holds(models):
+    lines = run("info", models / "images.safetensors").splitlines()
+    assert lines == [f"{name:<12}{value}" for name, value in hg.info(models / "images.safetensors").items()]
+    assert "data        28 x 28 grey images" in lines
+
+
+def test_datasets_are_listed_with_licence():
+    said = run("datasets")
+    for name in hg.datasets.names():
+        assert f"{name:<12}{hg.datasets.describe(name)['about']}\n" in said
+    assert said.count("CC BY-SA 3.0") == len(hg.datasets.names())
+    assert max(map(len, said.splitlines())) <= 90
+
+
+# help
+
+
+def test_help_shows_every_command_whole():
+    said = run("--help")
+    for name in ("demo", "fit", "encode", "decode", "reconstruct", "sweep", "report", "info", "datasets"):
+        assert re.search(rf"^  {name} +[A-Z].*[.]$", said, re.MULTILINE)
+        assert "Example: hourglass " + name in run(name, "--help")
+    assert "..." not in said.split("Commands:")[1]
+
+
+def test_alone_it_shows_help():
+    result = CliRunner().invoke(cli.app, [])
+    assert "Begin with: hourglass demo" in result.output
+    assert CliRunner().invoke(cli.app, ["--version"]).output.startswith("hourglass ")
+
+
+# As a process of its own
+
+
+def process(*arguments, **options):
+    command = [sys.executable, "-m", "hourglass", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_help_is_quick_as_torch_is_not_imported():
+    code = (
+        "import sys; sys.argv = ['hourglass', '--help']\n"
+        "from hourglass import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as ended: assert ended.code == 0\n"
+        "print(sorted({'torch', 'sklearn', 'polars', 'matplotlib', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_module_is_the_command():
+    done = process("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == CliRunner().invoke(cli.app, ["--version"]).output
+
+
+def test_an_error_is_one_line_on_stderr_and_exit_code_1():
+    done = process("fit", "no.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: There is no file or folder 'no.csv'. Check the path.\n"
+
+
+@pytest.fixture
+def started():
+    """Start a command, to be stopped by Ctrl-C."""
+    children = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "hourglass", *arguments]
+        children.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def test_ctrl_c_ends_the_demo_with_exit_code_130(started):
+    child = started("demo", "--seconds", "0.5")
+    assert child.stderr.readline().startswith("Training: epoch ")  # the first of six widths is done
+    child.send_signal(signal.SIGINT)
+    out, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Width 6" not in said
+    assert "Traceback" not in said
+    assert "Each digit" not in out
+    assert not Path("hourglass-demo/model.safetensors").exists()
+
+
+def test_ctrl_c_ends_a_fit_early_and_keeps_the_model(started):
+    child = started("fit", "digits", "--max-seconds", "120", "-b", "4", "--hidden", "16", "--checkpoint", "run.safetensors")
+    deadline = time.monotonic() + 60
+    while not Path("run.safetensors").exists() and time.monotonic() < deadline:  # it is written after the first epoch
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    out, said = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    assert re.search(r"Warning: Training was stopped by hand after \d+ epochs: the best weights so far are kept.\n", said)
+    assert "Wrote model.safetensors." in out
+    assert hg.load("model.safetensors").n_features_in_ == 784
+    assert files() == ["model.safetensors", "run.safetensors"]  # from which a later run can go on

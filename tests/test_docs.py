@@ -1,0 +1,186 @@
+"""The documentation: its examples run, what it promises of the command exists, and no public name goes without a page."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import inspect
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from sybil import Document, Example
+from sybil.parsers.markdown import CodeBlockParser
+from typer.testing import CliRunner
+
+import hourglass as hg
+from hourglass.cli import app
+from hourglass.training import Trainer
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+API = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
+QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder to work in, where "mnist" is a few hundred digits and the clock of training runs ten times too fast."""
+    seconds = Trainer._seconds
+    monkeypatch.setattr(Trainer, "_seconds", lambda self: 10 * seconds(self))
+    digits = hg.datasets.load("digits")
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "mnist.npz", **{name: images[:300] for name, images in digits._asdict().items()})
+    monkeypatch.setenv("HOURGLASS_DATA", str(tmp_path / "data"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    yield tmp_path / "work"
+
+
+# Examples in the text
+
+
+def run_python(example: Example) -> None:
+    """Run a block; where an expression stands alone beside a comment that is a literal, this has to be its value."""
+    source = "\n" * (example.line + example.parsed.line_offset) + example.parsed
+    for node in ast.parse(source, example.path).body:
+        said = promise(node, source) if isinstance(node, ast.Expr) else None
+        if said is None:
+            exec(compile(ast.Module([node], []), example.path, "exec"), example.namespace)
+        else:
+            value = eval(compile(ast.Expression(node.value), example.path, "eval"), example.namespace)
+            assert repr(value) == said, f"{example.path}:{node.lineno}"
+
+
+def promise(node: ast.Expr, source: str) -> str | None:
+    """The literal in the comment behind an expression, if there is one."""
+    behind = source.splitlines()[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
+    comment = behind.strip().removeprefix("# ")
+    try:
+        ast.literal_eval(comment)
+    except (SyntaxError, ValueError):
+        return None
+    return comment
+
+
+def run_session(example: Example) -> None:
+    """Run a block of a Python prompt and compare what it answers."""
+    test = doctest.DocTestParser().get_doctest(example.parsed, example.namespace, example.path, example.path, example.line)
+    failures: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=failures.append, clear_globs=False)
+    example.namespace.update(test.globs)
+    assert not failures, "".join(failures)
+
+
+def run_console(example: Example) -> None:
+    """Run each line that begins with ``$ hourglass``, shortened; lines below one are what it has to print, with ``...`` for any."""
+    for block in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+        line, _, said = block.partition("\n")
+        program, name, *options = shlex.split(line, comments=True)
+        assert program == "hourglass", line
+        result = CliRunner().invoke(app, [name, *options, *([] if "--help" in options else QUICK.get(name, []))])
+        assert result.exit_code == 0, f"{example.path}:{example.line} {line}\n{result.output}\n{result.exception!r}"
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        assert not said.strip() or doctest.OutputChecker().check_output(said, result.stdout, flags), result.stdout
+
+
+PARSERS = [
+    CodeBlockParser(language="python", evaluator=run_python),
+    CodeBlockParser(language="pycon", evaluator=run_session),
+    CodeBlockParser(language="console", evaluator=run_console),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_examples_in_the_text_run(page):
+    for example in Document.parse(str(page), *PARSERS):
+        example.evaluate()
+
+
+# Scripts
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.name)
+def test_scripts_run(script, monkeypatch):
+    if "keras" in script.name:
+        pytest.importorskip("keras")
+    monkeypatch.setattr(sys, "argv", [str(script), "mnist"])
+    runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.name)
+def test_scripts_are_short_and_use_public_names_only(script):
+    source = script.read_text()
+    assert len(source.splitlines()) <= 60
+    tree = ast.parse(source)
+    compile(tree, script, "exec")
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    assert {name for name in imported if name.startswith("hourglass")} == {"hourglass"}
+    assert set(re.findall(r"\bhg\.(\w+)", source)) <= set(hg.__all__)
+
+
+def test_every_script_has_a_place_in_its_readme():
+    readme = (ROOT / "examples" / "README.md").read_text()
+    assert [script.name for script in EXAMPLES if script.name not in readme] == []
+
+
+# Nothing public without documentation
+
+
+@pytest.mark.parametrize("name", hg.__all__)
+def test_public_names_have_a_docstring_and_a_place_in_the_reference(name):
+    assert inspect.getdoc(getattr(hg, name))
+    assert re.search(rf"^::: hourglass\.{name}$", API, re.MULTILINE), f"docs/api has no line '::: hourglass.{name}'"
+
+
+def test_public_methods_have_a_place_in_the_reference():
+    listed = set(re.findall(r"^ +- (\w+)$", (ROOT / "docs" / "api" / "autoencoder.md").read_text(), re.MULTILINE))
+    methods = {
+        name
+        for name, method in inspect.getmembers(hg.Autoencoder, inspect.isfunction)
+        if method.__module__.startswith("hourglass") and not name.startswith("_")
+    }
+    assert listed == methods
+
+
+@pytest.mark.parametrize("module", ["metrics", "plots"])
+def test_public_functions_have_docstrings(module):
+    room = getattr(hg, module)
+    for name in room.__all__:
+        assert inspect.getdoc(getattr(room, name)), f"{module}.{name}"
+
+
+# The command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_and_options_are_explained(name):
+    guide = (ROOT / "docs" / "guide" / "cli.md").read_text()
+    section = re.search(rf"^## hourglass {name}$(.*?)(?=^## |\Z)", guide, re.MULTILINE | re.DOTALL)
+    assert section, f"docs/guide/cli.md has no section 'hourglass {name}'"
+    assert f"$ hourglass {name}" in section[1]
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")}
+    assert {option for option in options - {"--help"} if f"`{option}`" not in section[1]} == set()
+
+
+def test_pages_are_all_in_the_contents():
+    contents = (ROOT / "mkdocs.yml").read_text()
+    pages = [str(page.relative_to(ROOT / "docs")) for page in PAGES if page.is_relative_to(ROOT / "docs")]
+    assert [page for page in pages if f" {page}\n" not in contents] == []
+
+
+def test_every_file_of_the_house_is_on_its_map():
+    architecture = (ROOT / "ARCHITECTURE.md").read_text()
+    source = Path(hg.__file__).parent
+    files = [str(path.relative_to(source)) for path in source.rglob("*.py") if path.parent == source or path.name != "__init__.py"]
+    assert [file for file in files if f"`{file}`" not in architecture] == []
