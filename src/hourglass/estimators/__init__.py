@@ -39,8 +39,7 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
         The file is missing, damaged, no Hourglass model, of a newer version, or needs your own networks.
     """
     tensors, header = storage.read(path)
-    if "estimator" not in header:
-        raise ModelFileError(f"{str(path)!r} is the checkpoint of an unfinished run: fit with checkpoint={str(path)!r} to go on.")
+    _require_model(path, header)
     known = ESTIMATORS.get(header["estimator"])
     if known is None:
         raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
@@ -63,9 +62,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     ModelFileError
-        As :func:`load`.
+        As `load`.
     """
     header = storage.read_header(path)
+    _require_model(path, header)
     kind, history = kind_from_config(header["kind"]), header["history"]
     last = history[-1] if history else {"epoch": 0, "seconds": 0.0, "train": float("nan"), "validation": None}
     held_out = "" if last["validation"] is None else f", held out {last['validation']:.4g}"
@@ -73,11 +73,16 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
         "estimator": header["estimator"],
         "data": kind.describe(),
         "bottleneck": _shown(header["parameters"]["bottleneck"]),
-        "trained": f"{last['epoch']} epochs in {last['seconds']:.1f} s",
+        "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
     }
+
+
+def _require_model(path: str | os.PathLike[str], header: dict[str, Any]) -> None:
+    if "estimator" not in header:
+        raise ModelFileError(f"{str(path)!r} is the checkpoint of an unfinished run: fit with checkpoint={str(path)!r} to go on.")
 
 
 def _shown(bottleneck: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -26,10 +27,11 @@ from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Dense, Gaussian, Network, Part, Plain
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import dry_run
+from hourglass.parts.networks import dry_run, linear_path
 from hourglass.training import Batches, Epoch, Trainer
 
 NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
+PCA_ROWS = 10_000  # as many as PCA's start needs
 CHUNK = 2**20  # numbers that pass through the model at a time: 4 MB of float32
 
 
@@ -148,10 +150,15 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 stacklevel=3,
             )
         likelihood = self.likelihood or Gaussian()
+        if likelihood.takes_logits and not kind.unit:
+            raise ParameterError(
+                f"The 'likelihood' parameter of {type(self).__name__} can't be {likelihood!r} for {kind.describe()}: it takes values "
+                "from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
+            )
         sides = self._networks(kind.shape, bottleneck, generator)
         if kind.unit and not likelihood.takes_logits and not self._is_own("decoder"):
             sides["decoder"] = nn.Sequential(sides["decoder"], nn.Sigmoid())
-        return Hourglass(
+        model = Hourglass(
             kind.shape,
             scaling=kind.scaling(values),
             corruption=self.corruption,
@@ -160,6 +167,10 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             decoder=sides["decoder"],
             likelihood=likelihood.build(kind.shape),
         ).to(self._device)
+        if values is not None and isinstance(bottleneck, Plain):
+            squashed = kind.unit and not self._is_own("decoder") or likelihood.takes_logits
+            start_as_pca(model, values, bottleneck.n, squashed, generator)
+        return model
 
     def _networks(self, shape: tuple[int, ...], waist: Bottleneck, generator: torch.Generator) -> dict[str, nn.Module]:
         modules: dict[str, nn.Module] = {}
@@ -201,14 +212,13 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                         break
         except KeyboardInterrupt:
             self._say_stopped(trainer.history)
-            if not trainer.history:
-                return  # unfinished weights beat those before training
         else:
             if self.checkpoint is not None:
                 Path(self.checkpoint).unlink(missing_ok=True)
         finally:
             trainer.restore_best()
             trainer.model.eval()
+            self._adopt(trainer.model)  # a callback may have made a float64 copy of earlier weights
 
     def _say_stopped(self, history: list[Epoch]) -> None:
         warnings.warn(
@@ -401,7 +411,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # Saving
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model as one ``.safetensors`` file, whole or not at all; :func:`hourglass.load` reads it.
+        """Write the fitted model as one ``.safetensors`` file, whole or not at all; `hourglass.load` reads it.
 
         Parameters
         ----------
@@ -463,6 +473,30 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
         return tags
+
+
+def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, generator: torch.Generator) -> None:
+    """Let the linear paths of both networks be PCA, so that training bends a model that is already as good as that.
+
+    The codes are the principal components over their standard deviations. Where the output is ``squashed`` by a sigmoid, the
+    linear path takes the sigmoid's tangent in its middle: logit(p) is about 4 (p - 1/2). Networks without a linear path, and
+    waists that PCA can't fill, stay as they are.
+    """
+    encoder, decoder = linear_path(model.encoder), linear_path(model.decoder)
+    some = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
+    x = model.scaling(values[some]).float().flatten(1).cpu().numpy()
+    if encoder is None or decoder is None or n >= min(x.shape):
+        return
+    pca = PCA(n, random_state=0).fit(x)
+    axes = torch.from_numpy(pca.components_).float()  # (codes, columns)
+    mean, std = torch.from_numpy(pca.mean_).float(), torch.from_numpy(pca.explained_variance_).float().sqrt()
+    std = std.clamp(min=1e-3 * float(std[0]) or 1.0)
+    slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
+    with torch.no_grad():
+        encoder.weight.copy_(axes / std[:, None])
+        encoder.bias.copy_(-(axes @ mean) / std)
+        decoder.weight.copy_(slope * (axes * std[:, None]).T)
+        decoder.bias.copy_(slope * (mean - middle))
 
 
 def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:

@@ -45,7 +45,7 @@ class Dense(Network):
     ----------
     hidden : tuple of int, optional
         Widths of the layers between the input and the waist; the decoder has them in reverse. Chosen from the sizes of input and
-        waist unless given: see :func:`hidden_widths`. ``()`` is a single linear map on either side.
+        waist unless given: see `hidden_widths`. ``()`` is a single linear map on either side.
     activation : str, default="silu"
         The function between layers: "relu", "leaky_relu", "elu", "gelu", "silu" or "tanh".
     residual : bool, default=True
