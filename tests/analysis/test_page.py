@@ -121,7 +121,7 @@ def test_images_with_labels_and_a_sweep(full, images, swept_images):
         f"SSIM {measured['ssim']:.3f} similarity as the eye sees it; 1 is perfect",
     ):
         assert card in full.text
-    assert re.search(r"Training \d\.\d s 30 times over the data, [\d,]+ images a second", full.text)
+    assert re.search(r"Training \d\.\d s \d+ times over the data, [\d,]+ images a second", full.text)
     assert "All figures are measured on 60 images." in full.text
     assert f"{swept_images.comparison} Recommended: {swept_images.recommended}. {swept_images.reason}" in full.text
     for row in swept_images.frame.iter_rows(named=True):
@@ -153,7 +153,7 @@ def test_a_table_without_labels(table, tmp_path):
     assert "of columns in standard deviations; less is better" in page.text
     assert "The warmer the colour, the worse the model rebuilds it." in page.text
     assert "Below are the columns that it loses most of." in page.text
-    assert "Encoder squeezes 2 Linear, 292 weights Bottleneck is the waist 4 numbers" in page.text
+    assert re.search(r"Encoder squeezes \d Linear, \d LayerNorm, [\d,]+ weights Bottleneck is the waist 4 numbers", page.text)
 
 
 def test_a_sweep_of_a_table_says_where_pca_is_better(swept, table, tmp_path):

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import hourglass as hg
-from hourglass.parts.networks import dry_run, hidden_widths
+from hourglass.parts.networks import dry_run, hidden_widths, linear_path
 
 
 def generator():
@@ -11,13 +11,20 @@ def generator():
 
 
 def widths(module):
-    return [(layer.in_features, layer.out_features) for layer in module if isinstance(layer, nn.Linear)]
+    return [(layer.in_features, layer.out_features) for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
 def test_the_decoder_mirrors_the_encoder():
-    net = hg.Dense(hidden=(20, 10))
+    net = hg.Dense(hidden=(20, 10), residual=False)
     assert widths(net.encoder((1, 6, 7), 3, generator())) == [(42, 20), (20, 10), (10, 3)]
     assert widths(net.decoder((1, 6, 7), 3, generator())) == [(3, 10), (10, 20), (20, 42)]
+
+
+def test_a_residual_network_is_linear_before_training():
+    encoder = hg.Dense(hidden=(20, 10)).encoder((1, 6, 7), 3, generator())
+    x = torch.randn(5, 1, 6, 7, generator=generator())
+    assert torch.equal(encoder(x), linear_path(encoder)(x.flatten(1)))
+    assert linear_path(hg.Dense(residual=False).encoder((4,), 2, generator())) is None
 
 
 def test_shapes_go_in_and_come_out():

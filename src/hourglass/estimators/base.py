@@ -152,8 +152,8 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         likelihood = self.likelihood or Gaussian()
         if likelihood.takes_logits and not kind.unit:
             raise ParameterError(
-                f"The 'likelihood' parameter of {type(self).__name__} can't be {likelihood!r} for {kind.describe()}: it takes values "
-                "from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
+                f"The 'likelihood' parameter of {type(self).__name__} can't be {likelihood!r} for {kind.describe()}: it takes "
+                "values from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
             )
         sides = self._networks(kind.shape, bottleneck, generator)
         if kind.unit and not likelihood.takes_logits and not self._is_own("decoder"):
@@ -168,7 +168,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             likelihood=likelihood.build(kind.shape),
         ).to(self._device)
         if values is not None and isinstance(bottleneck, Plain):
-            squashed = kind.unit and not self._is_own("decoder") or likelihood.takes_logits
+            squashed = likelihood.takes_logits or (kind.unit and not self._is_own("decoder"))
             start_as_pca(model, values, bottleneck.n, squashed, generator)
         return model
 

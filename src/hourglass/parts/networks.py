@@ -54,8 +54,8 @@ class Dense(Network):
 
     References
     ----------
-    Ba, Kiros and Hinton, "Layer Normalization", 2016, equation 4. Saxe et al., "Exact solutions to the nonlinear dynamics of learning
-    in deep linear neural networks", 2014, section 3 (orthogonal weights at the start).
+    Ba, Kiros and Hinton, "Layer Normalization", 2016, equation 4. Saxe et al., "Exact solutions to the nonlinear dynamics of
+    learning in deep linear neural networks", 2014, section 3 (orthogonal weights at the start).
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Dense(Network):
 
     def _net(self, widths: list[int], generator: torch.Generator) -> nn.Module:
         if len(widths) == 2:
-            return _linear(*widths, generator)
+            return _linear(widths[0], widths[1], generator)
         residual = self.residual
         layers: list[nn.Module] = []
         for before, after in pairwise(widths[:-1]):
@@ -105,17 +105,13 @@ class Residual(nn.Module):
         self.bent = bent
 
     def forward(self, x: Tensor) -> Tensor:
-        straight: Tensor = self.linear(x)
-        return straight + self.bent(x)
+        output: Tensor = self.linear(x) + self.bent(x)
+        return output
 
 
 def linear_path(network: nn.Module) -> nn.Linear | None:
     """The linear map from one end of a dense network to the other, if it has one."""
-    found = [module for module in network.modules() if isinstance(module, (Residual, nn.Linear))]
-    whole = found[0] if found else None
-    if isinstance(whole, Residual):
-        return whole.linear
-    return whole if isinstance(whole, nn.Linear) and len(found) == 1 else None
+    return next((module.linear for module in network.modules() if isinstance(module, Residual)), None)
 
 
 def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
