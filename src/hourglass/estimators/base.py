@@ -485,7 +485,7 @@ def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, gener
     encoder, decoder = linear_path(model.encoder), linear_path(model.decoder)
     some = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
     x = model.scaling(values[some]).float().flatten(1).cpu().numpy()
-    if encoder is None or decoder is None or n >= min(x.shape):
+    if encoder is None or decoder is None or n >= min(x.shape) or (x == x[0]).all():
         return
     pca = PCA(n, random_state=0).fit(x)
     axes = torch.from_numpy(pca.components_).float()  # (codes, columns)

@@ -1,0 +1,98 @@
+"""Each bad input with its exact sentence."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.exceptions import NotFittedError
+
+import hourglass as hg
+
+GOOD = np.random.default_rng(0).normal(size=(20, 5))
+
+
+def changed(row, column, value):
+    X = GOOD.copy()
+    X[row, column] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("X", "sentence"),
+    [
+        (
+            np.empty((0, 5)),
+            "Found array with 0 sample(s) (shape=(0, 5)) while a minimum of 2 is required: Autoencoder can't learn from nothing.",
+        ),
+        (
+            GOOD[:1],
+            "Found array with 1 sample(s) (shape=(1, 5)) while a minimum of 2 is required: Autoencoder can't learn from 1 sample.",
+        ),
+        (changed(3, 1, np.nan), "The table holds NaN in row 3, column 1. Fill it, or leave that row or column out."),
+        (changed(4, 2, np.inf), "The table holds inf in row 4, column 2. Fill it, or leave that row or column out."),
+        (
+            pl.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]}),
+            "A numeric table is needed, and column 'b' holds 'x' in row 0. Leave the column out or encode it as numbers.",
+        ),
+        (
+            [np.zeros((4, 4)), np.zeros((4, 5))],
+            "All rows need one shape: row 0 has (4, 4), row 1 has (4, 5). Resize the images, or pad the rows, to one size.",
+        ),
+    ],
+    ids=["empty", "one row", "NaN", "infinity", "strings", "differing sizes"],
+)
+def test_data_that_cannot_be_learned_from(X, sentence):
+    with pytest.raises(hg.DataError) as caught:
+        hg.Autoencoder(2, max_epochs=1).fit(X)
+    assert str(caught.value) == sentence
+
+
+def test_a_constant_column_is_said_and_rebuilt():
+    X = changed(slice(None), 2, 7.0)
+    with pytest.warns(hg.HourglassWarning) as caught:
+        model = hg.Autoencoder(2, max_epochs=1).fit(X)
+    sentence = "Column 2 is constant, 7 in every row: it teaches nothing and is rebuilt as it is."
+    assert str(caught[0].message) == sentence
+    assert np.isfinite(model.reconstruct(X)).all()
+
+
+def test_a_waist_wider_than_the_input_is_said():
+    with pytest.warns(hg.HourglassWarning) as caught:
+        hg.Autoencoder(8, max_epochs=1).fit(GOOD)
+    sentence = "A bottleneck of 8 for 5 features can copy its input and need not learn anything: choose a narrower one."
+    assert str(caught[0].message) == sentence
+
+
+def test_another_width_at_transform():
+    model = hg.Autoencoder(2, max_epochs=1).fit(GOOD)
+    with pytest.raises(ValueError, match="X has 3 features, but Autoencoder is expecting 5 features as input"):
+        model.transform(GOOD[:, :3])
+    images = hg.Autoencoder(2, max_epochs=1).fit(np.zeros((10, 4, 4), np.uint8))
+    with pytest.raises(hg.DataError) as caught:
+        images.transform(np.zeros((3, 5, 5), np.uint8))
+    assert str(caught.value) == "The model was fitted on images of shape (4, 4). Got an array of shape (3, 5, 5)."
+
+
+def test_unfitted_use_is_that_of_scikit_learn():
+    with pytest.raises(NotFittedError, match="This Autoencoder instance is not fitted yet"):
+        hg.Autoencoder().transform(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"bottleneck": -3}, "must be a positive int or a bottleneck part. Got -3 instead."),
+        ({"optimizer": "sgd"}, "must be one of 'adam', 'muon'. Got 'sgd' instead."),
+        ({"validation_fraction": 1}, "must be a float from 0 to below 1. Got 1 instead."),
+    ],
+)
+def test_a_parameter_out_of_its_rule(parameters, sentence):
+    with pytest.raises(hg.ParameterError) as caught:
+        hg.Autoencoder(**parameters).fit(GOOD)
+    assert str(caught.value) == f"The '{next(iter(parameters))}' parameter of Autoencoder {sentence}"
+
+
+def test_divergence_names_the_place_and_keeps_finite_weights():
+    model = hg.Autoencoder(2, learning_rate=1e12, random_state=0)
+    with pytest.raises(hg.TrainingDivergedError, match=r"in epoch 1, batch \d+; the first tensor that went bad is \w+"):
+        model.fit(GOOD)
+    assert np.isfinite(model.transform(GOOD)).all()

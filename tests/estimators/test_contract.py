@@ -1,0 +1,87 @@
+"""scikit-learn's own contract, and the tools that lean on it."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import hourglass as hg
+
+X, y = load_wine(return_X_y=True)
+
+
+@parametrize_with_checks([hg.Autoencoder(2, max_epochs=5, random_state=0)])
+@pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning", "ignore::UserWarning")
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_codes_feed_a_classifier_in_a_pipeline():
+    pipeline = make_pipeline(hg.Autoencoder(4, max_epochs=20, random_state=0), LogisticRegression())
+    assert pipeline.fit(X, y).score(X, y) > 0.9
+
+
+def test_a_grid_reaches_into_the_parts():
+    search = GridSearchCV(hg.Autoencoder(hg.TopK(8, 1), max_epochs=30, random_state=0), {"bottleneck__k": [1, 4]}, cv=2).fit(X)
+    assert search.best_params_ == {"bottleneck__k": 4}
+    assert search.best_estimator_.bottleneck == hg.TopK(8, 4)
+
+
+def test_a_clone_has_the_parameters_and_is_not_fitted():
+    model = hg.Autoencoder(hg.TopK(8, 2), likelihood=hg.Gaussian("shared"), max_epochs=1).fit(X)
+    copy = clone(model)
+    assert repr(copy) == repr(model)
+    with pytest.raises(NotFittedError):
+        copy.transform(X)
+
+
+def test_output_as_polars():
+    codes = hg.Autoencoder(3, max_epochs=2).set_output(transform="polars").fit(X).transform(X)
+    assert isinstance(codes, pl.DataFrame)
+    assert codes.columns == ["code0", "code1", "code2"]
+
+
+def test_a_linear_autoencoder_finds_the_subspace_of_pca():
+    Z = (X - X.mean(0)) / X.std(0)
+    settings = {"hidden": (), "validation_fraction": 0, "learning_rate": 2e-2, "max_epochs": 300}
+    rebuilt = hg.Autoencoder(3, random_state=0, **settings).fit(Z).reconstruct(Z)
+    pca = PCA(3).fit(Z)
+    np.testing.assert_allclose(np.mean((Z - rebuilt) ** 2), np.mean((Z - pca.inverse_transform(pca.transform(Z))) ** 2), rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inference_keeps_the_precision_of_its_input(dtype):
+    model = hg.Autoencoder(3, max_epochs=2, random_state=0).fit(X)
+    assert model.transform(X.astype(dtype)).dtype == dtype
+    assert model.reconstruct(X.astype(dtype)).dtype == dtype
+
+
+def test_the_same_seed_gives_the_same_numbers_and_the_global_state_is_left_alone():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 (the thing under test)
+    first, second = (hg.Autoencoder(3, max_epochs=3, random_state=7).fit(X).transform(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_a_callback_that_returns_true_stops():
+    seen = []
+    hg.Autoencoder(3, max_epochs=9, callbacks=(lambda model, epoch: seen.append(epoch.epoch) or epoch.epoch == 2,)).fit(X)
+    assert seen == [1, 2]
+
+
+def test_ctrl_c_keeps_the_best_so_far():
+    def press(model, epoch):
+        if epoch.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.warns(hg.HourglassWarning, match="stopped by hand after 3 epochs"):
+        model = hg.Autoencoder(3, callbacks=(press,), random_state=0).fit(X)
+    assert len(model.history_) == 3
+    assert model.transform(X).shape == (len(X), 3)

@@ -1,0 +1,134 @@
+"""Model files and checkpoints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.datasets import load_wine
+from torch import nn
+
+import hourglass as hg
+from hourglass import storage
+
+X = load_wine().data
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return hg.Autoencoder(3, max_epochs=3, random_state=0).fit(X)
+
+
+@pytest.fixture
+def path(tmp_path, fitted):
+    fitted.save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def refused(path):
+    with pytest.raises(hg.ModelFileError) as caught:
+        hg.load(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_a_saved_model_gives_the_same_numbers(tmp_path, images):
+    data = np.random.default_rng(0).integers(0, 256, (30, 5, 6), np.uint8) if images else X
+    model = hg.Autoencoder(hg.TopK(6, 2), likelihood=hg.Gaussian("element"), max_epochs=2, random_state=0).fit(data)
+    model.save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    for method in ("transform", "reconstruct", "score_samples", "feature_errors"):
+        np.testing.assert_array_equal(getattr(again, method)(data), getattr(model, method)(data))
+    assert again.history_ == model.history_
+    assert repr(again) == repr(model)
+
+
+def test_a_damaged_byte_a_cut_and_another_file(path, tmp_path):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + b"\x01" + whole[-39:])
+    damaged = f"'{path}' is damaged or was cut short: copy or make it again."
+    assert refused(path) == damaged
+    path.write_bytes(whole[:-100])
+    assert refused(path) == damaged
+    save_file({"a": torch.zeros(2)}, tmp_path / "other.safetensors")
+    other = tmp_path / "other.safetensors"
+    assert refused(other) == f"'{other}' is no Hourglass model: it is a safetensors file of something else."
+    assert refused(tmp_path / "none.safetensors") == f"There is no model file '{tmp_path / 'none.safetensors'}'."
+
+
+def rewritten(path, tensors=None, **changes):
+    old, header = storage.read(path)
+    tensors = tensors or old
+    facts = {**header, "checksum": storage._checksum(tensors), **changes}
+    save_file(tensors, path, metadata={storage.KEY: json.dumps(facts)})
+
+
+def test_a_newer_version(path):
+    rewritten(path, format=99, version="9.9")
+    assert refused(path).startswith(f"'{path}' was written by Hourglass 9.9, which is newer than this ")
+
+
+def test_tensors_that_do_not_fit(path):
+    tensors = load_file(path)
+    tensors["scaling.mean"] = torch.zeros(4, dtype=torch.float64)
+    rewritten(path, tensors)
+    sentence = "doesn't fit its own configuration: tensor 'scaling.mean' is (4,) in the file, (13,) in the model."
+    assert refused(path) == f"'{path}' {sentence}"
+
+
+def test_an_own_module_is_asked_for_and_taken(tmp_path):
+    path = tmp_path / "own.safetensors"
+    model = hg.Autoencoder(2, encoder=nn.Linear(13, 2), max_epochs=2, random_state=0).fit(X)
+    model.save(path)
+    sentence = "is a network of your own, torch.nn.modules.linear.Linear: pass it, as in hourglass.load(path, encoder=...)."
+    assert refused(path) == f"The encoder of '{path}' {sentence}"
+    again = hg.load(path, encoder=nn.Linear(13, 2))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+RUN = """
+import os, signal, sys
+from sklearn.datasets import load_wine
+import hourglass as hg
+def kill(model, epoch):
+    if epoch.epoch == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+model = hg.Autoencoder(3, max_epochs=7, corruption=hg.Noise(0.1), random_state=0, checkpoint=sys.argv[1], callbacks=(kill,))
+model.fit(load_wine().data).save(sys.argv[1] + ".model.safetensors")
+"""
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_a_run_killed_and_resumed_equals_the_uninterrupted_one_bit_for_bit(tmp_path, at):
+    checkpoint = tmp_path / "run.safetensors"
+    killed = subprocess.run([sys.executable, "-c", RUN, checkpoint, str(at)], check=False, env=os.environ)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(storage.read_header(checkpoint)["history"]) == at
+    settings = {"max_epochs": 7, "corruption": hg.Noise(0.1), "random_state": 0}
+    resumed = hg.Autoencoder(3, **settings, checkpoint=checkpoint).fit(X)
+    whole = hg.Autoencoder(3, **settings).fit(X)
+    for name, tensor in whole.model_.state_dict().items():
+        assert torch.equal(tensor, resumed.model_.state_dict()[name]), name
+    assert [epoch["validation"] for epoch in resumed.history_] == [epoch["validation"] for epoch in whole.history_]
+    assert not checkpoint.exists()
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    checkpoint = tmp_path / "run.safetensors"
+
+    def stop(model, epoch):
+        raise KeyboardInterrupt
+
+    with pytest.warns(hg.HourglassWarning, match="stopped by hand"):
+        hg.Autoencoder(3, max_epochs=7, checkpoint=checkpoint, callbacks=(stop,)).fit(X)
+    with pytest.raises(hg.CheckpointError) as caught:
+        hg.Autoencoder(4, max_epochs=7, checkpoint=checkpoint).fit(X)
+    sentence = "belongs to a run with other parameters: delete it to begin anew, or choose another path."
+    assert str(caught.value) == f"The checkpoint '{checkpoint}' {sentence}"
+    with pytest.raises(hg.ModelFileError, match="is the checkpoint of an unfinished run"):
+        hg.info(checkpoint)
