@@ -1,0 +1,94 @@
+"""The loop: schedules, ends, the best weights, the formula of the loss."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine
+
+import hourglass as hg
+from hourglass.training import SCHEDULES
+
+X = load_wine().data
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("one-cycle", {0.0: 0.04, 0.15: 0.52, 0.3: 1.0, 0.65: 0.5, 1.0: 1e-4}),
+        ("cosine", {0.0: 0.0, 0.025: 0.5 * (1 + math.cos(0.025 * math.pi)) / 2, 0.5: 0.5, 1.0: 0.0}),
+        ("constant", {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}),
+    ],
+)
+def test_schedules_by_hand(name, values):
+    for progress, share in values.items():
+        assert SCHEDULES[name](progress) == pytest.approx(share, abs=1e-12)
+
+
+def test_the_rate_of_the_history_follows_the_schedule():
+    model = hg.Autoencoder(3, max_epochs=4, schedule="constant", learning_rate=1e-3, random_state=0).fit(X)
+    assert [epoch["learning_rate"] for epoch in model.history_] == [1e-3] * 4
+
+
+def test_the_best_weights_are_restored():
+    model = hg.Autoencoder(3, learning_rate=0.3, schedule="constant", max_epochs=15, patience=15, random_state=0).fit(X)
+    kept = []
+
+    def remember(estimator, epoch):
+        kept.append(estimator.model_.state_dict()["encoder.1.linear.weight"].clone())
+
+    again = hg.Autoencoder(
+        3, learning_rate=0.3, schedule="constant", max_epochs=15, patience=15, random_state=0, callbacks=(remember,)
+    ).fit(X)
+    losses = [epoch["validation"] for epoch in again.history_]
+    best = int(np.argmin(losses))
+    assert losses == [epoch["validation"] for epoch in model.history_]
+    weights = again.model_.state_dict()["encoder.1.linear.weight"]
+    assert weights.equal(kept[best]) or not any(weights.equal(other) for other in kept)  # or PCA, from before the first epoch
+
+
+def test_patience_ends_training():
+    noise = np.random.default_rng(0).normal(size=(60, 20))
+    model = hg.Autoencoder(4, max_epochs=100, patience=3, random_state=0).fit(noise)
+    losses = [epoch["validation"] for epoch in model.history_]
+    assert len(losses) < 100
+    assert min(losses[-3:]) >= min(losses)
+
+
+def test_max_seconds_ends_training_with_the_rate_down():
+    began = time.perf_counter()
+    model = hg.Autoencoder(3, max_seconds=0.5, patience=10**6, random_state=0).fit(X)
+    assert time.perf_counter() - began < 5
+    assert model.history_[-1]["seconds"] >= 0.5
+    assert model.history_[-1]["learning_rate"] < 0.1 * max(epoch["learning_rate"] for epoch in model.history_)
+
+
+def test_training_and_scoring_use_one_formula():
+    model = hg.Autoencoder(3, max_epochs=1, validation_fraction=0, learning_rate=1e-12, random_state=0).fit(X)
+    assert model.history_[0]["train"] == pytest.approx(-model.score(X), rel=1e-5)
+    errors = model.feature_errors(X).sum(1)
+    nats = 0.5 * (errors + 13 * math.log(2 * math.pi))
+    np.testing.assert_allclose(-model.score_samples(X), nats, rtol=1e-9)
+
+
+def test_partial_fit_learns_on():
+    model = hg.Autoencoder(3, random_state=0, batch_size=16, learning_rate=1e-3)
+    model.partial_fit(X[:100])
+    before = model.score(X)
+    for _ in range(10):
+        model.partial_fit(X)
+    assert model.score(X) > before
+    assert [epoch["epoch"] for epoch in model.history_] == list(range(1, 12))
+
+
+def test_gradient_clipping_bounds_the_first_step():
+    settings = {"max_epochs": 1, "batch_size": 178, "validation_fraction": 0, "schedule": "constant", "random_state": 0}
+    free = hg.Autoencoder(3, **settings).fit(X)
+    clipped = hg.Autoencoder(3, gradient_clip=1e-12, **settings).fit(X)
+    start = hg.Autoencoder(3, learning_rate=1e-30, **settings).fit(X)
+
+    def moved(model):
+        return (model.encoder_[1].linear.weight - start.encoder_[1].linear.weight).abs().max().item()
+
+    assert moved(clipped) < 1e-3 * moved(free)
