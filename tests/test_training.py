@@ -82,6 +82,24 @@ def test_partial_fit_learns_on():
     assert [epoch["epoch"] for epoch in model.history_] == list(range(1, 12))
 
 
+def test_partial_fit_goes_on_after_fit_and_whatever_the_clock_says():
+    model = hg.Autoencoder(3, random_state=0, max_seconds=0.05, batch_size=16).fit(X)
+    epochs = len(model.history_)
+    for _ in range(3):
+        model.partial_fit(X)
+    assert [epoch["epoch"] for epoch in model.history_] == list(range(1, epochs + 4))
+
+
+def test_partial_fit_keeps_the_last_good_weights():
+    model = hg.Autoencoder(3, random_state=0, learning_rate=1e12).partial_fit(X[:2])
+    before = model.transform(X[:1])
+    with pytest.raises(hg.TrainingDivergedError):
+        for _ in range(9):
+            model.partial_fit(X)
+    assert np.isfinite(model.transform(X)).all()
+    assert before.shape == (1, 3)
+
+
 def test_gradient_clipping_bounds_the_first_step():
     settings = {"max_epochs": 1, "batch_size": 178, "validation_fraction": 0, "schedule": "constant", "random_state": 0}
     free = hg.Autoencoder(3, **settings).fit(X)

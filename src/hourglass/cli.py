@@ -279,7 +279,7 @@ def main() -> None:
     warnings.showwarning = _show_warning
     try:
         app()
-    except (hg.HourglassError, ValueError) as error:  # scikit-learn's own for a table of other columns is a ValueError
+    except hg.HourglassError as error:
         typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
 

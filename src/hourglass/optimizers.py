@@ -30,7 +30,7 @@ class Optimizer(ABC):
         return {f"{name}.{i}": tensor for name, tensors in self.tensors.items() for i, tensor in enumerate(tensors)}
 
     def load_state_dict(self, state: State) -> None:
-        """Take on what :meth:`state_dict` gave."""
+        """Take on what `state_dict` gave."""
         for name, tensors in self.tensors.items():
             for i, tensor in enumerate(tensors):
                 tensor.copy_(state[f"{name}.{i}"])

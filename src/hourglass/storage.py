@@ -30,7 +30,7 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the header of a file that :func:`write` wrote.
+    """The tensors and the header of a file that `write` wrote.
 
     Raises
     ------

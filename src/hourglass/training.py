@@ -149,11 +149,16 @@ class Trainer:
     def go_over(self, train: Batches) -> Epoch:
         """One pass over other rows, without regard to the plan's end."""
         self.train = train
+        self._seconds_before = self.history[-1].seconds if self.history else 0.0
         self._started = time.perf_counter()
-        self.history.append(self._epoch())
-        self._seconds_before = self.history[-1].seconds
+        try:
+            self.history.append(self._epoch())
+        except TrainingDivergedError:
+            self.restore_best()
+            raise
+        finally:
+            self.model.eval()
         self._keep_best()
-        self.model.eval()
         return self.history[-1]
 
     def restore_best(self) -> None:
@@ -246,7 +251,7 @@ class Trainer:
         return tensors, facts
 
     def load_state(self, tensors: Tensors, facts: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Go on from what `state` gave."""
         self.history = [Epoch(**epoch) for epoch in facts["history"]]
         self.best_epoch, self.best_loss = facts["best_epoch"], facts["best_loss"]
         self._seconds_before = facts["seconds"]

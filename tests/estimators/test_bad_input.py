@@ -72,6 +72,20 @@ def test_another_width_at_transform():
     assert str(caught.value) == "The model was fitted on images of shape (4, 4). Got an array of shape (3, 5, 5)."
 
 
+@pytest.mark.parametrize(
+    ("Z", "sentence"),
+    [
+        (np.zeros((3, 4)), "The model has 2 codes, so Z must be of shape (n, 2). Got (3, 4)."),
+        (np.array([["u", "v"]]), "Codes are numbers, as transform gives them. Got an array of <U1."),
+        (np.array([[0, np.nan]]), "The array of codes holds NaN in row 0, column 1. Fill it, or leave that row or column out."),
+    ],
+)
+def test_codes_that_are_none(Z, sentence):
+    with pytest.raises(hg.DataError) as caught:
+        hg.Autoencoder(2, max_epochs=1).fit(GOOD).inverse_transform(Z)
+    assert str(caught.value) == sentence
+
+
 def test_unfitted_use_is_that_of_scikit_learn():
     with pytest.raises(NotFittedError, match="This Autoencoder instance is not fitted yet"):
         hg.Autoencoder().transform(GOOD)

@@ -290,7 +290,7 @@ def reconstruction(model: BaseAutoencoder, X: Any) -> dict[str, float]:
 
 
 def figures(model: BaseAutoencoder, before: Array, after: Array) -> dict[str, float]:
-    """The figures of :func:`reconstruction` for what :func:`before_and_after` gives."""
+    """The figures of `reconstruction` for what `before_and_after` gives."""
     values = {"mse": mse(before, after), "explained_variance": explained_variance(before, after)}
     if model.kind_.name == "image":
         values["psnr"] = psnr(before, after)
@@ -333,7 +333,7 @@ def codes(model: BaseAutoencoder, X_train: Any, y_train: Any, X_test: Any, y_tes
 
 
 def before_and_after(model: BaseAutoencoder, X: Any) -> tuple[Array, Array]:
-    """X and its reconstruction, both as :func:`scaled` has them."""
+    """X and its reconstruction, both as `scaled` has them."""
     raw = as_raw(X)
     rebuilt = model.reconstruct(raw)  # the first to look at X, so that its errors name what is wrong
     return scaled(model, raw), scaled(model, rebuilt)

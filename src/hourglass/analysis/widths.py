@@ -30,7 +30,7 @@ STOPPED = "Training was stopped by hand"  # how the warning of a fit begins that
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What :func:`sweep` found.
+    """What `sweep` found.
 
     Attributes
     ----------

@@ -61,6 +61,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _move(source: Path, target: Path) -> None:
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise FileError(f"Can't write '{target}': it is a device, not a file. Choose another path.")
     if not (source.is_dir() and target.is_dir()):
         source.replace(target)
         return

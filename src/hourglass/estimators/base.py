@@ -24,6 +24,7 @@ from hourglass.errors import CheckpointError, DataError, HourglassWarning, Param
 from hourglass.estimators.parameters import from_config, plan_from, require_valid, seed_from, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length, rows
+from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Dense, Gaussian, Network, Part, Plain
 from hourglass.parts.base import one_of
@@ -108,8 +109,10 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = values if not values.is_floating_point() else self.model_.scaling(values).float()
         batches = Batches(x, torch.arange(len(x), device=x.device), self.model_.scaling)
         if self._trainer is None:
-            plan = dataclasses.replace(plan_from(self.get_params(deep=False), len(x)), schedule="constant")
+            plan = plan_from(self.get_params(deep=False), len(x))
+            plan = dataclasses.replace(plan, schedule="constant", max_seconds=None)
             self._trainer = Trainer(self.model_, batches, None, plan, self._generator(seed_from(self.random_state)))
+            self._trainer.history = [Epoch(**record) for record in self.history_]
         self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
         self._adopt(self.model_, self._trainer)
         return self
@@ -294,6 +297,9 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         codes = np.asarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy())
+        if codes.dtype.kind not in "fiub":
+            raise DataError(f"Codes are numbers, as transform gives them. Got an array of {codes.dtype}.")
+        require_finite(codes, "The array of codes")
         codes = codes if codes.dtype == np.float64 else codes.astype(np.float32)
         wanted = len(self.get_feature_names_out())
         if codes.ndim != 2 or codes.shape[1] != wanted:
@@ -379,7 +385,10 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         raw = as_raw(X)
         if self.kind_.name == "table":
             self.kind_.check(raw)
-            validate_data(self, raw, reset=False, skip_check_array=True)
+            try:
+                validate_data(self, raw, reset=False, skip_check_array=True)
+            except ValueError as error:  # scikit-learn's words, our type
+                raise DataError(str(error)) from error
         else:
             self.kind_.check(raw)
         if length(raw) == 0:

@@ -68,7 +68,7 @@ RULES: dict[str, Rule] = {
 
 
 def require_valid(owner: str, parameters: dict[str, Any]) -> None:
-    """Raise :class:`ParameterError` for the first parameter that breaks its rule."""
+    """Raise `ParameterError` for the first parameter that breaks its rule."""
     for name, value in parameters.items():
         holds, words = RULES.get(name, (lambda _: True, ""))
         if not holds(value):
@@ -90,7 +90,7 @@ def to_config(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any], given: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The parameters that :func:`to_config` wrote, with the user's own networks from ``given``."""
+    """The parameters that `to_config` wrote, with the user's own networks from ``given``."""
     parameters = {}
     for name, value in config.items():
         if isinstance(value, dict) and "yours" in value:

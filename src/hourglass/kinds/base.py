@@ -21,7 +21,7 @@ class Kind(ABC):
     """A kind of data as it was learned from a first pile: all that it takes to read more of the same, and to write it back.
 
     The fields are plain JSON, so that a model file can hold them. What a network needs of the data, its mean for one, is learned
-    by :meth:`scaling`, whose tensors live with the model's own.
+    by `scaling`, whose tensors live with the model's own.
     """
 
     name: ClassVar[str]
@@ -37,7 +37,7 @@ class Kind(ABC):
     @classmethod
     @abstractmethod
     def learn(cls, raw: Any) -> Self:
-        """The kind as this pile has it. Raises :class:`DataError` where the data can't be used."""
+        """The kind as this pile has it. Raises `DataError` where the data can't be used."""
 
     @abstractmethod
     def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
@@ -66,7 +66,7 @@ class Kind(ABC):
 
     @abstractmethod
     def check(self, raw: Any) -> None:
-        """Raise :class:`DataError` where more data is not of the learned shape."""
+        """Raise `DataError` where more data is not of the learned shape."""
 
     @property
     def n_features(self) -> int:
@@ -79,7 +79,7 @@ class Kind(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The kind that :meth:`to_config` wrote."""
+        """The kind that `to_config` wrote."""
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
         del values["kind"]
         return cls(**values)
@@ -102,7 +102,7 @@ def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int = 0, names: tuple[str, ...] = ()) -> None:
-    """Raise :class:`DataError` that names the first NaN or infinity of an array (n, ...)."""
+    """Raise `DataError` that names the first NaN or infinity of an array (n, ...)."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     row, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])

@@ -139,7 +139,7 @@ def _parsed(values: np.ndarray[Any, Any], first_row: int) -> np.ndarray[Any, Any
 
 
 def _require_numbers(column: np.ndarray[Any, Any], where: str, first_row: int) -> None:
-    """Raise :class:`DataError` that names the first cell of a column that is no number."""
+    """Raise `DataError` that names the first cell of a column that is no number."""
     if column.dtype.kind in "fiub":
         return
     for row, value in enumerate(column.tolist()):

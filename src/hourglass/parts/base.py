@@ -34,7 +34,7 @@ class Part:
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> Part:
-        """The part that :meth:`to_config` wrote; only names that Hourglass knows are made."""
+        """The part that `to_config` wrote; only names that Hourglass knows are made."""
         values = {name: _revived(value) for name, value in config.items() if name != "part"}
         known = Part._by_name.get(config["part"])
         if known is None:

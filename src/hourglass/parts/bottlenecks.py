@@ -23,7 +23,7 @@ class Code(NamedTuple):
 class Bottleneck(Part):
     """Base of the bottlenecks: ``n`` codes, ``in_features`` numbers asked of the encoder, a module that maps one to the other.
 
-    The module's ``forward(h, generator=None)`` takes the encoder's output (batch, in_features) and gives a :class:`Code`.
+    The module's ``forward(h, generator=None)`` takes the encoder's output (batch, in_features) and gives a `Code`.
     """
 
     n: int
