@@ -93,10 +93,11 @@ WORKS = (
     ),
     Work(
         "time-to-error",
-        "the same net, until Keras's final test error",
+        "32 codes, until Keras's final test error",
         {"Hourglass": "time_to_error_hourglass", "Keras": "article_keras"},
         (
             Row("whole process, s", "wall_s", "Keras", times_better(10)),
+            Row("fit alone, s", "fit_s", "Keras"),
             Row("test error (MSE)", "test_mse", "Keras", NO_WORSE),
         ),
     ),

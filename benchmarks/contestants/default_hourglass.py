@@ -1,14 +1,14 @@
 """What a newcomer gets who sets nothing but the number of codes (and the seed)."""
 
-import hourglass as hg
 from benchmarks.codes import worth
 from benchmarks.common import CODES, QUICK, SEED, Stopwatch, mnist, report
 from benchmarks.models import test_mse
+from hourglass import Autoencoder
 
 x_train, y_train, x_test, y_test = mnist("x_train", "y_train", "x_test", "y_test")
 
 with Stopwatch() as watch:
-    model = hg.Autoencoder(CODES, random_state=SEED, **({"max_epochs": 1} if QUICK else {})).fit(x_train)
+    model = Autoencoder(CODES, random_state=SEED, **({"max_epochs": 1} if QUICK else {})).fit(x_train)
 
 report(
     fit_s=watch.seconds,

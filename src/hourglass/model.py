@@ -69,7 +69,7 @@ class Hourglass(nn.Module):
 
     def nll(self, x: Tensor) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
-        return self.likelihood.nll(x, self.decode(self.encode(x).z)).flatten(1).sum(1)
+        return self.likelihood.of_rows(x, self.decode(self.encode(x).z))
 
     def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Loss:
         """Loss of a batch: x is damaged, if the model has a corruption, and has to be rebuilt undamaged."""

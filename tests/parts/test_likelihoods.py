@@ -57,6 +57,7 @@ def test_bernoulli_is_the_cross_entropy():
 @pytest.mark.parametrize("part", [hg.Gaussian(), hg.Gaussian(0.3), hg.Gaussian("shared"), hg.Gaussian("element"), hg.Bernoulli()])
 def test_total_is_the_sum_and_its_gradient_is_right(part):
     module = part.build((2,)).double()
+    torch.testing.assert_close(module.of_rows(TARGET, OUTPUT), module.nll(TARGET, OUTPUT).sum(1))
     output = OUTPUT.clone().requires_grad_()
     total = module.total(TARGET, output)
     assert total.item() == pytest.approx(module.nll(TARGET, OUTPUT).sum().item())

@@ -49,6 +49,10 @@ class LikelihoodModule(nn.Module):
         """Negative log-likelihood of each element, in nats, of the target's shape."""
         raise NotImplementedError
 
+    def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
+        """Negative log-likelihood summed over each example (batch,), in nats."""
+        return self.nll(target, output).flatten(1).sum(1)
+
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood summed over everything, in nats, as training wants it."""
         return self.nll(target, output).sum()
@@ -106,6 +110,11 @@ class _FixedGaussian(LikelihoodModule):
 
     def nll(self, target: Tensor, output: Tensor) -> Tensor:
         return gaussian_nll(target, output, torch.tensor(self.log_variance, dtype=output.dtype, device=output.device))
+
+    def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
+        difference = (target - output).flatten(1)  # (batch, elements)
+        squared = torch.linalg.vecdot(difference, difference)  # of nll, a third of the passes over memory
+        return 0.5 * (squared * math.exp(-self.log_variance) + difference.shape[1] * (LOG_2PI + self.log_variance))
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         squared: Tensor = _SquaredError.apply(output, target)  # type: ignore[no-untyped-call]
