@@ -14,7 +14,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -23,16 +22,16 @@ from hourglass import storage
 from hourglass.errors import CheckpointError, DataError, HourglassWarning, ParameterError
 from hourglass.estimators.parameters import from_config, plan_from, require_valid, seed_from, to_config
 from hourglass.estimators.progress import TrainingProgress
+from hourglass.estimators.start import start_as_pca
 from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length, rows
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Dense, Gaussian, Network, Part, Plain
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import dry_run, linear_path
+from hourglass.parts.networks import dry_run
 from hourglass.training import Batches, Epoch, Trainer
 
 NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
-PCA_ROWS = 10_000  # as many as PCA's start needs
 CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32, which stay in the processor's cache
 
 
@@ -482,30 +481,6 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
         return tags
-
-
-def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, generator: torch.Generator) -> None:
-    """Let the linear paths of both networks be PCA, so that training bends a model that is already as good as that.
-
-    The codes are the principal components over their standard deviations. Where the output is ``squashed`` by a sigmoid, the
-    linear path takes the sigmoid's tangent in its middle: logit(p) is about 4 (p - 1/2). Networks without a linear path, and
-    waists that PCA can't fill, stay as they are.
-    """
-    encoder, decoder = linear_path(model.encoder), linear_path(model.decoder)
-    some = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
-    x = model.scaling(values[some]).float().flatten(1).cpu().numpy()
-    if encoder is None or decoder is None or n >= min(x.shape) or (x == x[0]).all():
-        return
-    pca = PCA(n, random_state=0).fit(x)
-    axes = torch.from_numpy(pca.components_).float()  # (codes, columns)
-    mean, std = torch.from_numpy(pca.mean_).float(), torch.from_numpy(pca.explained_variance_).float().sqrt()
-    std = std.clamp(min=1e-3 * float(std[0]) or 1.0)
-    slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
-    with torch.no_grad():
-        encoder.weight.copy_(axes / std[:, None])
-        encoder.bias.copy_(-(axes @ mean) / std)
-        decoder.weight.copy_(slope * (axes * std[:, None]).T)
-        decoder.bias.copy_(slope * (mean - middle))
 
 
 def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:
