@@ -29,7 +29,7 @@ ROOMS = [
 ]
 SHARED = {
     "kinds": {"base"},
-    "estimators": {"base", "parameters", "progress", "start"},
+    "estimators": {"assembly", "base", "parameters", "progress"},
 }  # what files of a room may import of their own
 
 

@@ -16,22 +16,20 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, nn
+from torch import Tensor
 
 from hourglass import storage
-from hourglass.errors import CheckpointError, DataError, HourglassWarning, ParameterError
+from hourglass.errors import CheckpointError, DataError, HourglassWarning
+from hourglass.estimators.assembly import assemble
 from hourglass.estimators.parameters import from_config, plan_from, require_valid, seed_from, to_config
 from hourglass.estimators.progress import TrainingProgress
-from hourglass.estimators.start import start_as_pca
 from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length, rows
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Dense, Gaussian, Network, Part, Plain
+from hourglass.parts import Bottleneck, Part
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import dry_run
 from hourglass.training import Batches, Epoch, Trainer
 
-NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
 CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32, which stay in the processor's cache
 
 
@@ -141,56 +139,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.kind_.to_tensor(raw).to(self._device)
 
     def _build(self, values: Tensor | None, generator: torch.Generator) -> Hourglass:
-        """The model for this data, its scaling learned, its networks freshly drawn."""
-        kind = self.kind_
-        bottleneck = self.bottleneck if isinstance(self.bottleneck, Bottleneck) else Plain(self.bottleneck)
-        if bottleneck.capacity >= kind.n_features:
-            warnings.warn(
-                f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
-                "anything: choose a narrower one.",
-                HourglassWarning,
-                stacklevel=3,
-            )
-        likelihood = self.likelihood or Gaussian()
-        if likelihood.takes_logits and not kind.unit:
-            raise ParameterError(
-                f"The 'likelihood' parameter of {type(self).__name__} can't be {likelihood!r} for {kind.describe()}: it takes "
-                "values from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
-            )
-        sides = self._networks(kind.shape, bottleneck, generator)
-        if kind.unit and not likelihood.takes_logits and not self._is_own("decoder"):
-            sides["decoder"] = nn.Sequential(sides["decoder"], nn.Sigmoid())
-        model = Hourglass(
-            kind.shape,
-            scaling=kind.scaling(values),
-            corruption=self.corruption,
-            encoder=sides["encoder"],
-            bottleneck=bottleneck.build(),
-            decoder=sides["decoder"],
-            likelihood=likelihood.build(kind.shape),
-        ).to(self._device)
-        if values is not None and isinstance(bottleneck, Plain):
-            squashed = likelihood.takes_logits or (kind.unit and not self._is_own("decoder"))
-            start_as_pca(model, values, bottleneck.n, squashed, generator)
-        return model
-
-    def _networks(self, shape: tuple[int, ...], waist: Bottleneck, generator: torch.Generator) -> dict[str, nn.Module]:
-        modules: dict[str, nn.Module] = {}
-        for side in ("encoder", "decoder"):
-            asked, codes = getattr(self, side), waist.in_features if side == "encoder" else waist.n
-            if asked is None or isinstance(asked, str):
-                asked = one_of(asked or "dense", NETWORKS, side, type(self).__name__)(self.hidden)
-            if isinstance(asked, Network):
-                modules[side] = getattr(asked, side)(shape, codes, generator)
-            else:
-                modules[side] = _own(asked, shape, codes, side, generator)
-                given, wanted = (shape, (codes,)) if side == "encoder" else ((codes,), shape)
-                dry_run(modules[side], side, given, wanted)
-        return modules
-
-    def _is_own(self, side: str) -> bool:
-        """Whether the user gave that network as a module or a function."""
-        return not (getattr(self, side) is None or isinstance(getattr(self, side), (str, Network)))
+        return assemble(type(self).__name__, self.get_params(deep=False), self.kind_, values, generator)
 
     def _adopt(self, model: Hourglass, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
@@ -481,18 +430,6 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:
-    """A user's module, copied, or made by the user's function from the elements' shape and the number of codes."""
-    if isinstance(asked, nn.Module):
-        return copy.deepcopy(asked)
-    with torch.random.fork_rng(devices=[]):  # the function draws from torch's global generator
-        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
-        made = asked(shape, codes)
-    if not isinstance(made, nn.Module):
-        raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
-    return made
 
 
 def _jsoned(value: Any) -> Any:

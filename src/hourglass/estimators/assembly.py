@@ -1,0 +1,121 @@
+"""From what was asked for to a model: the parts chosen, checked, wired together, and started as PCA."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from hourglass.errors import HourglassWarning, ParameterError
+from hourglass.kinds import Kind
+from hourglass.model import Hourglass
+from hourglass.parts import Bottleneck, Dense, Gaussian, Likelihood, Network, Plain
+from hourglass.parts.base import one_of
+from hourglass.parts.networks import dry_run, linear_path
+
+NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
+PCA_ROWS = 10_000  # at most that many are looked at
+
+
+def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor | None, generator: torch.Generator) -> Hourglass:
+    """The model that an estimator's parameters ask for, its scaling learned from ``values``, its networks freshly drawn.
+
+    Without ``values`` it is blank, for a model file to fill.
+    """
+    bottleneck = parameters["bottleneck"]
+    bottleneck = bottleneck if isinstance(bottleneck, Bottleneck) else Plain(bottleneck)
+    likelihood = parameters["likelihood"] or Gaussian()
+    _require_fit(owner, bottleneck, likelihood, kind)
+    encoder, decoder = (
+        _network(owner, side, parameters, kind.shape, bottleneck, generator=generator) for side in ("encoder", "decoder")
+    )
+    squashed = kind.unit and not _is_own(parameters["decoder"])
+    if squashed and not likelihood.takes_logits:
+        decoder = nn.Sequential(decoder, nn.Sigmoid())
+    model = Hourglass(
+        kind.shape,
+        scaling=kind.scaling(values),
+        corruption=parameters["corruption"],
+        encoder=encoder,
+        bottleneck=bottleneck.build(),
+        decoder=decoder,
+        likelihood=likelihood.build(kind.shape),
+    ).to(generator.device)
+    if values is not None and isinstance(bottleneck, Plain):
+        start_as_pca(model, values, bottleneck.n, squashed or likelihood.takes_logits, generator)
+    return model
+
+
+def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, kind: Kind) -> None:
+    """Refuse or warn of parts that don't go with the data."""
+    if bottleneck.capacity >= kind.n_features:
+        warnings.warn(
+            f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
+            "anything: choose a narrower one.",
+            HourglassWarning,
+            stacklevel=5,
+        )
+    if likelihood.takes_logits and not kind.unit:
+        raise ParameterError(
+            f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()}: it takes "
+            "values from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
+        )
+
+
+def _network(
+    owner: str, side: str, parameters: dict[str, Any], shape: tuple[int, ...], waist: Bottleneck, *, generator: torch.Generator
+) -> nn.Module:
+    asked, codes = parameters[side], waist.in_features if side == "encoder" else waist.n
+    if _is_own(asked):
+        module = _own(asked, shape, codes, side, generator)
+        given, wanted = (shape, (codes,)) if side == "encoder" else ((codes,), shape)
+        dry_run(module, side, given, wanted)
+        return module
+    network = asked if isinstance(asked, Network) else one_of(asked or "dense", NETWORKS, side, owner)(parameters["hidden"])
+    return network.encoder(shape, codes, generator) if side == "encoder" else network.decoder(shape, codes, generator)
+
+
+def _is_own(asked: Any) -> bool:
+    """Whether the user gave a network as a module or a function."""
+    return not (asked is None or isinstance(asked, (str, Network)))
+
+
+def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:
+    """A user's module, copied, or made by the user's function from the elements' shape and the number of codes."""
+    if isinstance(asked, nn.Module):
+        return copy.deepcopy(asked)
+    with torch.random.fork_rng(devices=[]):  # the function draws from torch's global generator
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
+        made = asked(shape, codes)
+    if not isinstance(made, nn.Module):
+        raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
+    return made
+
+
+def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, generator: torch.Generator) -> None:
+    """Let the linear paths of both networks be PCA, so that training bends a model that is already as good as that.
+
+    The codes are the principal components over the roots of their standard deviations: half way to whitened ones, which would bury
+    the main directions under the noise of the last. Where the output is ``squashed`` by a sigmoid, the linear path takes the
+    sigmoid's tangent in its middle: logit(p) is about 4 (p - 1/2). Networks without a linear path, and waists that PCA can't
+    fill, stay as they are.
+    """
+    encoder, decoder = linear_path(model.encoder), linear_path(model.decoder)
+    some = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
+    x = model.scaling(values[some]).float().flatten(1).cpu().numpy()
+    if encoder is None or decoder is None or n >= min(x.shape) or (x == x[0]).all():
+        return
+    pca = PCA(n, random_state=0).fit(x)
+    axes = torch.from_numpy(pca.components_).float()  # (codes, columns)
+    mean, std = torch.from_numpy(pca.mean_).float(), torch.from_numpy(pca.explained_variance_).float().sqrt()
+    scale = std.clamp(min=1e-3 * float(std[0])).sqrt()
+    slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
+    with torch.no_grad():
+        encoder.weight.copy_(axes / scale[:, None])
+        encoder.bias.copy_(-(axes @ mean) / scale)
+        decoder.weight.copy_(slope * (axes * scale[:, None]).T)
+        decoder.bias.copy_(slope * (mean - middle))
