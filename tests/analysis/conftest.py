@@ -1,6 +1,5 @@
 """A few tiny models, fitted once and shared: what is tested here is how they are looked at."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +8,6 @@ import pytest
 from sklearn.datasets import load_wine
 
 import hourglass as hg
-
-collect_ignore = ["conftest.py"]  # has no doctests, and as a test module would meet the conftest of data
 
 
 class Fitted(NamedTuple):
@@ -57,16 +54,3 @@ def swept(table: Fitted) -> Any:
 def swept_images(images: Fitted) -> Any:
     blank = hg.Autoencoder(hidden=(32,), max_epochs=3)
     return hg.sweep(images.X, X_test=images.X_test, bottlenecks=(2, 8), estimator=blank, random_state=0)
-
-
-@pytest.fixture(scope="session")
-def sentence() -> Callable[..., str]:
-    """Call and return the sentence of the error that must come."""
-
-    def call(error: type[Exception], function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-        with pytest.raises(error) as caught:
-            function(*args, **kwargs)
-        assert type(caught.value) is error
-        return str(caught.value)
-
-    return call

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,19 +10,6 @@ import pytest
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def sentence() -> Callable[..., str]:
-    """Call and return the sentence of the error that must come."""
-
-    def call(error: type[Exception], function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-        with pytest.raises(error) as caught:
-            function(*args, **kwargs)
-        assert type(caught.value) is error
-        return str(caught.value)
-
-    return call
 
 
 @pytest.fixture
