@@ -24,11 +24,12 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         ParameterError,
         TrainingDivergedError,
     )
-    from hourglass.estimators import Autoencoder, info, load
+    from hourglass.estimators import AnomalyDetector, Autoencoder, info, load
     from hourglass.kinds import infer
-    from hourglass.parts import Bernoulli, Dense, Gaussian, Mask, Noise, Plain, TopK
+    from hourglass.parts import Bernoulli, Dense, Gaussian, Hide, Mask, Noise, Plain, ResidualBlocks, TopK
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "Bernoulli",
     "CheckpointError",
@@ -37,6 +38,7 @@ __all__ = [
     "DownloadError",
     "FileError",
     "Gaussian",
+    "Hide",
     "HourglassError",
     "HourglassWarning",
     "Mask",
@@ -45,6 +47,7 @@ __all__ = [
     "Noise",
     "ParameterError",
     "Plain",
+    "ResidualBlocks",
     "TopK",
     "TrainingDivergedError",
     "datasets",
@@ -62,9 +65,9 @@ __all__ = [
 _HOMES = {
     "hourglass.analysis": ("metrics", "plots", "report", "sweep"),
     "hourglass.data": ("datasets", "read", "write"),
-    "hourglass.estimators": ("Autoencoder", "info", "load"),
+    "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "info", "load"),
     "hourglass.kinds": ("infer",),
-    "hourglass.parts": ("Bernoulli", "Dense", "Gaussian", "Mask", "Noise", "Plain", "TopK"),
+    "hourglass.parts": ("Bernoulli", "Dense", "Gaussian", "Hide", "Mask", "Noise", "Plain", "ResidualBlocks", "TopK"),
 }
 _HOME = dict.fromkeys(__all__, "hourglass.errors") | {name: home for home, names in _HOMES.items() for name in names}
 

@@ -75,4 +75,9 @@ class Hourglass(nn.Module):
         """Loss of a batch: x is damaged, if the model has a corruption, and has to be rebuilt undamaged."""
         seen = x if self.corruption is None else self.corruption(x, generator)
         code = self.encode(seen, generator)
-        return Loss(self.likelihood.total(x, self.decode(code.z)) / len(x), code.cost.mean())
+        output = self.decode(code.z)
+        if self.corruption is not None and self.corruption.hides:
+            nll = torch.where(seen.isnan(), self.likelihood.nll(x, output), 0).sum()
+        else:
+            nll = self.likelihood.total(x, output)
+        return Loss(nll / len(x), code.cost.mean())

@@ -75,32 +75,44 @@ class Batches:
     x : Tensor
         (n, ...), floats as the networks see them, or integers that ``prepare`` turns into such a batch at a time.
     rows : Tensor
-        Which rows take part.
+        Which rows take part, (m,); or (m, members): each member of an ensemble then has rows of its own, and a batch is
+        (batch, members, ...).
     prepare : callable
         From a batch of x to floats.
+    per_epoch : int, optional
+        How many rows make an epoch, where it is not all of them once.
     """
 
-    def __init__(self, x: Tensor, rows: Tensor, prepare: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, x: Tensor, rows: Tensor, prepare: Callable[[Tensor], Tensor], per_epoch: int | None = None) -> None:
         self.x = x
         self.rows = rows
+        self.per_epoch = per_epoch or len(rows)
         self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.per_epoch
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """All rows once, in a new order."""
-        order = self.rows[torch.randperm(len(self.rows), generator=generator, device=generator.device)]
-        yield from self._taken(order, batch_size)
+        """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
+        times = math.ceil(self.per_epoch / len(self.rows))
+        orders = [self._shuffled_once(generator) for _ in range(times)]
+        yield from self._taken(torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch], batch_size)
+
+    def _shuffled_once(self, generator: torch.Generator) -> Tensor:
+        def once(rows: Tensor) -> Tensor:
+            return rows[torch.randperm(len(rows), generator=generator, device=generator.device)]
+
+        return once(self.rows) if self.rows.ndim == 1 else torch.stack([once(rows) for rows in self.rows.T], dim=1)
 
     def ordered(self, batch_size: int) -> Iterator[Tensor]:
         """All rows once, as they come."""
         yield from self._taken(self.rows, batch_size)
 
     def _taken(self, order: Tensor, batch_size: int) -> Iterator[Tensor]:
-        buffer = self.x.new_empty((min(batch_size, len(order)), *self.x.shape[1:]))
+        buffer = self.x.new_empty((min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:]))
         for index in torch.split(order, batch_size):
-            yield self.prepare(torch.index_select(self.x, 0, index, out=buffer[: len(index)]))
+            taken = torch.index_select(self.x, 0, index.flatten(), out=buffer[: index.numel()])
+            yield self.prepare(taken.view(*index.shape, *self.x.shape[1:]))
 
 
 class Trainer:

@@ -16,6 +16,8 @@ PARTS = [
     hg.Dense(hidden=(5, 4), activation="tanh"),
     hg.Noise(0.1),
     hg.Mask(0.5),
+    hg.Hide(0.4),
+    hg.ResidualBlocks(64, 3),
 ]
 
 

@@ -242,8 +242,9 @@ def _flattened(Z: Array, error: Array) -> tuple[Array, str, tuple[str, str]]:
         return Z[:, :2], "the first two codes", ("code0", "code1")
     from sklearn.decomposition import PCA
 
-    pca = PCA(2, svd_solver="full").fit(Z)
-    share = float(np.nansum(pca.explained_variance_ratio_))  # NaN where all codes are alike
+    with np.errstate(invalid="ignore"):  # where all codes are alike
+        pca = PCA(2, svd_solver="full").fit(Z)
+    share = float(np.nansum(pca.explained_variance_ratio_))  # NaN is nothing
     title = f"{Z.shape[1]:,} codes in two directions, by PCA ({share:.0%} of their variance)"
     return pca.transform(Z), title, ("first direction", "second direction")
 

@@ -10,15 +10,16 @@ from hourglass import storage
 from hourglass.errors import ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.detector import AnomalyDetector
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Part
 
-ESTIMATORS: dict[str, type[BaseAutoencoder]] = {estimator.__name__: estimator for estimator in (Autoencoder,)}
+ESTIMATORS: dict[str, type[Any]] = {estimator.__name__: estimator for estimator in (Autoencoder, AnomalyDetector)}
 
-__all__ = ["ESTIMATORS", "Autoencoder", "BaseAutoencoder", "info", "load"]
+__all__ = ["ESTIMATORS", "AnomalyDetector", "Autoencoder", "BaseAutoencoder", "info", "load"]
 
 
-def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> BaseAutoencoder:
+def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> Any:
     """Read a fitted model from a file that ``save`` wrote.
 
     Parameters
@@ -72,7 +73,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     return {
         "estimator": header["estimator"],
         "data": kind.describe(),
-        "bottleneck": _shown(header["parameters"]["bottleneck"]),
+        "bottleneck": _shown((header.get("inner") or header)["parameters"].get("bottleneck")),
         "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
@@ -86,4 +87,6 @@ def _require_model(path: str | os.PathLike[str], header: dict[str, Any]) -> None
 
 
 def _shown(bottleneck: Any) -> str:
+    if bottleneck is None:
+        return "none: columns are hidden in its place"
     return f"{bottleneck} numbers" if isinstance(bottleneck, int) else repr(Part.from_config(bottleneck))

@@ -381,14 +381,17 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             The file can't be written.
         """
         check_is_fitted(self)
-        header = {
+        storage.write(path, self.model_.state_dict(), self._header())
+
+    def _header(self) -> dict[str, Any]:
+        """All that a file says of the model beside its tensors."""
+        return {
             "estimator": type(self).__name__,
             "parameters": to_config(self.get_params(deep=False)),
             "kind": self.kind_.to_config(),
             "features": getattr(self, "feature_names_in_", np.array([])).tolist(),
             "history": self.history_,
         }
-        storage.write(path, self.model_.state_dict(), header)
 
     @classmethod
     def _from_file(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hourglass.errors import DataError, HourglassWarning
 from hourglass.kinds.base import FLOATS, Kind, as_tensor, require_finite
-from hourglass.parts.scaling import Scaling, Standardize
+from hourglass.parts.scaling import Scaling, standardize
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,7 @@ class TableKind(Kind):
         return frame.to_arrow() if container == "pyarrow" else frame
 
     def scaling(self, values: Tensor | None = None) -> Scaling:
-        if values is None:
-            return Standardize(torch.zeros(self.shape), torch.ones(self.shape))
-        numbers = values.double()
-        std = numbers.std(0, correction=0)
-        flat = std <= 1e-12 * numbers.abs().amax(0)  # a constant column, up to rounding
-        return Standardize(numbers.mean(0), torch.where(flat, 1.0, std))
+        return standardize(torch.stack([torch.zeros(self.shape) - 1, torch.ones(self.shape)]) if values is None else values)
 
     def describe(self) -> str:
         return f"a table of {self.shape[0]} numeric column{'s' if self.shape[0] > 1 else ''}"

@@ -2,9 +2,9 @@
 
 from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Plain, TopK
-from hourglass.parts.corruptions import Corruption, Mask, Noise
+from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise
 from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood
-from hourglass.parts.networks import Dense, Network
+from hourglass.parts.networks import Dense, Network, ResidualBlocks
 
 __all__ = [
     "Bernoulli",
@@ -13,11 +13,13 @@ __all__ = [
     "Corruption",
     "Dense",
     "Gaussian",
+    "Hide",
     "Likelihood",
     "Mask",
     "Network",
     "Noise",
     "Part",
     "Plain",
+    "ResidualBlocks",
     "TopK",
 ]

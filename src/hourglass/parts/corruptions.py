@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from hourglass.parts.base import Part
 @dataclass(frozen=True)
 class Corruption(Part):
     """Base of the corruptions: called with x (batch, ...) in the scaled space and a generator, gives a damaged copy."""
+
+    hides: ClassVar[bool] = False  # whether what is damaged becomes NaN, and only that has to be rebuilt
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -72,3 +75,33 @@ class Mask(Corruption):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return x * torch.empty_like(x).bernoulli_(1 - self.share, generator=generator)
+
+
+@dataclass(frozen=True)
+class Hide(Corruption):
+    """Elements hidden, and only those have to be rebuilt: from what they have in common with the others.
+
+    A hidden element is NaN, so it needs a network that knows what to do with that, such as `ResidualBlocks`. How many are hidden
+    differs from row to row: the share is drawn between 0 and ``share``.
+
+    Parameters
+    ----------
+    share : float
+        The largest share of a row that is hidden, from 0 to 1.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Hide(0.6)
+    Hide(share=0.6)
+    """
+
+    hides: ClassVar[bool] = True
+    share: float = 0.6
+
+    def __post_init__(self) -> None:
+        self._require("share", 0 <= self.share <= 1, "a float from 0 to 1")
+
+    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        share = self.share * torch.empty_like(x[..., :1]).uniform_(generator=generator)  # of each row
+        return x.masked_fill(torch.empty_like(x).uniform_(generator=generator) < share, torch.nan)
