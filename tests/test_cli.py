@@ -467,3 +467,26 @@ def test_ctrl_c_ends_a_fit_early_and_keeps_the_model(started):
     assert "Wrote model.safetensors." in out
     assert hg.load("model.safetensors").n_features_in_ == 784
     assert files() == ["model.safetensors", "run.safetensors"]  # from which a later run can go on
+
+
+def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    usual = np.random.default_rng(0).normal(size=(300, 4))
+    hg.write("usual.csv", usual)
+    new = usual.copy()
+    new[5, 2] = 50
+    hg.write("new.csv", new)
+    runner = CliRunner()
+    done = runner.invoke(
+        cli.app, ["fit", "usual.csv", "--for", "flag", "-o", "d.safetensors", "--max-epochs", "2", "--seed", "0", "-q"]
+    )
+    assert done.exit_code == 0, done.output
+    done = runner.invoke(
+        cli.app, ["detect", "d.safetensors", "new.csv", "-o", "alarms.csv", "--alarm-rate", "0.01", "--fail-over", "0"]
+    )
+    assert done.exit_code == 3
+    assert "of 300 rows raised an alarm" in done.output
+    alarms = hg.read("alarms.csv")
+    assert alarms["alarm"][5] in (True, "true")
+    with pytest.raises(hg.ModelFileError, match=r"is a detector, which has no codes. Use it with: hourglass detect"):
+        runner.invoke(cli.app, ["encode", "d.safetensors", "new.csv"], catch_exceptions=False)

@@ -47,6 +47,7 @@ class Need(StrEnum):
     """What a model is fitted for."""
 
     compress = "compress"
+    flag = "flag"
 
 
 Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
@@ -128,6 +129,10 @@ def fit(
     if kind is None:
         inferred = hg.infer(X)
         _say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
+    if need is Need.flag and (kind or hg.infer(X).kind) == "table":
+        detector = hg.AnomalyDetector(max_epochs=max_epochs, max_seconds=max_seconds, random_state=seed, verbose=not quiet).fit(X)
+        _save_detector(detector, output, len(X))
+        return
     model = hg.Autoencoder(
         bottleneck,
         kind=kind,
@@ -137,7 +142,11 @@ def fit(
         random_state=seed,
         checkpoint=checkpoint,
         verbose=not quiet,
-    ).fit(X)
+    )
+    if need is Need.flag:
+        _save_detector(hg.AnomalyDetector(model, random_state=seed).fit(X), output, len(X))
+        return
+    model.fit(X)
     model.save(output)
     _say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {_passes(model)}.")
     _say(f"{bottleneck:,} numbers in place of {model.n_features_in_:,} keep {_survival_of_unseen(model, data, X)}")
@@ -158,7 +167,7 @@ def encode(
 
     Example: hourglass encode model.safetensors digits -o codes.parquet
     """
-    codes = _codes(hg.load(model), _load(data, skip_bad))
+    codes = _codes(_autoencoder(model), _load(data, skip_bad))
     hg.write(output, codes)
     _say(f"Wrote {codes.height:,} rows of {codes.width} codes to {output}.")
 
@@ -174,7 +183,7 @@ def decode(
 
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
-    rebuilt = hg.load(model).inverse_transform(hg.read(codes))
+    rebuilt = _autoencoder(model).inverse_transform(hg.read(codes))
     hg.write(output, rebuilt)
     _say(f"Wrote {len(rebuilt):,} rows to {output}.")
 
@@ -187,10 +196,48 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
-    fitted, X = hg.load(model), _load(data, skip_bad)
+    fitted, X = _autoencoder(model), _load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
     _say(f"Wrote {len(rebuilt):,} rows to {output}; {_share(_survival(fitted, X))} of their variance survived.")
+
+
+@app.command()
+def detect(
+    model: Model,
+    data: Data,
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv or .tsv file.")] = Path("alarms.parquet"),
+    alarm_rate: Annotated[float | None, typer.Option(help="The share of usual rows that may raise an alarm.")] = None,
+    fail_over: Annotated[int | None, typer.Option(help="Exit with code 3 if there are more alarms than that.")] = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Score rows and flag the strange ones.
+
+    The file gets a line for each row: its number, score, p-value, and whether it raised an alarm.
+
+    Example: hourglass detect detector.safetensors new.csv -o alarms.parquet
+    """
+    import polars as pl
+
+    _require_writable(output, TABLES)
+    detector = hg.load(model)
+    if not hasattr(detector, "p_values"):
+        raise hg.ModelFileError(f"'{model}' is no detector. Make one with: hourglass fit DATA --for flag")
+    if alarm_rate is not None:
+        detector.set_alarm_rate(alarm_rate)
+    X = _load(data, skip_bad)
+    scores = detector.score_samples(X)
+    alarms = scores < detector.offset_
+    columns = {"row": range(len(scores)), "score": -scores, "p_value": detector.p_values(X), "alarm": alarms}
+    hg.write(output, pl.DataFrame(columns))
+    count = int(alarms.sum())
+    _say(
+        f"{count:,} of {len(scores):,} rows raised an alarm ({count / len(scores):.2%}; of usual rows, {detector.alarm_rate_:.2%} would)."
+    )
+    _say(f"Wrote {output}.")
+    if fail_over is not None and count > fail_over:
+        raise typer.Exit(3)
 
 
 @app.command()
@@ -247,7 +294,7 @@ def report(
     _require_writable(output)
     named = _named(data)
     X, y = (_load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
-    hg.report(hg.load(model), X, output, y=y, title=title)
+    hg.report(_autoencoder(model), X, output, y=y, title=title)
     _say(f"Wrote {output}. Open it in a browser.")
 
 
@@ -285,6 +332,19 @@ def main() -> None:
 
 
 # Data
+
+
+def _save_detector(detector: Any, output: Path, n: int) -> None:
+    detector.save(output)
+    _say(f"Learned from {n:,} rows what is usual ({detector.kind_.describe()}), in {_passes(detector)}.")
+    _say(f"Wrote {output}. Next: hourglass detect {quote(str(output))} NEW -o alarms.parquet")
+
+
+def _autoencoder(path: Path) -> Any:
+    model = hg.load(path)
+    if not hasattr(model, "reconstruct"):
+        raise hg.ModelFileError(f"'{path}' is a detector, which has no codes. Use it with: hourglass detect")
+    return model
 
 
 def _named(data: str) -> Any:

@@ -151,3 +151,16 @@ def test_p_values_by_hand():
     alarm.reference = torch.tensor([1.0, 2.0, 3.0, 4.0])
     np.testing.assert_allclose(alarm.p_values(torch.tensor([0.0, 2.0, 2.5, 9.0])), [1.0, 0.8, 0.6, 0.2])
     assert alarm.threshold(0.4) == 3.0  # two of five places are above it
+
+
+def test_a_planted_fault_is_named_first():
+    found = hg.AnomalyDetector(max_epochs=10, random_state=0).fit(USUAL)
+    faulty, columns = NEW[:200].copy(), rng.integers(8, size=200)
+    faulty[np.arange(200), columns] += 6 * USUAL.std(0)[columns]
+    first = found.explain(faulty).group_by("row", maintain_order=True).first()
+    assert len(first) > 190
+    named = [int(name[1:]) for name in first["column"]]
+    assert np.mean(np.array(named) == columns[first["row"]]) >= 0.95
+    line = first.row(0, named=True)
+    assert line["observed"] == pytest.approx(faulty[line["row"], int(line["column"][1:])], rel=1e-4)
+    assert line["low"] < line["expected"] < line["high"]

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import os
 import warnings
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -27,10 +27,14 @@ from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import Kind, as_raw, infer, kind_from_config, length, rows
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
-from hourglass.parts.alarm import Alarm
+from hourglass.parts.alarm import BEYOND, Alarm
 from hourglass.parts.scaling import Squash, squash, standardize
 
+if TYPE_CHECKING:
+    import polars as pl
+
 FEWEST = 30  # rows below which a warning says that little can be promised
+EXPLANATION = ("row", "p_value", "column", "share", "observed", "expected", "low", "high")
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -337,6 +341,50 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         scores = torch.from_numpy(-self.score_samples(X))
         values: Numbers = self._alarm.p_values(scores).numpy()
         return values
+
+    def explain(self, X: Any) -> pl.DataFrame:
+        """What raised each alarm: the columns of its row by their share of the score. For tables.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Rows of the fitted shape.
+
+        Returns
+        -------
+        polars.DataFrame
+            A line for each column of each alarm, the most to blame first: row, p_value, column, share, observed, expected (from the
+            other columns), low and high (the range of the training rows), in the units of the table.
+        """
+        import polars as pl
+
+        raw = self._checked(X)
+        if self.kind_.name != "table":
+            raise DataError(f"explain is for tables. The detector was fitted on {self.kind_.describe()}.")
+        p_values = self.p_values(raw)
+        alarms = np.flatnonzero(self.predict(raw) == -1)
+        alarms = alarms[np.argsort(p_values[alarms], kind="stable")]
+        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
+        frames = [pl.DataFrame(schema=dict.fromkeys(EXPLANATION, pl.Float64) | {"row": pl.Int64, "column": pl.String})]
+        with torch.inference_mode():
+            for row in alarms:
+                x = self._scaled(_taken(raw, np.array([row])), int(row)).double()
+                expected = self._expected(x)
+                blame = ((x - expected).square() / self._alarm.spread + (BEYOND * self._alarm.outside(x)).square())[0]
+                units = self.model_.scaling.inverse(torch.cat([x, expected, self._alarm.low[None], self._alarm.high[None]]))
+                values = (np.full(len(names), row), np.full(len(names), p_values[row]), names, blame / blame.sum(), *units)
+                facts = {
+                    name: value if isinstance(value, list) else np.asarray(value)
+                    for name, value in zip(EXPLANATION, values, strict=True)
+                }
+                frames.append(pl.DataFrame(facts, schema=frames[0].schema).sort("share", descending=True))
+        return pl.concat(frames)
+
+    def _expected(self, x: Tensor) -> Tensor:
+        """What each element (n, columns) is expected to be."""
+        model = self._in(x.dtype)[0]
+        rebuilt = model.reconstruct(x) if self.estimator_ is not None else members.expected(model, x).mean(1)
+        return self._alarm.within(rebuilt)
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
