@@ -232,9 +232,8 @@ def detect(
     columns = {"row": range(len(scores)), "score": -scores, "p_value": detector.p_values(X), "alarm": alarms}
     hg.write(output, pl.DataFrame(columns))
     count = int(alarms.sum())
-    _say(
-        f"{count:,} of {len(scores):,} rows raised an alarm ({count / len(scores):.2%}; of usual rows, {detector.alarm_rate_:.2%} would)."
-    )
+    share = f"{count / len(scores):.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
+    _say(f"{count:,} of {len(scores):,} rows raised an alarm ({share}).")
     _say(f"Wrote {output}.")
     if fail_over is not None and count > fail_over:
         raise typer.Exit(3)
