@@ -29,7 +29,7 @@ ROOMS = [
 ]
 SHARED = {
     "kinds": {"base"},
-    "estimators": {"assembly", "autoencoder", "base", "members", "parameters", "progress"},
+    "estimators": {"assembly", "base", "members", "parameters", "progress"},
 }  # what files of a room may import of their own
 
 

@@ -14,7 +14,7 @@ from hourglass.estimators.detector import AnomalyDetector
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Part
 
-ESTIMATORS: dict[str, type[Any]] = {estimator.__name__: estimator for estimator in (Autoencoder, AnomalyDetector)}
+ESTIMATORS: dict[str, type[Any]] = {**BaseAutoencoder.by_name, "AnomalyDetector": AnomalyDetector}
 
 __all__ = ["ESTIMATORS", "AnomalyDetector", "Autoencoder", "BaseAutoencoder", "info", "load"]
 

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -36,7 +36,12 @@ CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32,
 class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Everything but the parameters. Subclasses differ in ``__init__`` alone, or add methods."""
 
+    by_name: ClassVar[dict[str, type[BaseAutoencoder]]] = {}
     _trainer: Trainer | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        BaseAutoencoder.by_name[cls.__name__] = cls
 
     # Fitting
 

@@ -20,9 +20,8 @@ from torch import Tensor
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import members
-from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import CHUNK, BaseAutoencoder
-from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.parameters import from_config, is_rate, require_valid, seed_from, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import Kind, as_raw, infer, kind_from_config, length, rows
 from hourglass.kinds.table import TableKind
@@ -193,8 +192,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         order = torch.randperm(n, generator=generator).numpy()
         held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
         estimator: BaseAutoencoder = clone(self.estimator)
-        if "random_state" in estimator.get_params() and estimator.random_state is None:
-            estimator.set_params(random_state=seed_from(int(torch.randint(2**31, (1,), generator=generator))))
+        if estimator.get_params()["random_state"] is None:
+            estimator.set_params(random_state=int(torch.randint(2**31, (1,), generator=generator)))
         self.estimator_ = estimator.fit(_taken(raw, learned))
         self.kind_, self.history_ = estimator.kind_, estimator.history_
         self._adopt(estimator.model_)
@@ -209,21 +208,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             self._alarm = Alarm.learn(x, kept, aside, self._errors(aside))
 
     def _require_valid(self) -> None:
-        rates = {"alarm_rate": self.alarm_rate, "contamination": self.contamination}
-        for name, rate in rates.items():
-            if rate != "auto" and (isinstance(rate, (str, bool)) or not 0 < rate <= 0.5):
-                raise ParameterError(
-                    f"The '{name}' parameter of AnomalyDetector must be 'auto' or a float above 0 and at most 0.5. "
-                    f"Got {rate!r} instead."
-                )
+        require_valid(type(self).__name__, self.get_params(deep=False))
         if self.estimator is not None and not isinstance(self.estimator, BaseAutoencoder):
             raise ParameterError(
                 f"The 'estimator' parameter of AnomalyDetector must be an autoencoder or None. Got {self.estimator!r} instead."
-            )
-        if self.neighbours is not None and (isinstance(self.neighbours, bool) or int(self.neighbours) < 0):
-            raise ParameterError(
-                "The 'neighbours' parameter of AnomalyDetector must be an int of at least 0 or None. "
-                f"Got {self.neighbours!r} instead."
             )
 
     def _set_threshold(self, raw: Any) -> None:
@@ -253,7 +241,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self
         """
         check_is_fitted(self)
-        if isinstance(rate, (str, bool)) or not 0 < rate <= 0.5:
+        if not is_rate(rate):
             raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
         n = len(self._alarm.reference)
         if rate * (n + 1) < 1:
@@ -435,7 +423,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         inner = None if self.estimator_ is None else self.estimator_._header()
         header = {
             "estimator": type(self).__name__,
-            "parameters": {"alarm_rate": self.alarm_rate, "contamination": self.contamination, "neighbours": self.neighbours},
+            "parameters": to_config({name: value for name, value in self.get_params(deep=False).items() if name != "estimator"}),
             "inner": inner,
             "kind": self.kind_.to_config(),
             "features": getattr(self, "feature_names_in_", np.array([])).tolist(),
@@ -454,7 +442,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             {name.removeprefix(side): tensor for name, tensor in tensors.items() if name.startswith(side)}
             for side in ("model.", "alarm.")
         )
-        detector = cls(**header["parameters"])
+        detector = cls(**from_config(header["parameters"], given, path))
         detector.kind_, detector.history_ = kind_from_config(header["kind"]), header["history"]
         detector.n_features_in_ = detector.kind_.n_features
         if header["features"]:
@@ -467,7 +455,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             detector.estimator_ = None
             detector._adopt(model.eval())
         else:
-            fitted = Autoencoder._from_file(path, of_model, header["inner"], given)
+            fitted = BaseAutoencoder.by_name[header["inner"]["estimator"]]._from_file(path, of_model, header["inner"], given)
             detector.estimator_, detector.estimator = fitted, clone(fitted)
             detector._adopt(fitted.model_)
         detector._alarm = Alarm(*(len(of_alarm[name]) for name in ("spread", "kept", "reference")))

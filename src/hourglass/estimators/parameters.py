@@ -24,6 +24,11 @@ def _positive(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
+def is_rate(value: object) -> bool:
+    """Whether a value can be a rate of alarms: above 0 and at most 0.5."""
+    return _positive(value) and float(value) <= 0.5  # type: ignore[arg-type]
+
+
 def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
     return (lambda value: value is None or rule(value)), f"{words} or None"
 
@@ -42,8 +47,13 @@ def _is_network(value: object) -> bool:
 
 _NETWORK = _optional(_is_network, "'dense', a network part, a torch module, a function that makes one")
 
+_RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
+
 RULES: dict[str, Rule] = {
     "bottleneck": (lambda value: is_count(value) or isinstance(value, Bottleneck), "a positive int or a bottleneck part"),
+    "alarm_rate": _RATE,
+    "contamination": _RATE,
+    "neighbours": _optional(lambda value: is_count(value, 0), "an int of at least 0"),
     "kind": _instance(str, "the name of a kind of data"),
     "encoder": _NETWORK,
     "decoder": _NETWORK,
@@ -73,7 +83,7 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
         holds, words = RULES.get(name, (lambda _: True, ""))
         if not holds(value):
             raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
-    if parameters["hidden"] is not None and any(isinstance(parameters[side], (Network, nn.Module)) for side in SIDES):
+    if parameters.get("hidden") is not None and any(isinstance(parameters[side], (Network, nn.Module)) for side in SIDES):
         raise ParameterError(
             f"The 'hidden' parameter of {owner} gives the widths of its own dense networks: leave it out beside an encoder or "
             "decoder of your own."
