@@ -28,8 +28,8 @@ ROOMS = [
     "__main__",
 ]
 SHARED = {
-    "kinds": {"base"},
-    "estimators": {"assembly", "base", "members", "parameters", "progress"},
+    "kinds": {"base", "columns"},
+    "estimators": {"assembly", "base", "fitted", "members", "parameters", "progress", "watch"},
 }  # what files of a room may import of their own
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
     )
     from hourglass.estimators import AnomalyDetector, Autoencoder, info, load
     from hourglass.kinds import infer
-    from hourglass.parts import Bernoulli, Dense, Gaussian, Hide, Mask, Noise, Plain, ResidualBlocks, TopK
+    from hourglass.parts import Bernoulli, Dense, Gaussian, Hide, Mask, Mixed, Noise, Plain, ResidualBlocks, TopK
 
 __all__ = [
     "AnomalyDetector",
@@ -43,6 +43,7 @@ __all__ = [
     "HourglassWarning",
     "Mask",
     "MissingExtraError",
+    "Mixed",
     "ModelFileError",
     "Noise",
     "ParameterError",
@@ -67,7 +68,7 @@ _HOMES = {
     "hourglass.data": ("datasets", "read", "write"),
     "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "info", "load"),
     "hourglass.kinds": ("infer",),
-    "hourglass.parts": ("Bernoulli", "Dense", "Gaussian", "Hide", "Mask", "Noise", "Plain", "ResidualBlocks", "TopK"),
+    "hourglass.parts": ("Bernoulli", "Dense", "Gaussian", "Hide", "Mask", "Mixed", "Noise", "Plain", "ResidualBlocks", "TopK"),
 }
 _HOME = dict.fromkeys(__all__, "hourglass.errors") | {name: home for home, names in _HOMES.items() for name in names}
 

@@ -28,8 +28,8 @@ class Loss(NamedTuple):
 class Hourglass(nn.Module):
     """An autoencoder: scaling, corruption, encoder, bottleneck, decoder and likelihood in a row.
 
-    "raw" below is a tensor of numbers as the kind of data gives them, "x" the scaled floats that the networks see, both
-    (batch, *shape).
+    "raw" below is a tensor of numbers as the kind of data gives them, "x" the scaled floats that the networks see (batch, *shape).
+    Missing elements of x are NaN; ``gaps`` is what the encoder sees in their place.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class Hourglass(nn.Module):
         decoder: nn.Module,
         likelihood: LikelihoodModule,
         corruption: Corruption | None = None,
+        gaps: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
         self.corruption = corruption
         self.scaling = scaling
+        self.gaps = gaps or nn.Identity()
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
@@ -54,7 +56,7 @@ class Hourglass(nn.Module):
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
         """Codes (batch, codes) of x and their cost (batch,)."""
-        h = self.encoder(x).flatten(1)  # (batch, in_features)
+        h = self.encoder(self.gaps(x)).flatten(1)  # (batch, in_features)
         code: Code = self.bottleneck(h, generator)
         return code
 

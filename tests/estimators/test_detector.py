@@ -147,7 +147,7 @@ def test_the_nearest_row_is_that_of_scikit_learn():
 
 
 def test_p_values_by_hand():
-    alarm = Alarm(1, 0, 4)
+    alarm = Alarm((0,), 0, 4)
     alarm.reference = torch.tensor([1.0, 2.0, 3.0, 4.0])
     np.testing.assert_allclose(alarm.p_values(torch.tensor([0.0, 2.0, 2.5, 9.0])), [1.0, 0.8, 0.6, 0.2])
     assert alarm.threshold(0.4) == 3.0  # two of five places are above it

@@ -75,9 +75,9 @@ def test_a_newer_version(path):
 
 def test_tensors_that_do_not_fit(path):
     tensors = load_file(path)
-    tensors["scaling.mean"] = torch.zeros(4, dtype=torch.float64)
+    tensors["scaling.first.mean"] = torch.zeros(4, dtype=torch.float64)
     rewritten(path, tensors)
-    sentence = "doesn't fit its own configuration: tensor 'scaling.mean' is (4,) in the file, (13,) in the model."
+    sentence = "doesn't fit its own configuration: tensor 'scaling.first.mean' is (4,) in the file, (13,) in the model."
     assert refused(path) == f"'{path}' {sentence}"
 
 

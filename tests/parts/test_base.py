@@ -12,6 +12,7 @@ PARTS = [
     hg.Gaussian(),
     hg.Gaussian("shared"),
     hg.Bernoulli(),
+    hg.Mixed("element"),
     hg.Dense(),
     hg.Dense(hidden=(5, 4), activation="tanh"),
     hg.Noise(0.1),

@@ -11,12 +11,11 @@ from hourglass.errors import ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.detector import AnomalyDetector
+from hourglass.estimators.fitted import Fitted
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Part
 
-ESTIMATORS: dict[str, type[Any]] = {**BaseAutoencoder.by_name, "AnomalyDetector": AnomalyDetector}
-
-__all__ = ["ESTIMATORS", "AnomalyDetector", "Autoencoder", "BaseAutoencoder", "info", "load"]
+__all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "info", "load"]
 
 
 def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> Any:
@@ -41,7 +40,7 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     """
     tensors, header = storage.read(path)
     _require_model(path, header)
-    known = ESTIMATORS.get(header["estimator"])
+    known = Fitted.by_name.get(header["estimator"])
     if known is None:
         raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
     return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder})

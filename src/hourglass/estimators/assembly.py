@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from hourglass.errors import HourglassWarning, ParameterError
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Dense, Gaussian, Likelihood, Network, Plain
+from hourglass.parts import Bottleneck, Dense, Gaussian, Likelihood, Mixed, Network, Plain
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import dry_run, linear_path
+from hourglass.parts.networks import Gaps, dry_run, linear_path
 
 NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
 PCA_ROWS = 10_000  # at most that many are looked at
@@ -28,26 +28,34 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
     """
     bottleneck = parameters["bottleneck"]
     bottleneck = bottleneck if isinstance(bottleneck, Bottleneck) else Plain(bottleneck)
-    likelihood = parameters["likelihood"] or Gaussian()
+    likelihood = parameters["likelihood"] or default_likelihood(kind)
     _require_fit(owner, bottleneck, likelihood, kind)
-    encoder, decoder = (
-        _network(owner, side, parameters, kind.shape, bottleneck, generator=generator) for side in ("encoder", "decoder")
-    )
+    corruption = parameters["corruption"]
+    gaps = Gaps(marked=kind.gaps or (corruption is not None and corruption.hides))
+    seen = gaps.widened(kind.shape)
+    encoder = _network(owner, "encoder", parameters, seen, bottleneck, generator=generator)
+    decoder = _network(owner, "decoder", parameters, kind.shape, bottleneck, generator=generator)
     squashed = kind.unit and not _is_own(parameters["decoder"])
     if squashed and not likelihood.takes_logits:
         decoder = nn.Sequential(decoder, nn.Sigmoid())
     model = Hourglass(
         kind.shape,
         scaling=kind.scaling(values),
-        corruption=parameters["corruption"],
+        corruption=corruption,
+        gaps=None if kind.unit and not gaps.marked else gaps,
         encoder=encoder,
         bottleneck=bottleneck.build(),
         decoder=decoder,
-        likelihood=likelihood.build(kind.shape),
+        likelihood=likelihood.build(kind.shape, kind.categories),
     ).to(generator.device)
     if values is not None and isinstance(bottleneck, Plain):
         start_as_pca(model, values, bottleneck.n, squashed or likelihood.takes_logits, generator)
     return model
+
+
+def default_likelihood(kind: Kind) -> Likelihood:
+    """A distribution for each column where some are categories or have gaps, else normal ones."""
+    return Mixed() if kind.gaps or kind.categories else Gaussian()
 
 
 def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, kind: Kind) -> None:
@@ -58,6 +66,10 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, kin
             "anything: choose a narrower one.",
             HourglassWarning,
             stacklevel=5,
+        )
+    if kind.gaps and not likelihood.masks:
+        raise ParameterError(
+            f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()} with missing cells. Use Mixed()."
         )
     if likelihood.takes_logits and not kind.unit:
         raise ParameterError(
@@ -106,7 +118,7 @@ def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, gener
     """
     encoder, decoder = linear_path(model.encoder), linear_path(model.decoder)
     some = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
-    x = model.scaling(values[some]).float().flatten(1).cpu().numpy()
+    x = model.scaling(values[some]).float().flatten(1).nan_to_num(0).cpu().numpy()
     if encoder is None or decoder is None or n >= min(x.shape) or (x == x[0]).all():
         return
     pca = PCA(n, random_state=0).fit(x)
@@ -115,7 +127,7 @@ def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, gener
     scale = std.clamp(min=1e-3 * float(std[0])).sqrt()
     slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
     with torch.no_grad():
-        encoder.weight.copy_(axes / scale[:, None])
+        encoder.weight.zero_()[:, : x.shape[1]] = axes / scale[:, None]  # marks of gaps, behind, say nothing at first
         encoder.bias.copy_(-(axes @ mean) / scale)
         decoder.weight.copy_(slope * (axes * scale[:, None]).T)
         decoder.bias.copy_(slope * (mean - middle))

@@ -21,6 +21,8 @@ class Autoencoder(BaseAutoencoder):
         How many numbers are kept of each row: an int, or a part such as ``TopK(256, k=16)``.
     kind : str, optional
         "table" or "image"; inferred from the data unless given.
+    columns : dict of str to str, optional
+        What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
     encoder, decoder : "dense", network part, torch module or function, optional
         The networks on either side of the waist. A module of your own takes (batch, columns) for a table and
         (batch, channels, height, width) for images, scaled; a function gets the shape of an element and the number of codes and
@@ -96,6 +98,7 @@ class Autoencoder(BaseAutoencoder):
         bottleneck: int | Bottleneck = 32,
         *,
         kind: str | None = None,
+        columns: dict[str, str] | None = None,
         encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         corruption: Corruption | None = None,
@@ -118,6 +121,7 @@ class Autoencoder(BaseAutoencoder):
     ) -> None:
         self.bottleneck = bottleneck
         self.kind = kind
+        self.columns = columns
         self.encoder = encoder
         self.decoder = decoder
         self.corruption = corruption

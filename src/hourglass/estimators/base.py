@@ -1,47 +1,38 @@
-"""What all estimators share: fitting, passing data through in chunks, saving."""
+"""What all autoencoders share: fitting, passing data through."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import os
+import math
 import warnings
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.errors import CheckpointError, DataError, HourglassWarning
 from hourglass.estimators.assembly import assemble
-from hourglass.estimators.parameters import from_config, plan_from, require_valid, seed_from, to_config
+from hourglass.estimators.fitted import CHUNK, Fitted
+from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.estimators.progress import TrainingProgress
-from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length, rows
+from hourglass.kinds import as_raw
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Part
-from hourglass.parts.base import one_of
 from hourglass.training import Batches, Epoch, Trainer
 
-CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32, which stay in the processor's cache
 
-
-class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     """Everything but the parameters. Subclasses differ in ``__init__`` alone, or add methods."""
 
-    by_name: ClassVar[dict[str, type[BaseAutoencoder]]] = {}
     _trainer: Trainer | None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        BaseAutoencoder.by_name[cls.__name__] = cls
 
     # Fitting
 
@@ -70,8 +61,11 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
+        return self._fit(as_raw(X))
+
+    def _fit(self, raw: Any, *, timeless: bool = False) -> Self:
         self._require_valid()
-        values = self._learn(as_raw(X))
+        values = self._learn(raw, timeless=timeless)
         tensors, facts = self._unfinished(values)
         generator = self._generator(facts["seed"])
         model = self._build(values, generator)
@@ -107,7 +101,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._adopt(self._build(values, self._generator(seed_from(self.random_state))))
             self.history_: list[dict[str, Any]] = []
         else:
-            values = self._values(self._checked(X))
+            values = self.kind_.to_tensor(self._checked(X)).to(self._device)
         x = values if not values.is_floating_point() else self.model_.scaling(values).float()
         batches = Batches(x, torch.arange(len(x), device=x.device), self.model_.scaling)
         if self._trainer is None:
@@ -119,39 +113,19 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._adopt(self.model_, self._trainer)
         return self
 
-    def _require_valid(self) -> None:
-        require_valid(type(self).__name__, self.get_params(deep=False))
-
-    def _learn(self, raw: Any) -> Tensor:
-        """Choose the kind, learn it from the data, and give the data as numbers."""
-        name = infer(raw).kind if self.kind is None else self.kind
-        kind = one_of(name, KINDS, "kind", type(self).__name__)
-        n = length(raw)
-        if n < 2:
-            raise DataError(
-                f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of 2 is required: "
-                f"{type(self).__name__} can't learn from {'1 sample' if n else 'nothing'}."
-            )
-        self.kind_: Kind = kind.learn(raw)
-        if self.kind_.name == "table":
-            validate_data(self, raw, reset=True, skip_check_array=True)
-        else:
-            self.n_features_in_ = self.kind_.n_features
-        return self._values(raw)
-
-    def _values(self, raw: Any) -> Tensor:
-        """All of the data as numbers (n, *shape), on the device."""
-        return self.kind_.to_tensor(raw).to(self._device)
+    def _learn(self, raw: Any, *, timeless: bool = False) -> Tensor:
+        """Learn the kind from the data, and give the data as numbers."""
+        self._learn_kind(raw, self.kind, timeless=timeless)
+        return self._learned_from(raw)
 
     def _build(self, values: Tensor | None, generator: torch.Generator) -> Hourglass:
         return assemble(type(self).__name__, self.get_params(deep=False), self.kind_, values, generator)
 
-    def _adopt(self, model: Hourglass, trainer: Trainer | None = None) -> None:
+    def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
-        self.model_ = model
+        super()._adopt(model)
         self.encoder_, self.bottleneck_, self.decoder_ = model.encoder, model.bottleneck, model.decoder
         self._trainer = trainer
-        self._by_dtype = {torch.float32: model}
 
     def _run(self, trainer: Trainer, facts: dict[str, Any]) -> None:
         """Train to the end, to Ctrl-C, or until a callback says stop; then take the best weights."""
@@ -182,10 +156,6 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             HourglassWarning,
             stacklevel=4,
         )
-
-    @property
-    def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     def _generator(self, seed: int) -> torch.Generator:
         return torch.Generator(self._device).manual_seed(seed)
@@ -261,7 +231,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         with torch.inference_mode():
             chunks = [
                 model.scaling.inverse(model.likelihood.mean(model.decode(torch.tensor(part, device=self._device)))).cpu()
-                for part in np.array_split(codes, max(1, codes.shape[0] * self.n_features_in_ // CHUNK))
+                for part in np.array_split(codes, max(1, codes.shape[0] * math.prod(self.kind_.shape) // CHUNK))
             ]
         return self.kind_.from_tensor(torch.cat(chunks))
 
@@ -301,7 +271,7 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return float(self.score_samples(X).mean())
 
     def feature_errors(self, X: Any) -> Any:
-        """The squared error of each element of each reconstruction.
+        """The error of each element of each reconstruction, squared.
 
         Parameters
         ----------
@@ -311,10 +281,11 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         ndarray of the shape of X
-            In the units of the scaled data: standard deviations of a column, squared, or pixels from 0 to 1, squared.
+            In the units of the scaled data: standard deviations of a column, squared, or pixels from 0 to 1, squared. Of a
+            category, in nats (minus the logarithm of its level's probability). Of a missing cell 0, of a column left out NaN.
         """
-        errors = self._collect(X, lambda model, x: (x - model.reconstruct(x)).square())
-        return self.kind_.arrange(errors)
+        errors = self._collect(X, lambda model, x: model.likelihood.errors(x, model.reconstruct(x)))
+        return self.kind_.summed(errors)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """The names of the codes: code0, code1 ...
@@ -332,88 +303,12 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         codes = self.bottleneck if not isinstance(self.bottleneck, Bottleneck) else self.bottleneck.n
         return np.array([f"code{i}" for i in range(codes)], dtype=object)
 
-    def _checked(self, X: Any) -> Any:
-        """Raw data that fits the fitted kind."""
-        check_is_fitted(self)
-        raw = as_raw(X)
-        if self.kind_.name == "table":
-            self.kind_.check(raw)
-            try:
-                validate_data(self, raw, reset=False, skip_check_array=True)
-            except ValueError as error:  # scikit-learn's words, our type
-                raise DataError(str(error)) from error
-        else:
-            self.kind_.check(raw)
-        if length(raw) == 0:
-            raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
-        return raw
-
-    def _collect(self, X: Any, function: Callable[[Hourglass, Tensor], Tensor]) -> Tensor:
-        """A function of model and x over all rows, a chunk at a time, into one tensor in memory."""
-        raw = self._checked(X)
-        n, size = length(raw), max(1, CHUNK // self.kind_.n_features)
-        result: Tensor | None = None
-        with torch.inference_mode():
-            for start in range(0, n, size):
-                values = self.kind_.to_tensor(rows(raw, start, min(start + size, n)), start).to(self._device)
-                model = self._model_for(values.dtype)
-                part = function(model, model.scaling(values))
-                if result is None:
-                    result = torch.empty((n, *part.shape[1:]), dtype=part.dtype)
-                result[start : start + len(part)] = part
-        assert result is not None  # _checked refuses empty data
-        return result
-
-    def _model_for(self, dtype: torch.dtype) -> Hourglass:
-        """The model in the precision of its input: float64 for float64, else float32."""
-        if dtype == torch.float64 and dtype not in self._by_dtype:
-            self._by_dtype[dtype] = copy.deepcopy(self.model_).double()
-        return self._by_dtype.get(dtype, self.model_)
-
-    # Saving
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model as one ``.safetensors`` file, whole or not at all; `hourglass.load` reads it.
-
-        Parameters
-        ----------
-        path : str or path
-            Where to write.
-
-        Raises
-        ------
-        FileError
-            The file can't be written.
-        """
-        check_is_fitted(self)
-        storage.write(path, self.model_.state_dict(), self._header())
-
-    def _header(self) -> dict[str, Any]:
-        """All that a file says of the model beside its tensors."""
-        return {
-            "estimator": type(self).__name__,
-            "parameters": to_config(self.get_params(deep=False)),
-            "kind": self.kind_.to_config(),
-            "features": getattr(self, "feature_names_in_", np.array([])).tolist(),
-            "history": self.history_,
-        }
-
-    @classmethod
-    def _from_file(
-        cls, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any]
-    ) -> Self:
-        estimator: Self = cls(**from_config(header["parameters"], given, path))
-        estimator.kind_ = kind_from_config(header["kind"])
-        estimator.n_features_in_ = estimator.kind_.n_features
-        if header["features"]:
-            estimator.feature_names_in_ = np.array(header["features"], dtype=object)
+    def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
-            model = estimator._build(None, estimator._generator(0))
+            model = self._build(None, self._generator(0))
         storage.load_tensors(model, tensors, path)
-        estimator._adopt(model.eval())
-        estimator.history_ = header["history"]
-        return estimator
+        self._adopt(model.eval())
 
     # scikit-learn's conventions
 
@@ -429,14 +324,11 @@ class BaseAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        if "model_" in state:
-            state |= {"_trainer": None, "_by_dtype": {torch.float32: self.model_}}
-        return state
+        return state | {"_trainer": None} if "model_" in state else state
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.three_d_array = True
         return tags
 
 

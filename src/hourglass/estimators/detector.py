@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import os
+import math
 import warnings
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
-from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from scipy.stats import false_discovery_control, kstwobign
+from sklearn.base import OutlierMixin, clone
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import members
-from hourglass.estimators.base import CHUNK, BaseAutoencoder
-from hourglass.estimators.parameters import from_config, is_rate, require_valid, seed_from, to_config
+from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.fitted import Fitted
+from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.progress import TrainingProgress
-from hourglass.kinds import Kind, as_raw, infer, kind_from_config, length, rows
-from hourglass.kinds.table import TableKind
-from hourglass.model import Hourglass
-from hourglass.parts.alarm import BEYOND, Alarm
-from hourglass.parts.scaling import Squash, squash, standardize
+from hourglass.estimators.watch import Watch
+from hourglass.kinds import as_raw, infer, length, taken
+from hourglass.parts.alarm import Alarm, shares_up_to
 
 if TYPE_CHECKING:
     import polars as pl
 
 FEWEST = 30  # rows below which a warning says that little can be promised
-EXPLANATION = ("row", "p_value", "column", "share", "observed", "expected", "low", "high")
+MOST_KEPT = 5000  # rows that the distance is measured to
+MOST_REFERENCES = 50_000  # rows held out whose scores are kept
+TRIMMED = 0.1  # of contaminated training rows
+MOVED = 0.05, 0.01  # a column or the scores have moved by so much of the rows, and so surely
 Numbers = NDArray[np.floating[Any]]
 
 
-class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class Drift(NamedTuple):
+    """Whether new data is still of the sort that a detector was trained on."""
+
+    drifted: bool
+    p_value: float  # that the scores are those of usual rows
+    moved: float  # largest distance between the scores' distribution and that of usual rows, from 0 to 1
+    columns: pl.DataFrame  # column, moved, p_value, missing (share), was (share missing), the most moved first
+
+
+class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     """Learn what is usual, and flag what is not, at a promised rate of false alarms.
 
     Of tables it learns, unless given an estimator, to rebuild each column from the others. Three members of an ensemble share the
@@ -56,6 +66,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     neighbours : int, optional
         How many training rows are kept, to measure the distance to. 0 keeps none, and a model file then holds no row of the data.
         Unless given, at most 5,000 for the ensemble, and none for an estimator.
+    contaminated : bool, default=False
+        Whether up to a tenth of the training rows may be strange themselves. Training is then done twice, the second time without
+        the strangest tenth, which is left out of what is usual as well.
+    columns : dict of str to str, optional
+        What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
+        For the ensemble; an estimator has its own.
     max_epochs : int, optional
         How often 100 batches are learned from, by the ensemble: 20 times unless given.
     max_seconds : float, optional
@@ -77,6 +93,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         A record of each epoch.
     n_features_in_ : int
         How many numbers a row has.
+    schema_ : polars.DataFrame
+        What was decided for each column of a table, and why.
 
     References
     ----------
@@ -99,6 +117,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         alarm_rate: float | str = "auto",
         contamination: float | str = "auto",
         neighbours: int | None = None,
+        contaminated: bool = False,
+        columns: dict[str, str] | None = None,
         max_epochs: int | None = None,
         max_seconds: float | None = None,
         random_state: Any = None,
@@ -108,6 +128,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.alarm_rate = alarm_rate
         self.contamination = contamination
         self.neighbours = neighbours
+        self.contaminated = contaminated
+        self.columns = columns
         self.max_epochs = max_epochs
         self.max_seconds = max_seconds
         self.random_state = random_state
@@ -152,38 +174,46 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
                 f"AnomalyDetector needs an estimator for data of kind '{kind}', as in AnomalyDetector(Autoencoder(32)). "
                 "Got None instead."
             )
-        n = length(raw)
-        if n < 2 * members.MEMBERS:
-            raise DataError(
-                f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {2 * members.MEMBERS} is required."
-            )
+        self._learn_kind(raw, "table", fewest=2 * members.MEMBERS, timeless=True)
         self.estimator_: BaseAutoencoder | None = None
-        self.kind_: Kind = TableKind.learn(raw)
-        validate_data(self, raw, reset=True, skip_check_array=True)
-        values = self.kind_.to_tensor(raw)
-        scaling = squash(values)
+        values = self._learned_from(raw)
+        scaling = self.kind_.scaling(values, squashed=True)
         x = scaling(values.double()).float()
-        if bool((x == x[0]).all()):
-            raise DataError(f"All {n} rows are equal, so there is nothing to learn. Check that the right file was read.")
-        model = members.build(x.shape[1], scaling, generator)
+        del values
+        watch, scores = self._watch(x, scaling, generator)
+        if self.contaminated:
+            watch, _ = self._watch(_trimmed(x, scores), scaling, generator)
+        self._adopt(watch)
+
+    def _watch(self, x: Tensor, scaling: Any, generator: torch.Generator) -> tuple[Watch, Tensor]:
+        """Train the members on rows x (n, elements); also their scores (n,), as rows that were held out."""
+        model = members.build(self.kind_, scaling, generator)
         plan = dataclasses.replace(
             members.PLAN, max_epochs=self.max_epochs or members.PLAN.max_epochs, max_seconds=self.max_seconds
         )
-        trainer, fold = members.trainer(model, x, plan, generator)
-        self.history_ = []
+        trainer, folds = members.trainer(model, x, plan, generator)
+        self.history_: list[dict[str, Any]] = []
         with TrainingProgress(plan, silent=not self.verbose) as progress:
             for epoch in trainer.epochs():
                 self.history_.append(vars(epoch))
                 progress.show(epoch)
         trainer.restore_best()
-        self._adopt(model.eval())
-        kept = x[torch.randperm(n, generator=generator)[: 5000 if self.neighbours is None else self.neighbours]]
-        self._alarm = Alarm(x.shape[1], 0, 0)
-        self._alarm.low, self._alarm.high = x.amin(0), x.amax(0)
+        model.eval()
+        kept = x[torch.randperm(len(x), generator=generator)[: MOST_KEPT if self.neighbours is None else self.neighbours]]
+        watch = Watch(model, Alarm.learn(self.kind_.column_of, x, kept), ensemble=True)
+        most = len(x) if self.contaminated else MOST_REFERENCES // members.MEMBERS
+        held_out = members.side_by_side([fold[:most] for fold in folds])
+        errors = []
         with torch.inference_mode():
-            size = CHUNK // x.shape[1] + 1
-            errors = [self._errors(part, of) for part, of in zip(torch.split(x, size), torch.split(fold, size), strict=True)]
-            self._alarm = Alarm.learn(x, kept, x, torch.cat(errors))
+            for part in torch.split(held_out, watch.rows_at_once):
+                mine = x[part]  # (m, members, elements)
+                expected = members.expected_out_of_fold(model, mine, watch.group)
+                errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
+            aside = x[held_out.flatten()]
+            watch.alarm.calibrate(aside, torch.cat(errors))
+            scores = torch.full((len(x),), -torch.inf)
+            scores[held_out.flatten()] = watch.alarm(aside, torch.cat(errors))
+        return watch, scores
 
     def _fit_estimator(self, raw: Any, generator: torch.Generator) -> None:
         n = length(raw)
@@ -191,24 +221,32 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             raise DataError(f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of 10 is required.")
         order = torch.randperm(n, generator=generator).numpy()
         held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        watch = self._watch_estimator(raw, learned, held_out, seed)
+        if self.contaminated:
+            self._adopt(watch)
+            learned, held_out = (_least(some, self._scores(taken(raw, some))) for some in (learned, held_out))
+            watch = self._watch_estimator(raw, learned, held_out, seed)
+        self._adopt(watch)
+
+    def _watch_estimator(self, raw: Any, learned: NDArray[np.intp], held_out: NDArray[np.intp], seed: int) -> Watch:
         estimator: BaseAutoencoder = clone(self.estimator)
         if estimator.get_params()["random_state"] is None:
-            estimator.set_params(random_state=int(torch.randint(2**31, (1,), generator=generator)))
-        self.estimator_ = estimator.fit(_taken(raw, learned))
-        self.kind_, self.history_ = estimator.kind_, estimator.history_
-        self._adopt(estimator.model_)
-        self.n_features_in_ = estimator.n_features_in_
+            estimator.set_params(random_state=seed)
+        self.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
+        self.kind_, self.history_, self.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
         if hasattr(estimator, "feature_names_in_"):
             self.feature_names_in_ = estimator.feature_names_in_
         with torch.inference_mode():
-            x, aside = (self._scaled(_taken(raw, some), 0).float() for some in (learned, held_out))
-            self._alarm = Alarm(x.shape[1], 0, 0)
-            self._alarm.low, self._alarm.high = x.amin(0), x.amax(0)
-            kept = x[: self.neighbours or 0]
-            self._alarm = Alarm.learn(x, kept, aside, self._errors(aside))
+            x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
+            alarm = Alarm.learn(self.kind_.column_of, x.flatten(1), x[: self.neighbours or 0].flatten(1))
+            watch = Watch(estimator.model_, alarm, ensemble=False)
+            errors = members.by_chunks(watch.errors, aside, watch.rows_at_once)
+            alarm.calibrate(aside.flatten(1), errors)
+        return watch
 
     def _require_valid(self) -> None:
-        require_valid(type(self).__name__, self.get_params(deep=False))
+        super()._require_valid()
         if self.estimator is not None and not isinstance(self.estimator, BaseAutoencoder):
             raise ParameterError(
                 f"The 'estimator' parameter of AnomalyDetector must be an autoencoder or None. Got {self.estimator!r} instead."
@@ -270,14 +308,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n,)
             Standard deviations of the terms of the score, added and negated.
         """
-        raw = self._checked(X)
-        n, size = length(raw), max(1, CHUNK // self.kind_.n_features)
-        scores = np.empty(n)
-        with torch.inference_mode():
-            for start in range(0, n, size):
-                x = self._scaled(rows(raw, start, min(start + size, n)), start)
-                alarm: Alarm = self._in(x.dtype)[1]
-                scores[start : start + len(x)] = -alarm(x, self._errors(x)).numpy()
+        return -self._scores(X)
+
+    def _scores(self, X: Any) -> Numbers:
+        scores: Numbers = self._collect(X, lambda watch, x: watch(x).double()).numpy()
         return scores
 
     def decision_function(self, X: Any) -> Numbers:
@@ -326,151 +360,198 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n,)
             Above 0, at most 1.
         """
-        scores = torch.from_numpy(-self.score_samples(X))
-        values: Numbers = self._alarm.p_values(scores).numpy()
+        return self._p_values(self._scores(X))
+
+    def _p_values(self, scores: Numbers) -> Numbers:
+        values: Numbers = self._alarm.p_values(torch.from_numpy(scores)).double().numpy()
         return values
 
-    def explain(self, X: Any) -> pl.DataFrame:
+    def alarms(self, X: Any, *, reasons: int = 3) -> pl.DataFrame:
+        """A line for each row: its score, and if it raised an alarm, the columns most to blame, in words.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Rows of the fitted shape.
+        reasons : int, default=3
+            How many columns to name; of tables only.
+
+        Returns
+        -------
+        polars.DataFrame
+            row, score (higher is stranger), p_value, alarm, reason1, reason2 ...
+        """
+        import polars as pl
+
+        raw = self._checked(X)
+        scores = self._scores(raw)
+        alarm = -scores < self.offset_
+        frame = pl.DataFrame({"row": np.arange(len(scores)), "score": scores, "p_value": self._p_values(scores), "alarm": alarm})
+        if not reasons or self.kind_.name != "table":
+            return frame
+        blamed = self._blamed(raw, np.flatnonzero(alarm), scores, reasons)
+        for number in range(1, min(reasons, len(self.kind_.names)) + 1):
+            mine = blamed.filter(pl.int_range(pl.len()).over("row") == number - 1).select("row", reason=pl.col("reason"))
+            frame = frame.join(mine.rename({"reason": f"reason{number}"}), on="row", how="left", maintain_order="left")
+        return frame
+
+    def explain(self, X: Any, *, most: int | None = None) -> pl.DataFrame:
         """What raised each alarm: the columns of its row by their share of the score. For tables.
 
         Parameters
         ----------
         X : as in ``fit``
             Rows of the fitted shape.
+        most : int, optional
+            How many columns of each row to name; all of them unless given.
 
         Returns
         -------
         polars.DataFrame
-            A line for each column of each alarm, the most to blame first: row, p_value, column, share, observed, expected (from the
-            other columns), low and high (the range of the training rows), in the units of the table.
+            A line for each column of each alarm, the strangest row first, in it the column most to blame: row, p_value, column,
+            share, then, in the units of the table, observed, expected (from the other columns), low and high (the range of the
+            training rows), and all of it in words, reason. Categories and dates have their values in the words alone.
         """
-        import polars as pl
-
         raw = self._checked(X)
         if self.kind_.name != "table":
             raise DataError(f"explain is for tables. The detector was fitted on {self.kind_.describe()}.")
-        p_values = self.p_values(raw)
-        alarms = np.flatnonzero(self.predict(raw) == -1)
-        alarms = alarms[np.argsort(p_values[alarms], kind="stable")]
-        names = list(getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)]))
-        frames = [pl.DataFrame(schema=dict.fromkeys(EXPLANATION, pl.Float64) | {"row": pl.Int64, "column": pl.String})]
-        with torch.inference_mode():
-            for row in alarms:
-                x = self._scaled(_taken(raw, np.array([row])), int(row)).double()
-                expected = self._expected(x)
-                blame = ((x - expected).square() / self._alarm.spread + (BEYOND * self._alarm.outside(x)).square())[0]
-                units = self.model_.scaling.inverse(torch.cat([x, expected, self._alarm.low[None], self._alarm.high[None]]))
-                values = (np.full(len(names), row), np.full(len(names), p_values[row]), names, blame / blame.sum(), *units)
-                facts = {
-                    name: value if isinstance(value, list) else np.asarray(value)
-                    for name, value in zip(EXPLANATION, values, strict=True)
-                }
-                frames.append(pl.DataFrame(facts, schema=frames[0].schema).sort("share", descending=True))
-        return pl.concat(frames)
+        scores = self._scores(raw)
+        return self._blamed(raw, np.flatnonzero(-scores < self.offset_), scores, most)
 
-    def _expected(self, x: Tensor) -> Tensor:
-        """What each element (n, columns) is expected to be."""
-        model = self._in(x.dtype)[0]
-        rebuilt = model.reconstruct(x) if self.estimator_ is not None else members.expected(model, x).mean(1)
-        return self._alarm.within(rebuilt)
+    def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
+        """The frame of `explain` for the rows of those numbers."""
+        import polars as pl
 
-    def _checked(self, X: Any) -> Any:
-        check_is_fitted(self)
-        return BaseAutoencoder._checked(self, X)
+        alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
+        kind: Any = self.kind_
+        most = min(most or len(kind.names), len(kind.names))
+        strange = taken(raw, alarms)
+        blame, expected = self._blame(strange)
+        observed = kind.to_tensor(strange).double().numpy() if len(alarms) else expected
+        low, high = self.model_.scaling.inverse(torch.stack([self._alarm.points[0], self._alarm.points[-1]]).double()).numpy()
+        order = np.argsort(-blame, axis=1, kind="stable")[:, :most]
+        row, column = np.repeat(np.arange(len(alarms)), most), order.ravel()
+        share = blame / blame.sum(1, keepdims=True)
+        numbers = {"observed": observed[row, column], "expected": expected[row, column], "low": low[column], "high": high[column]}
+        numeric = np.array([cell.levels == 0 and not cell.cycles for cell in kind.cells])[column]
+        reasons = [
+            kind.reason(c, observed[r, c], expected[r, c], (low[c], high[c]), self._often(int(c), observed[r, c]))
+            for r, c in zip(row, column, strict=True)
+        ]
+        facts = {
+            "row": alarms[row],
+            "p_value": self._p_values(scores)[alarms[row]],
+            "column": np.array(kind.names, dtype=object)[column],
+        }
+        return pl.DataFrame(
+            {
+                "row": pl.Series(facts["row"], dtype=pl.Int64),
+                "p_value": pl.Series(facts["p_value"], dtype=pl.Float64),
+                "column": pl.Series(facts["column"].tolist(), dtype=pl.String),
+                "share": pl.Series(share[row, column], dtype=pl.Float64),
+                **{
+                    name: pl.Series(np.where(numeric, some, np.nan), dtype=pl.Float64).fill_nan(None)
+                    for name, some in numbers.items()
+                },
+                "reason": pl.Series(reasons, dtype=pl.String),
+            }
+        )
 
-    def _scaled(self, raw: Any, first_row: int) -> Tensor:
-        x: Tensor = self.model_.scaling(self.kind_.to_tensor(raw, first_row))
-        return x.flatten(1)
+    def _blame(self, raw: Any) -> tuple[Numbers, Numbers]:
+        """Of each column of each row (n, columns): how much it is to blame, and the cell expected."""
+        if length(raw) == 0:
+            empty = np.empty((0, len(self.kind_.names)))
+            return empty, empty
 
-    def _adopt(self, model: Hourglass) -> None:
-        self.model_ = model
-        self._by_dtype: dict[torch.dtype, tuple[Hourglass, Alarm]] = {}
+        def look(watch: Watch, x: Tensor) -> Tensor:
+            expected = watch.expected(x)
+            blame = watch.blame(x, expected)  # of tables alone, so x is (n, elements)
+            return torch.stack([blame, watch.scaling.inverse(watch.alarm.within(expected))], 1).double()
 
-    def _in(self, dtype: torch.dtype) -> tuple[Hourglass, Alarm]:
-        """Model and alarm in the precision of their input: float64 for float64, else float32."""
-        if dtype != torch.float64:
-            return self.model_, self._alarm
-        if dtype not in self._by_dtype:
-            self._by_dtype[dtype] = copy.deepcopy(self.model_).double(), copy.deepcopy(self._alarm).double()
-        return self._by_dtype[dtype]
+        found = self._collect(raw, look).numpy()
+        return found[:, 0], found[:, 1]
 
-    def _errors(self, x: Tensor, member: Tensor | None = None) -> Tensor:
-        """Squared error of each element (n, columns); of the ensemble's mean, or of each row's given member (n,)."""
-        model = self.model_ if x.dtype != torch.float64 else self._in(x.dtype)[0]
-        low, high = self._alarm.low.to(x), self._alarm.high.to(x)
-        if self.estimator_ is not None:
-            rebuilt = model.reconstruct(x.reshape(len(x), *model.shape)).flatten(1)
-            return (x - rebuilt.clamp(low, high)).square()
-        errors = (x[:, None] - members.expected(model, x).clamp(low, high)).square()
-        return errors.mean(1) if member is None else errors[torch.arange(len(x)), member]
+    def _often(self, column: int, observed: float) -> float:
+        """In which share of the training rows a column had no value, or that level."""
+        alarm = self._alarm
+        if math.isnan(observed):
+            return math.exp(-float(alarm.rarity[column])) * (1 - float(alarm.gapless[column]))
+        element = int(alarm.first[column]) + int(observed) * (self.kind_.cells[column].levels > 0)  # type: ignore[attr-defined]
+        return 1 - float(alarm.shares[0, element]) if alarm.points[0, element] < 0.5 else 1.0
 
-    # Saving
+    def drift(self, X_new: Any) -> Drift:
+        """Whether a batch of new rows is still of the sort that the detector was trained on, and which columns have moved.
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted detector as one ``.safetensors`` file, whole or not at all; `hourglass.load` reads it.
+        Compared are the scores with those of usual rows, and each column with the training rows, by the largest distance between
+        their cumulative distributions (two-sample Kolmogorov-Smirnov). A distance counts from 0.05 on, if its p-value, of the
+        columns after the correction of Benjamini and Hochberg, is below 0.01.
 
         Parameters
         ----------
-        path : str or path
-            Where to write.
+        X_new : as in ``fit``
+            Rows of the fitted shape, best some hundreds.
 
-        Raises
-        ------
-        FileError
-            The file can't be written.
+        Returns
+        -------
+        Drift
+            ``drifted``, ``p_value``, ``moved``, and ``columns``, a frame with a line for each column, the most moved first.
         """
-        check_is_fitted(self)
+        import polars as pl
+
+        raw = self._checked(X_new)
+        x = self._collect(raw, lambda _, x: x.flatten(1)).float()
+        alarm, n = self._alarm, len(x)
+        p_values = np.sort(self._p_values(self._scores(raw)))
+        moved = float(np.max(np.abs(p_values - (np.arange(n) + 0.5) / n))) - 0.5 / n
+        p_value = _kolmogorov(moved, n, len(alarm.reference))
+        apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0)
+        missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (1 - alarm.gapless)
+        of_column = torch.zeros(len(alarm.first)).scatter_reduce_(0, alarm.column_of, apart, "amax").maximum((missing - was).abs())
+        surely = false_discovery_control([_kolmogorov(float(some), n, int(alarm.learned)) for some in of_column])
+        facts = {"column": list(self.kind_.names), "moved": of_column.numpy(), "p_value": surely}
+        frame = pl.DataFrame({**facts, "missing": missing.numpy(), "was": was.numpy()}).sort("moved", descending=True)
+        at_least, below = MOVED
+        any_column = bool(((frame["moved"] >= at_least) & (frame["p_value"] < below)).any())
+        return Drift(any_column or (moved >= at_least and p_value < below), p_value, moved, frame)
+
+    @property
+    def _alarm(self) -> Alarm:
+        alarm: Alarm = self.model_.alarm
+        return alarm
+
+    # Saving
+
+    def _header(self) -> dict[str, Any]:
+        header = super()._header()
+        del header["parameters"]["estimator"]
         inner = None if self.estimator_ is None else self.estimator_._header()
-        header = {
-            "estimator": type(self).__name__,
-            "parameters": to_config({name: value for name, value in self.get_params(deep=False).items() if name != "estimator"}),
-            "inner": inner,
-            "kind": self.kind_.to_config(),
-            "features": getattr(self, "feature_names_in_", np.array([])).tolist(),
-            "history": self.history_,
-            "alarm_rate": self.alarm_rate_,
-            "offset": self.offset_,
-        }
-        tensors = {f"model.{name}": tensor for name, tensor in self.model_.state_dict().items()}
-        storage.write(path, tensors | {f"alarm.{name}": tensor for name, tensor in self._alarm.state_dict().items()}, header)
+        sizes = len(self._alarm.kept), len(self._alarm.reference)
+        return header | {"inner": inner, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
 
-    @classmethod
-    def _from_file(
-        cls, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any]
-    ) -> Self:
-        of_model, of_alarm = (
-            {name.removeprefix(side): tensor for name, tensor in tensors.items() if name.startswith(side)}
-            for side in ("model.", "alarm.")
-        )
-        detector = cls(**from_config(header["parameters"], given, path))
-        detector.kind_, detector.history_ = kind_from_config(header["kind"]), header["history"]
-        detector.n_features_in_ = detector.kind_.n_features
-        if header["features"]:
-            detector.feature_names_in_ = np.array(header["features"], dtype=object)
+    def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
+        alarm = Alarm(self.kind_.column_of, *header["sizes"])
         if header["inner"] is None:
-            blank = standardize(torch.stack([torch.zeros(detector.kind_.shape) - 1, torch.ones(detector.kind_.shape)]))
-            scaling = Squash(blank, copy.deepcopy(blank))
-            model: Hourglass = members.build(detector.kind_.shape[0], scaling, torch.Generator())
-            storage.load_tensors(model, of_model, path)
-            detector.estimator_ = None
-            detector._adopt(model.eval())
+            self.estimator_ = None
+            model = members.build(self.kind_, self.kind_.scaling(), torch.Generator())
         else:
-            fitted = BaseAutoencoder.by_name[header["inner"]["estimator"]]._from_file(path, of_model, header["inner"], given)
-            detector.estimator_, detector.estimator = fitted, clone(fitted)
-            detector._adopt(fitted.model_)
-        detector._alarm = Alarm(*(len(of_alarm[name]) for name in ("spread", "kept", "reference")))
-        storage.load_tensors(detector._alarm, of_alarm, path)
-        detector.alarm_rate_, detector.offset_ = header["alarm_rate"], header["offset"]
-        return detector
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
+            own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+            self.estimator_ = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
+            self.estimator = clone(self.estimator_)
+            model = self.estimator_.model_
+        watch = Watch(model, alarm, ensemble=header["inner"] is None)
+        storage.load_tensors(watch, tensors, path)
+        self._adopt(watch.eval())
+        self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]
 
 
-def _taken(raw: Any, index: NDArray[np.intp]) -> Any:
-    """Rows of an array or a table by number."""
-    if hasattr(raw, "iloc"):
-        return raw.iloc[index]
-    return raw.take(index) if hasattr(raw, "to_batches") else raw[index]
+def _trimmed(x: Tensor, scores: Tensor) -> Tensor:
+    return x[scores.argsort()[: math.ceil(len(x) * (1 - TRIMMED))].sort().values]
+
+
+def _least(index: NDArray[np.intp], scores: Numbers) -> NDArray[np.intp]:
+    return np.sort(index[np.argsort(scores, kind="stable")[: math.ceil(len(index) * (1 - TRIMMED))]])
+
+
+def _kolmogorov(distance: float, n: int, m: int) -> float:
+    """P-value of the largest distance between the cumulative distributions of samples of n and m."""
+    return float(kstwobign.sf(distance * math.sqrt(n * m / (n + m))))

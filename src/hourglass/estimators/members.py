@@ -7,8 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hourglass.estimators.assembly import default_likelihood
+from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Gaussian, Hide, Plain, ResidualBlocks
+from hourglass.parts import Hide, Plain, ResidualBlocks
+from hourglass.parts.networks import Gaps
 from hourglass.parts.scaling import Scaling
 from hourglass.training import Batches, Plan, Trainer
 
@@ -18,48 +21,69 @@ GROUPS = 12  # so many times some of the columns are hidden, until each was hidd
 MOST_HELD_OUT = 2048  # rows a member that choose the best weights
 PLAN = Plan(20, None, 128, "adam", 2e-3, "cosine", 20, None)
 STEPS = 100  # an epoch
+WIDE = 512  # elements of a row from where on there are fewer steps, for each costs more
 
 
-def build(columns: int, scaling: Scaling, generator: torch.Generator) -> Hourglass:
+def build(kind: Kind, scaling: Scaling, generator: torch.Generator) -> Hourglass:
     """The ensemble, freshly drawn."""
-    shape = (MEMBERS, columns)
+    shape, gaps = (MEMBERS, *kind.shape), Gaps(marked=True)
     return Hourglass(
         shape,
         scaling=scaling,
-        corruption=Hide(0.6),
-        encoder=BLOCKS.encoder(shape, BLOCKS.width, generator),
+        corruption=Hide(0.6, kind.column_of if kind.categories else None),
+        gaps=gaps,
+        encoder=BLOCKS.encoder(gaps.widened(shape), BLOCKS.width, generator),
         bottleneck=Plain(BLOCKS.width).build(),
         decoder=BLOCKS.decoder(shape, BLOCKS.width, generator),
-        likelihood=Gaussian().build(shape),
+        likelihood=default_likelihood(kind).build(shape, kind.categories),
     )
 
 
-def trainer(model: Hourglass, x: Tensor, plan: Plan, generator: torch.Generator) -> tuple[Trainer, Tensor]:
-    """What trains the members on rows x (n, columns), and the member (n,) that each row is held out from."""
-    order = torch.randperm(len(x), generator=generator)
-    fold = torch.empty(len(x), dtype=torch.long)
-    fold[order] = torch.arange(len(x)) % MEMBERS
-    learned = _by_member(lambda k: order[fold[order] != k])
-    held_out = _by_member(lambda k: order[fold[order] == k][:MOST_HELD_OUT])
-    train = Batches(x, learned, model.scaling, per_epoch=STEPS * min(plan.batch_size, len(learned)))
-    return Trainer(model, train, Batches(x, held_out, model.scaling), plan, generator), fold
+def trainer(model: Hourglass, x: Tensor, plan: Plan, generator: torch.Generator) -> tuple[Trainer, list[Tensor]]:
+    """What trains the members on rows x (n, elements), and of each member the rows that it doesn't see."""
+    folds = list(torch.randperm(len(x), generator=generator).tensor_split(MEMBERS))
+    learned = side_by_side([torch.cat(folds[:k] + folds[k + 1 :]) for k in range(MEMBERS)])
+    steps = max(STEPS * min(WIDE, x.shape[1]) // x.shape[1], STEPS // 4)
+    train = Batches(x, learned, model.scaling, per_epoch=steps * min(plan.batch_size, len(learned)))
+    held_out = side_by_side([fold[:MOST_HELD_OUT] for fold in folds])
+    return Trainer(model, train, Batches(x, held_out, model.scaling), plan, generator), folds
 
 
-def _by_member(rows: Callable[[int], Tensor]) -> Tensor:
+def side_by_side(rows: list[Tensor]) -> Tensor:
     """Rows of each member, as many of each (m, members)."""
-    each = [rows(member) for member in range(MEMBERS)]
-    return torch.stack([some[: min(map(len, each))] for some in each], 1)
+    return torch.stack([some[: min(map(len, rows))] for some in rows], 1)
 
 
-def expected(model: Hourglass, x: Tensor) -> Tensor:
-    """What each member expects of each element of x (n, columns), having seen none of its group: (n, members, columns)."""
-    columns = x.shape[1]
-    groups = min(GROUPS, columns)
-    group = torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % groups
-    stacked = x[:, None].expand(len(x), MEMBERS, columns)
-    found = torch.empty_like(stacked, memory_format=torch.contiguous_format)
-    for number in range(groups):
-        hidden = group == number
-        rebuilt = model.reconstruct(stacked.masked_fill(hidden, torch.nan))
-        found[..., hidden] = rebuilt[..., hidden]
+def groups(column_of: Tensor) -> Tensor:
+    """The group (elements,) that each element is hidden with, those of one column together."""
+    columns = int(column_of[-1]) + 1
+    return (torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % min(GROUPS, columns))[column_of]
+
+
+def expected(model: Hourglass, x: Tensor, group: Tensor) -> Tensor:
+    """What is expected of each element of x (n, elements) by a member that sees none of its group.
+
+    The members take turns, a group each.
+    """
+    count = int(group.max()) + 1
+    found = torch.empty_like(x)
+    for first in range(0, count, MEMBERS):
+        turns = torch.arange(first, first + MEMBERS, device=x.device)
+        hidden = group == turns[:, None]  # (members, elements)
+        rebuilt = model.reconstruct(x[:, None].masked_fill(hidden, torch.nan))
+        found = torch.where(hidden.any(0), (rebuilt * hidden).sum(1), found)
     return found
+
+
+def expected_out_of_fold(model: Hourglass, x: Tensor, group: Tensor) -> Tensor:
+    """What each member expects of rows that are new to it, x (m, members, elements)."""
+    found = torch.empty_like(x)
+    for number in range(int(group.max()) + 1):
+        hidden = group == number
+        found[..., hidden] = model.reconstruct(x.masked_fill(hidden, torch.nan))[..., hidden]
+    return found
+
+
+def by_chunks(function: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
+    """A function of rows, a chunk at a time."""
+    return torch.cat([function(part) for part in torch.split(x, size)])

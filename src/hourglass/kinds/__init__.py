@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hourglass.errors import DataError
-from hourglass.kinds.base import Kind, length, rows
+from hourglass.kinds.base import Kind, length, rows, taken
 from hourglass.kinds.image import ImageKind
 from hourglass.kinds.table import TableKind, container_of
 
 KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (TableKind, ImageKind)}
 
-__all__ = ["KINDS", "Inference", "Kind", "as_raw", "infer", "kind_from_config", "length", "rows"]
+__all__ = ["KINDS", "Inference", "Kind", "as_raw", "infer", "kind_from_config", "length", "rows", "taken"]
 
 
 class Inference(NamedTuple):

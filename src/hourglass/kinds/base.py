@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hourglass.errors import DataError
+from hourglass.parts.likelihoods import Runs
 from hourglass.parts.scaling import Scaling
 
 FLOATS = (np.float32, np.float64)
@@ -51,9 +53,16 @@ class Kind(ABC):
         """Numbers (n, *shape) as an array (n, *raw_shape)."""
         return values.numpy()
 
+    def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
+        """Numbers (n, *shape), added up over what is one element of the raw data, as an array (n, *raw_shape)."""
+        return self.arrange(values)
+
     @abstractmethod
-    def scaling(self, values: Tensor | None = None) -> Scaling:
-        """The scaling of this kind, learned from numbers (n, *shape), or blank, for a model file to fill."""
+    def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        """The scaling of this kind, learned from numbers (n, *shape), or blank, for a model file to fill.
+
+        Where it is ``squashed``, all tails are drawn in, not just heavy ones.
+        """
 
     @abstractmethod
     def describe(self) -> str:
@@ -67,6 +76,26 @@ class Kind(ABC):
     @abstractmethod
     def check(self, raw: Any) -> None:
         """Raise `DataError` where more data is not of the learned shape."""
+
+    @property
+    def gaps(self) -> bool:
+        """Whether elements were missing, which are NaN."""
+        return False
+
+    @property
+    def categories(self) -> Runs:
+        """First place, and last but one, of each run of elements that is one category."""
+        return ()
+
+    @property
+    def column_of(self) -> tuple[int, ...]:
+        """The column of a table, or the pixel, that each element belongs to."""
+        return tuple(range(math.prod(self.shape)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are called that elements belong to."""
+        return tuple(f"x{i}" for i in range(math.prod(self.shape)))
 
     @property
     def n_features(self) -> int:
@@ -93,6 +122,13 @@ def length(raw: Any) -> int:
 def rows(raw: Any, start: int, stop: int) -> Any:
     """Some rows of an array or a table, without a copy."""
     return raw.slice(start, stop - start) if hasattr(raw, "to_batches") else raw[start:stop]
+
+
+def taken(raw: Any, index: np.ndarray[Any, Any]) -> Any:
+    """Rows of an array or a table by number."""
+    if hasattr(raw, "iloc"):
+        return raw.iloc[index]
+    return raw.take(index) if hasattr(raw, "to_batches") else raw[index]
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:

@@ -65,7 +65,7 @@ class ImageKind(Kind):
     def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
         return (values.permute(0, 2, 3, 1) if self.channel_axis else values.squeeze(1)).numpy()
 
-    def scaling(self, values: Tensor | None = None) -> Scaling:
+    def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
         return UnitScaling(self._top)
 
     def describe(self) -> str:

@@ -1,27 +1,38 @@
-"""Rows and columns of numbers: arrays (n, columns), pandas, polars and pyarrow tables."""
+"""Rows and columns: arrays (n, columns), pandas, polars and pyarrow tables; numbers, categories, dates, and what is missing."""
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hourglass.errors import DataError, HourglassWarning
-from hourglass.kinds.base import FLOATS, Kind, as_tensor, require_finite
-from hourglass.parts.scaling import Scaling, standardize
+from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
+from hourglass.kinds import columns as of_columns
+from hourglass.kinds.base import FLOATS, Kind, as_tensor
+from hourglass.kinds.columns import OTHER, TYPES, Column
+from hourglass.parts.base import one_of
+from hourglass.parts.likelihoods import Runs
+from hourglass.parts.scaling import NUMBER, Cell, Expand, Scaling, Squash, Standardize, expand, squash
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
 class TableKind(Kind):
-    """Columns of numbers; the networks see them standardised."""
+    """Columns; the networks see numbers standardised, categories as a one among zeros, dates as places on cycles."""
 
     name: ClassVar[str] = "table"
-    columns: tuple[str, ...] | None = None  # None: an array, whose columns have numbers
+    columns: tuple[Column, ...] = ()  # empty: an array of numbers, whose columns have numbers for names
     container: str = "numpy"
+    incomplete: bool = False  # whether cells were missing
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -30,53 +41,242 @@ class TableKind(Kind):
         return f"an array of shape {raw.shape} has rows and columns" if raw.ndim == 2 else None
 
     @classmethod
-    def learn(cls, raw: Any) -> Self:
+    def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
         container = container_of(raw)
         _require_two_dimensions(raw)
-        columns = None if container == "numpy" else column_names(raw)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
-        dtype = str(raw.dtype) if container == "numpy" and raw.dtype.kind in "fiub" else "float64"
-        kind = cls((raw.shape[1],), dtype, columns, container)
-        _warn_of_constants(kind, kind.to_numbers(raw))
+        numbers = _as_numbers(raw) if container == "numpy" and not columns else None
+        if numbers is not None:
+            _require_no_infinity(numbers)
+            gaps = numbers.dtype.kind == "f" and bool(np.isnan(numbers).any())
+            kind = cls((raw.shape[1],), str(numbers.dtype if raw.dtype.kind not in "iub" else raw.dtype), incomplete=gaps)
+            _warn_of_constants(numbers, [str(i) for i in range(raw.shape[1])])
+            return kind
+        frame = as_frame(raw)
+        asked = _asked(columns or {}, frame.columns)
+        learned = tuple(of_columns.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
+        used = [column for column in learned if column.used]
+        _say_left_out(learned, asked)
+        kind = cls((sum(column.cell.width for column in used),), "float64", learned, container, any(c.missing for c in used))
+        _warn_of_constants(kind._numbers(frame), [repr(column.name) for column in used], used)
         return kind
 
     def check(self, raw: Any) -> None:
         _require_two_dimensions(raw)
+        if not self.matches_names(raw):
+            return
+        names, known = column_names(raw), [column.name for column in self.columns if column.used]
+        for name in known:
+            if name not in names:
+                raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, names)}")
+        extra = [name for name in names if name not in {column.name for column in self.columns}]
+        if extra:
+            raise DataError(
+                f"The model was fitted without a column {extra[0]!r}{_more(len(extra) - 1)}. "
+                f"Leave it out, for example by .drop({extra[0]!r})."
+            )
 
-    def to_numbers(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
-        """The table as one array of finite numbers (n, columns)."""
-        values = _numeric(raw, first_row)
-        require_finite(values, "The table", first_row, self.columns or ())
-        return values
+    def matches_names(self, raw: Any) -> bool:
+        """Whether columns are found by their names, so that `check` has looked at all of them."""
+        return bool(self.columns) and container_of(raw) != "numpy"
 
     def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
-        return as_tensor(self.to_numbers(raw, first_row))
+        if self.columns:
+            return as_tensor(self._numbers(self._named(raw), first_row))
+        numbers = _as_numbers(raw) if container_of(raw) == "numpy" else as_frame(raw).to_numpy()
+        if numbers is None or numbers.dtype.kind == "O":
+            raise DataError("The model was fitted on an array of numbers. Got one that holds other things.")
+        _require_no_infinity(numbers, first_row)
+        return as_tensor(numbers)
+
+    def _named(self, raw: Any) -> pl.DataFrame:
+        return as_frame(raw, [column.name for column in self.columns])
+
+    def _numbers(self, frame: pl.DataFrame, first_row: int = 0) -> np.ndarray[Any, Any]:
+        """The cells of the columns that are used (n, cells)."""
+        used = [column for column in self.columns if column.used]
+        if all(column.type == "numeric" and frame[column.name].dtype.is_float() for column in used):
+            numbers = frame.select(column.name for column in used).to_numpy().astype(np.float64, copy=False)
+            if np.isfinite(numbers).all():
+                return numbers
+        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used])
 
     def from_tensor(self, values: Tensor, like: Any = None) -> Any:
-        container = self.container if like is None else container_of(like)
         numbers = values.numpy()
-        if container == "numpy":
+        container = self.container if like is None else container_of(like)
+        if not self.columns and container == "numpy":
             return numbers
-        names = list(self.columns or (f"x{i}" for i in range(self.shape[0])))
+        frame = self._frame(numbers, None if like is None else self._named(like))
+        if container == "numpy":
+            return frame.to_numpy()
         if container == "pandas":
-            import pandas as pd
-
-            return pd.DataFrame(numbers, columns=names, index=None if like is None else like.index)
-        import polars as pl
-
-        frame = pl.DataFrame(numbers, schema=names)
+            found = frame.to_pandas()
+            return found if like is None else found.set_index(like.index)
         return frame.to_arrow() if container == "pyarrow" else frame
 
-    def scaling(self, values: Tensor | None = None) -> Scaling:
-        return standardize(torch.stack([torch.zeros(self.shape) - 1, torch.ones(self.shape)]) if values is None else values)
+    def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None) -> pl.DataFrame:
+        """The columns in their types; those left out as they are in ``like``, if they are there."""
+        import polars as pl
+
+        if not self.columns:
+            return pl.DataFrame(numbers, schema=self.names)
+        used = iter(numbers.T)
+        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
+        if like is not None:
+            kept = [column.name if column.name in like.columns else None for column in self.columns]
+            found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
+        return pl.DataFrame([some for some in found if some is not None])
+
+    def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        """Standardises the numbers and draws in heavy tails; the tails of all of them, where ``squashed``."""
+        inner: Scaling
+        if values is None:
+            first, second = (Standardize(torch.zeros(self.shape), torch.ones(self.shape)) for _ in range(2))
+            inner = Squash(first, second, torch.zeros(self.shape, dtype=torch.bool))
+        else:
+            numbers = torch.cat([torch.full((cell.width,), False) if cell.levels else _plain(cell) for cell in self.cells])
+            inner = squash(expand(values, self.cells) if self._expands else values, numbers, numbers if squashed else None)
+        return Expand(self.cells, inner) if self._expands else inner
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """What each cell of a row becomes."""
+        return tuple(column.cell for column in self.columns if column.used) if self.columns else (NUMBER,) * self.shape[0]
+
+    @property
+    def _expands(self) -> bool:
+        return any(cell != NUMBER for cell in self.cells)
+
+    @property
+    def gaps(self) -> bool:
+        return self.incomplete
+
+    @property
+    def categories(self) -> Runs:
+        ends = accumulate(cell.width for cell in self.cells)
+        return tuple((end - cell.levels, end) for cell, end in zip(self.cells, ends, strict=True) if cell.levels)
+
+    @property
+    def column_of(self) -> tuple[int, ...]:
+        return tuple(i for i, cell in enumerate(self.cells) for _ in range(cell.width))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns if c.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
+
+    def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
+        """Sums over what each cell became (n, columns); NaN for columns left out."""
+        if not self._expands and all(column.used for column in self.columns):
+            return values.numpy()
+        sums = values.new_zeros((len(values), len(self.cells))).index_add_(1, torch.tensor(self.column_of), values).numpy()
+        found = np.full((len(sums), len(self.columns)), np.nan, sums.dtype)
+        found[:, [column.used for column in self.columns]] = sums
+        return found
 
     def describe(self) -> str:
-        return f"a table of {self.shape[0]} numeric column{'s' if self.shape[0] > 1 else ''}"
+        if not self.columns:
+            return f"a table of {self.shape[0]} numeric column{'s' * (self.shape[0] > 1)}"
+        counts = {name: sum(column.type == name for column in self.columns) for name in TYPES}
+        words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        only = sum(counts.values())
+        return f"a table of {words} column{'s' * (only > 1)}"
+
+    def reason(self, place: int, observed: float, expected: float, usual: tuple[float, float], often: float) -> str:
+        """Why a cell of the column at that place is strange: in words, and in its units."""
+        column = [column for column in self.columns if column.used][place] if self.columns else Column(self.names[place])
+        if math.isnan(observed):
+            return f"{column.name} is missing, as in {often:.2%} of the training rows"
+        seen = of_columns.shown(column, observed)
+        if seen == repr(OTHER):
+            seen = "a rare or unknown level"
+        if column.type == "datetime":
+            return f"{column.name} is {seen}, an unusual time for such a row"
+        wanted = of_columns.shown(column, expected)
+        if column.type != "numeric":
+            return f"{column.name} is {seen} ({often:.2%} of the training rows), expected {wanted}"
+        low, high = (of_columns.shown(column, end) for end in usual)
+        return f"{column.name} is {seen}, expected {wanted}; usual are {low} to {high}"
+
+    def schema(self) -> pl.DataFrame:
+        """What was decided for each column, and why."""
+        import polars as pl
+
+        columns = self.columns or tuple(Column(name, why="an array of numbers", dtype=self.dtype) for name in self.names)
+        return pl.DataFrame(
+            {
+                "column": [column.name for column in columns],
+                "type": [column.type for column in columns],
+                "why": [column.why for column in columns],
+                "dtype": [column.dtype for column in columns],
+                "missing": [column.missing for column in columns],
+                "levels": [", ".join(column.levels) for column in columns],
+            }
+        )
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
-        return self.shape
+        return (len(self.columns),) if self.columns else self.shape
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        columns = tuple(
+            Column(
+                **{
+                    **column,
+                    "levels": tuple(column["levels"]),
+                    "cell": Cell(column["cell"]["levels"], column["cell"]["plain"], tuple(column["cell"]["cycles"])),
+                }
+            )
+            for column in config["columns"]
+        )
+        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["incomplete"])
+
+
+def _plain(cell: Cell) -> Tensor:
+    """Which of the elements that a cell becomes is the number itself."""
+    return torch.arange(cell.width) < int(cell.plain)
+
+
+def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
+    for name, asked in columns.items():
+        one_of(name, dict.fromkeys(names), "columns", "the table")
+        if asked not in TYPES:
+            raise ParameterError(f"The 'columns' parameter has no type {asked!r} for {name!r}. {suggest(asked, TYPES)}")
+    return dict(columns)
+
+
+def _say_left_out(learned: tuple[Column, ...], asked: Mapping[str, str]) -> None:
+    left = [column for column in learned if not column.used and column.name not in asked]
+    if len(left) == len(learned):
+        raise DataError(f"No column is left to learn from: {left[0].name!r} is out ({left[0].why}){_more(len(left) - 1)}.")
+    for column in left:
+        warnings.warn(
+            f"Column {column.name!r} is left out: {column.why}. Choose otherwise with columns={{{column.name!r}: ...}}.",
+            HourglassWarning,
+            stacklevel=2,
+        )
+
+
+def _warn_of_constants(numbers: np.ndarray[Any, Any], names: list[str], columns: list[Column] | None = None) -> None:
+    if len(numbers) < 2:
+        return
+    first = numbers[0]
+    constant = np.flatnonzero((numbers == first).all(0))
+    if not len(constant):
+        return
+    index = int(constant[0])
+    value = f"{first[index]:g}" if columns is None else of_columns.shown(columns[index], float(first[index]))
+    warnings.warn(
+        f"Column {names[index]}{_more(len(constant) - 1)} is constant, {value} in every row: "
+        "it teaches nothing and is rebuilt as it is.",
+        HourglassWarning,
+        stacklevel=3,
+    )
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more)" if count else ""
 
 
 def _require_two_dimensions(raw: Any) -> None:
@@ -87,75 +287,69 @@ def _require_two_dimensions(raw: Any) -> None:
         )
 
 
+def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> None:
+    if numbers.dtype.kind == "f" and np.isinf(numbers).any():
+        row, column = (int(i) for i in np.argwhere(np.isinf(numbers))[0])
+        raise DataError(
+            f"The table holds {numbers[row, column]} in row {first_row + row}, column {column}. "
+            "Fill it, or leave that row or column out."
+        )
+
+
 def container_of(raw: Any) -> str:
     """The library that a table comes from: numpy, pandas, polars or pyarrow."""
     root = type(raw).__module__.partition(".")[0]
     return root if root in ("pandas", "polars", "pyarrow") else "numpy"
 
 
-def column_names(raw: Any) -> tuple[str, ...]:
+def column_names(raw: Any) -> list[str]:
     """The names of a table's columns, as text."""
-    return tuple(str(name) for name in getattr(raw, "column_names", None) or raw.columns)
+    return [str(name) for name in getattr(raw, "column_names", None) or raw.columns]
 
 
-def _numeric(raw: Any, first_row: int) -> np.ndarray[Any, Any]:
-    """A table as one array of uint8, float32 or float64."""
-    if container_of(raw) == "numpy":
-        values = raw
-    else:
-        arrays = [_column(raw, name) for name in column_names(raw)]
-        for name, array in zip(column_names(raw), arrays, strict=True):
-            _require_numbers(array, f"column {name!r}", first_row)
-        values = np.column_stack([array.astype(np.float64) for array in arrays])
-    if values.dtype.kind in "OUS":
-        values = _parsed(values, first_row)
-    if values.dtype.kind == "c":
-        raise DataError("Complex data not supported: pass the real and the imaginary part as columns of their own.")
-    if values.dtype in FLOATS or values.dtype == np.uint8:
-        return np.asarray(values)
-    return np.asarray(values, dtype=np.float32 if values.dtype.itemsize < 4 else np.float64)
+def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
+    """Any table as a polars frame, its columns named by text; those of an array by ``names``, or x0, x1 ..."""
+    import polars as pl
 
-
-def _column(raw: Any, name: str) -> np.ndarray[Any, Any]:
-    index = column_names(raw).index(name)
     container = container_of(raw)
-    column = raw.iloc[:, index] if container == "pandas" else raw.column(index) if container == "pyarrow" else raw[:, index]
-    return np.asarray(column.to_numpy())
+    if container == "polars":
+        return raw  # type: ignore[no-any-return]
+    if container == "numpy":
+        return pl.DataFrame([_series(names[i] if names else f"x{i}", raw[:, i].tolist()) for i in range(raw.shape[1])])
+    found = column_names(raw)
+    for name in found:
+        if found.count(name) > 1:
+            raise DataError(f"The table has {found.count(name)} columns called {name!r}. Rename all but one.")
+    take = raw.column if container == "pyarrow" else lambda i: raw.iloc[:, i]
+    return pl.DataFrame([_series(name, take(i)) for i, name in enumerate(found)])
 
 
-def _parsed(values: np.ndarray[Any, Any], first_row: int) -> np.ndarray[Any, Any]:
-    """Numbers of an array of objects or text."""
+def _series(name: str, values: Any) -> pl.Series:
+    import polars as pl
+
     try:
-        return values.astype(np.float64)
-    except ValueError:
-        for index in range(values.shape[1]):
-            _require_numbers(values[:, index], f"column {index}", first_row)
-        raise
+        return pl.Series(name, values, nan_to_null=True) if isinstance(values, list) else pl.Series(name, values)
+    except Exception as error:  # polars and pyarrow raise several kinds over values of several types
+        known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
+        other = next(value for value in known if type(value) is not type(known[0]))
+        raise DataError(
+            f"Column {name!r} mixes types: {known[0]!r} is {_article(known[0])}, {other!r} is {_article(other)}. Give it one type."
+        ) from error
 
 
-def _require_numbers(column: np.ndarray[Any, Any], where: str, first_row: int) -> None:
-    """Raise `DataError` that names the first cell of a column that is no number."""
-    if column.dtype.kind in "fiub":
-        return
-    for row, value in enumerate(column.tolist()):
+def _article(value: Any) -> str:
+    return f"a {type(value).__name__}"
+
+
+def _as_numbers(raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """An array as uint8, float32 or float64; None if it holds other things than numbers."""
+    if raw.dtype.kind == "c":
+        raise DataError("Complex data not supported: pass the real and the imaginary part as columns of their own.")
+    if raw.dtype.kind in "OUS":
         try:
-            float(value)
-        except (TypeError, ValueError) as error:
-            what = "nothing" if value is None else repr(value)
-            raise DataError(
-                f"A numeric table is needed, and {where} holds {what} in row {first_row + row}. "
-                "Leave the column out or encode it as numbers."
-            ) from error
-
-
-def _warn_of_constants(kind: TableKind, values: np.ndarray[Any, Any]) -> None:
-    constant = [i for i in range(values.shape[1]) if len(values) > 1 and values[0, i] == values[:, i].min() == values[:, i].max()]
-    if not constant:
-        return
-    name = repr(kind.columns[constant[0]]) if kind.columns else str(constant[0])
-    more = "" if len(constant) == 1 else f" (and {len(constant) - 1} more)"
-    warnings.warn(
-        f"Column {name}{more} is constant, {values[0, constant[0]]:g} in every row: it teaches nothing and is rebuilt as it is.",
-        HourglassWarning,
-        stacklevel=2,
-    )
+            return raw.astype(np.float64)
+        except ValueError:
+            return None
+    if raw.dtype in FLOATS or raw.dtype == np.uint8:
+        return np.asarray(raw)
+    return np.asarray(raw, dtype=np.float32 if raw.dtype.itemsize < 4 else np.float64)

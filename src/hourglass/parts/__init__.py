@@ -3,7 +3,7 @@
 from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Plain, TopK
 from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise
-from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood
+from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Hide",
     "Likelihood",
     "Mask",
+    "Mixed",
     "Network",
     "Noise",
     "Part",

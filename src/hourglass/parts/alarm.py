@@ -1,79 +1,125 @@
-"""How strange a row is: errors of its elements and its distance to rows seen before, as one calibrated score."""
+"""How strange a row is: errors of its columns and its distance to rows seen before, as one calibrated score."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-SMALLEST = 1e-6  # a mean square below it counts as this: an element that is always rebuilt exactly
+SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
 BEYOND = 3.0  # of the score, for each standard deviation outside the range of the training rows
+POINTS = 33  # of the distribution of each element that are kept
+SAMPLE = 4096  # training rows that they are taken from
 CHUNK = 1024  # rows whose distances are held at a time
 
 
 class Alarm(nn.Module):
-    """From the errors of a row's elements to its score; higher is stranger.
+    """From the errors of a row's columns to its score; higher is stranger.
 
-    The score adds up to three terms: the logarithm of the mean error, each element's error over its mean on rows held out;
+    The score adds up to three terms: the logarithm of the mean error, each column's error over its mean on rows held out;
     the logarithm of the distance to the nearest of the rows that are kept; both in standard deviations on rows held out; and how
     far the row lies outside the range of the training rows, where errors mean nothing, since networks may rebuild anything there.
+    The error of a missing cell is minus the logarithm of how often the column had one.
+
+    Below, x (n, elements) are rows, of which each element belongs to a column; errors are (n, columns).
 
     Parameters
     ----------
-    columns, rows, references : int
-        How many elements a row has, how many rows are kept, and how many scores of rows held out.
+    column_of : tuple of int
+        The column of each element.
+    rows, references : int
+        How many rows are kept, and how many scores of rows held out.
     """
 
-    spread: Tensor  # (columns,) mean error of each element, on rows held out
-    low: Tensor  # (columns,) range of the training rows
-    high: Tensor  # (columns,)
-    kept: Tensor  # (rows, columns) training rows to measure the distance to
+    spread: Tensor  # (columns,) mean error, on rows held out
+    column_of: Tensor  # (elements,)
+    first: Tensor  # (columns,) element of each column
+    rarity: Tensor  # (columns,) error of a missing cell
+    gapless: Tensor  # (columns,) 1 where no training row had a gap, else 0
+    points: Tensor  # (POINTS, elements) of the training rows' distribution, from the smallest to the largest value
+    shares: Tensor  # (POINTS, elements) of the training rows that are at most there
+    learned: Tensor  # () how many training rows there were
+    kept: Tensor  # (rows, elements) training rows to measure the distance to
     centre: Tensor  # (terms,) of the terms, on rows held out
     scale: Tensor  # (terms,)
     reference: Tensor  # (references,) scores of rows held out, in rising order
 
-    def __init__(self, columns: int, rows: int, references: int) -> None:
+    def __init__(self, column_of: tuple[int, ...], rows: int, references: int) -> None:
         super().__init__()
-        terms = 1 + (rows > 0)
-        sizes = {"spread": (columns,), "low": (columns,), "high": (columns,), "kept": (rows, columns), "centre": (terms,)}
-        for name, size in {**sizes, "scale": (terms,), "reference": (references,)}.items():
+        elements, columns, terms = len(column_of), column_of[-1] + 1, 1 + (rows > 0)
+        first = [i for i, column in enumerate(column_of) if i == 0 or column != column_of[i - 1]]
+        self.register_buffer("column_of", torch.tensor(column_of), persistent=False)
+        self.register_buffer("first", torch.tensor(first), persistent=False)
+        self.grouped = columns < elements
+        sizes = {
+            "spread": (columns,),
+            "rarity": (columns,),
+            "gapless": (columns,),
+            "points": (POINTS, elements),
+            "shares": (POINTS, elements),
+        }
+        sizes |= {"kept": (rows, elements), "centre": (terms,), "scale": (terms,), "learned": (), "reference": (references,)}
+        for name, size in sizes.items():
             self.register_buffer(name, torch.zeros(size))
 
     @staticmethod
-    def learn(x: Tensor, kept: Tensor, held_out: Tensor, errors: Tensor) -> Alarm:
-        """The alarm of training rows x (n, columns), those kept, held-out rows (m, columns) and the errors there (m, columns)."""
-        alarm = Alarm(x.shape[1], len(kept), len(held_out))
-        alarm.spread = errors.mean(0).clamp(min=SMALLEST)
-        alarm.low, alarm.high, alarm.kept = x.amin(0), x.amax(0), kept
-        terms = alarm.terms(held_out, errors)
-        alarm.centre, alarm.scale = terms.mean(0), terms.std(0, correction=0).clamp(min=SMALLEST)
-        alarm.reference = alarm.combined(terms, held_out).sort().values
+    def learn(column_of: tuple[int, ...], x: Tensor, kept: Tensor) -> Alarm:
+        """What training rows x say, and the rows that are kept; `calibrate` has to follow."""
+        alarm = Alarm(column_of, len(kept), 0)
+        alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)))
+        missing = x[:, alarm.first].isnan().sum(0)
+        alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), (missing == 0).float()
+        some = x[:: len(x) // SAMPLE + 1]
+        inner = some.nanquantile(torch.linspace(0, 1, POINTS), dim=0)[1:-1]
+        ends = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
+        alarm.points = torch.cat([ends[0][None], inner, ends[1][None]])
+        alarm.shares = shares_up_to(alarm.points, some)
         return alarm
 
+    def calibrate(self, held_out: Tensor, errors: Tensor) -> None:
+        """Learn from rows held out, and from their errors, what is usual."""
+        known = ~held_out[:, self.first].isnan()
+        self.spread = (errors.sum(0) / known.sum(0).clamp(min=1)).clamp(min=SMALLEST)
+        terms = self.terms(held_out, errors)
+        self.centre, self.scale = terms.mean(0), terms.std(0, correction=0).clamp(min=SMALLEST)
+        self.reference = self.combined(terms, held_out).sort().values
+
     def forward(self, x: Tensor, errors: Tensor) -> Tensor:
-        """Scores (n,) of rows x (n, columns) with these errors (n, columns)."""
+        """Scores (n,)."""
         return self.combined(self.terms(x, errors), x)
+
+    def by_column(self, errors: Tensor) -> Tensor:
+        """Errors of elements (n, elements), added up over each column."""
+        return errors.new_zeros(len(errors), len(self.first)).index_add_(1, self.column_of, errors) if self.grouped else errors
+
+    def relative(self, x: Tensor, errors: Tensor) -> Tensor:
+        """Errors over what is usual for their column (n, columns)."""
+        return torch.where(x[:, self.first].isnan(), self.rarity, errors / self.spread)
 
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, terms), not yet in standard deviations."""
-        found = [torch.log((errors / self.spread).mean(1) + SMALLEST)]
+        found = [torch.log(self.relative(x, errors).mean(1) + SMALLEST)]
         if len(self.kept):
-            found.append(torch.log(nearest(x, self.kept.to(x)) + SMALLEST) / 2)
+            found.append(torch.log(nearest(x.nan_to_num(0), self.kept.to(x)) + SMALLEST) / 2)
         return torch.stack(found, 1)
 
     def combined(self, terms: Tensor, x: Tensor) -> Tensor:
-        """The score (n,) of terms (n, terms) of rows x (n, columns)."""
+        """The score (n,) of rows with these terms (n, terms)."""
         usual: Tensor = ((terms - self.centre) / self.scale).sum(1)
         far: Tensor = torch.linalg.vector_norm(self.outside(x), dim=1)
         return usual + BEYOND * far
 
     def outside(self, x: Tensor) -> Tensor:
-        """How far each element lies outside the range of the training rows (n, columns)."""
-        beyond: Tensor = x - self.within(x)
-        return beyond
+        """How far each element lies outside the range of the training rows (n, elements); 1 for a column's first gap ever."""
+        beyond: Tensor = (x - self.within(x)).nan_to_num(0)
+        return beyond.index_add_(1, self.first, x[:, self.first].isnan() * self.gapless)
 
     def within(self, x: Tensor) -> Tensor:
         """x, drawn into the range of the training rows."""
-        return x.clamp(self.low, self.high)
+        return x.clamp(self.points[0], self.points[-1])
+
+    def blame(self, x: Tensor, errors: Tensor) -> Tensor:
+        """How much each column adds to a row's strangeness (n, columns): its relative error, and how far out of range it is."""
+        return self.relative(x, errors) + self.by_column((BEYOND * self.outside(x)).square())
 
     def p_values(self, scores: Tensor) -> Tensor:
         """Conformal p-values (n,): the share of held-out rows, and of the row itself, that are at least as strange.
@@ -90,14 +136,23 @@ class Alarm(nn.Module):
         return float(self.reference[n - max(int(rate * (n + 1) + 1e-9), 1)])
 
 
+def shares_up_to(points: Tensor, x: Tensor) -> Tensor:
+    """The share of the rows x (n, elements) that are at most as large as each point (points, elements); gaps don't count."""
+    known = (~x.isnan()).sum(0).clamp(min=1)
+    return torch.stack([(x <= point).sum(0) for point in points]) / known
+
+
 def nearest(x: Tensor, kept: Tensor) -> Tensor:
     """Squared distance (n,) to the nearest kept row; a row that is itself among them is measured against the others."""
     squares = kept.square().sum(1)
+    same = SMALLEST * squares.mean()
     found = []
     for part in torch.split(x, CHUNK):
-        own = part.square().sum(1, keepdim=True)
-        distances = torch.addmm(squares, part, kept.T, alpha=-2).add_(own)
-        least = distances.topk(min(2, len(kept)), largest=False).values  # (rows, 2)
-        itself = least[:, :1] <= SMALLEST * (own + squares.mean())
-        found.append(torch.where(itself, least[:, -1:], least[:, :1]).squeeze(1).clamp(min=0))
+        own = part.square().sum(1)
+        distances = torch.addmm(squares, part, kept.T, alpha=-2).add_(own[:, None])
+        least = distances.amin(1)
+        itself = least <= SMALLEST * own + same
+        if itself.any():
+            least[itself] = distances[itself].topk(min(2, len(kept)), largest=False).values[:, -1]
+        found.append(least.clamp(min=0))
     return torch.cat(found)

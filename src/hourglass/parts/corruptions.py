@@ -81,27 +81,33 @@ class Mask(Corruption):
 class Hide(Corruption):
     """Elements hidden, and only those have to be rebuilt: from what they have in common with the others.
 
-    A hidden element is NaN, so it needs a network that knows what to do with that, such as `ResidualBlocks`. How many are hidden
-    differs from row to row: the share is drawn between 0 and ``share``.
+    The encoder sees zeros there, and beside the elements which ones are hidden. How many are hidden differs from row to row: the
+    share is drawn between 0 and ``share``.
 
     Parameters
     ----------
     share : float
         The largest share of a row that is hidden, from 0 to 1.
+    together : tuple of int, optional
+        The column that each element of the last axis belongs to, where some are hidden together or not at all.
 
     Examples
     --------
     >>> import hourglass as hg
     >>> hg.Hide(0.6)
-    Hide(share=0.6)
+    Hide(share=0.6, together=None)
     """
 
     hides: ClassVar[bool] = True
     share: float = 0.6
+    together: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         self._require("share", 0 <= self.share <= 1, "a float from 0 to 1")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         share = self.share * torch.empty_like(x[..., :1]).uniform_(generator=generator)  # of each row
-        return x.masked_fill(torch.empty_like(x).uniform_(generator=generator) < share, torch.nan)
+        chance = torch.empty_like(x).uniform_(generator=generator)
+        if self.together is not None:
+            chance = chance[..., list(self.together)]
+        return x.masked_fill(chance < share, torch.nan)

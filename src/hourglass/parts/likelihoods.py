@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,9 @@ from torch.nn import functional
 
 from hourglass.parts.base import Part
 
+Runs = tuple[tuple[int, int], ...]
+Measure = Callable[[Tensor, Tensor], Tensor]
+SMALLEST = 1e-6  # a probability below it counts as this
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -61,15 +65,24 @@ class LikelihoodModule(nn.Module):
         """The expected value of each element: the reconstruction."""
         return output
 
+    def errors(self, target: Tensor, mean: Tensor) -> Tensor:
+        """How far each element lies from a reconstruction, of the target's shape: its squared error."""
+        return (target - mean).square()
+
 
 @dataclass(frozen=True)
 class Likelihood(Part):
-    """Base of the likelihoods: ``build(shape)`` makes the module for elements of that shape (without the batch)."""
+    """Base of the likelihoods.
+
+    ``build(shape, categories)`` makes the module for elements of that shape (without the batch). Of a table with categorical
+    columns, ``categories`` has the first and the last place but one of each of their runs of levels along the last axis.
+    """
 
     takes_logits: ClassVar[bool] = False  # whether the module itself squashes the decoder's output to 0..1
+    masks: ClassVar[bool] = False  # whether missing elements, which are NaN, cost nothing
 
     @abstractmethod
-    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
+    def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         """The torch module of this likelihood."""
 
 
@@ -97,7 +110,7 @@ class Gaussian(Likelihood):
         positive = not isinstance(self.variance, (str, bool)) and 0 < self.variance < math.inf
         self._require("variance", known or positive, "a positive float, 'shared' or 'element'")
 
-    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
+    def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         if isinstance(self.variance, str):
             return _LearnedGaussian(shape if self.variance == "element" else ())
         return _FixedGaussian(self.variance)
@@ -145,7 +158,7 @@ class Bernoulli(Likelihood):
 
     takes_logits: ClassVar[bool] = True
 
-    def build(self, shape: tuple[int, ...]) -> LikelihoodModule:
+    def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         return _Bernoulli()
 
 
@@ -155,3 +168,73 @@ class _Bernoulli(LikelihoodModule):
 
     def mean(self, output: Tensor) -> Tensor:
         return output.sigmoid()
+
+
+@dataclass(frozen=True)
+class Mixed(Likelihood):
+    """A distribution for each column of a table: normal for numbers, one of its levels for a category. Missing cells cost nothing.
+
+    Parameters
+    ----------
+    variance : float, "shared" or "element", default=1.0
+        That of the numbers, as in `Gaussian`.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Mixed(variance="element")
+    Mixed(variance='element')
+    """
+
+    masks: ClassVar[bool] = True
+    variance: float | Literal["shared", "element"] = 1.0
+
+    def __post_init__(self) -> None:
+        Gaussian(self.variance)
+
+    def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
+        return _Mixed(Gaussian(self.variance).build(shape), categories)
+
+
+class _Mixed(LikelihoodModule):
+    """Columns side by side on the last axis; a category is a run of ones and zeros there, its output a run of logits."""
+
+    def __init__(self, numbers: LikelihoodModule, categories: Runs) -> None:
+        super().__init__()
+        self.numbers = numbers
+        self.categories = categories
+
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        return self._by_column(target, output, self.numbers.nll, lambda logits: functional.log_softmax(logits, -1))
+
+    def total(self, target: Tensor, output: Tensor) -> Tensor:
+        plain = not self.categories and not target.isnan().any()
+        return self.numbers.total(target, output) if plain else super().total(target, output)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self._joined(output, lambda numbers, _: numbers, lambda logits, _: logits.softmax(-1))
+
+    def errors(self, target: Tensor, mean: Tensor) -> Tensor:
+        """Squared errors of numbers, nats of categories; 0 where the target is missing."""
+        return self._by_column(target, mean, super().errors, lambda p: p.clamp(min=SMALLEST).log())
+
+    def _by_column(self, target: Tensor, given: Tensor, of_numbers: Measure, log_probability: Callable[[Tensor], Tensor]) -> Tensor:
+        missing = target.isnan()
+        known = target.masked_fill(missing, 0)  # as the gradient of a NaN is one, even where it is masked
+
+        def of_category(part: Tensor, places: slice) -> Tensor:
+            return -known[..., places] * log_probability(part)
+
+        found = of_numbers(known, given)
+        return self._joined(given, lambda _, places: found[..., places], of_category).masked_fill(missing, 0)
+
+    def _joined(
+        self, given: Tensor, of_numbers: Callable[[Tensor, slice], Tensor], of_category: Callable[[Tensor, slice], Tensor]
+    ) -> Tensor:
+        """Functions of the numbers and of the categories among the elements, side by side."""
+        pieces, end = [], 0
+        for first, last in (*self.categories, (given.shape[-1], given.shape[-1])):
+            numbers, category = slice(end, first), slice(first, last)
+            pieces += [of_numbers(given[..., numbers], numbers), of_category(given[..., category], category)]
+            end = last
+        return torch.cat(pieces, -1) if self.categories else pieces[0]

@@ -101,8 +101,7 @@ class Dense(Network):
 class ResidualBlocks(Network):
     """Blocks that each add something to what they are given, for several members of an ensemble at once: shape (members, columns).
 
-    Every member has weights of its own. Elements that are NaN count as hidden: the first layer sees zeros there, and beside them
-    which ones are hidden. The encoder is the way in and half of the blocks, the decoder the others and the way out.
+    Every member has weights of its own. The encoder is the way in and half of the blocks, the decoder the others and the way out.
 
     Parameters
     ----------
@@ -131,8 +130,8 @@ class ResidualBlocks(Network):
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         members, columns = shape
-        way_in = _MemberLinear((members, 2 * columns, self.width), generator)
-        return nn.Sequential(_Hidden(), way_in, *self._blocks(self.blocks - self.blocks // 2, members, generator))
+        way_in = _MemberLinear((members, columns, self.width), generator)
+        return nn.Sequential(way_in, *self._blocks(self.blocks - self.blocks // 2, members, generator))
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         members, columns = shape
@@ -143,12 +142,6 @@ class ResidualBlocks(Network):
     def _blocks(self, count: int, members: int, generator: torch.Generator) -> list[nn.Module]:
         size = (members, self.width, self.width)
         return [_Block(_Norm(), _MemberLinear(size, generator), nn.SiLU(), _MemberLinear(size, generator)) for _ in range(count)]
-
-
-class _Hidden(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = x.isnan()
-        return torch.cat([x.masked_fill(hidden, 0), hidden.to(x.dtype)], -1)  # (batch, members, 2 * columns)
 
 
 class _Norm(nn.Module):
@@ -174,6 +167,29 @@ class _MemberLinear(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         return torch.baddbmm(self.bias, h.transpose(0, 1), self.weight).transpose(0, 1)
+
+
+class Gaps(nn.Module):
+    """What encoders see of missing and hidden elements, which are NaN: zeros, and on request, beside them, which ones they are.
+
+    ``marked`` doubles the channels of a picture (batch, channels, height, width), else the last axis.
+    """
+
+    def __init__(self, *, marked: bool) -> None:
+        super().__init__()
+        self.marked = marked
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.marked:
+            return x.nan_to_num(0.0, posinf=torch.inf, neginf=-torch.inf)
+        gaps = x.isnan()
+        return torch.cat([x.masked_fill(gaps, 0), gaps.to(x.dtype)], 1 if x.ndim == 4 else -1)
+
+    def widened(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what comes out, for elements of a shape."""
+        if not self.marked:
+            return shape
+        return (2 * shape[0], *shape[1:]) if len(shape) == 3 else (*shape[:-1], 2 * shape[-1])
 
 
 class Residual(nn.Module):

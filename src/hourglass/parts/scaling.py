@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 SQUASH = 3.0  # standard deviations from where on the tails are drawn in
-FURTHEST = 20.0  # scaled values are clipped there, so that no input is too large for a network
+HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
+FURTHEST = 20.0  # tailed columns are clipped there, so that no input is too large for a network
 
 
 class Scaling(nn.Module):
@@ -55,31 +60,115 @@ class Standardize(Scaling):
 
 
 class Squash(Scaling):
-    """Standardised columns whose tails are drawn in, standardised again: 3 asinh(z / 3) is z near 0 and a logarithm far out."""
+    """Standardised columns, of which the tailed ones are drawn in, 3 asinh(z / 3), standardised again and clipped.
 
-    def __init__(self, first: Standardize, second: Standardize) -> None:
+    3 asinh(z / 3) is z near 0 and a logarithm far out.
+    """
+
+    tailed: Tensor
+
+    def __init__(self, first: Standardize, second: Standardize, tailed: Tensor) -> None:
         super().__init__()
         self.first = first
         self.second = second
+        self.register_buffer("tailed", tailed)
 
     def forward(self, raw: Tensor) -> Tensor:
-        x: Tensor = self.second(SQUASH * torch.asinh(self.first(raw) / SQUASH))
-        return x.clamp(-FURTHEST, FURTHEST)
+        z: Tensor = self.first(raw)
+        if not self.tailed.any():
+            return z
+        drawn_in: Tensor = self.second(SQUASH * torch.asinh(z / SQUASH))
+        return torch.where(self.tailed, drawn_in.clamp(-FURTHEST, FURTHEST), z)
 
     def inverse(self, x: Tensor) -> Tensor:
-        raw: Tensor = self.first.inverse(SQUASH * torch.sinh(self.second.inverse(x) / SQUASH))
+        z = x
+        if self.tailed.any():
+            z = torch.where(self.tailed, SQUASH * torch.sinh(self.second.inverse(x) / SQUASH), x)
+        raw: Tensor = self.first.inverse(z)
         return raw
 
 
-def standardize(values: Tensor) -> Standardize:
-    """To a mean of 0 and a standard deviation of 1 in each column of numbers (n, ...); a constant column becomes 0."""
-    numbers = values.double()
-    std = numbers.std(0, correction=0)
-    flat = std <= 1e-12 * numbers.abs().amax(0)  # constant, up to rounding
-    return Standardize(numbers.mean(0), torch.where(flat, 1.0, std))
+@dataclass(frozen=True)
+class Cell:
+    """What a cell of a table becomes: a number as it is, as many ones and zeros as there are levels, or places on cycles."""
+
+    levels: int = 0
+    plain: bool = True  # whether the number itself takes part
+    cycles: tuple[float, ...] = ()  # periods, in the units of the number
+
+    @property
+    def width(self) -> int:
+        """How many elements it becomes."""
+        return self.levels or self.plain + 2 * len(self.cycles)
 
 
-def squash(values: Tensor) -> Squash:
-    """The squashing that fits numbers (n, ...)."""
-    first = standardize(values)
-    return Squash(first, standardize(SQUASH * torch.asinh(first(values.double()) / SQUASH)))
+NUMBER = Cell()
+
+
+class Expand(Scaling):
+    """The cells of a table (batch, cells) side by side as numbers, ones and zeros, sines and cosines; then scaled.
+
+    A missing cell is NaN in all that it becomes.
+    """
+
+    def __init__(self, cells: tuple[Cell, ...], then: Scaling) -> None:
+        super().__init__()
+        self.cells = cells
+        self.then = then
+
+    def forward(self, raw: Tensor) -> Tensor:
+        x: Tensor = self.then(expand(raw, self.cells))
+        return x
+
+    def inverse(self, x: Tensor) -> Tensor:
+        values, start, found = self.then.inverse(x), 0, []
+        for cell in self.cells:
+            own = values[..., start : start + cell.width]
+            found.append(own.argmax(-1).to(x.dtype) if cell.levels else own[..., 0] if cell.plain else own[..., 0] * torch.nan)
+            start += cell.width
+        return torch.stack(found, -1)
+
+
+def expand(raw: Tensor, cells: tuple[Cell, ...]) -> Tensor:
+    """What the cells (batch, cells) become, side by side, not yet scaled."""
+    found: list[Tensor] = []
+    for cell, column in zip(cells, raw.unbind(-1), strict=True):
+        if cell.levels:
+            level = column.nan_to_num(0).long()
+            ones = functional.one_hot(level, cell.levels).to(raw.dtype)
+            found.append(torch.where(column.isnan()[..., None], torch.nan, ones))
+            continue
+        found += [column[..., None]] * cell.plain
+        for period in cell.cycles:
+            angle = column.double().remainder(period) * (2 * math.pi / period)
+            found.append(torch.stack([angle.sin(), angle.cos()], -1).to(raw.dtype))
+    return torch.cat(found, -1)
+
+
+def standardize(values: Tensor, numbers: Tensor | None = None) -> Standardize:
+    """To a mean of 0 and a standard deviation of 1 in each column of values (n, ...); a constant column becomes 0.
+
+    Missing values are left out of account. What are no ``numbers`` (...), where that is given, stays as it is.
+    """
+    values = values.double()
+    mean = values.nanmean(0).nan_to_num(0)
+    std = (values - mean).square().nanmean(0).sqrt()
+    varied = std > 1e-12 * values.nan_to_num(0).abs().amax(0)  # not constant, up to rounding
+    if numbers is not None:
+        mean, varied = torch.where(numbers, mean, 0), varied & numbers
+    return Standardize(mean, torch.where(varied, std, 1.0))
+
+
+def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squash:
+    """The scaling that fits values (n, ...); the tailed columns are those with heavy tails, unless given."""
+    first = standardize(values, numbers)
+    z = first(values.double())
+    tailed = heavy_tailed(z) & numbers if tailed is None else tailed
+    return Squash(first, standardize(SQUASH * torch.asinh(z / SQUASH)), tailed)
+
+
+def heavy_tailed(z: Tensor) -> Tensor:
+    """Which standardised columns (n, ...) reach far beyond a middle half that is itself spread out."""
+    some = z[:: len(z) // 10_000 + 1]
+    low, high = some.nanquantile(0.25, 0), some.nanquantile(0.75, 0)
+    return (z.nan_to_num(0).abs().amax(0) > HEAVY) & (high > low)

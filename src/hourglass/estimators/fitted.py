@@ -1,0 +1,179 @@
+"""What every fitted model has: a kind of data, rows passed through in chunks, a file."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from hourglass import storage
+from hourglass.errors import DataError
+from hourglass.estimators.parameters import from_config, require_valid, to_config
+from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length, rows
+from hourglass.parts.base import one_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32, which stay in the processor's cache
+
+
+class Fitted(BaseEstimator):  # type: ignore[misc]
+    """Checks what comes, passes it through ``model_``, whose ``scaling`` comes first, and keeps it in a file."""
+
+    by_name: ClassVar[dict[str, type[Fitted]]] = {}
+    device: str | None = None
+    columns: dict[str, str] | None = None
+    model_: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Fitted.by_name[cls.__name__] = cls
+
+    @property
+    def schema_(self) -> pl.DataFrame:
+        """What was decided for each column of a table, and why: column, type, why, dtype, missing (share of the rows), levels."""
+        check_is_fitted(self)
+        if self.kind_.name != "table":
+            raise DataError(f"Only a table has columns. The model was fitted on {self.kind_.describe()}.")
+        return self.kind_.schema()  # type: ignore[attr-defined, no-any-return]
+
+    def _require_valid(self) -> None:
+        require_valid(type(self).__name__, self.get_params(deep=False))
+
+    def _learn_kind(self, raw: Any, name: str | None, *, fewest: int = 2, timeless: bool = False) -> None:
+        """Choose the kind and learn it from the data."""
+        kind = one_of(infer(raw).kind if name is None else name, KINDS, "kind", type(self).__name__)
+        n = length(raw)
+        if n < fewest:
+            raise DataError(
+                f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required: "
+                f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
+            )
+        if kind.name == "table":
+            self.kind_: Kind = kind.learn(raw, self.columns, timeless=timeless)
+            validate_data(self, raw, reset=True, skip_check_array=True)
+        else:
+            self.kind_ = kind.learn(raw)
+            self.n_features_in_ = self.kind_.n_features
+
+    def _learned_from(self, raw: Any) -> Tensor:
+        """All of the data as numbers (n, *shape), on the device."""
+        values = self.kind_.to_tensor(raw).to(self._device)
+        if self.kind_.name == "table" and bool((values == values[0]).all()):
+            raise DataError(f"All {len(values)} rows are equal, so there is nothing to learn. Check that the right file was read.")
+        return values
+
+    def _checked(self, X: Any) -> Any:
+        """Raw data that fits the fitted kind."""
+        check_is_fitted(self)
+        raw = as_raw(X)
+        self.kind_.check(raw)
+        if self.kind_.name == "table" and not self.kind_.matches_names(raw):  # type: ignore[attr-defined]
+            try:
+                validate_data(self, raw, reset=False, skip_check_array=True)
+            except ValueError as error:  # scikit-learn's words, our type
+                raise DataError(str(error)) from error
+        if length(raw) == 0:
+            raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+        return raw
+
+    def _collect(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Tensor:
+        """A function of model and x over all rows, a chunk at a time, into one tensor in memory."""
+        raw = self._checked(X)
+        n, size = length(raw), max(1, CHUNK // math.prod(self.kind_.shape))
+        result: Tensor | None = None
+        with torch.inference_mode():
+            for start in range(0, n, size):
+                values = self.kind_.to_tensor(rows(raw, start, min(start + size, n)), start).to(self._device)
+                model = self._model_for(values.dtype)
+                part = function(model, model.scaling(values))
+                if result is None:
+                    result = torch.empty((n, *part.shape[1:]), dtype=part.dtype)
+                result[start : start + len(part)] = part
+        assert result is not None  # _checked refuses empty data
+        return result
+
+    def _adopt(self, model: nn.Module) -> None:
+        """Make a model the fitted one; what was derived from an earlier one is forgotten."""
+        self.model_ = model
+        self._by_dtype: dict[torch.dtype, nn.Module] = {}
+
+    def _model_for(self, dtype: torch.dtype) -> Any:
+        """The model in the precision of its input: float64 for float64, else float32."""
+        if dtype == torch.float64 and dtype not in self._by_dtype:
+            self._by_dtype[dtype] = copy.deepcopy(self.model_).double()
+        return self._by_dtype.get(dtype, self.model_)
+
+    @property
+    def _device(self) -> torch.device:
+        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    # Saving
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model as one ``.safetensors`` file, whole or not at all; `hourglass.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to write.
+
+        Raises
+        ------
+        FileError
+            The file can't be written.
+        """
+        check_is_fitted(self)
+        storage.write(path, self.model_.state_dict(), self._header())
+
+    def _header(self) -> dict[str, Any]:
+        """All that a file says of the model beside its tensors."""
+        return {
+            "estimator": type(self).__name__,
+            "parameters": to_config(self.get_params(deep=False)),
+            "kind": self.kind_.to_config(),
+            "features": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "history": self.history_,
+        }
+
+    @classmethod
+    def _from_file(
+        cls, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any]
+    ) -> Self:
+        fitted = cls(**from_config(header["parameters"], given, path))
+        fitted.kind_ = kind_from_config(header["kind"])
+        fitted.n_features_in_ = fitted.kind_.n_features
+        if header["features"]:
+            fitted.feature_names_in_ = np.array(header["features"], dtype=object)
+        fitted.history_ = header["history"]
+        fitted._fill(tensors, header, given, Path(path))
+        return fitted
+
+    def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
+        """Build what a file holds and give it its tensors."""
+        raise NotImplementedError
+
+    # scikit-learn's conventions
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return state | {"_by_dtype": {}} if "model_" in state else state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags

@@ -1,0 +1,272 @@
+"""The columns of a table: what each is taken for, why, and its way into numbers and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hourglass.errors import DataError
+from hourglass.parts.scaling import NUMBER, Cell
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TYPES = ("numeric", "boolean", "categorical", "datetime", "left out")
+MOST_LEVELS = 64  # of a category, "other" among them
+OTHER = "other"
+ENOUGH = 30  # rows from where on a column that numbers them is recognised
+DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
+DATES = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+)
+IDENTIFIER = re.compile(r"(^|[ _.-])(id|uuid|guid|key|index|row|nr|no)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known of a column: plain JSON."""
+
+    name: str
+    type: str = "numeric"  # one of TYPES
+    why: str = ""
+    dtype: str = "Float64"  # in polars
+    missing: float = 0.0  # share of the rows it was learned from
+    levels: tuple[str, ...] = ()  # of a category, the most frequent first, "other" last
+    format: str | None = None  # of dates that are text
+    zone: str | None = None  # of times
+    cell: Cell = NUMBER
+
+    @property
+    def used(self) -> bool:
+        """Whether the networks see it."""
+        return self.type != "left out"
+
+
+def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False) -> Column:
+    """What a column is taken for: what was asked for, or what its values say.
+
+    ``timeless`` keeps the cycles of times but not the time itself, which is always later in new data.
+    """
+    n, missing = len(column), column.null_count() / max(len(column), 1)
+    found = Column(column.name, "left out", "", column.dtype.base_type().__name__, missing)
+    if column.dtype.is_nested() or found.dtype in ("Object", "Binary"):
+        raise DataError(
+            f"Column {column.name!r} holds {found.dtype} values, not one number, word or date in each row. "
+            "Unnest it into columns of its own, or leave it out."
+        )
+    values = column.drop_nulls()
+    if asked == "left out" or values.is_empty():
+        return replace(found, why="as asked" if asked else "no row has a value")
+    if asked is not None:
+        return _LEARN[asked](found, values, "as asked", timeless)
+    if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(values):
+        return replace(found, why="a number for each row, so an identifier")
+    if column.dtype.is_numeric() or column.dtype.is_temporal() or found.dtype == "Boolean":
+        numeric = column.dtype.is_numeric() or found.dtype == "Duration"
+        type_, why = ("numeric", "numbers") if numeric else ("datetime", "dates or times")
+        type_, why = ("boolean", "true or false") if found.dtype == "Boolean" else (type_, why)
+        return _LEARN[type_](found, values, why, timeless)
+    return _words(found, values, timeless)
+
+
+def _numbers_rows(values: pl.Series) -> bool:
+    if values.n_unique() < len(values):
+        return False
+    consecutive = int(values.max()) - int(values.min()) == len(values) - 1  # type: ignore[arg-type]
+    return consecutive or IDENTIFIER.search(values.name) is not None
+
+
+def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
+    import polars as pl
+
+    if found.dtype == "String":
+        if values.cast(pl.Float64, strict=False).null_count() == 0:
+            return _numeric(found, values, "text that reads as numbers", timeless)
+        if _date_format(values) is not None:
+            return _datetime(found, values, "text that reads as dates", timeless)
+    counts = values.cast(pl.String).value_counts(sort=True)["count"]
+    if len(counts) == len(values) or len(counts) > max(len(values) / 2, MOST_LEVELS):
+        spaces = values.cast(pl.String).str.count_matches(" ").mean()
+        what = "free text" if isinstance(spaces, float) and spaces >= 2 else "an identifier"
+        return replace(found, why=f"{len(counts):,} different values in {len(values):,} rows, so {what}")
+    covered = counts[: MOST_LEVELS - 1].sum() / len(values)
+    if covered < 0.5:
+        return replace(
+            found, why=f"{len(counts):,} levels, of which the {MOST_LEVELS - 1} most frequent cover {covered:.0%} of the rows"
+        )
+    return _categorical(found, values, f"{len(counts):,} different word{'s' * (len(counts) > 1)}", timeless)
+
+
+def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
+    return _numbers_checked(replace(found, type="numeric", why=why), values)
+
+
+def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
+    return _numbers_checked(replace(found, type="boolean", why=why, levels=("false", "true"), cell=Cell(2)), values)
+
+
+def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
+    counts = _as_words(values).value_counts(sort=True, name="count").sort("count", values.name, descending=[True, False])
+    fewest = max(2, len(values) // 2000)
+    frequent = [str(level) for level in counts.filter(counts["count"] >= fewest)[values.name] if level != OTHER]
+    levels = (*frequent[: MOST_LEVELS - 1], OTHER)
+    if (rare := len(counts) - len(levels) + 1) > 0:
+        why += f", {rare:,} of them rare"
+    return replace(found, type="categorical", why=why, levels=levels, cell=Cell(len(levels)))
+
+
+def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
+    found = replace(found, type="datetime", why=why, format=_date_format(values) if found.dtype == "String" else None)
+    if found.dtype == "Datetime":
+        found = replace(found, zone=values.dtype.time_zone)  # type: ignore[attr-defined]
+    seconds = to_numbers(found, values)
+    covered = seconds.max() - seconds.min()
+    of_day = found.dtype == "Time" or (covered >= DAY and bool((seconds % DAY != 0).any()))
+    seen = {DAY: of_day, WEEK: covered >= 2 * WEEK, YEAR: covered >= YEAR}
+    cycles = tuple(cycle for cycle, whole in seen.items() if whole)
+    if timeless and not cycles:
+        return replace(found, type="left out", why=f"{why}, but they cover too short a time to show a cycle")
+    return replace(found, cell=Cell(plain=not timeless, cycles=cycles))
+
+
+def _numbers_checked(found: Column, values: pl.Series) -> Column:
+    to_numbers(found, values)
+    return found
+
+
+_LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
+    "numeric": _numeric,
+    "boolean": _boolean,
+    "categorical": _categorical,
+    "datetime": _datetime,
+}
+
+
+def _date_format(values: pl.Series) -> str | None:
+    """The format that all of a column of text is a date in."""
+
+    def fits(form: str, some: pl.Series) -> bool:
+        return some.str.to_datetime(form, strict=False).null_count() == 0
+
+    return next((form for form in DATES if fits(form, values[:1]) and fits(form, values)), None)
+
+
+def _as_words(values: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if values.dtype.is_float() and bool((values.drop_nulls() % 1 == 0).all()):
+        values = values.cast(pl.Int64)  # pandas makes floats of whole numbers beside a gap
+    return values.cast(pl.String)
+
+
+# Into numbers
+
+
+def to_numbers(known: Column, values: pl.Series, first_row: int = 0) -> NDArray[np.float64]:
+    """A column as floats, NaN where a value is missing: numbers, places of levels, or seconds."""
+    import polars as pl
+
+    words = _as_words(values) if known.type in ("categorical", "boolean") else values
+    if known.type == "categorical":
+        places = pl.Series(range(len(known.levels)), dtype=pl.Float64)
+        found = words.replace_strict(list(known.levels), places, default=len(known.levels) - 1, return_dtype=pl.Float64)
+        found = found.set(values.is_null(), None)
+    elif known.type == "boolean":
+        truths = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+        found = words.str.to_lowercase().replace_strict(truths, default=None, return_dtype=pl.Float64)
+    elif known.type == "datetime":
+        found = _seconds(known, values)
+    elif values.dtype == pl.Duration:
+        found = values.dt.total_microseconds() / 1e6
+    elif values.dtype.is_temporal():
+        found = pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
+    else:
+        found = values.cast(pl.Float64, strict=False)
+    if found.null_count() > values.null_count():
+        row = int((found.is_null() & values.is_not_null()).arg_max() or 0)
+        raise DataError(
+            f"Column {known.name!r} is {known.type}, and holds {values[row]!r} in row {first_row + row}. "
+            f"Repair that cell, or say columns={{{known.name!r}: 'categorical'}} when fitting."
+        )
+    numbers = found.cast(pl.Float64).to_numpy()
+    if np.isinf(numbers).any():
+        row = int(np.isinf(numbers).argmax())
+        raise DataError(
+            f"Column {known.name!r} holds {numbers[row]} in row {first_row + row}. Leave that row out, or its cell empty."
+        )
+    return numbers
+
+
+def _seconds(known: Column, values: pl.Series) -> pl.Series:
+    """Seconds since 1970 on the clock of the place, or since midnight."""
+    import polars as pl
+
+    if values.dtype == pl.String and known.format is not None:
+        values = values.str.to_datetime(known.format, strict=False)
+    if values.dtype == pl.Time:
+        return values.cast(pl.Int64) / 1e9
+    if values.dtype in (pl.Date, pl.Datetime):
+        values = values.cast(pl.Datetime("us")) if values.dtype == pl.Date else values.dt.replace_time_zone(None)
+        return values.dt.timestamp("us") / 1e6
+    return pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
+
+
+# And back
+
+
+def from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Series:
+    """A column of the type that it had."""
+    import polars as pl
+
+    if known.type in ("categorical", "boolean"):
+        levels = pl.Series([*known.levels], dtype=pl.String)
+        found = levels.gather(pl.Series(np.nan_to_num(numbers).astype(np.int64))).set(pl.Series(np.isnan(numbers)), None)
+        if known.dtype in ("String", "Categorical", "Enum"):
+            found = found if known.dtype == "String" else found.cast(pl.Categorical)
+        else:
+            found = (found == "true") if known.dtype == "Boolean" else found.cast(getattr(pl, known.dtype), strict=False)
+        return found.alias(known.name)
+    values = pl.Series(known.name, numbers.astype(np.float64)).fill_nan(None)
+    if known.type == "datetime":
+        return _times(known, values)
+    if known.dtype == "Duration":
+        return (values * 1e6).round().cast(pl.Duration("us"))
+    if known.dtype in ("String", "Decimal"):
+        return values
+    dtype = getattr(pl, known.dtype)
+    return values.round().clip(dtype.min(), dtype.max()).cast(dtype, strict=False) if dtype.is_integer() else values.cast(dtype)
+
+
+def _times(known: Column, seconds: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if known.dtype == "Time":
+        return (seconds.clip(0, DAY - 1) * 1e9).cast(pl.Int64).cast(pl.Time)
+    if known.dtype == "Date":
+        return (seconds / DAY).round().cast(pl.Int32).cast(pl.Date)
+    times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
+    if known.format is not None:
+        return times.dt.strftime(known.format)
+    return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
+
+
+def shown(known: Column, number: float) -> str:
+    """A number of the column as a person reads it."""
+    if np.isnan(number):
+        return "nothing"
+    if known.type == "numeric" and not known.dtype.startswith(("Int", "UInt", "Duration")):
+        return f"{number:.6g}"
+    value = from_numbers(known, np.array([number]))[0]
+    return repr(value) if isinstance(value, str) else str(value)
