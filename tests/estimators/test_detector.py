@@ -25,7 +25,7 @@ PLAIN = hg.Autoencoder(3, max_epochs=5)
 @pytest.fixture(scope="module", params=["ensemble", "estimator"])
 def detector(request):
     estimator = None if request.param == "ensemble" else PLAIN
-    return hg.AnomalyDetector(estimator, alarm_rate=0.05, max_seconds=3, random_state=0).fit(USUAL)
+    return hg.AnomalyDetector(estimator, alarm_rate=0.05, max_epochs=10, random_state=0).fit(USUAL)
 
 
 @parametrize_with_checks(

@@ -212,7 +212,7 @@ def noun(model: BaseAutoencoder) -> str:
 
 def columns(model: BaseAutoencoder) -> list[str]:
     """A name for each number of a row."""
-    return list(getattr(model.kind_, "columns", None) or (f"x{i}" for i in range(model.kind_.n_features)))
+    return list(model.kind_.element_names)
 
 
 def row_errors(before: Array, after: Array) -> Array:

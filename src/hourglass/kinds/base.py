@@ -98,6 +98,11 @@ class Kind(ABC):
         return tuple(f"x{i}" for i in range(math.prod(self.shape)))
 
     @property
+    def element_names(self) -> tuple[str, ...]:
+        """What the elements are called."""
+        return self.names
+
+    @property
     def n_features(self) -> int:
         """How many numbers an element has."""
         return int(np.prod(self.raw_shape))

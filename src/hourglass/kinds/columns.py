@@ -262,6 +262,17 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
     return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
 
 
+def element_names(known: Column) -> list[str]:
+    """What the elements are called that a cell of the column becomes."""
+    cycles = {DAY: "of the day", WEEK: "of the week", YEAR: "of the year"}
+    plain = [known.name] * (known.cell.plain and not known.levels)
+    return (
+        [f"{known.name}: {level}" for level in known.levels]
+        + plain
+        + [f"{known.name}, {part} {cycles[cycle]}" for cycle in known.cell.cycles for part in ("sine", "cosine")]
+    )
+
+
 def shown(known: Column, number: float) -> str:
     """A number of the column as a person reads it."""
     if np.isnan(number):

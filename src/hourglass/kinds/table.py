@@ -97,7 +97,7 @@ class TableKind(Kind):
         """The cells of the columns that are used (n, cells)."""
         used = [column for column in self.columns if column.used]
         if all(column.type == "numeric" and frame[column.name].dtype.is_float() for column in used):
-            numbers = frame.select(column.name for column in used).to_numpy().astype(np.float64, copy=False)
+            numbers = frame.select(column.name for column in used).to_numpy().astype(np.float64, order="C", copy=False)
             if np.isfinite(numbers).all():
                 return numbers
         return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used])
@@ -164,6 +164,11 @@ class TableKind(Kind):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns if c.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
+
+    @property
+    def element_names(self) -> tuple[str, ...]:
+        used = [column for column in self.columns if column.used]
+        return tuple(name for column in used for name in of_columns.element_names(column)) if used else self.names
 
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Sums over what each cell became (n, columns); NaN for columns left out."""
