@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 CHARTS = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".tsv", ".parquet")
+P_VALUES = (1.0, 0.5, 0.1, 0.05, 0.01, 0.001)
 DEMO_WIDTH = 32
 DEMO_FILES = {
     "report.html": "the whole story with pictures; open it in a browser",
@@ -112,6 +113,13 @@ def fit(
     hidden: Annotated[str | None, typer.Option(help="Widths of the layers before the waist, such as 256,128.")] = None,
     max_epochs: Epochs = None,
     max_seconds: Annotated[float | None, typer.Option(help="How long to train at most.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out."),
+    ] = None,
+    contaminated: Annotated[
+        bool, typer.Option("--contaminated", help="For flagging: up to a tenth of the rows may be strange.")
+    ] = False,
     seed: Seed = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Keep the run in this file, and go on from it if it exists.")] = None,
     skip_bad: SkipBad = False,
@@ -125,17 +133,26 @@ def fit(
     """
     _require_writable(output)
     layers = None if hidden is None else tuple(_numbers(hidden, "--hidden"))
+    columns = _columns(column)
     X = _load(data, skip_bad)
     if kind is None:
         inferred = hg.infer(X)
         _say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
     if need is Need.flag and (kind or hg.infer(X).kind) == "table":
-        detector = hg.AnomalyDetector(max_epochs=max_epochs, max_seconds=max_seconds, random_state=seed, verbose=not quiet).fit(X)
-        _save_detector(detector, output, len(X))
+        detector = hg.AnomalyDetector(
+            contaminated=contaminated,
+            columns=columns,
+            max_epochs=max_epochs,
+            max_seconds=max_seconds,
+            random_state=seed,
+            verbose=not quiet,
+        )
+        _save_detector(detector.fit(X), output, len(X))
         return
     model = hg.Autoencoder(
         bottleneck,
         kind=kind,
+        columns=columns,
         hidden=layers,
         max_epochs=max_epochs,
         max_seconds=max_seconds,
@@ -144,7 +161,7 @@ def fit(
         verbose=not quiet,
     )
     if need is Need.flag:
-        _save_detector(hg.AnomalyDetector(model, random_state=seed).fit(X), output, len(X))
+        _save_detector(hg.AnomalyDetector(model, contaminated=contaminated, random_state=seed).fit(X), output, len(X))
         return
     model.fit(X)
     model.save(output)
@@ -209,16 +226,19 @@ def detect(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv or .tsv file.")] = Path("alarms.parquet"),
     alarm_rate: Annotated[float | None, typer.Option(help="The share of usual rows that may raise an alarm.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="A column to copy beside each row; identifiers are unless given.")] = None,
+    reasons: Annotated[int, typer.Option(help="How many columns to name for each alarm.")] = 3,
     fail_over: Annotated[int | None, typer.Option(help="Exit with code 3 if there are more alarms than that.")] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Score rows and flag the strange ones.
 
-    The file gets a line for each row: its number, score, p-value, and whether it raised an alarm.
+    The file gets a line for each row: its number, its identifiers, score, p-value, whether it raised an alarm, and why. Tables may
+    be larger than memory.
 
     Example: hourglass detect detector.safetensors new.csv -o alarms.parquet
     """
-    import polars as pl
+    from hourglass.data import appending
 
     _require_writable(output, TABLES)
     detector = hg.load(model)
@@ -226,16 +246,19 @@ def detect(
         raise hg.ModelFileError(f"'{model}' is no detector. Make one with: hourglass fit DATA --for flag")
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
-    X = _load(data, skip_bad)
-    scores = detector.score_samples(X)
-    alarms = scores < detector.offset_
-    columns = {"row": range(len(scores)), "score": -scores, "p_value": detector.p_values(X), "alarm": alarms}
-    hg.write(output, pl.DataFrame(columns))
-    count = int(alarms.sum())
-    share = f"{count / len(scores):.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
-    _say(f"{count:,} of {len(scores):,} rows raised an alarm ({share}).")
+    tally = [0] * len(P_VALUES)
+    rows = alarms = 0
+    with appending(output) as append:
+        for batch in _batches(detector, data, skip_bad):
+            found = _keyed(detector.alarms(batch, reasons=reasons), batch, key or _identifiers(detector, batch), rows)
+            append(found)
+            rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
+            tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
+    share = f"{alarms / rows:.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
+    _print(_histogram(tally, rows))
+    _say(f"{alarms:,} of {rows:,} rows raised an alarm ({share}).")
     _say(f"Wrote {output}.")
-    if fail_over is not None and count > fail_over:
+    if fail_over is not None and alarms > fail_over:
         raise typer.Exit(3)
 
 
@@ -361,6 +384,35 @@ def _load(data: str, skip_bad: bool) -> Any:
     return hg.read(data, skip_bad=skip_bad) if named is None else named.x_train
 
 
+def _batches(detector: Any, data: str, skip_bad: bool) -> Any:
+    """Tables in files a batch at a time, in single precision, which is quicker; everything else whole."""
+    import polars as pl
+
+    from hourglass.data import batches
+
+    if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
+        return (batch.cast({pl.Float64: pl.Float32}) for batch in batches(data))
+    return iter([_load(data, skip_bad)])
+
+
+def _identifiers(detector: Any, batch: Any) -> list[str]:
+    if detector.kind_.name != "table":
+        return []
+    known = detector.schema_.filter(detector.schema_["type"] == "identifier")["column"]
+    return [name for name in known if name in getattr(batch, "columns", [])]
+
+
+def _keyed(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
+    """What was found, rows counted from the first batch, with columns copied from the data."""
+    import polars as pl
+
+    for name in keys:
+        if name not in getattr(batch, "columns", []):
+            raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
+    copied = [batch[name].alias(name if name not in found.columns else f"{name}_") for name in keys]
+    return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
+
+
 def _codes(model: Any, X: Any) -> Any:
     import polars as pl
 
@@ -378,6 +430,14 @@ def _survival_of_unseen(model: Any, data: str, X: Any) -> str:
         share = _share(_survival(model, named.x_test))
         return f"{share} of the variance of {len(named.x_test):,} test images that it never saw."
     return f"{_share(_survival(model, X))} of the variance of the rows it learned from; expect a little less of new ones."
+
+
+def _columns(given: list[str] | None) -> dict[str, str] | None:
+    """The types that --column gives."""
+    for pair in given or []:
+        if "=" not in pair:
+            raise hg.ParameterError(f"--column takes NAME=TYPE, such as zip=categorical. Got {pair!r}.")
+    return dict(pair.rsplit("=", 1) for pair in given) if given else None
 
 
 def _numbers(text: str, option: str) -> list[int]:
@@ -442,6 +502,22 @@ def _table(frame: Any) -> Table:
         table.add_column(name, justify="right")
     for codes, mse, share, pca_mse, pca_share, seconds in frame.iter_rows():
         table.add_row(f"{codes:,}", f"{mse:#.3g}", f"{share:.1%}", f"{pca_mse:#.3g}", f"{pca_share:.1%}", f"{seconds:.1f}")
+    return table
+
+
+def _histogram(tally: list[int], rows: int) -> Table:
+    """How many rows have a p-value below each limit, beside how many usual rows would."""
+    from rich.table import Table
+
+    table = Table(title="Strangeness of the rows, most usual first", title_justify="left")
+    for name in ("p-value", "rows", "share", "of usual rows"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for place, limit in enumerate(P_VALUES):
+        below = P_VALUES[place + 1] if place + 1 < len(P_VALUES) else 0.0
+        count = tally[place] - (tally[place + 1] if below else 0)
+        words = f"{below:g} to {limit:g}" if below else f"up to {limit:g}"
+        table.add_row(words, f"{count:,}", f"{count / rows:.2%}", f"{limit - below:.1%}", "█" * round(40 * count / rows))
     return table
 
 

@@ -31,7 +31,7 @@ def changed(row, column, value):
         (changed(4, 2, np.inf), "The table holds inf in row 4, column 2. Fill it, or leave that row or column out."),
         (
             pl.DataFrame({"b": ["x", "y"]}),
-            "No column is left to learn from: 'b' is out (2 different values in 2 rows, so an identifier).",
+            "No column is left to learn from: 'b' is an identifier (2 different values in 2 rows).",
         ),
         (
             [np.zeros((4, 4)), np.zeros((4, 5))],

@@ -49,10 +49,7 @@ def read_table(path: Path) -> pl.DataFrame:
     text = _decoded(path, raw)
     if not text.strip():
         raise FileError(f"'{path}' is empty. It needs a header and a row for each example.")
-    separator = _separator(text)
-    first = _first_rows(text, separator)[0]
-    has_header = not _is_data(first)
-    names = _names(path, first if has_header else [""] * len(first))
+    names, separator, has_header = _layout(path, text)
     try:
         table = arrow.read_csv(
             pa.BufferReader(raw),
@@ -70,6 +67,18 @@ def read_table(path: Path) -> pl.DataFrame:
     if frame.is_empty():
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
     return frame.select(_typed(column, decimal_comma=separator == ";") for column in frame)
+
+
+def layout(path: Path, beginning: bytes) -> tuple[list[str], str, bool]:
+    """The names of the columns, the separator, and whether the first line has the names, from the beginning of a file."""
+    return _layout(path, _decoded(path, beginning[: beginning.rfind(b"\n") + 1] or beginning))
+
+
+def _layout(path: Path, text: str) -> tuple[list[str], str, bool]:
+    separator = _separator(text)
+    first = _first_rows(text, separator)[0]
+    has_header = not _is_data(first)
+    return _names(path, first if has_header else [""] * len(first)), separator, has_header
 
 
 def _unpacked(path: Path) -> bytes:

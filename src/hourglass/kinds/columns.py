@@ -16,7 +16,7 @@ from hourglass.parts.scaling import NUMBER, Cell
 if TYPE_CHECKING:
     import polars as pl
 
-TYPES = ("numeric", "boolean", "categorical", "datetime", "left out")
+TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left out")  # the last two aren't learned from
 MOST_LEVELS = 64  # of a category, "other" among them
 OTHER = "other"
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
@@ -51,7 +51,7 @@ class Column:
     @property
     def used(self) -> bool:
         """Whether the networks see it."""
-        return self.type != "left out"
+        return self.type not in ("identifier", "left out")
 
 
 def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False) -> Column:
@@ -67,12 +67,12 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
             "Unnest it into columns of its own, or leave it out."
         )
     values = column.drop_nulls()
-    if asked == "left out" or values.is_empty():
-        return replace(found, why="as asked" if asked else "no row has a value")
+    if asked in ("identifier", "left out") or values.is_empty():
+        return replace(found, type=asked or "left out", why="as asked" if asked else "no row has a value")
     if asked is not None:
         return _LEARN[asked](found, values, "as asked", timeless)
     if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(values):
-        return replace(found, why="a number for each row, so an identifier")
+        return replace(found, type="identifier", why="a number for each row")
     if column.dtype.is_numeric() or column.dtype.is_temporal() or found.dtype == "Boolean":
         numeric = column.dtype.is_numeric() or found.dtype == "Duration"
         type_, why = ("numeric", "numbers") if numeric else ("datetime", "dates or times")
@@ -99,8 +99,10 @@ def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
     counts = values.cast(pl.String).value_counts(sort=True)["count"]
     if len(counts) == len(values) or len(counts) > max(len(values) / 2, MOST_LEVELS):
         spaces = values.cast(pl.String).str.count_matches(" ").mean()
-        what = "free text" if isinstance(spaces, float) and spaces >= 2 else "an identifier"
-        return replace(found, why=f"{len(counts):,} different values in {len(values):,} rows, so {what}")
+        why = f"{len(counts):,} different values in {len(values):,} rows"
+        if isinstance(spaces, float) and spaces >= 2:
+            return replace(found, why=f"free text, {why}")
+        return replace(found, type="identifier", why=why)
     covered = counts[: MOST_LEVELS - 1].sum() / len(values)
     if covered < 0.5:
         return replace(

@@ -96,11 +96,14 @@ class TableKind(Kind):
     def _numbers(self, frame: pl.DataFrame, first_row: int = 0) -> np.ndarray[Any, Any]:
         """The cells of the columns that are used (n, cells)."""
         used = [column for column in self.columns if column.used]
-        if all(column.type == "numeric" and frame[column.name].dtype.is_float() for column in used):
-            numbers = frame.select(column.name for column in used).to_numpy().astype(np.float64, order="C", copy=False)
+        floats = [frame[column.name].dtype for column in used if column.type == "numeric" and frame[column.name].dtype.is_float()]
+        single = len(floats) == len(used) and all(dtype == floats[0] for dtype in floats) and str(floats[0]) == "Float32"
+        dtype = np.float32 if single else np.float64
+        if len(floats) == len(used):
+            numbers = frame.select(column.name for column in used).to_numpy().astype(dtype, order="C", copy=False)
             if np.isfinite(numbers).all():
                 return numbers
-        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used])
+        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used]).astype(dtype)
 
     def from_tensor(self, values: Tensor, like: Any = None) -> Any:
         numbers = values.numpy()
@@ -254,13 +257,17 @@ def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
 def _say_left_out(learned: tuple[Column, ...], asked: Mapping[str, str]) -> None:
     left = [column for column in learned if not column.used and column.name not in asked]
     if len(left) == len(learned):
-        raise DataError(f"No column is left to learn from: {left[0].name!r} is out ({left[0].why}){_more(len(left) - 1)}.")
+        raise DataError(f"No column is left to learn from: {left[0].name!r} is {_said(left[0])}{_more(len(left) - 1)}.")
     for column in left:
         warnings.warn(
-            f"Column {column.name!r} is left out: {column.why}. Choose otherwise with columns={{{column.name!r}: ...}}.",
+            f"Column {column.name!r} is {_said(column)}. It is left out; choose otherwise with columns={{{column.name!r}: ...}}.",
             HourglassWarning,
             stacklevel=2,
         )
+
+
+def _said(column: Column) -> str:
+    return f"{'an identifier' if column.type == 'identifier' else 'of no use'} ({column.why})"
 
 
 def _warn_of_constants(numbers: np.ndarray[Any, Any], names: list[str], columns: list[Column] | None = None) -> None:

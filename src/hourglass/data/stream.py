@@ -1,0 +1,146 @@
+"""Tables larger than memory: read a batch at a time, written a batch at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hourglass.data.files import atomic, naming
+from hourglass.data.readers import read
+from hourglass.data.tables import MISSING, layout
+from hourglass.errors import FileError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BATCH = 2**17  # rows
+WHOLE = 2**28  # bytes up to which a CSV is read whole, so that all of its rows say what a column holds
+
+
+def batches(path: str | os.PathLike[str], *, rows: int = BATCH) -> Iterator[pl.DataFrame]:
+    """Read a table a batch at a time, in the order of its rows.
+
+    Parameters
+    ----------
+    path : path
+        ``.parquet``, ``.csv`` or ``.tsv``; a gzipped CSV, or a small one, is held whole.
+    rows : int, default=131072
+        How many rows a batch has at most.
+
+    Yields
+    ------
+    polars.DataFrame
+        Of a CSV larger than memory may be, columns of text; a cell without a value is null.
+
+    Raises
+    ------
+    FileError
+        As `read`.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending == ".parquet" and path.exists():
+        yield from _of_parquet(path, rows)
+    elif ending in (".csv", ".tsv") and path.exists() and path.stat().st_size > WHOLE:
+        yield from _of_text(path, rows)
+    else:
+        frame: Any = read(path)
+        if not hasattr(frame, "columns"):
+            raise FileError(f"'{path}' is no table. Give a .parquet, .csv or .tsv file.")
+        for start in range(0, frame.height, rows):
+            yield frame[start : start + rows]
+
+
+def _of_parquet(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+    import polars as pl
+    from pyarrow import parquet
+
+    with naming(path), parquet.ParquetFile(path) as file:
+        if file.metadata.num_rows == 0:
+            raise FileError(f"'{path}' holds a table of shape (0, {file.metadata.num_columns}). It needs a row for each example.")
+        for batch in file.iter_batches(rows):
+            yield pl.DataFrame(batch)
+
+
+def _of_text(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+    import polars as pl
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with naming(path):
+        with path.open("rb") as file:
+            names, separator, has_header = layout(path, file.read(2**20))
+        reader = csv.open_csv(
+            path,
+            read_options=csv.ReadOptions(block_size=2**24, column_names=names, skip_rows=int(has_header)),
+            parse_options=csv.ParseOptions(delimiter=separator),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), null_values=list(MISSING), strings_can_be_null=True
+            ),
+        )
+        for batch in reader:
+            frame = pl.DataFrame(pa.Table.from_batches([batch]))
+            frame = frame.with_columns(pl.all().str.replace(",", ".", literal=True)) if separator == ";" else frame
+            for start in range(0, frame.height, rows):
+                yield frame[start : start + rows]
+
+
+@contextmanager
+def appending(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Write a table a batch at a time, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        ``.parquet``, ``.csv`` or ``.tsv``.
+
+    Yields
+    ------
+    callable
+        Takes a polars frame; all of them have the columns of the first.
+
+    Raises
+    ------
+    FileError
+        The file can't be written.
+    """
+    ending = Path(path).suffix.lower()
+    with atomic(path) as beside:
+        writer = (_Parquet if ending == ".parquet" else _Text)(beside, "\t" if ending == ".tsv" else ",")
+        try:
+            yield writer.append
+        finally:
+            writer.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path, separator: str) -> None:
+        self.path = path
+        self.writer: Any = None
+
+    def append(self, frame: pl.DataFrame) -> None:
+        from pyarrow import parquet
+
+        table = frame.to_arrow()
+        if self.writer is None:
+            self.writer = parquet.ParquetWriter(self.path, table.schema)
+        self.writer.write_table(table.cast(self.writer.schema))
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+class _Text:
+    def __init__(self, path: Path, separator: str) -> None:
+        self.file = path.open("w", encoding="utf-8", newline="\n")
+        self.separator = separator
+
+    def append(self, frame: pl.DataFrame) -> None:
+        self.file.write(frame.write_csv(separator=self.separator, include_header=self.file.tell() == 0))
+
+    def close(self) -> None:
+        self.file.close()
