@@ -55,7 +55,8 @@ def versions() -> dict[str, str | None]:
 def run(script: str, seed: int, quick: bool) -> dict[str, float]:
     """Run one contestant as a fresh process: what it printed, and its wall time, processor time and peak memory."""
     environment = os.environ | {"BENCHMARK_SEED": str(seed), "BENCHMARK_QUICK": str(int(quick))}
-    command = [sys.executable, "-m", f"benchmarks.contestants.{script}"]
+    module, *arguments = script.split()
+    command = [sys.executable, "-m", f"benchmarks.contestants.{module}", *arguments]
     with tempfile.TemporaryFile("w+") as stderr:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)

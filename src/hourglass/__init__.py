@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
-    from hourglass.analysis import metrics, plots, report, sweep
+    from hourglass.analysis import compare_detectors, metrics, plots, report, sweep
     from hourglass.data import datasets, read, write
     from hourglass.errors import (
         CheckpointError,
@@ -51,6 +51,7 @@ __all__ = [
     "ResidualBlocks",
     "TopK",
     "TrainingDivergedError",
+    "compare_detectors",
     "datasets",
     "infer",
     "info",
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hourglass.analysis": ("metrics", "plots", "report", "sweep"),
+    "hourglass.analysis": ("compare_detectors", "metrics", "plots", "report", "sweep"),
     "hourglass.data": ("datasets", "read", "write"),
     "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "info", "load"),
     "hourglass.kinds": ("infer",),

@@ -1,7 +1,8 @@
 """Looking at a fitted model: figures, pictures, the choice of the width, and a page that shows it all."""
 
 from hourglass.analysis import metrics, plots
+from hourglass.analysis.comparison import Comparison, compare_detectors
 from hourglass.analysis.page import report
 from hourglass.analysis.widths import Sweep, sweep
 
-__all__ = ["Sweep", "metrics", "plots", "report", "sweep"]
+__all__ = ["Comparison", "Sweep", "compare_detectors", "metrics", "plots", "report", "sweep"]

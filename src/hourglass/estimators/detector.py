@@ -23,7 +23,7 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.progress import TrainingProgress
-from hourglass.estimators.watch import Watch
+from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds import as_raw, infer, length, taken
 from hourglass.parts.alarm import Alarm, shares_up_to
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FEWEST = 30  # rows below which a warning says that little can be promised
 MOST_KEPT = 5000  # rows that the distance is measured to
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
+TINY = 1e-6
 TRIMMED = 0.1  # of contaminated training rows
 MOVED = 0.05, 0.01  # a column or the scores have moved by so much of the rows, and so surely
 Numbers = NDArray[np.floating[Any]]
@@ -109,6 +110,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     >>> det.predict([[0, 0, 0], [0, 100, 0]])
     array([ 1, -1])
     """
+
+    _widest = WIDTH
 
     def __init__(
         self,
@@ -429,6 +432,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         blame, expected = self._blame(strange)
         observed = kind.to_tensor(strange).double().numpy() if len(alarms) else expected
         low, high = self.model_.scaling.inverse(torch.stack([self._alarm.points[0], self._alarm.points[-1]]).double()).numpy()
+        low = np.where(np.abs(low) < TINY * (high - low), 0, low)  # what rounding leaves of a zero
         order = np.argsort(-blame, axis=1, kind="stable")[:, :most]
         row, column = np.repeat(np.arange(len(alarms)), most), order.ravel()
         share = blame / blame.sum(1, keepdims=True)

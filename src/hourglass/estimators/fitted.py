@@ -35,6 +35,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]
     device: str | None = None
     columns: dict[str, str] | None = None
     model_: Any
+    _widest = 1  # numbers that a row becomes on its way through the model, at least
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -91,7 +92,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]
     def _collect(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Tensor:
         """A function of model and x over all rows, a chunk at a time, into one tensor in memory."""
         raw = self._checked(X)
-        n, size = length(raw), max(1, CHUNK // math.prod(self.kind_.shape))
+        n, size = length(raw), max(1, CHUNK // max(math.prod(self.kind_.shape), self._widest))
         result: Tensor | None = None
         with torch.inference_mode():
             for start in range(0, n, size):

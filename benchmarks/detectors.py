@@ -1,0 +1,87 @@
+"""The detectors that take part in the works on alarms: each is a function from usual rows to a function from rows to scores.
+
+The peers are PyOD's, with their defaults, and get columns standardised by the usual rows, as their manuals advise.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.common import QUICK, SEED
+
+Score = Callable[[np.ndarray], np.ndarray]
+PEERS = {
+    "AutoEncoder": ("auto_encoder", {"verbose": 0, "random_state": SEED}),
+    "VAE": ("vae", {"verbose": 0, "random_state": SEED}),
+    "DeepSVDD": ("deep_svdd", {"verbose": 0, "random_state": SEED}),
+    "LUNAR": ("lunar", {}),
+    "IForest": ("iforest", {"random_state": SEED}),
+    "ECOD": ("ecod", {}),
+    "COPOD": ("copod", {}),
+    "KNN": ("knn", {"method": "mean"}),
+    "LOF": ("lof", {"novelty": True}),
+    "PCA": ("pca", {"random_state": SEED}),
+    "OCSVM": ("ocsvm", {}),
+    "GMM": ("gmm", {"random_state": SEED}),
+}
+
+
+def peer(name: str) -> Callable[[np.ndarray], Score]:
+    """One of PyOD's detectors."""
+    module, settings = PEERS[name]
+    kind = getattr(importlib.import_module(f"pyod.models.{module}"), name)
+
+    def fit(usual: np.ndarray) -> Score:
+        scaler = StandardScaler().fit(usual)
+        given = {**settings, "n_features": usual.shape[1]} if name == "DeepSVDD" else settings
+        detector = kind(**given).fit(scaler.transform(usual))
+        return lambda x: detector.decision_function(scaler.transform(x))
+
+    return fit
+
+
+def split(X: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A shuffled share of the usual rows to learn from; the rest of them and all strange rows, with labels, to judge."""
+    usual = np.random.default_rng(SEED).permutation(np.flatnonzero(y == 0))
+    learned, rest = np.split(usual, [int(share * len(usual))])
+    judged = np.r_[rest, np.flatnonzero(y == 1)]
+    return X[learned], X[judged], y[judged]
+
+
+def adbench() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, rows and labels of each table of ADBench at hand."""
+    import io
+    import os
+    import zipfile
+    from pathlib import Path
+
+    with zipfile.ZipFile(Path(os.environ["HOURGLASS_DATA"]) / "adbench_23.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".npz"))
+        for name in names[:2] if QUICK else names:
+            with np.load(io.BytesIO(archive.read(name))) as table:
+                yield Path(name).stem, table["X"].astype(np.float64), table["y"].ravel().astype(int)
+
+
+def cards() -> tuple[np.ndarray, np.ndarray]:
+    """The card transactions, (n, 30), and which of them are frauds."""
+    import os
+    from pathlib import Path
+
+    import polars as pl
+
+    frame = pl.read_csv(Path(os.environ["HOURGLASS_DATA"]) / "creditcard_fraud_subset.csv.gz")
+    frame = frame[::10] if QUICK else frame
+    return frame.drop("Class").to_numpy().astype(np.float64), frame["Class"].to_numpy().astype(int)
+
+
+def full_size_cards() -> np.ndarray:
+    """284,807 transactions: the usual ones drawn again and again, each with a tenth of a standard deviation of noise."""
+    X, y = cards()
+    usual = X[y == 0]
+    rng = np.random.default_rng(SEED)
+    n = 5_000 if QUICK else 284_807
+    return usual[rng.integers(len(usual), size=n)] + 0.1 * usual.std(0) * rng.normal(size=(n, usual.shape[1]))
