@@ -78,7 +78,7 @@ class Hourglass(nn.Module):
         seen = x if self.corruption is None else self.corruption(x, generator)
         code = self.encode(seen, generator)
         output = self.decode(code.z)
-        if self.corruption is not None and self.corruption.hides:
+        if self.corruption is not None and not self.corruption.all_counts:
             nll = torch.where(seen.isnan(), self.likelihood.nll(x, output), 0).sum()
         else:
             nll = self.likelihood.total(x, output)

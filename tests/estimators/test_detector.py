@@ -1,6 +1,9 @@
 """The detector: what it flags, what it promises, what it refuses."""
 
+import datetime as dt
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -164,3 +167,113 @@ def test_a_planted_fault_is_named_first():
     line = first.row(0, named=True)
     assert line["observed"] == pytest.approx(faulty[line["row"], int(line["column"][1:])], rel=1e-4)
     assert line["low"] < line["expected"] < line["high"]
+
+
+CITIES = {"Rome": "it", "Paris": "fr", "Oslo": "no"}
+
+
+def orders(n, seed=0):
+    draw = np.random.default_rng(seed)
+    city = draw.choice(list(CITIES), n)
+    start, seconds = dt.datetime(2026, 1, 1), draw.integers(0, 86400 * 40, n)
+    return pl.DataFrame(
+        {
+            "order": [f"A{seed}-{i}" for i in range(n)],
+            "city": city,
+            "language": [CITIES[name] for name in city],
+            "price": draw.lognormal(3, 1, n),
+            "items": draw.poisson(3, n),
+            "age": [None if hidden else value for hidden, value in zip(draw.random(n) < 0.2, draw.normal(40, 9, n), strict=True)],
+            "at": [start + dt.timedelta(seconds=int(s) - int(s) % 86400 + 8 * 3600 + int(s) % 36000) for s in seconds],
+        }
+    )
+
+
+IDENTIFIED = {"order": "identifier"}
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return hg.AnomalyDetector(alarm_rate=0.05, columns=IDENTIFIED, max_epochs=10, random_state=0).fit(orders(2000))
+
+
+def one(**cells):
+    """A usual row with other cells."""
+    row = orders(40, seed=5).filter(city="Rome", items=3)[:1].with_columns(price=pl.lit(20.0), age=pl.lit(40.0))
+    return row.with_columns(**{name: pl.lit(value, dtype=row.schema[name]) for name, value in cells.items()})
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "words"),
+    [
+        ({"language": "fr"}, ("city", "language"), "of the training rows), expected"),
+        ({"city": "Atlantis"}, ("city",), "city is a rare or unknown level (0.00% of the training rows), expected 'Rome'"),
+        ({"price": 1e6}, ("price",), "price is 1e+06, expected"),
+        ({"items": None}, ("items",), "items is missing, as in 0.00% of the training rows"),
+        ({"at": dt.datetime(2027, 1, 5, 3)}, ("at",), "at is 2027-01-05 03:00:00, an unusual time for such a row"),
+    ],
+    ids=["pair", "unknown level", "number", "gap", "time"],
+)
+def test_a_strange_cell_of_any_type_is_named(mixed, cells, column, words):
+    found = mixed.explain(one(**cells))
+    assert found["column"][0] in column
+    assert words in found["reason"][0]
+    assert found["share"].sum() == pytest.approx(1)
+
+
+def test_usual_rows_of_a_later_year_raise_no_alarm(mixed):
+    later = orders(2000, seed=1).with_columns(pl.col("at").dt.offset_by("1y"))
+    assert (mixed.predict(later) == -1).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_alarms_name_their_reasons(mixed):
+    rows = pl.concat([one(), one(price=1e6)])
+    found = mixed.alarms(rows, reasons=2)
+    assert found.columns == ["row", "score", "p_value", "alarm", "reason1", "reason2"]
+    assert found["alarm"].to_list() == [False, True]
+    assert found["reason1"][0] is None
+    assert found["reason1"][1].startswith("price is 1e+06")
+    np.testing.assert_allclose(found["score"], -mixed.score_samples(rows))
+
+
+def test_a_mixed_table_in_a_file(mixed, tmp_path):
+    mixed.save(tmp_path / "m.safetensors")
+    loaded = hg.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(loaded.score_samples(orders(50, 3)), mixed.score_samples(orders(50, 3)))
+    assert loaded.explain(one(price=1e6)).equals(mixed.explain(one(price=1e6)))
+
+
+def test_drift_names_what_moved(mixed):
+    same = mixed.drift(orders(800, seed=2))
+    assert not same.drifted
+    assert same.p_value > 0.001
+    moved = mixed.drift(orders(800, seed=2).with_columns(items=pl.col("items") + 2))
+    assert moved.drifted
+    assert moved.columns["column"][0] == "items"
+    counts = [np.histogram(orders(2000)["items"] + shift, range(30))[0].cumsum() / 2000 for shift in (0, 2)]
+    assert moved.columns["moved"][0] == pytest.approx(np.abs(counts[0] - counts[1]).max(), abs=0.06)
+    gaps = mixed.drift(orders(800, seed=2).with_columns(age=pl.lit(None, dtype=pl.Float64)))
+    assert gaps.columns.row(0)[:2] == ("age", pytest.approx(0.8, abs=0.03))
+
+
+def test_dirty_training_data():
+    dirt = NEW[:120] + 4 * rng.normal(size=(120, 8))
+    judged, labels = np.r_[NEW[200:1200], NEW[1200:1400] + 4 * rng.normal(size=(200, 8))], np.r_[np.zeros(1000), np.ones(200)]
+    areas = {}
+    for contaminated in (False, True):
+        found = hg.AnomalyDetector(contaminated=contaminated, max_epochs=6, random_state=0).fit(np.r_[USUAL, dirt])
+        areas[contaminated] = roc_auc_score(labels, -found.score_samples(judged))
+        assert (found.p_values(judged)[1000:] <= 0.05).mean() > (0.9 if contaminated else 0)
+    assert areas[True] >= areas[False] - 0.001
+    assert areas[True] > 0.97
+
+
+def test_the_mean_error_of_a_gap():
+    x = torch.tensor([[1.0, torch.nan], [2.0, 3.0], [3.0, 5.0]])
+    alarm = Alarm.learn((0, 1), x, x[:0])
+    np.testing.assert_allclose(alarm.rarity, [np.log(5), np.log(5 / 2)], rtol=1e-6)
+    alarm.calibrate(x, torch.tensor([[1.0, 0.0], [2.0, 4.0], [3.0, 2.0]]))
+    np.testing.assert_allclose(alarm.spread, [2, 3])  # gaps don't count
+    relative = alarm.relative(torch.tensor([[torch.nan, 4.0]]), torch.tensor([[0.0, 6.0]]))
+    np.testing.assert_allclose(relative, [[np.log(5), 2]], rtol=1e-6)
+    np.testing.assert_allclose(alarm.outside(torch.tensor([[torch.nan, torch.nan], [0.0, 7.0]])), [[2, 0], [-1, 2]])

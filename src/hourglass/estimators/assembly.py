@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from hourglass.errors import HourglassWarning, ParameterError
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Dense, Gaussian, Likelihood, Mixed, Network, Plain
+from hourglass.parts import Bottleneck, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Plain
 from hourglass.parts.base import one_of
 from hourglass.parts.networks import Gaps, dry_run, linear_path
 
 NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
+IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
 
 
@@ -31,6 +32,8 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
     likelihood = parameters["likelihood"] or default_likelihood(kind)
     _require_fit(owner, bottleneck, likelihood, kind)
     corruption = parameters["corruption"]
+    if corruption is None and kind.gaps:
+        corruption = Hide(IMPUTED, kind.column_of, rest=True)  # to learn what belongs in a gap
     gaps = Gaps(marked=kind.gaps or (corruption is not None and corruption.hides))
     seen = gaps.widened(kind.shape)
     encoder = _network(owner, "encoder", parameters, seen, bottleneck, generator=generator)

@@ -28,7 +28,8 @@ class Autoencoder(BaseAutoencoder):
         (batch, channels, height, width) for images, scaled; a function gets the shape of an element and the number of codes and
         returns a module.
     corruption : corruption part, optional
-        What is damaged on purpose before encoding.
+        What is damaged on purpose before encoding. Of a table with gaps some cells are hidden unless something else is given, so
+        that the model learns what belongs there.
     likelihood : likelihood part, optional
         How far the output is from the input; ``Gaussian()``, the squared error, unless given.
     hidden : tuple of int, optional

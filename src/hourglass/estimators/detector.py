@@ -479,7 +479,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """In which share of the training rows a column had no value, or that level."""
         alarm = self._alarm
         if math.isnan(observed):
-            return math.exp(-float(alarm.rarity[column])) * (1 - float(alarm.gapless[column]))
+            return math.exp(-float(alarm.rarity[column])) * (float(alarm.gapless[column]) == 0)
         element = int(alarm.first[column]) + int(observed) * (self.kind_.cells[column].levels > 0)  # type: ignore[attr-defined]
         return 1 - float(alarm.shares[0, element]) if alarm.points[0, element] < 0.5 else 1.0
 
@@ -508,8 +508,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         p_values = np.sort(self._p_values(self._scores(raw)))
         moved = float(np.max(np.abs(p_values - (np.arange(n) + 0.5) / n))) - 0.5 / n
         p_value = _kolmogorov(moved, n, len(alarm.reference))
-        apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0)
-        missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (1 - alarm.gapless)
+        apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0).nan_to_num(0)  # all gaps
+        missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (alarm.gapless == 0)
         of_column = torch.zeros(len(alarm.first)).scatter_reduce_(0, alarm.column_of, apart, "amax").maximum((missing - was).abs())
         surely = false_discovery_control([_kolmogorov(float(some), n, int(alarm.learned)) for some in of_column])
         facts = {"column": list(self.kind_.names), "moved": of_column.numpy(), "p_value": surely}

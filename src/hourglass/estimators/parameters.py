@@ -112,7 +112,7 @@ def from_config(config: dict[str, Any], given: dict[str, Any], path: str | os.Pa
                     f"pass it, as in hourglass.load(path, {name}=...)."
                 )
             parameters[name] = given[name]
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and "part" in value:
             parameters[name] = Part.from_config(value)
         else:
             parameters[name] = tuple(value) if isinstance(value, list) else value

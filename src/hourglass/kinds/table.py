@@ -50,6 +50,9 @@ class TableKind(Kind):
         if numbers is not None:
             _require_no_infinity(numbers)
             gaps = numbers.dtype.kind == "f" and bool(np.isnan(numbers).any())
+            if gaps and np.isnan(numbers).all(0).any():
+                empty = int(np.isnan(numbers).all(0).argmax())
+                raise DataError(f"Column {empty} has no value in any row. Leave it out.")
             kind = cls((raw.shape[1],), str(numbers.dtype if raw.dtype.kind not in "iub" else raw.dtype), incomplete=gaps)
             _warn_of_constants(numbers, [str(i) for i in range(raw.shape[1])])
             return kind

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
+FIRST_GAP = 2.0  # standard deviations that the first gap ever in a column counts as
 BEYOND = 3.0  # of the score, for each standard deviation outside the range of the training rows
 POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
@@ -34,7 +35,7 @@ class Alarm(nn.Module):
     column_of: Tensor  # (elements,)
     first: Tensor  # (columns,) element of each column
     rarity: Tensor  # (columns,) error of a missing cell
-    gapless: Tensor  # (columns,) 1 where no training row had a gap, else 0
+    gapless: Tensor  # (columns,) FIRST_GAP where no training row had a gap, else 0
     points: Tensor  # (POINTS, elements) of the training rows' distribution, from the smallest to the largest value
     shares: Tensor  # (POINTS, elements) of the training rows that are at most there
     learned: Tensor  # () how many training rows there were
@@ -67,7 +68,7 @@ class Alarm(nn.Module):
         alarm = Alarm(column_of, len(kept), 0)
         alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)))
         missing = x[:, alarm.first].isnan().sum(0)
-        alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), (missing == 0).float()
+        alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
         some = x[:: len(x) // SAMPLE + 1]
         inner = some.nanquantile(torch.linspace(0, 1, POINTS), dim=0)[1:-1]
         ends = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
@@ -109,7 +110,7 @@ class Alarm(nn.Module):
         return usual + BEYOND * far
 
     def outside(self, x: Tensor) -> Tensor:
-        """How far each element lies outside the range of the training rows (n, elements); 1 for a column's first gap ever."""
+        """How far each element lies outside the range of the training rows (n, elements); so does a column's first gap ever."""
         beyond: Tensor = (x - self.within(x)).nan_to_num(0)
         return beyond.index_add_(1, self.first, x[:, self.first].isnan() * self.gapless)
 
@@ -138,8 +139,7 @@ class Alarm(nn.Module):
 
 def shares_up_to(points: Tensor, x: Tensor) -> Tensor:
     """The share of the rows x (n, elements) that are at most as large as each point (points, elements); gaps don't count."""
-    known = (~x.isnan()).sum(0).clamp(min=1)
-    return torch.stack([(x <= point).sum(0) for point in points]) / known
+    return torch.stack([(x <= point).sum(0) for point in points]) / (~x.isnan()).sum(0)
 
 
 def nearest(x: Tensor, kept: Tensor) -> Tensor:

@@ -16,7 +16,12 @@ from hourglass.parts.base import Part
 class Corruption(Part):
     """Base of the corruptions: called with x (batch, ...) in the scaled space and a generator, gives a damaged copy."""
 
-    hides: ClassVar[bool] = False  # whether what is damaged becomes NaN, and only that has to be rebuilt
+    hides: ClassVar[bool] = False  # whether what is damaged becomes NaN
+
+    @property
+    def all_counts(self) -> bool:
+        """Whether what isn't damaged has to be rebuilt as well."""
+        return True
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -79,7 +84,7 @@ class Mask(Corruption):
 
 @dataclass(frozen=True)
 class Hide(Corruption):
-    """Elements hidden, and only those have to be rebuilt: from what they have in common with the others.
+    """Elements hidden, to be rebuilt from what they have in common with the others.
 
     The encoder sees zeros there, and beside the elements which ones are hidden. How many are hidden differs from row to row: the
     share is drawn between 0 and ``share``.
@@ -90,20 +95,27 @@ class Hide(Corruption):
         The largest share of a row that is hidden, from 0 to 1.
     together : tuple of int, optional
         The column that each element of the last axis belongs to, where some are hidden together or not at all.
+    rest : bool, default=False
+        Whether the elements that aren't hidden have to be rebuilt as well.
 
     Examples
     --------
     >>> import hourglass as hg
     >>> hg.Hide(0.6)
-    Hide(share=0.6, together=None)
+    Hide(share=0.6, together=None, rest=False)
     """
 
     hides: ClassVar[bool] = True
     share: float = 0.6
     together: tuple[int, ...] | None = None
+    rest: bool = False
 
     def __post_init__(self) -> None:
         self._require("share", 0 <= self.share <= 1, "a float from 0 to 1")
+
+    @property
+    def all_counts(self) -> bool:
+        return self.rest
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         share = self.share * torch.empty_like(x[..., :1]).uniform_(generator=generator)  # of each row

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 SQUASH = 3.0  # standard deviations from where on the tails are drawn in
 HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
-FURTHEST = 20.0  # tailed columns are clipped there, so that no input is too large for a network
 
 
 class Scaling(nn.Module):
@@ -60,7 +59,7 @@ class Standardize(Scaling):
 
 
 class Squash(Scaling):
-    """Standardised columns, of which the tailed ones are drawn in, 3 asinh(z / 3), standardised again and clipped.
+    """Standardised columns, of which the tailed ones are drawn in, 3 asinh(z / 3), and standardised again.
 
     3 asinh(z / 3) is z near 0 and a logarithm far out.
     """
@@ -78,7 +77,7 @@ class Squash(Scaling):
         if not self.tailed.any():
             return z
         drawn_in: Tensor = self.second(SQUASH * torch.asinh(z / SQUASH))
-        return torch.where(self.tailed, drawn_in.clamp(-FURTHEST, FURTHEST), z)
+        return torch.where(self.tailed, drawn_in, z)
 
     def inverse(self, x: Tensor) -> Tensor:
         z = x

@@ -1,0 +1,55 @@
+"""Tables a batch at a time."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import hourglass as hg
+from hourglass.data import appending, batches, stream
+
+FRAME = pl.DataFrame({"id": [f"a{i}" for i in range(1000)], "x": np.arange(1000) / 4, "n": range(1000)})
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv"])
+def test_batches_are_the_table(tmp_path, name):
+    hg.write(tmp_path / name, FRAME)
+    found = list(batches(tmp_path / name, rows=300))
+    assert [batch.height for batch in found] == [300, 300, 300, 100]
+    assert pl.concat(found).equals(FRAME)
+
+
+def test_a_large_csv_comes_as_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "WHOLE", 10)
+    (tmp_path / "t.csv").write_text("id;x\na;1,5\nb;NA\nc;2\n")
+    (found,) = batches(tmp_path / "t.csv")
+    assert found.rows() == [("a", "1.5"), ("b", None), ("c", "2")]
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv"])
+def test_appended_batches_are_the_table(tmp_path, name):
+    with appending(tmp_path / name) as append:
+        append(FRAME[:600])
+        append(FRAME[600:])
+    assert hg.read(tmp_path / name).equals(FRAME)
+
+
+def test_nothing_half_written_is_left(tmp_path):
+    def fail():
+        with appending(tmp_path / "t.parquet") as append:
+            append(FRAME)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_table(tmp_path):
+    hg.write(tmp_path / "x.npy", np.zeros((3, 2)))
+    with pytest.raises(hg.FileError, match=r"is no table\. Give a \.parquet, \.csv or \.tsv file\."):
+        list(batches(tmp_path / "x.npy"))
+    hg.write(tmp_path / "t.parquet", FRAME[:0])
+    with pytest.raises(hg.FileError, match=r"holds a table of shape \(0, 3\)"):
+        list(batches(tmp_path / "t.parquet"))
+    with pytest.raises(hg.FileError, match="There is no file or folder"):
+        list(batches(tmp_path / "none.parquet"))

@@ -1,0 +1,253 @@
+"""Tables as people have them: what each column is taken for, its numbers, and its way back."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+
+import hourglass as hg
+from hourglass.kinds import KINDS
+
+rng = np.random.default_rng(0)
+N = 400
+CITY = rng.choice(["Rome", "Paris", "Oslo"], N, p=[0.5, 0.3, 0.2]).tolist()
+FRAME = pl.DataFrame(
+    {
+        "id": range(N),
+        "amount": rng.lognormal(0, 1, N),
+        "items": rng.poisson(3, N),
+        "city": CITY,
+        "gift": rng.random(N) < 0.3,
+        "when": [dt.datetime(2026, 1, 1) + dt.timedelta(seconds=int(s)) for s in rng.integers(0, 86400 * 60, N)],
+        "day": [f"{dt.date(2024, 1, 1) + dt.timedelta(days=int(d))}" for d in rng.integers(0, 700, N)],
+        "note": [f"a remark of many words, number {i}" for i in range(N)],
+        "empty": pl.Series([None] * N, dtype=pl.Float64),
+        "age": [None if i % 5 == 0 else float(i % 60) for i in range(N)],
+    }
+)
+TYPES = {
+    "id": "identifier",
+    "amount": "numeric",
+    "items": "numeric",
+    "city": "categorical",
+    "gift": "boolean",
+    "when": "datetime",
+    "day": "datetime",
+    "note": "left out",
+    "empty": "left out",
+    "age": "numeric",
+}
+USED = [name for name, kind in TYPES.items() if kind not in ("identifier", "left out")]
+KNOWN = {"id": "identifier", "note": "left out", "empty": "left out"}  # said beforehand, so nobody is warned
+
+
+def learned(frame, **given):
+    return KINDS["table"].learn(frame, **given)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return hg.Autoencoder(6, columns=KNOWN, max_epochs=40, random_state=0).fit(FRAME)
+
+
+def test_what_each_column_is_taken_for():
+    with pytest.warns(hg.HourglassWarning) as caught:
+        schema = learned(FRAME).schema()
+    assert dict(zip(schema["column"], schema["type"], strict=True)) == TYPES
+    assert [str(warning.message) for warning in caught] == [
+        "Column 'id' is an identifier (a number for each row). It is left out; choose otherwise with columns={'id': ...}.",
+        "Column 'note' is of no use (free text, 400 different values in 400 rows). It is left out; "
+        "choose otherwise with columns={'note': ...}.",
+        "Column 'empty' is of no use (no row has a value). It is left out; choose otherwise with columns={'empty': ...}.",
+    ]
+    assert schema.filter(column="age")["missing"].item() == 0.2
+
+
+def test_types_survive_the_round_trip():
+    frame = FRAME.select(USED)
+    kind = learned(frame)
+    back = kind.from_tensor(kind.to_tensor(frame))
+    assert back.schema == frame.schema
+    for name in set(USED) - {"amount"}:
+        assert back[name].to_list() == frame[name].to_list(), name
+    scaling = kind.scaling(kind.to_tensor(frame))
+    again = kind.from_tensor(scaling.inverse(scaling(kind.to_tensor(frame))))
+    for name in ("city", "gift", "items", "day"):
+        assert again[name].to_list() == frame[name].to_list(), name
+    np.testing.assert_allclose(again["amount"], frame["amount"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame.to_pandas, pl.DataFrame.to_arrow, lambda frame: frame])
+def test_every_library_gives_the_same_numbers(model, convert):
+    np.testing.assert_array_equal(model.transform(convert(FRAME)), model.transform(FRAME))
+    assert type(model.reconstruct(convert(FRAME))) is type(convert(FRAME))
+
+
+def test_the_library_imputes(model):
+    rebuilt = model.reconstruct(FRAME)
+    assert rebuilt.schema == FRAME.schema
+    assert rebuilt["age"].null_count() == 0
+    assert rebuilt["note"].to_list() == FRAME["note"].to_list()
+    assert (rebuilt["city"] == FRAME["city"]).mean() > 0.95
+
+
+def test_a_missing_cell_is_filled_from_the_others():
+    x = rng.normal(size=2000)
+    table = pl.DataFrame({"a": x, "b": 2 * x + 1, "c": -x}).with_columns(b=pl.when(pl.int_range(2000) % 4 > 0).then("b"))
+    rebuilt = hg.Autoencoder(2, max_epochs=60, random_state=0).fit(table).reconstruct(table)
+    gaps = table["b"].is_null().to_numpy()
+    assert np.abs(rebuilt["b"].to_numpy() - (2 * x + 1))[gaps].mean() < 0.3  # the mean would be off by 1.6
+
+
+def test_columns_are_found_by_name(model):
+    np.testing.assert_array_equal(model.transform(FRAME.select(FRAME.columns[::-1])), model.transform(FRAME))
+    np.testing.assert_array_equal(model.transform(FRAME.drop("id", "note", "empty")), model.transform(FRAME))
+
+
+def test_unseen_and_rare_levels_are_other():
+    kind = learned(pl.DataFrame({"c": ["a"] * 50 + ["b"] * 49 + ["rare"]}))
+    assert kind.columns[0].levels == ("a", "b", "other")
+    assert kind.to_tensor(pl.DataFrame({"c": ["b", "new", "rare", None]})).flatten().nan_to_num(-1).tolist() == [1, 2, 2, -1]
+
+
+def test_of_many_levels_the_frequent_ones_are_kept():
+    words = [f"w{int(k)}" for k in rng.geometric(0.05, 5000)]
+    column = learned(pl.DataFrame({"w": words})).columns[0]
+    assert column.type == "categorical"
+    assert len(column.levels) == 64
+    assert words.count(column.levels[0]) == max(map(words.count, set(words)))
+
+
+def test_a_million_levels():
+    table = pl.DataFrame({"shop": [f"s{i % 1_000_000}" for i in range(1_100_000)], "x": np.arange(1_100_000) % 7})
+    with pytest.warns(
+        hg.HourglassWarning, match=r"Column 'shop' is an identifier \(1,000,000 different values in 1,100,000 rows\)"
+    ):
+        assert learned(table).shape == (1,)
+    table = pl.DataFrame({"shop": [f"s{i % 2000}" for i in range(10_000)], "x": np.arange(10_000) % 7})
+    said = r"'shop' is of no use \(2,000 levels, of which the 63 most frequent cover 3% of the rows\)"
+    with pytest.warns(hg.HourglassWarning, match=said):
+        learned(table)
+
+
+def test_the_cycles_of_times():
+    hours = pl.DataFrame({"t": [dt.datetime(2026, 1, 1) + dt.timedelta(hours=h) for h in range(24 * 20)]})
+    cell = learned(hours).cells[0]
+    assert (cell.plain, cell.cycles) == (True, (86400.0, 604800.0))
+    assert not learned(hours, timeless=True).cells[0].plain
+    kind = learned(hours)
+    x = kind.scaling(kind.to_tensor(hours))(kind.to_tensor(hours))
+    assert x.shape == (480, 5)
+    torch.testing.assert_close(x[6, 1:3], torch.tensor([1.0, 0.0], dtype=x.dtype), atol=1e-9, rtol=0)  # six o'clock
+    torch.testing.assert_close(x[0, 1:3], x[24, 1:3])
+
+
+def test_text_that_reads_as_numbers_or_dates():
+    kinds = learned(pl.DataFrame({"n": ["1.5", "2", "7"] * 20, "d": ["01.02.2026", "03.02.2026", "28.02.2026"] * 20})).columns
+    assert [(column.type, column.why) for column in kinds] == [
+        ("numeric", "text that reads as numbers"),
+        ("datetime", "text that reads as dates"),
+    ]
+
+
+def test_types_can_be_overruled():
+    table = pl.DataFrame({"zip": [10, 20, 30, 10] * 20, "x": rng.normal(size=80)})
+    kind = learned(table, columns={"zip": "categorical"})
+    assert kind.columns[0].levels == ("10", "20", "30", "other")
+    assert kind.from_tensor(kind.to_tensor(table)).equals(table)
+    with pytest.raises(hg.ParameterError, match=r"has no type 'category' for 'zip'\. Did you mean 'categorical'\?"):
+        learned(table, columns={"zip": "category"})
+    with pytest.raises(hg.ParameterError, match=r"has no choice 'zap'\. Did you mean 'zip'\?"):
+        learned(table, columns={"zap": "categorical"})
+
+
+def test_heavy_tails_are_drawn_in():
+    values = np.c_[rng.lognormal(0, 3, 3000), rng.normal(size=3000)]
+    kind = learned(values)
+    x = kind.scaling(kind.to_tensor(values))(kind.to_tensor(values)).numpy()
+    np.testing.assert_allclose(x[:, 1], (values[:, 1] - values[:, 1].mean()) / values[:, 1].std())
+    assert values[:, 0].max() > 20 * values[:, 0].std()
+    assert 5 < x[:, 0].max() < values[:, 0].max() / values[:, 0].std()
+
+
+def test_a_file_gives_the_same_numbers(model, tmp_path):
+    model.save(tmp_path / "m.safetensors")
+    loaded = hg.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(loaded.transform(FRAME), model.transform(FRAME))
+    assert loaded.schema_.equals(model.schema_)
+    assert loaded.columns == KNOWN
+
+
+def test_errors_of_columns(model):
+    errors = model.feature_errors(FRAME)
+    assert errors.shape == FRAME.shape
+    assert np.isnan(errors[:, [0, 7, 8]]).all()
+    assert (errors[::5, 9] == 0).all()  # missing
+
+
+def test_mixed_counts_nats_a_column():
+    mixed = hg.Mixed().build((4,), ((1, 4),))
+    target, output = torch.tensor([[0.5, 0.0, 1.0, 0.0], [torch.nan] * 4]), torch.tensor([[0.0, 1.0, 2.0, 3.0]] * 2)
+    nats = mixed.of_rows(target, output)
+    of_number = 0.5 * (np.log(2 * np.pi) + 0.25)
+    of_category = -2 + np.log(np.exp([1, 2, 3]).sum())
+    np.testing.assert_allclose(nats, [of_number + of_category, 0], rtol=1e-6)
+    torch.testing.assert_close(mixed.total(target, output), nats.sum())
+    output.requires_grad_()
+    mixed.total(target, output).backward()
+    assert output.grad.isfinite().all()
+    assert (output.grad[1] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        (pd.DataFrame({"b": [1, "x", 2.5] * 20}), "Column 'b' mixes types: 1 is a int, 'x' is a str. Give it one type."),
+        (
+            pl.DataFrame({"a": [[1, 2], [3]], "b": [1, 2]}),
+            "Column 'a' holds List values, not one number, word or date in each row. "
+            "Unnest it into columns of its own, or leave it out.",
+        ),
+        (
+            pd.DataFrame(np.ones((3, 3)), columns=["a", "b", "a"]),
+            "The table has 2 columns called 'a'. Rename all but one.",
+        ),
+        (
+            pl.DataFrame({"a": [1.0, np.inf, 2.0]}),
+            "Column 'a' holds inf in row 1. Leave that row out, or its cell empty.",
+        ),
+        (
+            pl.DataFrame({"a": pl.Series([None, None], dtype=pl.Float64)}),
+            "No column is left to learn from: 'a' is of no use (no row has a value).",
+        ),
+        (
+            pl.DataFrame({"a": [5.0] * 40, "b": ["x"] * 40}),
+            "All 40 rows are equal, so there is nothing to learn. Check that the right file was read.",
+        ),
+    ],
+    ids=["mixed types", "nested", "two of a name", "infinity", "all missing", "constant"],
+)
+@pytest.mark.filterwarnings("ignore:Column 'a' .and 1 more. is constant")
+def test_what_cannot_be_learned_from(frame, sentence):
+    with pytest.raises(hg.DataError) as caught:
+        hg.Autoencoder(1, max_epochs=1).fit(frame)
+    assert str(caught.value) == sentence
+
+
+def test_an_array_with_an_empty_column():
+    with pytest.raises(hg.DataError, match=r"Column 1 has no value in any row\. Leave it out\."):
+        learned(np.c_[np.arange(9.0), np.full(9, np.nan)])
+
+
+def test_a_category_of_one_level_is_constant():
+    with pytest.warns(hg.HourglassWarning) as caught:
+        learned(pl.DataFrame({"a": ["x"] * 40, "b": rng.normal(size=40)}))
+    assert str(caught[0].message) == "Column 'a' is constant, 'x' in every row: it teaches nothing and is rebuilt as it is."
+
+
+def test_another_likelihood_beside_gaps():
+    with pytest.raises(hg.ParameterError, match=r"can't be Gaussian\(variance=1.0\) for .* with missing cells. Use Mixed\(\)."):
+        hg.Autoencoder(2, columns=KNOWN, likelihood=hg.Gaussian()).fit(FRAME)
