@@ -484,6 +484,28 @@ def test_ctrl_c_ends_a_fit_early_and_keeps_the_model(started):
     assert files() == ["model.safetensors", "run.safetensors"]  # from which a later run can go on
 
 
+def test_a_table_of_orders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    usual = pl.DataFrame({"order": [f"A{i}" for i in range(300)], "zip": rng.integers(1, 4, 300) * 1000, "x": rng.normal(size=300)})
+    hg.write("usual.csv", usual)
+    hg.write("new.parquet", usual[:50].with_columns(zip=pl.when(pl.int_range(50) == 7).then(9999).otherwise("zip")))
+    with pytest.warns(hg.HourglassWarning, match="Column 'order' is an identifier"):
+        said = run("fit", "usual.csv", "--for", "flag", "--column", "zip=categorical", "--contaminated", "--max-epochs", "2", "-q")
+    assert "(a table of 1 numeric, 1 categorical, 1 identifier columns)" in said
+    run("detect", "model.safetensors", "new.parquet", "--alarm-rate", "0.2", "-o", "all.csv", "--reasons", "1")
+    found = hg.read("all.csv")
+    assert found.columns == ["row", "order", "score", "p_value", "alarm", "reason1"]
+    assert found["order"].to_list() == usual["order"][:50].to_list()
+    run("detect", "model.safetensors", "new.parquet", "--key", "zip", "-o", "keyed.parquet")
+    assert hg.read("keyed.parquet").columns[:3] == ["row", "zip", "score"]
+    with pytest.raises(hg.DataError, match=r"--key: the data has no column 'zap'\. Did you mean 'zip'\?"):
+        run("detect", "model.safetensors", "new.parquet", "--key", "zap", "-o", "none.csv")
+    assert not Path("none.csv").exists()
+    with pytest.raises(hg.ParameterError, match=r"--column takes NAME=TYPE, such as zip=categorical\. Got 'zip'\."):
+        run("fit", "usual.csv", "--column", "zip")
+
+
 def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     usual = np.random.default_rng(0).normal(size=(300, 4))
@@ -501,6 +523,9 @@ def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
     )
     assert done.exit_code == 3
     assert "of 300 rows raised an alarm" in done.output
+    said = runner.invoke(cli.app, ["report", "d.safetensors", "new.csv", "-o", "alarms.html"]).output
+    assert said == "Wrote alarms.html. Open it in a browser.\n"
+    assert "x2 is 50, expected" in Path("alarms.html").read_text()
     alarms = hg.read("alarms.csv")
     assert alarms["alarm"][5] in (True, "true")
     with pytest.raises(hg.ModelFileError, match=r"is a detector, which has no codes. Use it with: hourglass detect"):

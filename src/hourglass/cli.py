@@ -309,14 +309,14 @@ def report(
 ) -> None:
     """Write a page of pictures and figures about a model.
 
-    It is one file, which opens offline. Of a named dataset it shows the test images, with their labels.
+    It is one file, which opens offline. Of a detector it shows the alarms. Of a named dataset it shows the test images.
 
     Example: hourglass report model.safetensors digits -o report.html
     """
     _require_writable(output)
     named = _named(data)
     X, y = (_load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
-    hg.report(_autoencoder(model), X, output, y=y, title=title)
+    hg.report(hg.load(model), X, output, y=y, title=title)
     _say(f"Wrote {output}. Open it in a browser.")
 
 

@@ -253,3 +253,46 @@ def test_bad_data_leaves_no_page(images, tmp_path, sentence):
         "Labels are one a row, so 60 of them in one dimension. Got an array of shape (1,)."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+# Of detectors
+
+USUAL = np.random.default_rng(0).normal(size=(400, 4))
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return hg.AnomalyDetector(alarm_rate=0.05, max_epochs=3, random_state=0).fit(USUAL)
+
+
+def test_alarms_are_told_with_their_reasons(detector, tmp_path):
+    new = np.random.default_rng(1).normal(size=(300, 4))
+    new[7, 2] = 60
+    alarms = int((detector.predict(new) == -1).sum())
+    page = hg.report(detector, new, tmp_path / "alarms.html").read_text()
+    assert f"<h1>{alarms} of 300 rows raised an alarm</h1>" in page
+    assert "x2 is 60, expected" in page
+    assert "neither the scores nor any column has moved" in page
+    assert page.count("<svg") == 3
+
+
+def test_drift_and_a_simpler_detector_are_told(detector, tmp_path):
+    moved = np.random.default_rng(1).normal(size=(300, 4)) + np.array([0, 2, 0, 0])
+    comparison = hg.compare_detectors(USUAL, moved, np.arange(300) % 2, detector=hg.AnomalyDetector(max_epochs=1, random_state=0))
+    page = hg.report(detector, moved, tmp_path / "alarms.html", comparison=comparison).read_text()
+    assert "Moved have: x1." in page
+    assert comparison.verdict in page
+
+
+def test_rows_without_an_alarm(detector, tmp_path):
+    page = hg.report(detector, np.zeros((40, 4)) + 0.01 * USUAL[:40], tmp_path / "alarms.html").read_text()
+    assert "0 of 40 rows raised an alarm" in page
+    assert "The strangest rows" not in page
+
+
+def test_alarms_of_images(tmp_path):
+    digits = hg.datasets.load("digits").x_train[:300]
+    found = hg.AnomalyDetector(hg.Autoencoder(8, max_epochs=1), random_state=0).fit(digits)
+    page = hg.report(found, 255 - digits[:40], tmp_path / "alarms.html").read_text()
+    assert "40 of 40 rows raised an alarm" in page
+    assert page.count("<svg") == 1

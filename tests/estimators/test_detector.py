@@ -208,7 +208,7 @@ def one(**cells):
     [
         ({"language": "fr"}, ("city", "language"), "of the training rows), expected"),
         ({"city": "Atlantis"}, ("city",), "city is a rare or unknown level (0.00% of the training rows), expected 'Rome'"),
-        ({"price": 1e6}, ("price",), "price is 1e+06, expected"),
+        ({"price": 1e6}, ("price",), "price is 1,000,000, expected"),
         ({"items": None}, ("items",), "items is missing, as in 0.00% of the training rows"),
         ({"at": dt.datetime(2027, 1, 5, 3)}, ("at",), "at is 2027-01-05 03:00:00, an unusual time for such a row"),
     ],
@@ -232,7 +232,7 @@ def test_alarms_name_their_reasons(mixed):
     assert found.columns == ["row", "score", "p_value", "alarm", "reason1", "reason2"]
     assert found["alarm"].to_list() == [False, True]
     assert found["reason1"][0] is None
-    assert found["reason1"][1].startswith("price is 1e+06")
+    assert found["reason1"][1].startswith("price is 1,000,000")
     np.testing.assert_allclose(found["score"], -mixed.score_samples(rows))
 
 

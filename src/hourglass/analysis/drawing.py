@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 INK, MUTED, PAPER = "#24292f", "#6e7781", "#ffffff"
 BLUE, ORANGE = "#0072b2", "#d55e00"  # the model, and what it is compared with or what stands out
-GROUPS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, "#8a8f98", "#b8a800", "#8c5a2b", "#5e4fa2")
+GREY = "#8a8f98"
+GROUPS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, GREY, "#b8a800", "#8c5a2b", "#5e4fa2")
 LOW_TO_HIGH = ("#8fb3cf", "#d9a65b", "#b3361a")  # none so light or so dark that it is lost on white or on black
 
 WIDTH = 4.2  # inches: beside text of 8 points, narrow enough to stay legible when shrunk to the width of a phone
@@ -73,7 +74,7 @@ def dots(points: Sequence[Any]) -> dict[str, Any]:
     return {"marker": "o", "ms": 3} if len(points) < 15 else {}
 
 
-def _plain(text: object, most: int = 24) -> str:
+def plain(text: object, most: int = 24) -> str:
     """Text of a user's, short, and with no dollar that starts a formula."""
     shown = " ".join(str(text).split())
     return (shown if len(shown) <= most else shown[: most - 1] + "…").replace("$", r"\$")
@@ -138,7 +139,7 @@ def heat_maps(strips: list[tuple[str, Array]], names: list[str]) -> Figure:
         picture = axes.imshow(values.reshape(len(values), -1)[:, :shown].T, cmap="PuOr_r", vmin=-3, vmax=3, aspect="auto")
         axes.set_title(title.replace(", ", "\n"), fontsize=8, color=INK, loc="left")
         axes.set_xticks([])
-        axes.set_yticks(range(shown), [_plain(name) for name in names[:shown]] if i % across == 0 else [""] * shown)
+        axes.set_yticks(range(shown), [plain(name) for name in names[:shown]] if i % across == 0 else [""] * shown)
         axes.tick_params(length=0, labelsize=8, labelcolor=INK)
         axes.spines[:].set_visible(False)
     if shown < len(names):
@@ -187,7 +188,7 @@ def colour_by_label(figure: Figure, axes: Axes, points: Array, labels: Array) ->
         _scatter(axes, points[rest], len(points), color=MUTED)
     for colour, index in zip(GROUPS, common, strict=False):
         _scatter(axes, points[group == index], len(points), color=colour)
-    _name_groups(axes, points, [(_plain(names[index], 12), points[group == index]) for index in common])
+    _name_groups(axes, points, [(plain(names[index], 12), points[group == index]) for index in common])
 
 
 def _name_groups(axes: Axes, points: Array, groups: list[tuple[str, Array]]) -> None:
@@ -226,10 +227,28 @@ def histogram(axes: Axes, of_rows: Array, what: str) -> None:
     legend(axes)
 
 
-def bars(axes: Axes, names: list[str], values: Array) -> None:
-    """The errors of columns, by name."""
-    styled(axes, "error of the column (1: no better than its mean)", "")
-    axes.barh(range(len(names)), values, color=BLUE, height=0.7)
-    axes.set_yticks(range(len(names)), [_plain(name) for name in names])
+def bars(axes: Axes, names: list[str], values: Array, colours: str | list[str] = BLUE) -> None:
+    """A bar for each name, the first on top."""
+    axes.barh(range(len(names)), values, color=colours, height=0.7)
+    _names_at_the_left(axes, names)
+
+
+def stacked(axes: Axes, names: list[str], parts: dict[str, Array]) -> None:
+    """A bar for each name, the first on top, made of parts, which the legend names."""
+    left = np.zeros(len(names))
+    colours = [MUTED if part == "others" else colour for part, colour in zip(parts, (c for c in GROUPS if c != GREY), strict=False)]
+    for (part, values), colour in zip(parts.items(), colours, strict=False):
+        axes.barh(range(len(names)), values, left=left, color=colour, height=0.7, label=plain(part))
+        left += values
+    axes.set_xlim(0, 1)
+    _names_at_the_left(axes, names)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, ncols=3, columnspacing=1.2, handlelength=1, frameon=False,
+        fontsize=7, labelcolor=INK,
+    )  # fmt: skip
+
+
+def _names_at_the_left(axes: Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()

@@ -20,13 +20,14 @@ from torch import nn
 from hourglass.analysis import drawing, plots
 from hourglass.analysis.metrics import before_and_after, figures
 from hourglass.data import atomic
-from hourglass.estimators import BaseAutoencoder
+from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
 from hourglass.kinds import as_raw, infer, length
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
+    from hourglass.analysis.comparison import Comparison
     from hourglass.analysis.widths import Sweep
 
 # The page's style sheet knows these colours by name, and has others for dark screens.
@@ -42,15 +43,16 @@ class Card(NamedTuple):
 
 
 def report(
-    model: BaseAutoencoder,
+    model: BaseAutoencoder | AnomalyDetector,
     X: Any,
     path: str | os.PathLike[str],
     *,
     y: Any = None,
     sweep: Sweep | None = None,
+    comparison: Comparison | None = None,
     title: str | None = None,
 ) -> Path:
-    """Write one HTML page that shows what a fitted model keeps and what it loses, in words for everybody.
+    """Write one HTML page that shows what a fitted model keeps and what it loses, or what a detector flags, in words for everybody.
 
     The page holds its pictures itself and asks no other machine for anything.
 
@@ -66,6 +68,8 @@ def report(
         Labels, which colour the map of the codes.
     sweep : Sweep, optional
         What `hourglass.sweep` gave: adds the choice of the width.
+    comparison : Comparison, optional
+        What `hourglass.compare_detectors` gave: adds, for a detector, the classical ones beside it.
     title : str, optional
         Stands above the headline; what the data is, unless given.
 
@@ -82,8 +86,18 @@ def report(
         The file can't be written.
     """
     raw = as_raw(X)
+    if isinstance(model, AnomalyDetector):
+        page = _alarm_page(model, raw, comparison, title)
+    else:
+        page = _autoencoder_page(model, raw, y, sweep, title)
+    with atomic(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return Path(path)
+
+
+def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | None, title: str | None) -> str:
     measured = figures(model, *before_and_after(model, raw))
-    page = _template().render(
+    page: str = _template("report.html.j2").render(
         title=title or f"Hourglass report: {model.kind_.describe()}",
         headline=headline(model, measured["explained_variance"]),
         noun=plots.noun(model),
@@ -99,9 +113,57 @@ def report(
         parts=_parts(model),
         facts=_facts(model, raw),
     )
-    with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-    return Path(path)
+    return page
+
+
+def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | None, title: str | None) -> str:
+    found, drift = detector.alarms(raw, reasons=0), detector.drift(raw)
+    alarms, n = int(found["alarm"].sum()), length(raw)
+    blame = detector.explain(raw) if detector.kind_.name == "table" else None
+    figures_ = {"calibration": plots.calibration(found["p_value"].to_numpy())}
+    worst = []
+    if blame is not None:
+        figures_["drift"] = plots.moved_columns(drift)
+    if blame is not None and not blame.is_empty():
+        figures_["blame"] = plots.blame(blame)
+        for (row,), lines in list(blame.group_by(["row"], maintain_order=True))[: plots.MOST_ROWS]:
+            worst.append({"row": row, "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()})
+    rate, learned = f"{detector.alarm_rate_:g}", int(detector.model_.alarm.learned)
+    page: str = _template("alarms.html.j2").render(
+        title=title or f"Hourglass alarms: {detector.kind_.describe()}",
+        headline=f"{alarms:,} of {n:,} rows raised an alarm",
+        learned=f"{learned:,}",
+        rate=f"{detector.alarm_rate_:.3g}",
+        cards=[
+            Card("Alarms", f"{alarms / n:.2%}", f"of {n:,} rows"),
+            Card("Promised", f"{detector.alarm_rate_:.3g}", "the share of usual rows that may raise one"),
+            Card(
+                "Smallest p-value",
+                f"{min(found['p_value']):.2g}",
+                f"of {len(detector.model_.alarm.reference):,} usual rows to compare with",
+            ),
+            Card("Learned from", f"{learned:,}", "usual rows"),
+        ],
+        drift_words=_drift_words(drift),
+        worst=worst,
+        pictures={name: _svg(figure, name) for name, figure in figures_.items()},
+        comparison=comparison,
+        facts={
+            "Measured on": f"{n:,} rows ({detector.kind_.describe()})",
+            "Promised rate": rate,
+            "Settings": " ".join(repr(detector).split()),
+            "Versions": _versions(),
+        },
+    )
+    return page
+
+
+def _drift_words(drift: Drift) -> str:
+    if not drift.drifted:
+        return "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved."
+    moved = drift.which
+    which = f" Moved have: {', '.join(moved[:5])}{' and others' if len(moved) > 5 else ''}." if moved else ""
+    return f"These rows are not of the sort that the detector was trained on, or many of them are strange.{which}"
 
 
 def headline(model: BaseAutoencoder, survives: float) -> str:
@@ -191,8 +253,12 @@ def _facts(model: BaseAutoencoder, raw: Any) -> dict[str, str]:
         "Size": f"{weights:,} weights",
         "Settings": " ".join(repr(model).split()),
         "Seed": "none, so another fit gives other numbers" if seed is None else str(seed),
-        "Versions": f"Hourglass {version('hourglass-ae')}, PyTorch {torch.__version__}, Python {platform.python_version()}",
+        "Versions": _versions(),
     }
+
+
+def _versions() -> str:
+    return f"Hourglass {version('hourglass-ae')}, PyTorch {torch.__version__}, Python {platform.python_version()}"
 
 
 def _percent(share: float) -> str:
@@ -220,9 +286,14 @@ def _svg(figure: Figure, name: str) -> Markup:
     return Markup(text.replace("<svg ", '<svg aria-hidden="true" ', 1))
 
 
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
+def _template(name: str) -> Any:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": _percent, "duration": _duration, "thousands": "{:,}".format}
-    return environment.from_string(files("hourglass.analysis").joinpath("report.html.j2").read_text(encoding="utf-8"))
+    loader = FunctionLoader(lambda name: files("hourglass.analysis").joinpath(name).read_text(encoding="utf-8"))
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"percent": _percent, "duration": _duration, "thousands": "{:,}".format, "figure": _figure}
+    return environment.get_template(name)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -10,18 +10,22 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, mse, spread
 from hourglass.errors import DataError
-from hourglass.estimators import BaseAutoencoder
+from hourglass.estimators import BaseAutoencoder, Drift
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
+    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from hourglass.analysis.widths import Sweep
 
-__all__ = ["code_map", "errors", "reconstructions", "training_curves", "widths"]
+__all__ = ["blame", "calibration", "code_map", "errors", "moved_columns", "reconstructions", "training_curves", "widths"]
 
 MAX_POINTS = 5000
+MOST_ROWS = 8  # strange rows that are shown
+MOST_BLAMED = 8  # columns that have a colour
+MOST_COLUMNS = 12  # that have moved
 
 
 def reconstructions(
@@ -277,9 +281,84 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
     worst = _largest(of_columns, n)
     figure = drawing.blank(2.2 + 0.22 * len(worst) + 0.7)
     top, bars = figure.subplots(2, 1, height_ratios=[2.2, 0.22 * len(worst) + 0.4])
+    drawing.styled(bars, "error of the column (1: no better than its mean)", "")
     drawing.bars(bars, [columns(model)[i] for i in worst], of_columns[worst])
     return figure, top
 
 
 def _largest(values: Array, n: int) -> Array:
     return np.argsort(-values, kind="stable")[:n]
+
+
+# Of detectors
+
+
+def blame(explanation: pl.DataFrame) -> Figure:
+    """Draw whom the strangest rows have to thank for their alarm.
+
+    Parameters
+    ----------
+    explanation : polars.DataFrame
+        What ``AnomalyDetector.explain`` gave, of at least one alarm.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A bar for each of the eight strangest rows, split by column; the columns most to blame have colours.
+    """
+    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_list()
+    wide = explanation.filter(explanation["row"].is_in(rows)).pivot("column", index="row", values="share").drop("row").fill_null(0)
+    order = sorted(wide.columns, key=lambda column: -wide[column].sum())
+    named, others = order[:MOST_BLAMED], order[MOST_BLAMED:]
+    parts = {name: wide[name].to_numpy() for name in named}
+    if others:
+        parts["others"] = wide.select(others).sum_horizontal().to_numpy()
+    figure, axes = drawing.one_plot(1.2 + 0.32 * len(rows), "share of the blame", "row")
+    drawing.stacked(axes, [f"{row:,}" for row in rows], parts)
+    return figure
+
+
+def calibration(p_values: Array) -> Figure:
+    """Draw the share of rows with at most each p-value.
+
+    Parameters
+    ----------
+    p_values : array of shape (n,)
+        What ``AnomalyDetector.p_values`` gave.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Both axes logarithmic, beside the diagonal, to which usual rows keep.
+    """
+    figure, axes = drawing.one_plot(2.9, "p-value", "share of the rows with at most that")
+    ordered = np.sort(p_values)
+    shares = np.arange(1, len(ordered) + 1) / len(ordered)
+    least = min(ordered[0], shares[0])
+    axes.plot([least, 1], [least, 1], color=drawing.ORANGE, lw=1.4, ls=(0, (4, 2)), label="usual rows")
+    axes.step(ordered, shares, where="post", color=drawing.BLUE, lw=1.6, label="these rows")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    drawing.legend(axes)
+    return figure
+
+
+def moved_columns(drift: Drift) -> Figure:
+    """Draw how far columns have moved.
+
+    Parameters
+    ----------
+    drift : Drift
+        What ``AnomalyDetector.drift`` gave.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The twelve columns that moved the most; those that surely did in orange.
+    """
+    columns = drift.columns[:MOST_COLUMNS]
+    figure, axes = drawing.one_plot(0.9 + 0.24 * columns.height, "distance between the distributions", "")
+    surely = [drawing.ORANGE if name in drift.which else drawing.BLUE for name in columns["column"]]
+    drawing.bars(axes, columns["column"].to_list(), columns["moved"].to_numpy(), surely)
+    axes.set_xlim(0, max(0.1, 1.05 * float(columns["moved"][0])))
+    return figure

@@ -58,7 +58,7 @@ def _of_parquet(path: Path, rows: int) -> Iterator[pl.DataFrame]:
     import polars as pl
     from pyarrow import parquet
 
-    with naming(path), parquet.ParquetFile(path) as file:
+    with naming(path), parquet.ParquetFile(path, pre_buffer=False) as file:  # else all that was read stays in memory
         if file.metadata.num_rows == 0:
             raise FileError(f"'{path}' holds a table of shape (0, {file.metadata.num_columns}). It needs a row for each example.")
         for batch in file.iter_batches(rows):

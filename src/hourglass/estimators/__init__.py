@@ -10,12 +10,12 @@ from hourglass import storage
 from hourglass.errors import ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.detector import AnomalyDetector
+from hourglass.estimators.detector import AnomalyDetector, Drift
 from hourglass.estimators.fitted import Fitted
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Part
 
-__all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "info", "load"]
+__all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "Drift", "info", "load"]
 
 
 def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> Any:

@@ -47,6 +47,14 @@ class Drift(NamedTuple):
     moved: float  # largest distance between the scores' distribution and that of usual rows, from 0 to 1
     columns: pl.DataFrame  # column, moved, p_value, missing (share), was (share missing), the most moved first
 
+    @property
+    def which(self) -> list[str]:
+        """The columns that have surely moved, the most moved first."""
+        at_least, below = MOVED
+        return [
+            name for name, far, p in self.columns.select("column", "moved", "p_value").iter_rows() if far >= at_least and p < below
+        ]
+
 
 class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     """Learn what is usual, and flag what is not, at a promised rate of false alarms.
@@ -514,9 +522,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         surely = false_discovery_control([_kolmogorov(float(some), n, int(alarm.learned)) for some in of_column])
         facts = {"column": list(self.kind_.names), "moved": of_column.numpy(), "p_value": surely}
         frame = pl.DataFrame({**facts, "missing": missing.numpy(), "was": was.numpy()}).sort("moved", descending=True)
-        at_least, below = MOVED
-        any_column = bool(((frame["moved"] >= at_least) & (frame["p_value"] < below)).any())
-        return Drift(any_column or (moved >= at_least and p_value < below), p_value, moved, frame)
+        found = Drift(moved >= MOVED[0] and p_value < MOVED[1], p_value, moved, frame)
+        return found._replace(drifted=found.drifted or bool(found.which))
 
     @property
     def _alarm(self) -> Alarm:

@@ -280,6 +280,6 @@ def shown(known: Column, number: float) -> str:
     if np.isnan(number):
         return "nothing"
     if known.type == "numeric" and not known.dtype.startswith(("Int", "UInt", "Duration")):
-        return f"{number:.6g}"
+        return f"{number:,.0f}" if 1e3 <= abs(number) < 1e9 else f"{number:.4g}"
     value = from_numbers(known, np.array([number]))[0]
     return repr(value) if isinstance(value, str) else str(value)
