@@ -29,7 +29,7 @@ ROOMS = [
 ]
 SHARED = {
     "kinds": {"base", "columns"},
-    "estimators": {"assembly", "base", "fitted", "members", "parameters", "progress", "watch"},
+    "estimators": {"assembly", "base", "blame", "drift", "fitted", "members", "parameters", "progress", "watch"},
 }  # what files of a room may import of their own
 
 

@@ -10,7 +10,8 @@ from hourglass import storage
 from hourglass.errors import ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.detector import AnomalyDetector, Drift
+from hourglass.estimators.detector import AnomalyDetector
+from hourglass.estimators.drift import Drift
 from hourglass.estimators.fitted import Fitted
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Part

@@ -6,12 +6,12 @@ import dataclasses
 import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, kstwobign
+from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -20,12 +20,14 @@ from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import members
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.blame import Cells, explained, judged
+from hourglass.estimators.drift import Drift, compare
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds import as_raw, infer, length, taken
-from hourglass.parts.alarm import Alarm, shares_up_to
+from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,27 +35,8 @@ if TYPE_CHECKING:
 FEWEST = 30  # rows below which a warning says that little can be promised
 MOST_KEPT = 5000  # rows that the distance is measured to
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
-TINY = 1e-6
 TRIMMED = 0.1  # of contaminated training rows
-MOVED = 0.05, 0.01  # a column or the scores have moved by so much of the rows, and so surely
 Numbers = NDArray[np.floating[Any]]
-
-
-class Drift(NamedTuple):
-    """Whether new data is still of the sort that a detector was trained on."""
-
-    drifted: bool
-    p_value: float  # that the scores are those of usual rows
-    moved: float  # largest distance between the scores' distribution and that of usual rows, from 0 to 1
-    columns: pl.DataFrame  # column, moved, p_value, missing (share), was (share missing), the most moved first
-
-    @property
-    def which(self) -> list[str]:
-        """The columns that have surely moved, the most moved first."""
-        at_least, below = MOVED
-        return [
-            name for name, far, p in self.columns.select("column", "moved", "p_value").iter_rows() if far >= at_least and p < below
-        ]
 
 
 class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
@@ -193,7 +176,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         del values
         watch, scores = self._watch(x, scaling, generator)
         if self.contaminated:
-            watch, _ = self._watch(_trimmed(x, scores), scaling, generator)
+            least = _least(np.arange(len(x)), scores.numpy())
+            watch, _ = self._watch(x[torch.from_numpy(least)], scaling, generator)
         self._adopt(watch)
 
     def _watch(self, x: Tensor, scaling: Any, generator: torch.Generator) -> tuple[Watch, Tensor]:
@@ -431,65 +415,12 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
-        import polars as pl
-
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
-        kind: Any = self.kind_
-        most = min(most or len(kind.names), len(kind.names))
         strange = taken(raw, alarms)
-        blame, expected = self._blame(strange)
-        observed = kind.to_tensor(strange).double().numpy() if len(alarms) else expected
-        low, high = self.model_.scaling.inverse(torch.stack([self._alarm.points[0], self._alarm.points[-1]]).double()).numpy()
-        low = np.where(np.abs(low) < TINY * (high - low), 0, low)  # what rounding leaves of a zero
-        order = np.argsort(-blame, axis=1, kind="stable")[:, :most]
-        row, column = np.repeat(np.arange(len(alarms)), most), order.ravel()
-        share = blame / blame.sum(1, keepdims=True)
-        numbers = {"observed": observed[row, column], "expected": expected[row, column], "low": low[column], "high": high[column]}
-        numeric = np.array([cell.levels == 0 and not cell.cycles for cell in kind.cells])[column]
-        reasons = [
-            kind.reason(c, observed[r, c], expected[r, c], (low[c], high[c]), self._often(int(c), observed[r, c]))
-            for r, c in zip(row, column, strict=True)
-        ]
-        facts = {
-            "row": alarms[row],
-            "p_value": self._p_values(scores)[alarms[row]],
-            "column": np.array(kind.names, dtype=object)[column],
-        }
-        return pl.DataFrame(
-            {
-                "row": pl.Series(facts["row"], dtype=pl.Int64),
-                "p_value": pl.Series(facts["p_value"], dtype=pl.Float64),
-                "column": pl.Series(facts["column"].tolist(), dtype=pl.String),
-                "share": pl.Series(share[row, column], dtype=pl.Float64),
-                **{
-                    name: pl.Series(np.where(numeric, some, np.nan), dtype=pl.Float64).fill_nan(None)
-                    for name, some in numbers.items()
-                },
-                "reason": pl.Series(reasons, dtype=pl.String),
-            }
-        )
-
-    def _blame(self, raw: Any) -> tuple[Numbers, Numbers]:
-        """Of each column of each row (n, columns): how much it is to blame, and the cell expected."""
-        if length(raw) == 0:
-            empty = np.empty((0, len(self.kind_.names)))
-            return empty, empty
-
-        def look(watch: Watch, x: Tensor) -> Tensor:
-            expected = watch.expected(x)
-            blame = watch.blame(x, expected)  # of tables alone, so x is (n, elements)
-            return torch.stack([blame, watch.scaling.inverse(watch.alarm.within(expected))], 1).double()
-
-        found = self._collect(raw, look).numpy()
-        return found[:, 0], found[:, 1]
-
-    def _often(self, column: int, observed: float) -> float:
-        """In which share of the training rows a column had no value, or that level."""
-        alarm = self._alarm
-        if math.isnan(observed):
-            return math.exp(-float(alarm.rarity[column])) * (float(alarm.gapless[column]) == 0)
-        element = int(alarm.first[column]) + int(observed) * (self.kind_.cells[column].levels > 0)  # type: ignore[attr-defined]
-        return 1 - float(alarm.shares[0, element]) if alarm.points[0, element] < 0.5 else 1.0
+        found = self._collect(strange, judged).numpy() if len(alarms) else np.empty((0, 2, len(self.kind_.names)))
+        observed = self.kind_.to_tensor(strange).double().numpy() if len(alarms) else found[:, 1]
+        cells = Cells(alarms, self._p_values(scores)[alarms], found[:, 0], observed, found[:, 1])
+        return explained(self.model_, self.kind_, cells, most)
 
     def drift(self, X_new: Any) -> Drift:
         """Whether a batch of new rows is still of the sort that the detector was trained on, and which columns have moved.
@@ -508,22 +439,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Drift
             ``drifted``, ``p_value``, ``moved``, and ``columns``, a frame with a line for each column, the most moved first.
         """
-        import polars as pl
-
         raw = self._checked(X_new)
         x = self._collect(raw, lambda _, x: x.flatten(1)).float()
-        alarm, n = self._alarm, len(x)
-        p_values = np.sort(self._p_values(self._scores(raw)))
-        moved = float(np.max(np.abs(p_values - (np.arange(n) + 0.5) / n))) - 0.5 / n
-        p_value = _kolmogorov(moved, n, len(alarm.reference))
-        apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0).nan_to_num(0)  # all gaps
-        missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (alarm.gapless == 0)
-        of_column = torch.zeros(len(alarm.first)).scatter_reduce_(0, alarm.column_of, apart, "amax").maximum((missing - was).abs())
-        surely = false_discovery_control([_kolmogorov(float(some), n, int(alarm.learned)) for some in of_column])
-        facts = {"column": list(self.kind_.names), "moved": of_column.numpy(), "p_value": surely}
-        frame = pl.DataFrame({**facts, "missing": missing.numpy(), "was": was.numpy()}).sort("moved", descending=True)
-        found = Drift(moved >= MOVED[0] and p_value < MOVED[1], p_value, moved, frame)
-        return found._replace(drifted=found.drifted or bool(found.which))
+        return compare(self._alarm, self.kind_.names, x, self._p_values(self._scores(raw)))
 
     @property
     def _alarm(self) -> Alarm:
@@ -555,14 +473,6 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]
 
 
-def _trimmed(x: Tensor, scores: Tensor) -> Tensor:
-    return x[scores.argsort()[: math.ceil(len(x) * (1 - TRIMMED))].sort().values]
-
-
 def _least(index: NDArray[np.intp], scores: Numbers) -> NDArray[np.intp]:
+    """The rows of those numbers without the strangest."""
     return np.sort(index[np.argsort(scores, kind="stable")[: math.ceil(len(index) * (1 - TRIMMED))]])
-
-
-def _kolmogorov(distance: float, n: int, m: int) -> float:
-    """P-value of the largest distance between the cumulative distributions of samples of n and m."""
-    return float(kstwobign.sf(distance * math.sqrt(n * m / (n + m))))

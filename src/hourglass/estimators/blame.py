@@ -1,0 +1,74 @@
+"""What raised an alarm: columns by their share, in numbers and in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hourglass.estimators.watch import Watch
+from hourglass.parts.alarm import Alarm
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TINY = 1e-6  # of a column's range: what rounding leaves of a zero
+Numbers = NDArray[np.floating[Any]]
+
+
+class Cells(NamedTuple):
+    """Strange rows, in the order in which they are told."""
+
+    row: NDArray[np.intp]  # (n,) their numbers
+    p_value: Numbers  # (n,)
+    blame: Numbers  # (n, columns)
+    observed: Numbers  # (n, columns) in the units of the table; places of levels, seconds
+    expected: Numbers  # (n, columns)
+
+
+def judged(watch: Watch, x: Tensor) -> Tensor:
+    """Of each column of scaled rows x (n, elements): how much it is to blame, and the cell expected (n, 2, columns)."""
+    expected = watch.expected(x)
+    cells = watch.scaling.inverse(watch.alarm.within(expected))
+    return torch.stack([watch.blame(x, expected), cells], 1).double()
+
+
+def explained(watch: Watch, kind: Any, cells: Cells, most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` columns of each row, the most to blame first."""
+    import polars as pl
+
+    names, alarm = np.array(kind.names, dtype=object), watch.alarm
+    ends = watch.scaling.inverse(torch.stack([alarm.points[0], alarm.points[-1]]).double()).numpy()
+    low, high = np.where(np.abs(ends) < TINY * (ends[1] - ends[0]), 0, ends)
+    order = np.argsort(-cells.blame, axis=1, kind="stable")[:, :most]
+    place, column = np.repeat(np.arange(len(order)), order.shape[1]), order.ravel()
+    numeric = np.array([not cell.levels and not cell.cycles for cell in kind.cells])[column]
+    observed, expected = cells.observed[place, column], cells.expected[place, column]
+    values = {"observed": observed, "expected": expected, "low": low[column], "high": high[column]}
+    share = cells.blame / cells.blame.sum(1, keepdims=True)
+    reasons = [
+        kind.reason(c, seen, wanted, (low[c], high[c]), _often(alarm, kind, int(c), seen))
+        for c, seen, wanted in zip(column, observed, expected, strict=True)
+    ]
+    return pl.DataFrame(
+        {
+            "row": pl.Series(cells.row[place], dtype=pl.Int64),
+            "p_value": pl.Series(cells.p_value[place], dtype=pl.Float64),
+            "column": pl.Series(names[column].tolist(), dtype=pl.String),
+            "share": pl.Series(share[place, column], dtype=pl.Float64),
+            **{name: pl.Series(np.where(numeric, some, np.nan), dtype=pl.Float64).fill_nan(None) for name, some in values.items()},
+            "reason": pl.Series(reasons, dtype=pl.String),
+        }
+    )
+
+
+def _often(alarm: Alarm, kind: Any, column: int, observed: float) -> float:
+    """In which share of the training rows the column had that level, or no value."""
+    if math.isnan(observed):
+        return math.exp(-float(alarm.rarity[column])) * (float(alarm.gapless[column]) == 0)
+    element = int(alarm.first[column]) + int(observed) * (kind.cells[column].levels > 0)
+    return 1 - float(alarm.shares[0, element]) if alarm.points[0, element] < 0.5 else 1.0
