@@ -120,12 +120,12 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
     found, drift = detector.alarms(raw, reasons=0), detector.drift(raw)
     alarms, n = int(found["alarm"].sum()), length(raw)
     blame = detector.explain(raw) if detector.kind_.name == "table" else None
-    figures_ = {"calibration": plots.calibration(found["p_value"].to_numpy())}
+    drawn = {"calibration": plots.calibration(found["p_value"].to_numpy())}
     worst = []
     if blame is not None:
-        figures_["drift"] = plots.moved_columns(drift)
+        drawn["drift"] = plots.moved_columns(drift)
     if blame is not None and not blame.is_empty():
-        figures_["blame"] = plots.blame(blame)
+        drawn["blame"] = plots.blame(blame)
         for (row,), lines in list(blame.group_by(["row"], maintain_order=True))[: plots.MOST_ROWS]:
             worst.append({"row": row, "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()})
     rate, learned = f"{detector.alarm_rate_:g}", int(detector.model_.alarm.learned)
@@ -146,7 +146,7 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
         ],
         drift_words=_drift_words(drift),
         worst=worst,
-        pictures={name: _svg(figure, name) for name, figure in figures_.items()},
+        pictures={name: _svg(figure, name) for name, figure in drawn.items()},
         comparison=comparison,
         facts={
             "Measured on": f"{n:,} rows ({detector.kind_.describe()})",

@@ -42,26 +42,30 @@ class TableKind(Kind):
 
     @classmethod
     def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
-        container = container_of(raw)
         _require_two_dimensions(raw)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
-        numbers = _as_numbers(raw) if container == "numpy" and not columns else None
-        if numbers is not None:
-            _require_no_infinity(numbers)
-            gaps = numbers.dtype.kind == "f" and bool(np.isnan(numbers).any())
-            if gaps and np.isnan(numbers).all(0).any():
-                empty = int(np.isnan(numbers).all(0).argmax())
-                raise DataError(f"Column {empty} has no value in any row. Leave it out.")
-            kind = cls((raw.shape[1],), str(numbers.dtype if raw.dtype.kind not in "iub" else raw.dtype), incomplete=gaps)
-            _warn_of_constants(numbers, [str(i) for i in range(raw.shape[1])])
-            return kind
+        numbers = _as_numbers(raw) if container_of(raw) == "numpy" and not columns else None
+        return cls._of_numbers(numbers, raw.dtype) if numbers is not None else cls._of_columns(raw, columns or {}, timeless)
+
+    @classmethod
+    def _of_numbers(cls, numbers: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Self:
+        _require_no_infinity(numbers)
+        gaps = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros((1, numbers.shape[1]), dtype=bool)
+        if gaps.all(0).any():
+            raise DataError(f"Column {int(gaps.all(0).argmax())} has no value in any row. Leave it out.")
+        _warn_of_constants(numbers, [str(i) for i in range(numbers.shape[1])])
+        return cls((numbers.shape[1],), str(dtype if dtype.kind in "iub" else numbers.dtype), incomplete=bool(gaps.any()))
+
+    @classmethod
+    def _of_columns(cls, raw: Any, columns: Mapping[str, str], timeless: bool) -> Self:
         frame = as_frame(raw)
-        asked = _asked(columns or {}, frame.columns)
+        asked = _asked(columns, frame.columns)
         learned = tuple(of_columns.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
         used = [column for column in learned if column.used]
         _say_left_out(learned, asked)
-        kind = cls((sum(column.cell.width for column in used),), "float64", learned, container, any(c.missing for c in used))
+        shape = (sum(column.cell.width for column in used),)
+        kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used))
         _warn_of_constants(kind._numbers(frame), [repr(column.name) for column in used], used)
         return kind
 
@@ -98,11 +102,12 @@ class TableKind(Kind):
 
     def _numbers(self, frame: pl.DataFrame, first_row: int = 0) -> np.ndarray[Any, Any]:
         """The cells of the columns that are used (n, cells)."""
+        import polars as pl
+
         used = [column for column in self.columns if column.used]
-        floats = [frame[column.name].dtype for column in used if column.type == "numeric" and frame[column.name].dtype.is_float()]
-        single = len(floats) == len(used) and all(dtype == floats[0] for dtype in floats) and str(floats[0]) == "Float32"
-        dtype = np.float32 if single else np.float64
-        if len(floats) == len(used):
+        dtypes = {frame[column.name].dtype for column in used}
+        dtype = np.float32 if dtypes == {pl.Float32} else np.float64
+        if all(column.type == "numeric" for column in used) and dtypes <= {pl.Float32, pl.Float64}:
             numbers = frame.select(column.name for column in used).to_numpy().astype(dtype, order="C", copy=False)
             if np.isfinite(numbers).all():
                 return numbers
