@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, PAPER = "#24292f", "#6e7781", "#ffffff"
 BLUE, ORANGE = "#0072b2", "#d55e00"  # the model, and what it is compared with or what stands out
+OTHERS = "other columns"
 GREY = "#8a8f98"
 GROUPS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, GREY, "#b8a800", "#8c5a2b", "#5e4fa2")
 LOW_TO_HIGH = ("#8fb3cf", "#d9a65b", "#b3361a")  # none so light or so dark that it is lost on white or on black
@@ -236,7 +237,7 @@ def bars(axes: Axes, names: list[str], values: Array, colours: str | list[str] =
 def stacked(axes: Axes, names: list[str], parts: dict[str, Array]) -> None:
     """A bar for each name, the first on top, made of parts, which the legend names."""
     left = np.zeros(len(names))
-    colours = [MUTED if part == "others" else colour for part, colour in zip(parts, (c for c in GROUPS if c != GREY), strict=False)]
+    colours = [MUTED if part == OTHERS else colour for part, colour in zip(parts, (c for c in GROUPS if c != GREY), strict=False)]
     for (part, values), colour in zip(parts.items(), colours, strict=False):
         axes.barh(range(len(names)), values, left=left, color=colour, height=0.7, label=plain(part))
         left += values

@@ -24,6 +24,7 @@ __all__ = ["blame", "calibration", "code_map", "errors", "moved_columns", "recon
 
 MAX_POINTS = 5000
 MOST_ROWS = 8  # strange rows that are shown
+ROW = "\0row"  # a name that no column of a user's has
 MOST_BLAMED = 8  # columns that have a colour
 MOST_COLUMNS = 12  # that have moved
 
@@ -307,12 +308,13 @@ def blame(explanation: pl.DataFrame) -> Figure:
         A bar for each of the eight strangest rows, split by column; the columns most to blame have colours.
     """
     rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_list()
-    wide = explanation.filter(explanation["row"].is_in(rows)).pivot("column", index="row", values="share").drop("row").fill_null(0)
+    shown = explanation.filter(explanation["row"].is_in(rows)).rename({"row": ROW})
+    wide = shown.pivot("column", index=ROW, values="share").drop(ROW).fill_null(0)
     order = sorted(wide.columns, key=lambda column: -wide[column].sum())
     named, others = order[:MOST_BLAMED], order[MOST_BLAMED:]
     parts = {name: wide[name].to_numpy() for name in named}
     if others:
-        parts["others"] = wide.select(others).sum_horizontal().to_numpy()
+        parts[drawing.OTHERS] = wide.select(others).sum_horizontal().to_numpy()
     figure, axes = drawing.one_plot(1.2 + 0.32 * len(rows), "share of the blame", "row")
     drawing.stacked(axes, [f"{row:,}" for row in rows], parts)
     return figure
