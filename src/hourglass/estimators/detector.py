@@ -57,7 +57,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
         How many training rows are kept, to measure the distance to. 0 keeps none, and a model file then holds no row of the data.
-        Unless given, at most 5,000 for the ensemble, and none for an estimator.
+        Unless given, at most 5,000 for the ensemble, and none for an estimator or where ``contaminated``: a strange row among
+        those kept would make its likes look usual.
     contaminated : bool, default=False
         Whether up to a tenth of the training rows may be strange themselves. Training is then done twice, the second time without
         the strangest tenth, which is left out of what is usual as well.
@@ -194,7 +195,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
                 progress.show(epoch)
         trainer.restore_best()
         model.eval()
-        kept = x[torch.randperm(len(x), generator=generator)[: MOST_KEPT if self.neighbours is None else self.neighbours]]
+        most_kept = (0 if self.contaminated else MOST_KEPT) if self.neighbours is None else self.neighbours
+        kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
         watch = Watch(model, Alarm.learn(self.kind_.column_of, x, kept), ensemble=True)
         most = len(x) if self.contaminated else MOST_REFERENCES // members.MEMBERS
         held_out = members.side_by_side([fold[:most] for fold in folds])
