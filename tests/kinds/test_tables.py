@@ -102,6 +102,17 @@ def test_a_missing_cell_is_filled_from_the_others():
     assert np.abs(rebuilt["b"].to_numpy() - (2 * x + 1))[gaps].mean() < 0.3  # the mean would be off by 1.6
 
 
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_a_nan_is_a_gap_like_any_other(gap):
+    table = pl.DataFrame({"a": [1.0, gap, 3.0, 5.0] * 10, "b": rng.normal(size=40)}, strict=False)
+    for raw in (table, table.to_pandas()):
+        kind = learned(raw)
+        assert kind.gaps
+        assert kind.columns[0].missing == 0.25
+        assert kind.to_tensor(raw)[:, 0].isnan().tolist() == [False, True, False, False] * 10
+        assert np.isfinite(hg.Autoencoder(1, max_epochs=2).fit(raw).score(raw))
+
+
 def test_columns_are_found_by_name(model):
     np.testing.assert_array_equal(model.transform(FRAME.select(FRAME.columns[::-1])), model.transform(FRAME))
     np.testing.assert_array_equal(model.transform(FRAME.drop("id", "note", "empty")), model.transform(FRAME))

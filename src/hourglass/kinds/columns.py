@@ -59,6 +59,7 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
 
     ``timeless`` keeps the cycles of times but not the time itself, which is always later in new data.
     """
+    column = _with_nulls(column)
     n, missing = len(column), column.null_count() / max(len(column), 1)
     found = Column(column.name, "left out", "", column.dtype.base_type().__name__, missing)
     if column.dtype.is_nested() or found.dtype in ("Object", "Binary"):
@@ -165,6 +166,11 @@ def _date_format(values: pl.Series) -> str | None:
     return next((form for form in DATES if fits(form, values[:1]) and fits(form, values)), None)
 
 
+def _with_nulls(values: pl.Series) -> pl.Series:
+    """A column whose NaN are missing values like any other."""
+    return values.fill_nan(None) if values.dtype.is_float() else values
+
+
 def _as_words(values: pl.Series) -> pl.Series:
     import polars as pl
 
@@ -180,6 +186,7 @@ def to_numbers(known: Column, values: pl.Series, first_row: int = 0) -> NDArray[
     """A column as floats, NaN where a value is missing: numbers, places of levels, or seconds."""
     import polars as pl
 
+    values = _with_nulls(values)
     words = _as_words(values) if known.type in ("categorical", "boolean") else values
     if known.type == "categorical":
         places = pl.Series(range(len(known.levels)), dtype=pl.Float64)
