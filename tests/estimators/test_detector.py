@@ -101,6 +101,18 @@ def test_contamination_flags_that_share_of_the_training_rows():
     assert (found.predict(USUAL) == -1).mean() == pytest.approx(0.1, abs=0.005)
 
 
+def test_ctrl_c_keeps_a_detector_that_works(monkeypatch):
+    def press(progress, epoch):
+        if epoch.epoch == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("hourglass.estimators.progress.TrainingProgress.show", press)
+    with pytest.warns(hg.HourglassWarning, match="stopped by hand after 3 epochs"):
+        det = hg.AnomalyDetector(random_state=0).fit(USUAL)
+    assert len(det.history_) == 3
+    assert det.predict(np.full((1, 8), 50.0)).item() == -1
+
+
 def test_images_need_an_estimator():
     digits = hg.datasets.load("digits").x_train[:500]
     with pytest.raises(hg.ParameterError, match="needs an estimator for data of kind 'image', as in"):

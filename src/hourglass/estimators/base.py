@@ -21,7 +21,6 @@ from hourglass.errors import CheckpointError, DataError, HourglassWarning
 from hourglass.estimators.assembly import assemble
 from hourglass.estimators.fitted import CHUNK, Fitted
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
-from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import as_raw
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
@@ -128,34 +127,20 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._trainer = trainer
 
     def _run(self, trainer: Trainer, facts: dict[str, Any]) -> None:
-        """Train to the end, to Ctrl-C, or until a callback says stop; then take the best weights."""
-        self.history_ = [dataclasses.asdict(epoch) for epoch in trainer.history]
-        try:
-            with TrainingProgress(trainer.plan, silent=not self.verbose) as progress:
-                for epoch in trainer.epochs():
-                    self.history_.append(dataclasses.asdict(epoch))
-                    progress.show(epoch)
-                    if self.checkpoint is not None:
-                        self._write_checkpoint(trainer, facts)
-                    answers = [callback(self, epoch) for callback in self.callbacks]
-                    if any(answers):
-                        break
-        except KeyboardInterrupt:
-            self._say_stopped(trainer.history)
-        else:
-            if self.checkpoint is not None:
-                Path(self.checkpoint).unlink(missing_ok=True)
-        finally:
-            trainer.restore_best()
-            trainer.model.eval()
-            self._adopt(trainer.model)  # a callback may have made a float64 copy of earlier weights
+        """Train, with a checkpoint and the callbacks after each epoch."""
 
-    def _say_stopped(self, history: list[Epoch]) -> None:
-        warnings.warn(
-            f"Training was stopped by hand after {len(history)} epochs: the best weights so far are kept.",
-            HourglassWarning,
-            stacklevel=4,
-        )
+        def stop(epoch: Epoch) -> bool:
+            if self.checkpoint is not None:
+                self._write_checkpoint(trainer, facts)
+            answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
+            return any(answers)
+
+        try:
+            finished = self._train(trainer, stop)
+        finally:
+            self._adopt(trainer.model)  # a callback may have made a float64 copy of earlier weights
+        if finished and self.checkpoint is not None:
+            Path(self.checkpoint).unlink(missing_ok=True)
 
     def _generator(self, seed: int) -> torch.Generator:
         return torch.Generator(self._device).manual_seed(seed)

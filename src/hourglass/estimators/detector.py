@@ -22,9 +22,8 @@ from hourglass.estimators import members
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
-from hourglass.estimators.fitted import Fitted
+from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import is_rate, seed_from
-from hourglass.estimators.progress import TrainingProgress
 from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds import as_raw, infer, length, taken
 from hourglass.parts.alarm import Alarm
@@ -188,13 +187,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             members.PLAN, max_epochs=self.max_epochs or members.PLAN.max_epochs, max_seconds=self.max_seconds
         )
         trainer, folds = members.trainer(model, x, plan, generator)
-        self.history_: list[dict[str, Any]] = []
-        with TrainingProgress(plan, silent=not self.verbose) as progress:
-            for epoch in trainer.epochs():
-                self.history_.append(vars(epoch))
-                progress.show(epoch)
-        trainer.restore_best()
-        model.eval()
+        self._train(trainer)
         most_kept = (0 if self.contaminated else MOST_KEPT) if self.neighbours is None else self.neighbours
         kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
         watch = Watch(model, Alarm.learn(self.kind_.column_of, x, kept), ensemble=True)
@@ -202,7 +195,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         held_out = members.side_by_side([fold[:most] for fold in folds])
         errors = []
         with torch.inference_mode():
-            for part in torch.split(held_out, watch.rows_at_once):
+            for part in torch.split(held_out, rows_at_once(model.shape, WIDTH)):
                 mine = x[part]  # (m, members, elements)
                 expected = members.expected_out_of_fold(model, mine, watch.group)
                 errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
@@ -238,7 +231,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
             alarm = Alarm.learn(self.kind_.column_of, x.flatten(1), x[: self.neighbours or 0].flatten(1))
             watch = Watch(estimator.model_, alarm, ensemble=False)
-            errors = members.by_chunks(watch.errors, aside, watch.rows_at_once)
+            errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(self.kind_.shape, WIDTH))])
             alarm.calibrate(aside.flatten(1), errors)
         return watch
 

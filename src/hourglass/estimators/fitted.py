@@ -5,7 +5,10 @@ from __future__ import annotations
 import copy
 import math
 import os
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -17,10 +20,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError
+from hourglass.errors import DataError, HourglassWarning
 from hourglass.estimators.parameters import from_config, require_valid, to_config
+from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_from_config, length, rows
 from hourglass.parts.base import one_of
+from hourglass.training import Epoch, Trainer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,12 +33,18 @@ if TYPE_CHECKING:
 CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32, which stay in the processor's cache
 
 
-class Fitted(BaseEstimator):  # type: ignore[misc]
+def rows_at_once(shape: tuple[int, ...], widest: int = 1) -> int:
+    """How many elements of a shape, or of what they become on the way at least, stay in the processor's cache together."""
+    return max(1, CHUNK // max(math.prod(shape), widest))
+
+
+class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     """Checks what comes, passes it through ``model_``, whose ``scaling`` comes first, and keeps it in a file."""
 
     by_name: ClassVar[dict[str, type[Fitted]]] = {}
     device: str | None = None
     columns: dict[str, str] | None = None
+    verbose: bool = False
     model_: Any
     _widest = 1  # numbers that a row becomes on its way through the model, at least
 
@@ -75,6 +86,28 @@ class Fitted(BaseEstimator):  # type: ignore[misc]
             raise DataError(f"All {len(values)} rows are equal, so there is nothing to learn. Check that the right file was read.")
         return values
 
+    def _train(self, trainer: Trainer, stop: Callable[[Epoch], bool] = lambda epoch: False) -> bool:
+        """Train to the end, to Ctrl-C, or until ``stop`` says so, then take the best weights; False after Ctrl-C."""
+        self.history_: list[dict[str, Any]] = [asdict(epoch) for epoch in trainer.history]
+        try:
+            with TrainingProgress(trainer.plan, silent=not self.verbose) as progress:
+                for epoch in trainer.epochs():
+                    self.history_.append(asdict(epoch))
+                    progress.show(epoch)
+                    if stop(epoch):
+                        break
+        except KeyboardInterrupt:
+            warnings.warn(
+                f"Training was stopped by hand after {len(trainer.history)} epochs: the best weights so far are kept.",
+                HourglassWarning,
+                stacklevel=5,
+            )
+            return False
+        finally:
+            trainer.restore_best()
+            trainer.model.eval()
+        return True
+
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
         check_is_fitted(self)
@@ -92,7 +125,7 @@ class Fitted(BaseEstimator):  # type: ignore[misc]
     def _collect(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Tensor:
         """A function of model and x over all rows, a chunk at a time, into one tensor in memory."""
         raw = self._checked(X)
-        n, size = length(raw), max(1, CHUNK // max(math.prod(self.kind_.shape), self._widest))
+        n, size = length(raw), rows_at_once(self.kind_.shape, self._widest)
         result: Tensor | None = None
         with torch.inference_mode():
             for start in range(0, n, size):
@@ -161,9 +194,9 @@ class Fitted(BaseEstimator):  # type: ignore[misc]
         fitted._fill(tensors, header, given, Path(path))
         return fitted
 
+    @abstractmethod
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         """Build what a file holds and give it its tensors."""
-        raise NotImplementedError
 
     # scikit-learn's conventions
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -82,8 +80,3 @@ def expected_out_of_fold(model: Hourglass, x: Tensor, group: Tensor) -> Tensor:
         hidden = group == number
         found[..., hidden] = model.reconstruct(x.masked_fill(hidden, torch.nan))[..., hidden]
     return found
-
-
-def by_chunks(function: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
-    """A function of rows, a chunk at a time."""
-    return torch.cat([function(part) for part in torch.split(x, size)])

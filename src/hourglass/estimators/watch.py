@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +10,6 @@ from hourglass.model import Hourglass
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.scaling import Scaling
 
-CHUNK = 2**19  # numbers that pass through the networks at a time
 SUSPECTS = 6  # columns that are looked at more closely
 WIDTH = 256  # numbers that a row becomes on the way, at least
 
@@ -43,11 +40,6 @@ class Watch(nn.Module):
     def scaling(self) -> Scaling:
         """Of the model."""
         return self.model.scaling
-
-    @property
-    def rows_at_once(self) -> int:
-        """How many rows pass through at a time: what they become on the way stays in the processor's cache."""
-        return max(1, CHUNK // max(math.prod(self.model.shape), WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (n,); higher is stranger."""
