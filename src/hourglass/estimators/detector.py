@@ -296,7 +296,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,)
-            Standard deviations of the terms of the score, added and negated.
+            The negated score of `Alarm`: standard deviations, about 0 for usual rows.
         """
         return -self._scores(X)
 

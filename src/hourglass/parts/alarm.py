@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
 FIRST_GAP = 2.0  # standard deviations that the first gap ever in a column counts as
-BEYOND = 3.0  # of the score, for each standard deviation outside the range of the training rows
+BEYOND = 1.5  # of the score, for each standard deviation outside the range of the training rows
 POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
 CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
@@ -16,10 +16,11 @@ CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the pro
 class Alarm(nn.Module):
     """From the errors of a row's columns to its score; higher is stranger.
 
-    The score adds up to three terms: the logarithm of the mean error, each column's error over its mean on rows held out;
-    the logarithm of the distance to the nearest of the rows that are kept; both in standard deviations on rows held out; and how
-    far the row lies outside the range of the training rows, where errors mean nothing, since networks may rebuild anything there.
-    The error of a missing cell is minus the logarithm of how often the column had one.
+    Two terms are alarming each by itself, so that their soft maximum (the logarithm of the sum of exponentials) counts: the
+    logarithm of the mean root error, each column's error over its mean on rows held out; and the logarithm of the distance to the
+    nearest of the rows that are kept; both in standard deviations on rows held out. Added to it is how far the row lies outside the
+    range of the training rows, where errors mean nothing, since networks may rebuild anything there. The error of a missing cell is
+    minus the logarithm of how often the column had one.
 
     Below, x (n, elements) are rows, of which each element belongs to a column; errors are (n, columns).
 
@@ -98,16 +99,16 @@ class Alarm(nn.Module):
 
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, terms), not yet in standard deviations."""
-        found = [torch.log(self.relative(x, errors).mean(1) + SMALLEST)]
+        found = [torch.log(self.relative(x, errors).sqrt().mean(1) + SMALLEST)]
         if len(self.kept):
             found.append(torch.log(nearest(x.nan_to_num(0), self.kept.to(x)) + SMALLEST) / 2)
         return torch.stack(found, 1)
 
     def combined(self, terms: Tensor, x: Tensor) -> Tensor:
         """The score (n,) of rows with these terms (n, terms)."""
-        usual: Tensor = ((terms - self.centre) / self.scale).sum(1)
+        strange: Tensor = torch.logsumexp((terms - self.centre) / self.scale, dim=1)
         far: Tensor = torch.linalg.vector_norm(self.outside(x), dim=1)
-        return usual + BEYOND * far
+        return strange + BEYOND * far
 
     def outside(self, x: Tensor) -> Tensor:
         """How far each element lies outside the range of the training rows (n, elements); so does a column's first gap ever."""
