@@ -236,7 +236,7 @@ def test_a_place_that_can_not_be_written_is_refused_before_the_work(fails, monke
     def refuse(*_, **__):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(cli, "TemporaryFile", refuse)
+    monkeypatch.setattr("hourglass.cli.files.TemporaryFile", refuse)
     assert fails("fit", "digits", "-o", "m.safetensors") == (
         1,
         "Error: Can't write 'm.safetensors': Read-only file system. Choose another folder or free some space.\n",

@@ -1,0 +1,105 @@
+"""What the commands read and write: data by path or name, options as text, places to write to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import hourglass as hg
+from hourglass.errors import suggest
+
+CHARTS = (".png", ".svg", ".pdf")
+TABLES = (".csv", ".tsv", ".parquet")
+
+
+def dataset_named(data: str) -> Any:
+    """The dataset of that name, or None where ``data`` is a path."""
+    path = Path(data)
+    if path.exists() or path.suffix or path.name != data:
+        return None
+    if data not in hg.datasets.names():
+        raise hg.DataError(f"'{data}' is no file, no folder and no dataset. {suggest(data, hg.datasets.names())}")
+    return hg.datasets.load(data)
+
+
+def load(data: str, skip_bad: bool) -> Any:
+    """The rows at a path, or the training rows of a named dataset."""
+    named = dataset_named(data)
+    return hg.read(data, skip_bad=skip_bad) if named is None else named.x_train
+
+
+def load_autoencoder(path: Path) -> Any:
+    """The model of a file, refused if it is a detector."""
+    model = hg.load(path)
+    if not hasattr(model, "reconstruct"):
+        raise hg.ModelFileError(f"'{path}' is a detector, which has no codes. Use it with: hourglass detect")
+    return model
+
+
+def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
+    """Tables in files a batch at a time, in single precision, which is quicker; everything else whole."""
+    import polars as pl
+
+    from hourglass.data import batches
+
+    if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
+        return (batch.cast({pl.Float64: pl.Float32}) for batch in batches(data))
+    return iter([load(data, skip_bad)])
+
+
+def identifiers(detector: Any, batch: Any) -> list[str]:
+    """The columns of the data that the detector took for identifiers."""
+    if detector.kind_.name != "table":
+        return []
+    known = detector.schema_.filter(detector.schema_["type"] == "identifier")["column"]
+    return [name for name in known if name in getattr(batch, "columns", [])]
+
+
+def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
+    """What was found, rows counted from the first batch, with columns copied from the data."""
+    import polars as pl
+
+    for name in keys:
+        if name not in getattr(batch, "columns", []):
+            raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
+    copied = [batch[name].alias(name if name not in found.columns else f"{name}_") for name in keys]
+    return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
+
+
+def column_types(given: list[str] | None) -> dict[str, str] | None:
+    """The types that --column gives."""
+    for pair in given or []:
+        if "=" not in pair:
+            raise hg.ParameterError(f"--column takes NAME=TYPE, such as zip=categorical. Got {pair!r}.")
+    return dict(pair.rsplit("=", 1) for pair in given) if given else None
+
+
+def whole_numbers(text: str, option: str) -> list[int]:
+    """The numbers of an option, with commas between them."""
+    try:
+        return [int(number) for number in text.split(",") if number.strip()]
+    except ValueError as error:
+        raise hg.ParameterError(f"{option} takes whole numbers with commas between them, such as 8,16,32. Got {text!r}.") from error
+
+
+def require_writable(path: Path, endings: tuple[str, ...] = ()) -> None:
+    """Refuse a place that can't be written, or an unknown ending, before the work instead of after it."""
+    if endings and path.suffix.lower() not in endings:
+        raise hg.FileError(f"Can't write '{path}' by its ending. Known: {', '.join(endings)}.")
+    if path.is_dir():
+        raise hg.FileError(f"Can't write '{path}': it is a folder. Name a file, such as {path / 'model.safetensors'}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise hg.FileError(f"Can't write '{path}': {error.strerror}. Choose another folder or free some space.") from error
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write beside, then rename."""
+    from hourglass.data import atomic
+
+    with atomic(path) as beside:
+        figure.savefig(beside, dpi=200, bbox_inches="tight")

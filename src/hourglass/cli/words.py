@@ -1,0 +1,82 @@
+"""What the commands say: sentences, tables, a histogram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import hourglass as hg
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+P_VALUES = (1.0, 0.5, 0.1, 0.05, 0.01, 0.001)
+
+
+def say(text: str) -> None:
+    """A line on the terminal."""
+    typer.echo(text)
+
+
+def show(renderable: Any) -> None:
+    """A table on the terminal."""
+    from rich.console import Console
+
+    Console().print(renderable)
+
+
+def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """One line for each of the library's own warnings; those of other libraries are not for the user."""
+    if issubclass(category, hg.HourglassWarning):
+        typer.echo(f"Warning: {message}", err=True)
+
+
+def percent(survived: float) -> str:
+    """A share that survived, in words."""
+    return f"{survived:.1%}" if survived > 0 else "nothing"
+
+
+def passes(model: Any) -> str:
+    """How long a model was trained."""
+    epochs, seconds = len(model.history_), model.history_[-1]["seconds"] if model.history_ else 0.0
+    return f"{epochs:,} epoch{'s' * (epochs != 1)} in {seconds:.1f} s"
+
+
+def demo_result(sweep: Any, width: int) -> str:
+    """What the demo showed."""
+    row = next(row for row in sweep.frame.iter_rows(named=True) if row["codes"] == width)
+    return (
+        f"Each digit went through a waist of {width} numbers, {784 / width:.1f} times fewer than its 784 pixels, "
+        f"and was redrawn from them.\nOf what makes digits differ, {percent(row['explained_variance'])} survived, measured on "
+        "1,000 digits that the model never saw.\nPrincipal component analysis (PCA), the classical method, keeps "
+        f"{row['pca_explained_variance']:.1%} in as many numbers.\n{sweep.comparison}"
+    )
+
+
+def sweep_table(frame: Any) -> Table:
+    """The frame of a sweep, for people."""
+    from rich.table import Table
+
+    table = Table(title="What survives at each width, measured on rows held out", title_justify="left")
+    for name in ("numbers", "error", "survives", "error of PCA", "survives PCA", "seconds"):
+        table.add_column(name, justify="right")
+    for codes, mse, share, pca_mse, pca_share, seconds in frame.iter_rows():
+        table.add_row(f"{codes:,}", f"{mse:#.3g}", f"{share:.1%}", f"{pca_mse:#.3g}", f"{pca_share:.1%}", f"{seconds:.1f}")
+    return table
+
+
+def histogram(tally: list[int], rows: int) -> Table:
+    """How many rows have a p-value below each limit, beside how many usual rows would."""
+    from rich.table import Table
+
+    table = Table(title="Strangeness of the rows, most usual first", title_justify="left")
+    for name in ("p-value", "rows", "share", "of usual rows"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for place, limit in enumerate(P_VALUES):
+        below = P_VALUES[place + 1] if place + 1 < len(P_VALUES) else 0.0
+        count = tally[place] - (tally[place + 1] if below else 0)
+        words = f"{below:g} to {limit:g}" if below else f"up to {limit:g}"
+        table.add_row(words, f"{count:,}", f"{count / rows:.2%}", f"{limit - below:.1%}", "█" * round(40 * count / rows))
+    return table
