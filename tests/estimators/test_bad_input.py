@@ -111,3 +111,10 @@ def test_divergence_names_the_place_and_keeps_finite_weights():
     with pytest.raises(hg.TrainingDivergedError, match=r"in epoch 1, batch \d+; the first tensor that went bad is \w+"):
         model.fit(GOOD)
     assert np.isfinite(model.transform(GOOD)).all()
+
+
+def test_columns_of_images():
+    with pytest.raises(
+        hg.ParameterError, match=r"The 'columns' parameter is for tables, and images have none. Got {'a': 'numeric'}"
+    ):
+        hg.Autoencoder(2, columns={"a": "numeric"}).fit(np.zeros((9, 4, 4), np.uint8))

@@ -72,11 +72,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required: "
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
+        self.kind_: Kind = kind.learn(raw, self.columns, timeless=timeless)
         if kind.name == "table":
-            self.kind_: Kind = kind.learn(raw, self.columns, timeless=timeless)
             validate_data(self, raw, reset=True, skip_check_array=True)
         else:
-            self.kind_ = kind.learn(raw)
             self.n_features_in_ = self.kind_.n_features
 
     def _learned_from(self, raw: Any) -> Tensor:

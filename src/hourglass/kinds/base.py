@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
@@ -38,8 +39,12 @@ class Kind(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, raw: Any) -> Self:
-        """The kind as this pile has it. Raises `DataError` where the data can't be used."""
+    def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
+        """The kind as this pile has it. Raises `DataError` where the data can't be used.
+
+        Of a table, ``columns`` are types that were asked for, and ``timeless`` keeps the cycles of times but not the time itself,
+        which is always later in new data.
+        """
 
     @abstractmethod
     def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:

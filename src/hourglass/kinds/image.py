@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
-from hourglass.errors import DataError
+from hourglass.errors import DataError, ParameterError
 from hourglass.kinds.base import FLOATS, Kind, as_tensor, require_finite
 from hourglass.parts.scaling import Scaling, UnitScaling
 
@@ -32,7 +33,9 @@ class ImageKind(Kind):
         return None
 
     @classmethod
-    def learn(cls, raw: Any) -> Self:
+    def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
+        if columns:
+            raise ParameterError(f"The 'columns' parameter is for tables, and images have none. Got {columns!r}.")
         if not isinstance(raw, np.ndarray) or raw.ndim not in (3, 4):
             raise DataError(f"Images are arrays (n, height, width) or (n, height, width, channels). Got {_what(raw)}.")
         if raw.ndim == 4 and raw.shape[3] not in CHANNELS:
