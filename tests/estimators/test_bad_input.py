@@ -118,3 +118,10 @@ def test_columns_of_images():
         hg.ParameterError, match=r"The 'columns' parameter is for tables, and images have none. Got {'a': 'numeric'}"
     ):
         hg.Autoencoder(2, columns={"a": "numeric"}).fit(np.zeros((9, 4, 4), np.uint8))
+
+
+def test_damage_of_pictures_on_a_table():
+    with pytest.raises(
+        hg.ParameterError, match=r"can't be HalfErased.side='any'. for .* it is for images. Use Noise, Mask or Hide"
+    ):
+        hg.Autoencoder(2, corruption="half").fit(np.random.default_rng(0).normal(size=(50, 4)))

@@ -19,6 +19,19 @@ PARTS = [
     hg.Mask(0.5),
     hg.Hide(0.4),
     hg.ResidualBlocks(64, 3),
+    hg.Poisson(20.0),
+    hg.Speckle((0.1, 0.3)),
+    hg.SaltAndPepper(0.2),
+    hg.Blur(2.0),
+    hg.MotionBlur(7.0),
+    hg.LowResolution(3.0),
+    hg.Jpeg(30.0),
+    hg.Fade(0.4),
+    hg.Erase((0.1, 0.5)),
+    hg.ErasePixels(0.5),
+    hg.Scratches(3.0),
+    hg.HalfErased("left"),
+    hg.Noise((0.1, 0.2)) + hg.Jpeg(50.0),
 ]
 
 

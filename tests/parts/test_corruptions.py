@@ -31,7 +31,10 @@ def test_chance_comes_from_the_generator_alone(part):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: hg.Noise(-1.0), "The 'std' parameter of Noise must be a float of at least 0. Got -1.0 instead."),
+        (
+            lambda: hg.Noise(-1.0),
+            "The 'std' parameter of Noise must be a float of at least 0, or a range of them. Got -1.0 instead.",
+        ),
         (lambda: hg.Mask(1.5), "The 'share' parameter of Mask must be a float from 0 to 1. Got 1.5 instead."),
     ],
 )

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from hourglass.errors import HourglassWarning, ParameterError
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Plain
+from hourglass.parts import Bottleneck, Corruption, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Plain
+from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
 from hourglass.parts.networks import Gaps, dry_run, linear_path
 
@@ -30,8 +31,9 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
     bottleneck = parameters["bottleneck"]
     bottleneck = bottleneck if isinstance(bottleneck, Bottleneck) else Plain(bottleneck)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
-    _require_fit(owner, bottleneck, likelihood, kind)
-    corruption = parameters["corruption"]
+    asked = parameters["corruption"]
+    corruption = corruption_from(asked) if isinstance(asked, str) else asked
+    _require_fit(owner, bottleneck, likelihood, corruption, kind)
     if corruption is None and kind.gaps:
         corruption = Hide(IMPUTED, kind.column_of, rest=True)  # to learn what belongs in a gap
     gaps = Gaps(marked=kind.gaps or (corruption is not None and corruption.hides))
@@ -61,7 +63,7 @@ def default_likelihood(kind: Kind) -> Likelihood:
     return Mixed() if kind.gaps or kind.categories else Gaussian()
 
 
-def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, kind: Kind) -> None:
+def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, corruption: Corruption | None, kind: Kind) -> None:
     """Refuse or warn of parts that don't go with the data."""
     if bottleneck.capacity >= kind.n_features:
         warnings.warn(
@@ -69,6 +71,11 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, kin
             "anything: choose a narrower one.",
             HourglassWarning,
             stacklevel=5,
+        )
+    if corruption is not None and corruption.of_pictures and kind.name != "image":
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for images. "
+            "Use Noise, Mask or Hide."
         )
     if kind.gaps and not likelihood.masks:
         raise ParameterError(

@@ -27,9 +27,9 @@ class Autoencoder(BaseAutoencoder):
         The networks on either side of the waist. A module of your own takes (batch, columns) for a table and
         (batch, channels, height, width) for images, scaled; a function gets the shape of an element and the number of codes and
         returns a module.
-    corruption : corruption part, optional
-        What is damaged on purpose before encoding. Of a table with gaps some cells are hidden unless something else is given, so
-        that the model learns what belongs there.
+    corruption : corruption part or text, optional
+        What is damaged on purpose before encoding, such as ``Noise(0.1)`` or "noise:25", see `corruption`. Of a table with gaps
+        some cells are hidden unless something else is given, so that the model learns what belongs there.
     likelihood : likelihood part, optional
         How far the output is from the input; ``Gaussian()``, the squared error, unless given.
     hidden : tuple of int, optional
@@ -102,7 +102,7 @@ class Autoencoder(BaseAutoencoder):
         columns: dict[str, str] | None = None,
         encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
-        corruption: Corruption | None = None,
+        corruption: Corruption | str | None = None,
         likelihood: Likelihood | None = None,
         hidden: tuple[int, ...] | None = None,
         max_epochs: int | None = None,

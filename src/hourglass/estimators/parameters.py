@@ -59,7 +59,7 @@ RULES: dict[str, Rule] = {
     "kind": _instance(str, "the name of a kind of data"),
     "encoder": _NETWORK,
     "decoder": _NETWORK,
-    "corruption": _instance(Corruption, "a corruption part"),
+    "corruption": _instance((Corruption, str), "a corruption part, text such as 'noise:25'"),
     "likelihood": _instance(Likelihood, "a likelihood part"),
     "hidden": _optional(lambda value: isinstance(value, (tuple, list)) and all(map(is_count, value)), "a tuple of positive ints"),
     "max_epochs": _optional(is_count, "a positive int"),

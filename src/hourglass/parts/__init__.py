@@ -2,25 +2,54 @@
 
 from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Plain, TopK
-from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise
+from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise, Together
+from hourglass.parts.damage import (
+    Blur,
+    Erase,
+    ErasePixels,
+    Fade,
+    HalfErased,
+    Jpeg,
+    LowResolution,
+    MotionBlur,
+    Poisson,
+    SaltAndPepper,
+    Scratches,
+    Speckle,
+    corruption,
+)
 from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 
 __all__ = [
     "Bernoulli",
+    "Blur",
     "Bottleneck",
     "Code",
     "Corruption",
     "Dense",
+    "Erase",
+    "ErasePixels",
+    "Fade",
     "Gaussian",
+    "HalfErased",
     "Hide",
+    "Jpeg",
     "Likelihood",
+    "LowResolution",
     "Mask",
     "Mixed",
+    "MotionBlur",
     "Network",
     "Noise",
     "Part",
     "Plain",
+    "Poisson",
     "ResidualBlocks",
+    "SaltAndPepper",
+    "Scratches",
+    "Speckle",
+    "Together",
     "TopK",
+    "corruption",
 ]

@@ -2,30 +2,99 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from numbers import Real
 
 import torch
 from torch import Tensor
 
 from hourglass.parts.base import Part
 
+Strength = float | tuple[float, float]  # a number, or a range that each row draws its own from
+
+
+def is_strength(value: object, most: float = math.inf) -> bool:
+    """Whether a value is a number from 0 to ``most``, or two of them in rising order."""
+    numbers = value if isinstance(value, tuple) else (value, value)
+    real = len(numbers) == 2 and all(isinstance(number, Real) for number in numbers)
+    return real and 0 <= numbers[0] <= numbers[1] <= most
+
+
+def drawn(strength: Strength, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """The strength for each row of x (batch, 1 ...)."""
+    each = x.new_empty(len(x), *(1,) * (x.ndim - 1))
+    return each.uniform_(*strength, generator=generator) if isinstance(strength, tuple) else each.fill_(strength)
+
 
 @dataclass(frozen=True)
 class Corruption(Part):
     """Base of the corruptions: called with x (batch, ...) in the scaled space and a generator, gives a damaged copy."""
 
-    hides: ClassVar[bool] = False  # whether what is damaged becomes NaN
+    @property
+    def hides(self) -> bool:
+        """Whether what is damaged becomes NaN."""
+        return False
 
     @property
     def all_counts(self) -> bool:
         """Whether what isn't damaged has to be rebuilt as well."""
         return True
 
+    @property
+    def of_pictures(self) -> bool:
+        """Whether x has to be (batch, channels, height, width)."""
+        return False
+
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A damaged copy of x, of the same shape."""
+
+    def __add__(self, other: Corruption) -> Together:
+        return Together((self, other))
+
+
+@dataclass(frozen=True)
+class Together(Corruption):
+    """Several corruptions, one after the other; what erases comes last. Written as a sum.
+
+    Parameters
+    ----------
+    parts : tuple of corruptions
+        At least one.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Speckle(0.2) + hg.SaltAndPepper(0.1)
+    Together(parts=(Speckle(std=0.2), SaltAndPepper(share=0.1)))
+    """
+
+    parts: tuple[Corruption, ...]
+
+    def __post_init__(self) -> None:
+        valid = isinstance(self.parts, tuple) and self.parts and all(isinstance(part, Corruption) for part in self.parts)
+        self._require("parts", bool(valid), "a tuple of corruptions")
+        flat = [inner for part in self.parts for inner in (part.parts if isinstance(part, Together) else (part,))]
+        object.__setattr__(self, "parts", tuple(sorted(flat, key=lambda part: part.hides)))
+
+    @property
+    def hides(self) -> bool:
+        return any(part.hides for part in self.parts)
+
+    @property
+    def all_counts(self) -> bool:
+        return any(part.all_counts for part in self.parts)
+
+    @property
+    def of_pictures(self) -> bool:
+        return any(part.of_pictures for part in self.parts)
+
+    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        for part in self.parts:
+            x = part(x, generator)
+        return x
 
 
 @dataclass(frozen=True)
@@ -34,8 +103,9 @@ class Noise(Corruption):
 
     Parameters
     ----------
-    std : float
-        Its standard deviation, in units of the scaled data: standardised columns, or pixels from 0 to 1.
+    std : float or (float, float)
+        Its standard deviation, in units of the scaled data: standardised columns, or pixels from 0 to 1. From a range (low, high)
+        each row draws its own.
 
     Examples
     --------
@@ -44,13 +114,13 @@ class Noise(Corruption):
     Noise(std=0.1)
     """
 
-    std: float
+    std: Strength
 
     def __post_init__(self) -> None:
-        self._require("std", self.std >= 0, "a float of at least 0")
+        self._require("std", is_strength(self.std), "a float of at least 0, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return x + self.std * torch.empty_like(x).normal_(generator=generator)
+        return x + drawn(self.std, x, generator) * torch.empty_like(x).normal_(generator=generator)
 
 
 @dataclass(frozen=True)
@@ -105,13 +175,16 @@ class Hide(Corruption):
     Hide(share=0.6, together=None, rest=False)
     """
 
-    hides: ClassVar[bool] = True
     share: float = 0.6
     together: tuple[int, ...] | None = None
     rest: bool = False
 
     def __post_init__(self) -> None:
         self._require("share", 0 <= self.share <= 1, "a float from 0 to 1")
+
+    @property
+    def hides(self) -> bool:
+        return True
 
     @property
     def all_counts(self) -> bool:
