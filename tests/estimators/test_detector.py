@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
-from hourglass.parts.alarm import Alarm, nearest
+from hourglass.parts.alarm import Alarm, near
 
 rng = np.random.default_rng(0)
 MIXING = rng.normal(size=(3, 8))
@@ -156,9 +156,12 @@ def test_equal_rows():
 
 def test_the_nearest_row_is_that_of_scikit_learn():
     kept, x = (torch.from_numpy(some).float() for some in (USUAL[:300], NEW[:50]))
-    wanted = NearestNeighbors(n_neighbors=2).fit(kept)
-    np.testing.assert_allclose(nearest(x, kept).sqrt(), wanted.kneighbors(x)[0][:, 0], rtol=1e-3)
-    np.testing.assert_allclose(nearest(kept, kept).sqrt(), wanted.kneighbors(kept)[0][:, 1], rtol=1e-3)
+    wanted = NearestNeighbors(n_neighbors=6).fit(kept)
+    np.testing.assert_allclose(near(x, kept).sqrt(), wanted.kneighbors(x)[0][:, 0], rtol=1e-3)
+    np.testing.assert_allclose(near(kept, kept).sqrt(), wanted.kneighbors(kept)[0][:, 1], rtol=1e-3)
+    np.testing.assert_allclose(near(x, kept, 5).sqrt(), wanted.kneighbors(x)[0][:, 4], rtol=1e-3)
+    np.testing.assert_allclose(near(kept, kept, 5).sqrt(), wanted.kneighbors(kept)[0][:, 5], rtol=1e-3)
+    torch.testing.assert_close(near(x, kept[:3], 5), (x[:, None] - kept[:3]).square().sum(2).amax(1))
 
 
 def test_p_values_by_hand():

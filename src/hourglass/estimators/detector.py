@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 FEWEST = 30  # rows below which a warning says that little can be promised
 MOST_KEPT = 5000  # rows that the distance is measured to
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
+FIFTH = 5  # rank of the kept row that the distance is measured to, where some may be strange
 TRIMMED = 0.1  # of contaminated training rows
 Numbers = NDArray[np.floating[Any]]
 
@@ -56,11 +57,11 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
         How many training rows are kept, to measure the distance to. 0 keeps none, and a model file then holds no row of the data.
-        Unless given, at most 5,000 for the ensemble, and none for an estimator or where ``contaminated``: a strange row among
-        those kept would make its likes look usual.
+        Unless given, at most 5,000 for the ensemble, and none for an estimator.
     contaminated : bool, default=False
         Whether up to a tenth of the training rows may be strange themselves. Training is then done twice, the second time without
-        the strangest tenth, which is left out of what is usual as well.
+        the strangest tenth, which is left out of what is usual as well, and the distance is that to the fifth nearest row: a few
+        strange rows that remain then don't make their likes look usual.
     columns : dict of str to str, optional
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
         For the ensemble; an estimator has its own.
@@ -188,9 +189,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         )
         trainer, folds = members.trainer(model, x, plan, generator)
         self._train(trainer)
-        most_kept = (0 if self.contaminated else MOST_KEPT) if self.neighbours is None else self.neighbours
+        most_kept = MOST_KEPT if self.neighbours is None else self.neighbours
         kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
-        watch = Watch(model, Alarm.learn(self.kind_.column_of, x, kept), ensemble=True)
+        watch = Watch(model, Alarm.learn(self.kind_.column_of, x, kept, self._rank), ensemble=True)
         most = len(x) if self.contaminated else MOST_REFERENCES // members.MEMBERS
         held_out = members.side_by_side([fold[:most] for fold in folds])
         errors = []
@@ -229,11 +230,16 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             self.feature_names_in_ = estimator.feature_names_in_
         with torch.inference_mode():
             x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
-            alarm = Alarm.learn(self.kind_.column_of, x.flatten(1), x[: self.neighbours or 0].flatten(1))
+            alarm = Alarm.learn(self.kind_.column_of, x.flatten(1), x[: self.neighbours or 0].flatten(1), self._rank)
             watch = Watch(estimator.model_, alarm, ensemble=False)
             errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(self.kind_.shape, WIDTH))])
             alarm.calibrate(aside.flatten(1), errors)
         return watch
+
+    @property
+    def _rank(self) -> int:
+        """Of the kept row that distances are measured to."""
+        return FIFTH if self.contaminated else 1
 
     def _require_valid(self) -> None:
         super()._require_valid()
@@ -453,7 +459,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return header | {"inner": inner, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        alarm = Alarm(self.kind_.column_of, *header["sizes"])
+        rows, references = header["sizes"]
+        alarm = Alarm(self.kind_.column_of, rows, references, self._rank)
         if header["inner"] is None:
             self.estimator_ = None
             model = members.build(self.kind_, self.kind_.scaling(), torch.Generator())

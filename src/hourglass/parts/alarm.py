@@ -30,6 +30,8 @@ class Alarm(nn.Module):
         The column of each element.
     rows, references : int
         How many rows are kept, and how many scores of rows held out.
+    rank : int, default=1
+        Which of the kept rows the distance is measured to: the nearest, or one further off.
     """
 
     spread: Tensor  # (columns,) mean error, on rows held out
@@ -45,8 +47,9 @@ class Alarm(nn.Module):
     scale: Tensor  # (terms,)
     reference: Tensor  # (references,) scores of rows held out, in rising order
 
-    def __init__(self, column_of: tuple[int, ...], rows: int, references: int) -> None:
+    def __init__(self, column_of: tuple[int, ...], rows: int, references: int, rank: int = 1) -> None:
         super().__init__()
+        self.rank = rank
         elements, columns, terms = len(column_of), column_of[-1] + 1, 1 + (rows > 0)
         first = [i for i, column in enumerate(column_of) if i == 0 or column != column_of[i - 1]]
         self.register_buffer("column_of", torch.tensor(column_of), persistent=False)
@@ -64,9 +67,9 @@ class Alarm(nn.Module):
             self.register_buffer(name, torch.zeros(size))
 
     @staticmethod
-    def learn(column_of: tuple[int, ...], x: Tensor, kept: Tensor) -> Alarm:
+    def learn(column_of: tuple[int, ...], x: Tensor, kept: Tensor, rank: int = 1) -> Alarm:
         """What training rows x say, and the rows that are kept; `calibrate` has to follow."""
-        alarm = Alarm(column_of, len(kept), 0)
+        alarm = Alarm(column_of, len(kept), 0, rank)
         alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)))
         missing = x[:, alarm.first].isnan().sum(0)
         alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
@@ -101,7 +104,7 @@ class Alarm(nn.Module):
         """The two terms of each row (n, terms), not yet in standard deviations."""
         found = [torch.log(self.relative(x, errors).sqrt().mean(1) + SMALLEST)]
         if len(self.kept):
-            found.append(torch.log(nearest(x.nan_to_num(0), self.kept.to(x)) + SMALLEST) / 2)
+            found.append(torch.log(near(x.nan_to_num(0), self.kept.to(x), self.rank) + SMALLEST) / 2)
         return torch.stack(found, 1)
 
     def combined(self, terms: Tensor, x: Tensor) -> Tensor:
@@ -143,20 +146,22 @@ def shares_up_to(points: Tensor, x: Tensor) -> Tensor:
     return torch.stack([(x <= point).sum(0) for point in points]) / (~x.isnan()).sum(0)
 
 
-def nearest(x: Tensor, kept: Tensor) -> Tensor:
-    """Squared distance (n,) to the nearest kept row; a row that is itself among them is measured against the others.
+def near(x: Tensor, kept: Tensor, rank: int = 1) -> Tensor:
+    """Squared distance (n,) to the nearest kept row, or to that of another rank; a row that is itself kept is not counted.
 
-    Which one is nearest is found in single precision, which is quick; the distance is that of x's own precision.
+    Which one it is is found in single precision, which is quick; the distance is that of x's own precision.
     """
     single, squares = kept.float(), kept.float().square().sum(1)
-    same = SMALLEST * squares.mean()
+    same, last = SMALLEST * squares.mean(), min(rank, len(kept) - 1)
     found = []
     for part in torch.split(x, CHUNK // len(kept) + 1):
         apart = torch.addmm(squares, part.float(), single.T, alpha=-2)  # less the square of x itself, alike for all
         least, index = apart.min(1)
         own = part.float().square().sum(1)
         itself = least + own <= SMALLEST * own + same
-        if itself.any():
-            index[itself] = apart[itself].topk(min(2, len(kept)), largest=False).indices[:, -1]
+        further = itself | (rank > 1)
+        if further.any():
+            order = apart[further].topk(last + 1, largest=False).indices
+            index[further] = order.gather(1, (rank - 1 + itself[further].long()).clamp(max=last)[:, None])[:, 0]
         found.append((part - kept[index]).square().sum(1))
     return torch.cat(found)
