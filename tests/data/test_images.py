@@ -146,7 +146,7 @@ def broken():
 
 @pytest.mark.usefixtures("broken")
 def test_a_broken_image(sentence):
-    said = "it is broken, cut short, or no PNG or JPEG. Replace it, or pass skip_bad=True."
+    said = "it is broken, cut short, or not PNG, JPEG, TIFF, BMP or WebP. Replace it, or pass skip_bad=True."
     assert sentence(FileError, read, "x") == f"Can't read the image 'x/1.png': {said}"
     assert sentence(FileError, read, ["x/2.png", "x/3.png"]) == f"Can't read the image 'x/3.png': {said}"
     assert sentence(FileError, read, zipped("x")) == f"Can't read the image 'x.zip/1.png': {said}"
@@ -172,7 +172,7 @@ def test_who_makes_warnings_errors_gets_the_warning(sentence):
 def test_only_broken_images(sentence):
     Path("a.png").write_text("hello")
     assert sentence(FileError, read, ["a.png", "a.png"], skip_bad=True) == (
-        "None of the 2 images can be read, the first: 'a.png'. They must be PNG or JPEG."
+        "None of the 2 images can be read, the first: 'a.png'. They must be PNG, JPEG, TIFF, BMP or WebP."
     )
 
 
@@ -190,7 +190,7 @@ def test_the_system_says_why_an_image_cannot_be_read(sentence, monkeypatch):
 def test_no_images(sentence):
     Path("x").mkdir()
     Path("x/notes.txt").write_text("")
-    said = "holds no images. Looked for .png, .jpg, .jpeg in it and its sub-folders."
+    said = "holds no images. Looked for .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp in it and its sub-folders."
     assert sentence(FileError, read, "x") == f"'x' {said}"
     assert sentence(FileError, read, zipped("x")) == f"'x.zip' {said}"
     assert sentence(FileError, read, []) == "The list of paths is empty. Give at least one image."
@@ -200,7 +200,7 @@ def test_a_list_names_images_only(sentence):
     save("a.png")
     Path("b.csv").write_text("")
     assert sentence(FileError, read, ["a.png", "b.csv"]) == (
-        "A list of paths must name images (.png, .jpg, .jpeg). 'b.csv' is none."
+        "A list of paths must name images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp). 'b.csv' is none."
     )
     assert sentence(FileError, read, ["b.png"]) == "There is no file or folder 'b.png'. Did you mean 'a.png'?"
 
@@ -333,3 +333,23 @@ def test_png_round_trip(tmp_path_factory, images):
     shutil.rmtree(folder, ignore_errors=True)
     write_images(folder, images)
     np.testing.assert_array_equal(read(folder), images)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "bmp", "webp"])
+def test_formats_without_loss(ending, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / f"a.{ending}", lossless=True)
+    np.testing.assert_array_equal(read(tmp_path / f"a.{ending}")[0], pixels)
+
+
+def test_colours_for_print_become_those_of_the_screen(tmp_path):
+    Image.new("CMYK", (4, 4), (0, 255, 255, 0)).save(tmp_path / "a.tif")
+    assert read(tmp_path / "a.tif")[0, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_film_is_no_picture(tmp_path):
+    frames = [Image.new("L", (4, 4), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "film.tif", save_all=True, append_images=frames[1:])
+    with pytest.raises(FileError) as caught:
+        read(tmp_path / "film.tif")
+    assert str(caught.value).endswith("film.tif' is 2 pictures in one file. Save each as a file of its own.")

@@ -1,4 +1,4 @@
-"""Images: a folder, a zip or a list of PNG and JPEG files, as one array of bytes; and back to a folder."""
+"""Images: a folder, a zip or a list of files, as one array of bytes; and back to a folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from hourglass.data.files import atomic, check_archive, naming
 from hourglass.errors import DataError, FileError, HourglassWarning
 
-ENDINGS = (".png", ".jpg", ".jpeg")
+FORMATS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff"), "BMP": (".bmp",), "WEBP": (".webp",)}
+ENDINGS = tuple(ending for endings in FORMATS.values() for ending in endings)
+_KNOWN = "PNG, JPEG, TIFF, BMP or WebP"
 _CHUNK = 256  # images decoded ahead of the copy into the result, so that they never stand in memory twice
 _THREADS = min(8, os.cpu_count() or 1)
 _SMALL = 8192  # bytes of an image below which threads cost more than they bring (at 28 x 28 by half)
@@ -79,7 +81,7 @@ def read_images(source: Path | Sequence[Path], *, skip_bad: bool = False) -> NDA
                 images[count] = pixels if pixels.ndim == images.ndim - 1 else pixels[..., None]
                 count += 1
     if images is None:
-        raise FileError(f"None of the {len(bad)} images can be read, the first: '{bad[0]}'. They must be PNG or JPEG.")
+        raise FileError(f"None of the {len(bad)} images can be read, the first: '{bad[0]}'. They must be {_KNOWN}.")
     if bad:
         message = f"Left out {len(bad)} of {len(files)} images that could not be read, the first: '{bad[0]}'."
         warnings.warn(message, HourglassWarning, stacklevel=3)
@@ -186,20 +188,26 @@ def _decode(file: tuple[str, Callable[[], BinaryIO]], *, skip_bad: bool) -> NDAr
 
     name, opener = file
     try:
-        with opener() as stream, Image.open(stream, formats=("PNG", "JPEG")) as image:
+        with opener() as stream, Image.open(stream, formats=tuple(FORMATS)) as image:
+            if (frames := getattr(image, "n_frames", 1)) > 1:
+                raise FileError(f"'{name}' is {frames} pictures in one file. Save each as a file of its own.")
             ImageOps.exif_transpose(image, in_place=True)
             if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion would clip them
                 return (np.asarray(image) >> 8).astype(np.uint8)
             if image.mode == "P":  # a palette; by way of RGBA, as its transparency may be of a kind that RGB can't take
                 return np.asarray(image.convert("RGBA").convert("RGB"))
             return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+    except FileError:
+        if skip_bad:
+            return None
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"{Image.MAX_IMAGE_PIXELS:,}"
         raise FileError(f"'{name}' has more than {limit} pixels, too many to be trusted. Scale it down.") from error
     except Exception as error:  # a damaged image meets a dozen kinds
         if skip_bad:
             return None
-        reason = getattr(error, "strerror", None) or "it is broken, cut short, or no PNG or JPEG"
+        reason = getattr(error, "strerror", None) or f"it is broken, cut short, or not {_KNOWN}"
         raise FileError(f"Can't read the image '{name}': {reason}. Replace it, or pass skip_bad=True.") from error
 
 

@@ -32,7 +32,7 @@ def read(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, ski
     path : path or sequence of paths
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
         - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
-        - an image (PNG or JPEG), or a folder, a ``.zip`` or a list of them, all of one size.
+        - an image (PNG, JPEG, TIFF, BMP or WebP), or a folder, a ``.zip`` or a list of them, all of one size.
     skip_bad : bool, default=False
         Leave out images that can't be read, with one `HourglassWarning`, instead of raising an error.
 
