@@ -149,11 +149,11 @@ def test_as_text(text, part):
         ("nose:3", "The 'corruption' parameter of Hourglass has no choice 'nose'. Did you mean 'noise'?"),
         ("noise", "The corruption 'noise' needs its strength in grey levels, as in 'noise:25'."),
         ("blur:much", "The corruption 'blur' takes a number or a range, as in 'blur:1' or 'blur:1-2'. Got 'much'."),
-        ("erase:2", "The 'share' parameter of Erase must be a float from 0 to 1, or a range of them. Got 2.0 instead."),
-        ("jpeg:0", "The 'quality' parameter of Jpeg must be a number from 1 to 95, or a range. Got 0.0 instead."),
+        ("erase:2", "The 'share' parameter of Erase must be a number from 0 to 1, or a range of them. Got 2.0 instead."),
+        ("jpeg:0", "The 'quality' parameter of Jpeg must be a number from 1 to 95, or a range of them. Got 0.0 instead."),
         (
             "lowres:3-2",
-            "The 'factor' parameter of LowResolution must be a float of at least 1, or a range. Got (3.0, 2.0) instead.",
+            "The 'factor' parameter of LowResolution must be a number of at least 1, or a range of them. Got (3.0, 2.0)",
         ),
     ],
 )

@@ -15,11 +15,11 @@ from hourglass.parts.base import Part
 Strength = float | tuple[float, float]  # a number, or a range that each row draws its own from
 
 
-def is_strength(value: object, most: float = math.inf) -> bool:
-    """Whether a value is a number from 0 to ``most``, or two of them in rising order."""
+def is_strength(value: object, least: float = 0, most: float = math.inf) -> bool:
+    """Whether a value is a number between these two, or a pair of such numbers in rising order."""
     numbers = value if isinstance(value, tuple) else (value, value)
     real = len(numbers) == 2 and all(isinstance(number, Real) for number in numbers)
-    return real and 0 <= numbers[0] <= numbers[1] <= most
+    return real and least <= numbers[0] <= numbers[1] <= most
 
 
 def drawn(strength: Strength, x: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,8 +24,17 @@ MOST_SCRATCHES = 100
 SIDES = ("any", "left", "right", "top", "bottom")
 
 
+@dataclass(frozen=True)
 class Damage(Corruption):
-    """Base of what happens to pictures alone."""
+    """Base of what happens to pictures alone: its one field is a strength within ``bounds``."""
+
+    bounds: ClassVar[tuple[float, float]] = (0, math.inf)
+
+    def __post_init__(self) -> None:
+        (field,) = fields(self)
+        low, high = self.bounds
+        words = f"a number of at least {low:g}" if high == math.inf else f"a number from {low:g} to {high:g}"
+        self._require(field.name, is_strength(getattr(self, field.name), low, high), f"{words}, or a range of them")
 
     @property
     def of_pictures(self) -> bool:
@@ -48,10 +57,8 @@ class Poisson(Damage):
     Poisson(peak=30.0)
     """
 
+    bounds: ClassVar[tuple[float, float]] = (1e-3, math.inf)
     peak: Strength = 30.0
-
-    def __post_init__(self) -> None:
-        self._require("peak", is_strength(self.peak) and min(_ends(self.peak)) > 0, "a number above 0, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         peak = drawn(self.peak, x, generator)
@@ -76,9 +83,6 @@ class Speckle(Damage):
 
     std: Strength = 0.2
 
-    def __post_init__(self) -> None:
-        self._require("std", is_strength(self.std), "a float of at least 0, or a range of them")
-
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return x * (1 + drawn(self.std, x, generator) * torch.empty_like(x).normal_(generator=generator))
 
@@ -99,10 +103,8 @@ class SaltAndPepper(Damage):
     SaltAndPepper(share=0.1)
     """
 
+    bounds: ClassVar[tuple[float, float]] = (0, 1)
     share: Strength = 0.1
-
-    def __post_init__(self) -> None:
-        self._require("share", is_strength(self.share, 1), "a float from 0 to 1, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         chance, share = _pixels(x).uniform_(generator=generator), drawn(self.share, x, generator)
@@ -126,9 +128,6 @@ class Blur(Damage):
     """
 
     std: Strength = 1.5
-
-    def __post_init__(self) -> None:
-        self._require("std", is_strength(self.std), "a float of at least 0, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         radius = max(math.ceil(4 * max(_ends(self.std))), 1)
@@ -155,9 +154,6 @@ class MotionBlur(Damage):
     """
 
     length: Strength = 9.0
-
-    def __post_init__(self) -> None:
-        self._require("length", is_strength(self.length), "a float of at least 0, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         radius = math.ceil(max(_ends(self.length)) / 2) + 1
@@ -188,10 +184,8 @@ class LowResolution(Damage):
     LowResolution(factor=2.0)
     """
 
+    bounds: ClassVar[tuple[float, float]] = (1, math.inf)
     factor: Strength = 2.0
-
-    def __post_init__(self) -> None:
-        self._require("factor", is_strength(self.factor) and min(_ends(self.factor)) >= 1, "a float of at least 1, or a range")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         size = x.shape[-2:]
@@ -219,12 +213,8 @@ class Jpeg(Damage):
     Jpeg(quality=(10.0, 60.0))
     """
 
+    bounds: ClassVar[tuple[float, float]] = (1, 95)
     quality: Strength = 20.0
-
-    def __post_init__(self) -> None:
-        self._require(
-            "quality", is_strength(self.quality, 95) and min(_ends(self.quality)) >= 1, "a number from 1 to 95, or a range"
-        )
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         qualities = drawn(self.quality, x, generator).flatten().tolist()
@@ -248,10 +238,8 @@ class Fade(Damage):
     Fade(keep=(0.3, 0.9))
     """
 
+    bounds: ClassVar[tuple[float, float]] = (0, 1)
     keep: Strength = 0.5
-
-    def __post_init__(self) -> None:
-        self._require("keep", is_strength(self.keep, 1), "a float from 0 to 1, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         keep = drawn(self.keep, x, generator)
@@ -259,6 +247,7 @@ class Fade(Damage):
         return grey + keep * (x - grey)
 
 
+@dataclass(frozen=True)
 class Erasure(Damage):
     """Base of what erases pixels: they become NaN, and only they have to be rebuilt."""
 
@@ -294,10 +283,8 @@ class Erase(Erasure):
     Erase(share=(0.1, 0.5))
     """
 
+    bounds: ClassVar[tuple[float, float]] = (0, 1)
     share: Strength = 0.3
-
-    def __post_init__(self) -> None:
-        self._require("share", is_strength(self.share, 1), "a float from 0 to 1, or a range of them")
 
     def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         rows, columns = torch.randint(4, 11, (2,), generator=generator, device=x.device).tolist()
@@ -325,10 +312,8 @@ class ErasePixels(Erasure):
     ErasePixels(share=0.5)
     """
 
+    bounds: ClassVar[tuple[float, float]] = (0, 1)
     share: Strength = 0.5
-
-    def __post_init__(self) -> None:
-        self._require("share", is_strength(self.share, 1), "a float from 0 to 1, or a range of them")
 
     def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         return _pixels(x).uniform_(generator=generator) < drawn(self.share, x, generator)
@@ -350,10 +335,8 @@ class Scratches(Erasure):
     Scratches(count=(2.0, 6.0))
     """
 
+    bounds: ClassVar[tuple[float, float]] = (0, MOST_SCRATCHES)
     count: Strength = 5.0
-
-    def __post_init__(self) -> None:
-        self._require("count", is_strength(self.count, MOST_SCRATCHES), "a number from 0 to 100, or a range of them")
 
     def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         height, width = x.shape[-2:]
