@@ -10,6 +10,8 @@ import torch
 
 import hourglass as hg
 from hourglass.kinds import KINDS
+from hourglass.kinds import columns as of_columns
+from hourglass.parts.scaling import Cell, expand, on_cycles
 
 rng = np.random.default_rng(0)
 N = 400
@@ -262,3 +264,21 @@ def test_a_category_of_one_level_is_constant():
 def test_another_likelihood_beside_gaps():
     with pytest.raises(hg.ParameterError, match=r"can't be Gaussian\(variance=1.0\) for .* with missing cells. Use Mixed\(\)."):
         hg.Autoencoder(2, columns=KNOWN, likelihood=hg.Gaussian()).fit(FRAME)
+
+
+@pytest.mark.parametrize("cycles", [(86400.0,), (86400.0, 604800.0), (86400.0, 604800.0, 31556952.0)])
+def test_a_time_comes_back_from_its_cycles(cycles):
+    times = torch.tensor([1.7e9, 1.71234567e9, 1.6e9], dtype=torch.float64)
+    found = on_cycles(expand(times[:, None], (Cell(plain=False, cycles=cycles),)), cycles)
+    for period in cycles[:1] if len(cycles) == 3 else cycles:  # a year is no whole number of weeks
+        apart = (found - times + period / 2).remainder(period) - period / 2
+        assert apart.abs().max() < 1
+    apart = (found - times + cycles[-1] / 2).remainder(cycles[-1]) - cycles[-1] / 2
+    assert apart.abs().max() < 4.01 * 86400
+
+
+def test_an_expected_time_is_told_on_the_cycle_that_is_furthest_off():
+    at = of_columns.Column("at", type="datetime", cell=Cell(plain=False, cycles=(86400.0, 604800.0)))
+    day, friday = 86400, 86400 * 1  # 1970-01-02 was a Friday
+    assert of_columns.expected_time(at, friday + 3 * 3600, friday + 14.5 * 3600) == "about 14:30"
+    assert of_columns.expected_time(at, friday + 3 * day + 1000, friday) == "on a Friday"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left ou
 MOST_LEVELS = 64  # of a category, "other" among them
 OTHER = "other"
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
+EPOCH = datetime(1970, 1, 1)
 DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
 DATES = (
     "%Y-%m-%d",
@@ -290,3 +292,14 @@ def shown(known: Column, number: float) -> str:
         return f"{number:,.0f}" if 1e3 <= abs(number) < 1e9 else f"{number:.4g}"
     value = from_numbers(known, np.array([number]))[0]
     return repr(value) if isinstance(value, str) else str(value)
+
+
+def expected_time(known: Column, seen: float, expected: float) -> str:
+    """Where on the cycle that a time is furthest from what was expected the expected one lies: 'about 14:30', 'on a Friday'."""
+
+    def apart(period: float) -> float:
+        return abs((seen - expected + period / 2) % period - period / 2) / period
+
+    moment = EPOCH + timedelta(seconds=expected)
+    words = {DAY: f"about {moment:%H:%M}", WEEK: f"on a {moment:%A}", YEAR: f"in {moment:%B}"}
+    return words[max(known.cell.cycles, key=apart)]

@@ -207,7 +207,7 @@ class TableKind(Kind):
         if seen == repr(OTHER):
             seen = "a rare or unknown level"
         if column.type == "datetime":
-            return f"{column.name} is {seen}, an unusual time for such a row"
+            return f"{column.name} is {seen}, expected {of_columns.expected_time(column, observed, expected)}"
         wanted = of_columns.shown(column, expected)
         if column.type != "numeric":
             return f"{column.name} is {seen} ({often:.2%} of the training rows), expected {wanted}"

@@ -123,7 +123,7 @@ class Expand(Scaling):
         values, start, found = self.then.inverse(x), 0, []
         for cell in self.cells:
             own = values[..., start : start + cell.width]
-            found.append(own.argmax(-1).to(x.dtype) if cell.levels else own[..., 0] if cell.plain else own[..., 0] * torch.nan)
+            found.append(own.argmax(-1).to(x.dtype) if cell.levels else own[..., 0] if cell.plain else on_cycles(own, cell.cycles))
             start += cell.width
         return torch.stack(found, -1)
 
@@ -142,6 +142,18 @@ def expand(raw: Tensor, cells: tuple[Cell, ...]) -> Tensor:
             angle = column.double().remainder(period) * (2 * math.pi / period)
             found.append(torch.stack([angle.sin(), angle.cos()], -1).to(raw.dtype))
     return torch.cat(found, -1)
+
+
+def on_cycles(values: Tensor, cycles: tuple[float, ...]) -> Tensor:
+    """The first number (...) that stands at these places on its cycles: sine and cosine of each (..., 2 * cycles), shortest first.
+
+    Where the places contradict one another, the shorter cycles have their way.
+    """
+    found = torch.zeros_like(values[..., 0])
+    for number, period in reversed(list(enumerate(cycles))):
+        place = torch.atan2(values[..., 2 * number], values[..., 2 * number + 1]) * (period / (2 * math.pi))
+        found = found + (place - found + period / 2).remainder(period) - period / 2
+    return found
 
 
 def standardize(values: Tensor, numbers: Tensor | None = None) -> Standardize:
