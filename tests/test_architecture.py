@@ -19,6 +19,7 @@ ROOMS = [
     "parts",
     "model",
     "optimizers",
+    "batches",
     "training",
     "kinds",
     "storage",
@@ -29,7 +30,19 @@ ROOMS = [
 ]
 SHARED = {
     "kinds": {"base", "columns"},
-    "estimators": {"assembly", "base", "blame", "drift", "fitted", "members", "parameters", "progress", "watch"},
+    "estimators": {
+        "assembly",
+        "base",
+        "blame",
+        "drift",
+        "fitted",
+        "members",
+        "parameters",
+        "patches",
+        "progress",
+        "tiles",
+        "watch",
+    },
 }  # what files of a room may import of their own
 
 

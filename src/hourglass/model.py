@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hourglass.parts.bottlenecks import Code
+from hourglass.parts.bottlenecks import Code, Codes
 from hourglass.parts.corruptions import Corruption
 from hourglass.parts.likelihoods import LikelihoodModule
 from hourglass.parts.scaling import Scaling
@@ -55,19 +55,25 @@ class Hourglass(nn.Module):
         self.likelihood = likelihood
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
-        """Codes (batch, codes) of x and their cost (batch,)."""
-        h = self.encoder(self.gaps(x)).flatten(1)  # (batch, in_features)
-        code: Code = self.bottleneck(h, generator)
+        """Codes (batch, codes) of x and their cost (batch,); what an open waist lets pass is a list of tensors."""
+        h = self.encoder(self.gaps(x))
+        code: Code = self.bottleneck(h.flatten(1) if isinstance(h, Tensor) else h, generator)  # (batch, in_features)
         return code
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Codes) -> Tensor:
         """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction."""
         output: Tensor = self.decoder(z)
-        return output.reshape(len(z), *self.shape)
+        return output.reshape(len(z), *self.shape) if isinstance(z, Tensor) else output
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The mean of the likelihood (batch, *shape) for codes of x."""
         return self.likelihood.mean(self.decode(self.encode(x).z))
+
+    def mend(self, x: Tensor) -> Tensor:
+        """What x (batch, *shape) was before it was damaged: all of it is rebuilt, unless the damage is marked and the rest intact."""
+        rebuilt = self.reconstruct(x)
+        counted = None if self.corruption is None else self.corruption.counted(x, x)
+        return rebuilt if counted is None else torch.where(counted, rebuilt, x)
 
     def nll(self, x: Tensor) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
@@ -78,8 +84,9 @@ class Hourglass(nn.Module):
         seen = x if self.corruption is None else self.corruption(x, generator)
         code = self.encode(seen, generator)
         output = self.decode(code.z)
-        if self.corruption is not None and not self.corruption.all_counts:
-            nll = torch.where(seen.isnan(), self.likelihood.nll(x, output), 0).sum()
-        else:
+        counted = None if self.corruption is None else self.corruption.counted(x, seen)
+        if counted is None:
             nll = self.likelihood.total(x, output)
+        else:
+            nll = torch.where(counted, self.likelihood.nll(x, output), 0).sum()
         return Loss(nll / len(x), code.cost.mean())

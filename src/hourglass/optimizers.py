@@ -6,10 +6,13 @@ Each holds a part of a model's parameters and takes the rate at each step, since
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
+
+from hourglass.parts.precision import has_bfloat16
 
 State = dict[str, Tensor]
 
@@ -70,7 +73,10 @@ class Adam(Optimizer):
 
 
 class Muon(Optimizer):
-    """Muon for matrices: momentum, made orthogonal (Jordan et al. 2024), as large as an update of Adam (Liu et al. 2025, eq. 4)."""
+    """Muon for matrices: momentum, made orthogonal (Jordan et al. 2024), as large as an update of Adam (Liu et al. 2025, eq. 4).
+
+    The filters of a convolution (out, in, height, width) are a matrix with a row for each: (out, in * height * width).
+    """
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         super().__init__(parameters)
@@ -78,26 +84,33 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
+        alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
         for parameter, momentum in zip(self.parameters, self.tensors["momentum"], strict=True):
             if parameter.grad is not None:
                 momentum.lerp_(parameter.grad, 0.05)
-                update = orthogonal(parameter.grad.lerp(momentum, 0.95))  # Nesterov's look ahead
-                parameter.add_(update, alpha=-rate * 0.2 * max(parameter.shape) ** 0.5)
+                ahead = parameter.grad.lerp(momentum, 0.95).flatten(1)  # Nesterov's look ahead
+                alike[ahead.shape].append((parameter, ahead))
+        for shape, some in alike.items():  # those of one shape together
+            stack = torch.stack([ahead for _, ahead in some])
+            updates = orthogonal(
+                stack.bfloat16() if has_bfloat16(stack.device) else stack
+            )  # which is precise enough for a direction
+            for (parameter, _), update in zip(some, updates, strict=True):
+                parameter.add_(update.reshape(parameter.shape), alpha=-rate * 0.2 * max(shape) ** 0.5)
 
 
-def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The nearly orthogonal matrix near a matrix: its singular values moved to about 1 by five Newton-Schulz iterations.
+def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
+    """The nearly orthogonal matrix near each of some (..., rows, columns): singular values moved to about 1 by Newton and Schulz.
 
-    X <- a X + (b A + c A²) X with A = X Xᵀ and (a, b, c) = (3.4445, -4.7750, 2.0315), which sends singular values into
+    X <- a X + (b A + c A²) X with A = X Xᵀ and (a, b, c) = (3.4445, -4.7750, 2.0315), five times, which sends singular values into
     0.7 to 1.2 (Jordan et al. 2024, "Muon").
     """
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x: Tensor = wide / wide.norm().clamp(min=1e-7)
+    wide = matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
+    x: Tensor = wide / torch.linalg.matrix_norm(wide, keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
-        a = x @ x.T
-        b = torch.addmm(a, a, a, beta=-4.7750, alpha=2.0315)
-        x = torch.addmm(x, b, x, beta=3.4445)
-    return x if wide is matrix else x.T
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x if wide is matrices else x.mT
 
 
 def adam(model: nn.Module) -> list[Optimizer]:
@@ -106,9 +119,9 @@ def adam(model: nn.Module) -> list[Optimizer]:
 
 
 def muon(model: nn.Module) -> list[Optimizer]:
-    """Muon for the matrices, Adam for the rest."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim == 2]
-    return [Muon(matrices), Adam(parameter for parameter in model.parameters() if parameter.ndim != 2)]
+    """Muon for matrices and filters, Adam for the rest."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim in (2, 4)]
+    return [Muon(matrices), Adam(parameter for parameter in model.parameters() if parameter.ndim not in (2, 4))]
 
 
 OPTIMIZERS: dict[str, Callable[[nn.Module], list[Optimizer]]] = {"adam": adam, "muon": muon}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hourglass.batches import Batches, Patches
 from hourglass.errors import TrainingDivergedError
 from hourglass.model import Hourglass
 from hourglass.optimizers import OPTIMIZERS
@@ -67,54 +68,6 @@ def constant(progress: float) -> float:
 SCHEDULES: dict[str, Callable[[float], float]] = {"one-cycle": one_cycle, "cosine": cosine, "constant": constant}
 
 
-class Batches:
-    """Rows of one tensor in memory, taken in random batches by index into a reused buffer.
-
-    Parameters
-    ----------
-    x : Tensor
-        (n, ...), floats as the networks see them, or integers that ``prepare`` turns into such a batch at a time.
-    rows : Tensor
-        Which rows take part, (m,); or (m, members): each member of an ensemble then has rows of its own, and a batch is
-        (batch, members, ...).
-    prepare : callable
-        From a batch of x to floats.
-    per_epoch : int, optional
-        How many rows make an epoch, where it is not all of them once.
-    """
-
-    def __init__(self, x: Tensor, rows: Tensor, prepare: Callable[[Tensor], Tensor], per_epoch: int | None = None) -> None:
-        self.x = x
-        self.rows = rows
-        self.per_epoch = per_epoch or len(rows)
-        self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
-
-    def __len__(self) -> int:
-        return self.per_epoch
-
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
-        times = math.ceil(self.per_epoch / len(self.rows))
-        orders = [self._shuffled_once(generator) for _ in range(times)]
-        yield from self._taken(torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch], batch_size)
-
-    def _shuffled_once(self, generator: torch.Generator) -> Tensor:
-        def once(rows: Tensor) -> Tensor:
-            return rows[torch.randperm(len(rows), generator=generator, device=generator.device)]
-
-        return once(self.rows) if self.rows.ndim == 1 else torch.stack([once(rows) for rows in self.rows.T], dim=1)
-
-    def ordered(self, batch_size: int) -> Iterator[Tensor]:
-        """All rows once, as they come."""
-        yield from self._taken(self.rows, batch_size)
-
-    def _taken(self, order: Tensor, batch_size: int) -> Iterator[Tensor]:
-        buffer = self.x.new_empty((min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:]))
-        for index in torch.split(order, batch_size):
-            taken = torch.index_select(self.x, 0, index.flatten(), out=buffer[: index.numel()])
-            yield self.prepare(taken.view(*index.shape, *self.x.shape[1:]))
-
-
 class Trainer:
     """Trains a model in place; ``for epoch in trainer.epochs()`` goes on until the plan says enough.
 
@@ -122,7 +75,7 @@ class Trainer:
     ----------
     model : Hourglass
         What to train.
-    train, validation : Batches
+    train, validation : Batches or Patches
         Rows to learn from, and rows held out to choose the best weights by; ``validation`` may be None.
     plan : Plan
         How long, and in what steps.
@@ -131,7 +84,12 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Hourglass, train: Batches, validation: Batches | None, plan: Plan, generator: torch.Generator
+        self,
+        model: Hourglass,
+        train: Batches | Patches,
+        validation: Batches | Patches | None,
+        plan: Plan,
+        generator: torch.Generator,
     ) -> None:
         self.model = model
         self.train = train
@@ -158,7 +116,7 @@ class Trainer:
             self._keep_best()
             yield self.history[-1]
 
-    def go_over(self, train: Batches) -> Epoch:
+    def go_over(self, train: Batches | Patches) -> Epoch:
         """One pass over other rows, without regard to the plan's end."""
         self.train = train
         self._seconds_before = self.history[-1].seconds if self.history else 0.0
@@ -274,7 +232,7 @@ class Trainer:
             optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
 
 
-def mean_loss(model: Hourglass, batches: Batches, generator: torch.Generator, batch_size: int = 1024) -> float:
+def mean_loss(model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = 1024) -> float:
     """The loss over all rows, in nats an example: the formula of training, with the model in evaluation mode."""
     model.eval()
     with torch.inference_mode():

@@ -31,6 +31,9 @@ PARTS = [
     hg.ErasePixels(0.5),
     hg.Scratches(3.0),
     hg.HalfErased("left"),
+    hg.BlindSpot(0.05),
+    hg.Open(),
+    hg.Restorer((16, 32), blocks=1),
     hg.Noise((0.1, 0.2)) + hg.Jpeg(50.0),
 ]
 

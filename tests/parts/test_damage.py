@@ -124,9 +124,9 @@ def test_a_sum_damages_in_order_and_erases_last():
     both = hg.HalfErased("left") + hg.Blur(2.0)
     assert both == hg.Together((hg.Blur(2.0), hg.HalfErased("left")))
     assert both.hides
-    assert both.all_counts  # the blur is everywhere
+    assert both.everywhere  # the blur is
     torch.testing.assert_close(both(PICTURE)[..., 30:], hg.Blur(2.0)(PICTURE)[..., 30:])
-    assert not (hg.Erase(0.1) + hg.Scratches(2.0)).all_counts
+    assert not (hg.Erase(0.1) + hg.Scratches(2.0)).everywhere
 
 
 @pytest.mark.parametrize(

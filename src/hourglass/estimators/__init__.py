@@ -10,13 +10,14 @@ from hourglass import storage
 from hourglass.errors import ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.denoising import DenoisingAutoencoder
 from hourglass.estimators.detector import AnomalyDetector
 from hourglass.estimators.drift import Drift
 from hourglass.estimators.fitted import Fitted
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Part
 
-__all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "Drift", "info", "load"]
+__all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "DenoisingAutoencoder", "Drift", "info", "load"]
 
 
 def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,14 +12,15 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from hourglass.errors import HourglassWarning, ParameterError
+from hourglass.estimators.parameters import SIDES
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Corruption, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Plain
+from hourglass.parts import Bottleneck, Corruption, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Open, Plain, Restorer
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
 from hourglass.parts.networks import Gaps, dry_run, linear_path
 
-NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
+NETWORKS: dict[str, Callable[[Any], Network]] = {"dense": Dense, "restorer": lambda hidden: Restorer()}
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
 
@@ -28,26 +30,29 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
 
     Without ``values`` it is blank, for a model file to fill.
     """
-    bottleneck = parameters["bottleneck"]
-    bottleneck = bottleneck if isinstance(bottleneck, Bottleneck) else Plain(bottleneck)
+    bottleneck = bottleneck_from(parameters, kind)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
     asked = parameters["corruption"]
     corruption = corruption_from(asked) if isinstance(asked, str) else asked
+    encoding, decoding = (network_from(owner, side, parameters, bottleneck) for side in SIDES)
     _require_fit(owner, bottleneck, likelihood, corruption, kind)
     if corruption is None and kind.gaps:
         corruption = Hide(IMPUTED, kind.column_of, rest=True)  # to learn what belongs in a gap
-    gaps = Gaps(marked=kind.gaps or (corruption is not None and corruption.hides))
-    seen = gaps.widened(kind.shape)
-    encoder = _network(owner, "encoder", parameters, seen, bottleneck, generator=generator)
-    decoder = _network(owner, "decoder", parameters, kind.shape, bottleneck, generator=generator)
-    squashed = kind.unit and not _is_own(parameters["decoder"])
+    if kind.unit:
+        gaps = Gaps(None if corruption is None else corruption.marks)
+    else:
+        gaps = Gaps(torch.isnan if kind.gaps or (corruption is not None and corruption.hides) else None)
+    seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
+    encoder = _built(encoding, "encoder", seen, bottleneck.in_features, generator)
+    decoder = _built(decoding, "decoder", kind.shape, bottleneck.n, generator)
+    squashed = kind.unit and isinstance(decoding, Network) and not decoding.restores
     if squashed and not likelihood.takes_logits:
         decoder = nn.Sequential(decoder, nn.Sigmoid())
     model = Hourglass(
         kind.shape,
         scaling=kind.scaling(values),
         corruption=corruption,
-        gaps=None if kind.unit and not gaps.marked else gaps,
+        gaps=None if kind.unit and seen == kind.shape else gaps,
         encoder=encoder,
         bottleneck=bottleneck.build(),
         decoder=decoder,
@@ -65,6 +70,11 @@ def default_likelihood(kind: Kind) -> Likelihood:
 
 def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, corruption: Corruption | None, kind: Kind) -> None:
     """Refuse or warn of parts that don't go with the data."""
+    if isinstance(bottleneck, Open) and corruption is None:
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
+            "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
+        )
     if bottleneck.capacity >= kind.n_features:
         warnings.warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
@@ -88,22 +98,29 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
         )
 
 
-def _network(
-    owner: str, side: str, parameters: dict[str, Any], shape: tuple[int, ...], waist: Bottleneck, *, generator: torch.Generator
-) -> nn.Module:
-    asked, codes = parameters[side], waist.in_features if side == "encoder" else waist.n
-    if _is_own(asked):
-        module = _own(asked, shape, codes, side, generator)
-        given, wanted = (shape, (codes,)) if side == "encoder" else ((codes,), shape)
-        dry_run(module, side, given, wanted)
-        return module
-    network = asked if isinstance(asked, Network) else one_of(asked or "dense", NETWORKS, side, owner)(parameters["hidden"])
-    return network.encoder(shape, codes, generator) if side == "encoder" else network.decoder(shape, codes, generator)
+def bottleneck_from(parameters: dict[str, Any], kind: Kind) -> Bottleneck:
+    """The waist that is asked for; unless one is, pictures pass whole and tables through 32 numbers."""
+    asked = parameters["bottleneck"]
+    if isinstance(asked, Bottleneck):
+        return asked
+    return Plain(asked) if asked is not None else Open() if kind.unit else Plain(32)
 
 
-def _is_own(asked: Any) -> bool:
-    """Whether the user gave a network as a module or a function."""
-    return not (asked is None or isinstance(asked, (str, Network)))
+def network_from(owner: str, side: str, parameters: dict[str, Any], bottleneck: Bottleneck) -> Any:
+    """The network part that is asked for, or a user's own module or function."""
+    asked = parameters[side]
+    if asked is None:
+        asked = "restorer" if isinstance(bottleneck, Open) else "dense"
+    return one_of(asked, NETWORKS, side, owner)(parameters["hidden"]) if isinstance(asked, str) else asked
+
+
+def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator: torch.Generator) -> nn.Module:
+    if isinstance(asked, Network):
+        return asked.encoder(shape, codes, generator) if side == "encoder" else asked.decoder(shape, codes, generator)
+    module = _own(asked, shape, codes, side, generator)
+    given, wanted = (shape, (codes,)) if side == "encoder" else ((codes,), shape)
+    dry_run(module, side, given, wanted)
+    return module
 
 
 def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:

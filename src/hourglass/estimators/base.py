@@ -17,15 +17,17 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from hourglass import storage
+from hourglass.batches import Batches, Patches
 from hourglass.errors import CheckpointError, DataError, HourglassWarning
-from hourglass.estimators.assembly import assemble
+from hourglass.estimators import patches
+from hourglass.estimators.assembly import assemble, bottleneck_from, network_from
 from hourglass.estimators.fitted import CHUNK, Fitted
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
-from hourglass.kinds import as_raw
+from hourglass.kinds import Album, as_raw
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Part
-from hourglass.training import Batches, Epoch, Trainer
+from hourglass.training import Epoch, Trainer
 
 
 class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
@@ -68,12 +70,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         tensors, facts = self._unfinished(values)
         generator = self._generator(facts["seed"])
         model = self._build(values, generator)
-        x = values if not values.is_floating_point() else model.scaling(values).float()
-        order = torch.randperm(len(x), generator=generator, device=x.device)
-        held_out = round(len(x) * self.validation_fraction) if len(x) >= 10 else 0
-        train = Batches(x, order[held_out:], model.scaling)
-        validation = Batches(x, order[:held_out], model.scaling) if held_out else None
-        trainer = Trainer(model, train, validation, plan_from(self.get_params(deep=False), len(train)), generator)
+        order = torch.randperm(len(values), generator=generator, device=generator.device)
+        held_out = round(len(order) * self.validation_fraction) if len(order) >= 10 else 0
+        train, validation = self._batches(values, model, order, held_out)
+        plan = plan_from(self._asked, len(train), self._network, train.per_step)
+        trainer = Trainer(model, train, validation, plan, generator)
         if tensors:
             trainer.load_state(tensors, facts)
         self._adopt(model)
@@ -101,10 +102,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             self.history_: list[dict[str, Any]] = []
         else:
             values = self.kind_.to_tensor(self._checked(X)).to(self._device)
-        x = values if not values.is_floating_point() else self.model_.scaling(values).float()
-        batches = Batches(x, torch.arange(len(x), device=x.device), self.model_.scaling)
+        batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device))
         if self._trainer is None:
-            plan = plan_from(self.get_params(deep=False), len(x))
+            plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
             plan = dataclasses.replace(plan, schedule="constant", max_seconds=None)
             self._trainer = Trainer(self.model_, batches, None, plan, self._generator(seed_from(self.random_state)))
             self._trainer.history = [Epoch(**record) for record in self.history_]
@@ -112,13 +112,41 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._adopt(self.model_, self._trainer)
         return self
 
-    def _learn(self, raw: Any, *, timeless: bool = False) -> Tensor:
-        """Learn the kind from the data, and give the data as numbers."""
+    def _learn(self, raw: Any, *, timeless: bool = False) -> Tensor | Album:
+        """Learn the kind from the data, and give the data as numbers; pictures to be restored stay pictures, of whatever size."""
         self._learn_kind(raw, self.kind, timeless=timeless)
-        return self._learned_from(raw)
+        return Album(raw) if self._restores else self._learned_from(raw)
 
-    def _build(self, values: Tensor | None, generator: torch.Generator) -> Hourglass:
-        return assemble(type(self).__name__, self.get_params(deep=False), self.kind_, values, generator)
+    def _batches(
+        self, values: Tensor | Album, model: Hourglass, order: Tensor, held_out: int = 0
+    ) -> tuple[Batches | Patches, Batches | Patches | None]:
+        """What is learned from, and what is held out: the first so many in an order."""
+        judged, learned = order[:held_out], order[held_out:]
+        if isinstance(values, Album):
+            train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0])
+            return train, patches.judged(train, judged.tolist()) if held_out else None
+        x = values if not values.is_floating_point() else model.scaling(values).float()
+        return Batches(x, learned, model.scaling), Batches(x, judged, model.scaling) if held_out else None
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """The parameters, with what the kind of data decides."""
+        asked: dict[str, Any] = self.get_params(deep=False)
+        return asked
+
+    @property
+    def _network(self) -> Any:
+        """The decoder that is asked for."""
+        return network_from(type(self).__name__, "decoder", self._asked, bottleneck_from(self._asked, self.kind_))
+
+    @property
+    def _restores(self) -> bool:
+        """Whether pictures of any size are corrected, in place of rows of one shape rebuilt."""
+        return getattr(self._network, "restores", False)
+
+    def _build(self, values: Tensor | Album | None, generator: torch.Generator) -> Hourglass:
+        numbers = values if isinstance(values, Tensor) else None
+        return assemble(type(self).__name__, self._asked, self.kind_, numbers, generator)
 
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
@@ -147,12 +175,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # Checkpoints
 
-    def _unfinished(self, values: Tensor) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def _unfinished(self, values: Tensor | Album) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The state of an unfinished run from the checkpoint, or the facts that a new run is known by."""
         run = {
             "parameters": to_config(self.get_params(deep=False)),
             "kind": self.kind_.to_config(),
-            "data": f"{tuple(values.shape)} {zlib.crc32(values.cpu().contiguous().numpy().data):08x}",
+            "data": f"{tuple(values.shape)} {zlib.crc32(_sample(values)):08x}",
         }
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return {}, {"run": run, "seed": seed_from(self.random_state)}
@@ -315,6 +343,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _sample(values: Tensor | Album) -> Any:
+    """Bytes that tell one pile of data from another: all of a tensor, of pictures the first."""
+    return np.ascontiguousarray(values[0]).data if isinstance(values, Album) else values.cpu().contiguous().numpy().data
 
 
 def _jsoned(value: Any) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hourglass.batches import Batches
 from hourglass.estimators.assembly import default_likelihood
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Hide, Plain, ResidualBlocks
 from hourglass.parts.networks import Gaps
 from hourglass.parts.scaling import Scaling
-from hourglass.training import Batches, Plan, Trainer
+from hourglass.training import Plan, Trainer
 
 MEMBERS = 3
 BLOCKS = ResidualBlocks(width=128, blocks=2)
@@ -24,13 +25,14 @@ WIDE = 512  # elements of a row from where on there are fewer steps, for each co
 
 def build(kind: Kind, scaling: Scaling, generator: torch.Generator) -> Hourglass:
     """The ensemble, freshly drawn."""
-    shape, gaps = (MEMBERS, *kind.shape), Gaps(marked=True)
+    (elements,) = kind.shape
+    shape = (MEMBERS, elements)
     return Hourglass(
         shape,
         scaling=scaling,
         corruption=Hide(0.6, kind.column_of if kind.categories else None),
-        gaps=gaps,
-        encoder=BLOCKS.encoder(gaps.widened(shape), BLOCKS.width, generator),
+        gaps=Gaps(torch.isnan),
+        encoder=BLOCKS.encoder((MEMBERS, 2 * elements), BLOCKS.width, generator),
         bottleneck=Plain(BLOCKS.width).build(),
         decoder=BLOCKS.decoder(shape, BLOCKS.width, generator),
         likelihood=default_likelihood(kind).build(shape, kind.categories),

@@ -38,7 +38,7 @@ def _instance(kind: type | tuple[type, ...], words: str) -> Rule:
 
 
 def _choice(table: dict[str, Any]) -> Rule:
-    return (lambda value: isinstance(value, str) and value in table), f"one of {', '.join(map(repr, table))}"
+    return (lambda value: value is None or (isinstance(value, str) and value in table)), f"one of {', '.join(map(repr, table))}"
 
 
 def _is_network(value: object) -> bool:
@@ -50,7 +50,10 @@ _NETWORK = _optional(_is_network, "'dense', a network part, a torch module, a fu
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
 
 RULES: dict[str, Rule] = {
-    "bottleneck": (lambda value: is_count(value) or isinstance(value, Bottleneck), "a positive int or a bottleneck part"),
+    "bottleneck": (
+        lambda value: value is None or is_count(value) or isinstance(value, Bottleneck),
+        "a positive int or a bottleneck part",
+    ),
     "alarm_rate": _RATE,
     "contamination": _RATE,
     "neighbours": _optional(lambda value: is_count(value, 0), "an int of at least 0"),
@@ -141,9 +144,10 @@ def seed_from(random_state: Any) -> int:
     return int(np.random.default_rng(random_state).integers(2**31 - 1))
 
 
-def plan_from(parameters: dict[str, Any], n: int) -> Plan:
-    """How to train on ``n`` rows: what was asked for, and for what was not, a choice by size."""
-    batch_size = parameters["batch_size"] or int(min(max(2 ** round(math.log2(max(n, 1) / 32)), 16), 256))
+def plan_from(parameters: dict[str, Any], n: int, network: Any, batch_size: int) -> Plan:
+    """How to train on ``n`` rows: what was asked for, and for what was not, a choice by size and by what the network likes."""
+    habits = network.habits if isinstance(network, Network) else Network.habits
+    batch_size = parameters["batch_size"] or batch_size
     max_epochs = parameters["max_epochs"]
     if max_epochs is None and parameters["max_seconds"] is None:
         steps = math.ceil(n / batch_size)
@@ -152,9 +156,9 @@ def plan_from(parameters: dict[str, Any], n: int) -> Plan:
         max_epochs=max_epochs,
         max_seconds=parameters["max_seconds"],
         batch_size=batch_size,
-        optimizer=parameters["optimizer"],
-        learning_rate=parameters["learning_rate"] or 5e-3,
-        schedule=parameters["schedule"],
+        optimizer=parameters["optimizer"] or habits["optimizer"],
+        learning_rate=parameters["learning_rate"] or habits["learning_rate"],
+        schedule=parameters["schedule"] or habits["schedule"],
         patience=parameters["patience"] or max((max_epochs or 100) // 4, 10),
         gradient_clip=parameters["gradient_clip"],
     )

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hourglass.errors import DataError
-from hourglass.kinds.base import Kind, length, rows, taken
-from hourglass.kinds.image import ImageKind
+from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.image import ImageKind, is_picture
 from hourglass.kinds.table import TableKind, container_of
 
 KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (TableKind, ImageKind)}
 
-__all__ = ["KINDS", "Inference", "Kind", "as_raw", "infer", "kind_from_config", "length", "rows", "taken"]
+__all__ = ["KINDS", "Album", "Inference", "Kind", "as_raw", "infer", "kind_from_config", "length", "rows", "taken"]
 
 
 class Inference(NamedTuple):
@@ -60,13 +60,17 @@ def as_raw(X: Any) -> Any:
     if isinstance(X, (str, os.PathLike)) or (isinstance(X, (list, tuple)) and X and all(map(_is_path, X))):
         from hourglass.data import read
 
-        return read(X)
+        return as_raw(read(X))
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
+    if isinstance(X, Album):
+        return X
     if isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
-        raise DataError(_ragged([np.shape(row) for row in X]))
+        if all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
+            return Album(X)
+        raise DataError(ragged([np.shape(row) for row in X]))
     return np.asarray(X)
 
 
@@ -77,11 +81,3 @@ def kind_from_config(config: dict[str, Any]) -> Kind:
 
 def _is_path(item: Any) -> bool:
     return isinstance(item, (str, os.PathLike))
-
-
-def _ragged(shapes: list[tuple[int, ...]]) -> str:
-    other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
-    return (
-        f"All rows need one shape: row 0 has {shapes[0]}, row {other} has {shapes[other]}. "
-        "Resize the images, or pad the rows, to one size."
-    )

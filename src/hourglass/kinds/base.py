@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
@@ -124,6 +124,40 @@ class Kind(ABC):
         return cls(**values)
 
 
+class Album(Sequence[Any]):
+    """Pictures of differing sizes, each an array; perhaps read from files only when they are asked for.
+
+    Parameters
+    ----------
+    pictures : sequence
+        Arrays (height, width) or (height, width, channels), or something that has such an array as ``pixels``.
+    numbers : sequence of int, optional
+        Which of them, and in which order.
+    """
+
+    def __init__(self, pictures: Sequence[Any], numbers: Sequence[int] | None = None) -> None:
+        self.pictures = pictures
+        self.numbers = range(len(pictures)) if numbers is None else numbers
+
+    ndim = 1
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many there are."""
+        return (len(self.numbers),)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return Album(self.pictures, self.numbers[which])
+        if isinstance(which, np.ndarray):
+            return Album(self.pictures, [self.numbers[i] for i in which.tolist()])
+        found = self.pictures[self.numbers[which]]
+        return getattr(found, "pixels", found)
+
+
 def length(raw: Any) -> int:
     """How many rows raw data has."""
     return int(raw.shape[0])
@@ -160,3 +194,12 @@ def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int =
 
 def _joined(place: list[int]) -> str:
     return str(place[0]) if len(place) == 1 else str(tuple(place))
+
+
+def ragged(shapes: list[tuple[int, ...]]) -> str:
+    """What to say of rows of differing shapes."""
+    other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+    return (
+        f"All rows need one shape: row 0 has {shapes[0]}, row {other} has {shapes[other]}. "
+        "Resize the images, or pad the rows, to one size."
+    )

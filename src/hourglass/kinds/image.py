@@ -1,4 +1,7 @@
-"""Pictures of one size: arrays (n, height, width) or (n, height, width, channels), uint8 or floats from 0 to 1."""
+"""Pictures: arrays (n, height, width) or (n, height, width, channels), uint8, uint16 or floats from 0 to 1.
+
+Those of one size are passed through networks together, those of differing sizes, an `Album`, one by one.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.kinds.base import FLOATS, Kind, as_tensor, require_finite
+from hourglass.kinds.base import FLOATS, Album, Kind, as_tensor, ragged, require_finite
 from hourglass.parts.scaling import Scaling, UnitScaling
 
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
+TOPS = {"uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
+MOST_BEYOND = 8.0  # of white, that noise may take a float pixel out of its range
+LUMA = (0.299, 0.587, 0.114)  # what red, green and blue add to a grey (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class ImageKind(Kind):
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
+        if isinstance(raw, Album):
+            return f"a list of {len(raw)} arrays of differing sizes is {len(raw)} pictures"
         if not isinstance(raw, np.ndarray):
             return None
         if raw.ndim == 3 or (raw.ndim == 4 and raw.shape[3] in CHANNELS):
@@ -36,6 +44,9 @@ class ImageKind(Kind):
     def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
         if columns:
             raise ParameterError(f"The 'columns' parameter is for tables, and images have none. Got {columns!r}.")
+        if isinstance(raw, Album):
+            first = raw[0]
+            return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1)
         if not isinstance(raw, np.ndarray) or raw.ndim not in (3, 4):
             raise DataError(f"Images are arrays (n, height, width) or (n, height, width, channels). Got {_what(raw)}.")
         if raw.ndim == 4 and raw.shape[3] not in CHANNELS:
@@ -51,19 +62,18 @@ class ImageKind(Kind):
         _dtype(raw)
 
     def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+        if isinstance(raw, Album):
+            raise DataError(ragged([picture.shape for picture in raw]))
         require_unit(raw, first_row)
         pixels = raw if raw.dtype == np.uint8 or raw.dtype in FLOATS else raw.astype(np.float32)
         values = as_tensor(pixels)
-        if not values.is_floating_point() and self._top == 1.0:
-            values = values / 255.0
-        elif values.is_floating_point() and self._top != 1.0:
-            values = values * 255.0
+        if str(raw.dtype) != self.dtype and (factor := self._top / top_of(raw)) != 1.0:
+            values = values * factor
         return values.permute(0, 3, 1, 2) if self.channel_axis else values.unsqueeze(1)  # (n, channels, height, width)
 
     def from_tensor(self, values: Tensor, like: Any = None) -> Any:
         pixels = self.arrange(values / self._top if self._top != 1.0 else values)
-        dtype = np.dtype(self.dtype if like is None else like.dtype)
-        return np.rint(pixels * 255).astype(np.uint8) if dtype == np.uint8 else pixels.astype(dtype, copy=False)
+        return as_dtype(pixels, np.dtype(self.dtype if like is None else like.dtype))
 
     def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
         return (values.permute(0, 2, 3, 1) if self.channel_axis else values.squeeze(1)).numpy()
@@ -73,7 +83,7 @@ class ImageKind(Kind):
 
     def describe(self) -> str:
         channels, height, width = self.shape
-        return f"{height} x {width} {CHANNELS[channels]} images"
+        return f"{height} x {width} {CHANNELS[channels]} images" if height else f"{CHANNELS[channels]} images of differing sizes"
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -82,16 +92,62 @@ class ImageKind(Kind):
 
     @property
     def _top(self) -> float:
-        return 255.0 if self.dtype == "uint8" else 1.0
+        return TOPS.get(self.dtype, 1.0)
 
 
-def require_unit(raw: np.ndarray[Any, Any], first_row: int = 0) -> None:
-    """Float pixels are finite and from 0 to 1."""
+def is_picture(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array can be one picture."""
+    return (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)) and array.size > 0
+
+
+def require_picture(picture: Any, number: int, *, damaged: bool = False, erased: bool = False) -> None:
+    """Refuse what can't be one picture: of another shape or type, with values that are no brightness.
+
+    Of ``damaged`` floats some may be far beyond 0 and 1, where some are ``erased`` NaN is fine.
+    """
+    if not isinstance(picture, np.ndarray) or not is_picture(picture):
+        raise DataError(
+            f"Picture {number} must be an array (height, width), or (height, width, channels) with 1, 3 or 4 channels. Got "
+            f"{_what(picture)}."
+        )
+    _dtype(picture)
+    known = np.nan_to_num(picture, nan=0.5, posinf=np.inf, neginf=-np.inf) if erased and picture.dtype.kind == "f" else picture
+    require_unit(known[None], number, beyond=MOST_BEYOND if damaged else 1e-6)
+
+
+def channels_of(picture: np.ndarray[Any, Any]) -> int:
+    """How many channels one picture has."""
+    return picture.shape[2] if picture.ndim == 3 else 1
+
+
+def top_of(picture: np.ndarray[Any, Any]) -> float:
+    """The value of white."""
+    return TOPS.get(str(picture.dtype), 1.0)
+
+
+def as_dtype(pixels: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Pixels from 0 to 1 in another type."""
+    top = TOPS.get(str(dtype))
+    return pixels.astype(dtype, copy=False) if top is None else np.rint(pixels * top).astype(dtype)
+
+
+def with_channels(pictures: np.ndarray[Any, Any], channels: int) -> np.ndarray[Any, Any]:
+    """Pictures (..., height, width, channels) as grey, of one channel, or as RGB; transparency is dropped."""
+    colours = pictures[..., : 1 if pictures.shape[-1] == 1 else 3]
+    if colours.shape[-1] == channels:
+        return colours
+    if channels == 1:
+        return as_dtype((colours @ np.array(LUMA) / top_of(pictures))[..., None], pictures.dtype)
+    return np.repeat(colours, channels, axis=-1)
+
+
+def require_unit(raw: np.ndarray[Any, Any], first_row: int = 0, beyond: float = 1e-6) -> None:
+    """Float pixels are finite and from 0 to 1, or a little beyond."""
     if raw.dtype.kind != "f":
         return
     require_finite(raw, "The images", first_row)
     low, high = raw.min(initial=0), raw.max(initial=0)
-    if low < -1e-6 or high > 1 + 1e-6:
+    if low < -beyond or high > 1 + beyond:
         raise DataError(
             f"Float images need values from 0 to 1. Got values from {low:g} to {high:g}: "
             "scale them, or pass uint8, or flatten them to a table of numbers."
@@ -99,9 +155,9 @@ def require_unit(raw: np.ndarray[Any, Any], first_row: int = 0) -> None:
 
 
 def _dtype(raw: np.ndarray[Any, Any]) -> str:
-    if raw.dtype == np.uint8 or raw.dtype.kind == "f":
+    if str(raw.dtype) in TOPS or raw.dtype.kind == "f":
         return str(raw.dtype)
-    raise DataError(f"Images are uint8 or floats from 0 to 1. Got {raw.dtype}: convert it to one of them.")
+    raise DataError(f"Images are uint8, uint16 or floats from 0 to 1. Got {raw.dtype}: convert it to one of them.")
 
 
 def _what(raw: Any) -> str:

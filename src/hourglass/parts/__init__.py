@@ -1,9 +1,10 @@
 """The six swappable parts of an autoencoder, in torch alone."""
 
 from hourglass.parts.base import Part
-from hourglass.parts.bottlenecks import Bottleneck, Code, Plain, TopK
+from hourglass.parts.bottlenecks import Bottleneck, Code, Open, Plain, TopK
 from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise, Together
 from hourglass.parts.damage import (
+    BlindSpot,
     Blur,
     Erase,
     ErasePixels,
@@ -20,9 +21,11 @@ from hourglass.parts.damage import (
 )
 from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
+from hourglass.parts.restorer import Restorer
 
 __all__ = [
     "Bernoulli",
+    "BlindSpot",
     "Blur",
     "Bottleneck",
     "Code",
@@ -42,10 +45,12 @@ __all__ = [
     "MotionBlur",
     "Network",
     "Noise",
+    "Open",
     "Part",
     "Plain",
     "Poisson",
     "ResidualBlocks",
+    "Restorer",
     "SaltAndPepper",
     "Scratches",
     "Speckle",

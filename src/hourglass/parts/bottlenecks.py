@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from hourglass.parts.base import Part, is_count
 
+Codes = Tensor | list[Tensor]
+"""(batch, codes); of an open waist all that passes it."""
+
 
 class Code(NamedTuple):
     """What comes out of a bottleneck: the codes, and what they cost."""
 
-    z: Tensor  # (batch, codes)
+    z: Codes
     cost: Tensor  # (batch,), nats
 
 
@@ -69,6 +72,31 @@ class Plain(Bottleneck):
 class _Plain(nn.Module):
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
         return Code(h, h.new_zeros(()).expand(len(h)))
+
+
+@dataclass(frozen=True)
+class Open(Bottleneck):
+    """No waist: everything passes, and what keeps the model from copying is the damage that it has to mend. There are no codes.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Open()
+    Open()
+    """
+
+    n: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        self._require("n", self.n == 0, "0")
+
+    def build(self) -> nn.Module:
+        return _Open()
+
+
+class _Open(nn.Module):
+    def forward(self, h: list[Tensor], generator: torch.Generator | None = None) -> Code:
+        return Code(h, h[0].new_zeros(()).expand(len(h[0])))
 
 
 @dataclass(frozen=True)

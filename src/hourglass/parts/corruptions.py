@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import reduce
 from numbers import Real
 
 import torch
@@ -38,9 +39,21 @@ class Corruption(Part):
         return False
 
     @property
-    def all_counts(self) -> bool:
-        """Whether what isn't damaged has to be rebuilt as well."""
+    def everywhere(self) -> bool:
+        """Whether the damage may be anywhere, so that all has to be rebuilt; or just at the marks, and the rest is intact."""
         return True
+
+    def marks(self, seen: Tensor) -> Tensor | None:
+        """Where something damaged stands out, which the encoder is told: not 0 there; None where nothing ever does.
+
+        Of pictures (batch, channels, height, width) it is (batch, 1, height, width), else of the shape of what is seen.
+        """
+        return None
+
+    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
+        """Which elements of x have to be rebuilt, when this is seen of it: a mask that fits x; None for all."""
+        marks = None if self.everywhere else self.marks(seen)
+        return None if marks is None else marks != 0
 
     @property
     def of_pictures(self) -> bool:
@@ -84,8 +97,12 @@ class Together(Corruption):
         return any(part.hides for part in self.parts)
 
     @property
-    def all_counts(self) -> bool:
-        return any(part.all_counts for part in self.parts)
+    def everywhere(self) -> bool:
+        return any(part.everywhere for part in self.parts)
+
+    def marks(self, seen: Tensor) -> Tensor | None:
+        found = [marks for part in self.parts if (marks := part.marks(seen)) is not None]
+        return reduce(lambda first, second: torch.where(second != 0, second, first), found) if found else None
 
     @property
     def of_pictures(self) -> bool:
@@ -187,8 +204,11 @@ class Hide(Corruption):
         return True
 
     @property
-    def all_counts(self) -> bool:
+    def everywhere(self) -> bool:
         return self.rest
+
+    def marks(self, seen: Tensor) -> Tensor | None:
+        return seen.isnan()
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         share = self.share * torch.empty_like(x[..., :1]).uniform_(generator=generator)  # of each row

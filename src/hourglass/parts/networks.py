@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 @dataclass(frozen=True)
 class Network(Part):
     """Base of the networks: builds an encoder from elements of ``shape`` to ``n`` numbers, or a decoder the other way."""
+
+    restores: ClassVar[bool] = False  # whether it corrects the picture that it is given, of any size, in place of drawing one
+    habits: ClassVar[dict[str, Any]] = {"optimizer": "adam", "learning_rate": 5e-3, "schedule": "one-cycle"}  # measured to be good
 
     @abstractmethod
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
@@ -170,26 +174,44 @@ class _MemberLinear(nn.Module):
 
 
 class Gaps(nn.Module):
-    """What encoders see of missing and hidden elements, which are NaN: zeros, and on request, beside them, which ones they are.
+    """What encoders see of missing and hidden elements, which are NaN: something in their place, and beside them which they are.
 
-    ``marked`` doubles the channels of a picture (batch, channels, height, width), else the last axis.
+    Of a table it is the mean, which is zero, of a picture (batch, channels, height, width) what is around the gap.
+
+    Parameters
+    ----------
+    marks : callable, optional
+        From x to what is put beside it: a channel of a picture, else more of the last axis. Where it is not zero is a gap as well.
+        None puts nothing there.
     """
 
-    def __init__(self, *, marked: bool) -> None:
+    def __init__(self, marks: Callable[[Tensor], Tensor | None] | None) -> None:
         super().__init__()
-        self.marked = marked
+        self.marks = marks
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.marked:
+        marks = None if self.marks is None else self.marks(x)
+        if marks is None:
             return x.nan_to_num(0.0, posinf=torch.inf, neginf=-torch.inf)
-        gaps = x.isnan()
-        return torch.cat([x.masked_fill(gaps, 0), gaps.to(x.dtype)], 1 if x.ndim == 4 else -1)
+        if x.ndim != 4:
+            return torch.cat([x.masked_fill(x.isnan(), 0), marks.to(x.dtype)], -1)
+        return torch.cat([filled(x.nan_to_num(0), (marks == 0).to(x.dtype)), marks.to(x.dtype)], 1)
 
-    def widened(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of what comes out, for elements of a shape."""
-        if not self.marked:
-            return shape
-        return (2 * shape[0], *shape[1:]) if len(shape) == 3 else (*shape[:-1], 2 * shape[-1])
+
+def filled(x: Tensor, known: Tensor) -> Tensor:
+    """Pictures x (batch, channels, height, width) with what is known of them, the nearer the more, where ``known`` is 0, else 1.
+
+    Halved until something is known everywhere, then doubled again (Gortler et al., "The Lumigraph", 1996, section 3.4).
+    """
+    height, width = x.shape[-2:]
+    if known.all() or max(height, width) == 1:
+        return x
+    padded = (0, width % 2, 0, height % 2)
+    share = functional.avg_pool2d(functional.pad(known, padded), 2)
+    mean = functional.avg_pool2d(functional.pad(x * known, padded), 2) / share.clamp(min=0.25)
+    coarse = filled(mean, (share > 0).to(x.dtype))
+    fine = functional.interpolate(coarse, scale_factor=2.0, mode="bilinear")[..., :height, :width]
+    return torch.where(known > 0, x, fine)
 
 
 class Residual(nn.Module):

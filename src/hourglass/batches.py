@@ -1,0 +1,182 @@
+"""What training takes its batches from: rows of one tensor in memory, or patches of pictures of any size."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+MOST_KEPT = 2**30  # bytes of pictures that are kept in memory; of more, a few at a time are
+PIXELS = 2**15  # of a step
+WINDOW = 64  # pictures that patches are taken from at a time, where not all are kept
+AHEAD = 8  # pictures that are read while others are learned from
+PLACES = ((0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))  # of the patches to judge by, in each picture
+
+
+class Batches:
+    """Rows of one tensor in memory, taken in random batches by index into a reused buffer.
+
+    Parameters
+    ----------
+    x : Tensor
+        (n, ...), floats as the networks see them, or integers that ``prepare`` turns into such a batch at a time.
+    rows : Tensor
+        Which rows take part, (m,); or (m, members): each member of an ensemble then has rows of its own, and a batch is
+        (batch, members, ...).
+    prepare : callable
+        From a batch of x to floats.
+    per_epoch : int, optional
+        How many rows make an epoch, where it is not all of them once.
+    """
+
+    def __init__(self, x: Tensor, rows: Tensor, prepare: Callable[[Tensor], Tensor], per_epoch: int | None = None) -> None:
+        self.x = x
+        self.rows = rows
+        self.per_epoch = per_epoch or len(rows)
+        self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+    @property
+    def per_step(self) -> int:
+        """How many rows make a step, unless it is said: a thirty-second of them, but 16 to 256."""
+        return int(min(max(2 ** round(math.log2(max(self.per_epoch, 1) / 32)), 16), 256))
+
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
+        times = math.ceil(self.per_epoch / len(self.rows))
+        orders = [self._shuffled_once(generator) for _ in range(times)]
+        yield from self._taken(torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch], batch_size)
+
+    def _shuffled_once(self, generator: torch.Generator) -> Tensor:
+        def once(rows: Tensor) -> Tensor:
+            return rows[torch.randperm(len(rows), generator=generator, device=generator.device)]
+
+        return once(self.rows) if self.rows.ndim == 1 else torch.stack([once(rows) for rows in self.rows.T], dim=1)
+
+    def ordered(self, batch_size: int) -> Iterator[Tensor]:
+        """All rows once, as they come."""
+        yield from self._taken(self.rows, batch_size)
+
+    def _taken(self, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+        buffer = self.x.new_empty((min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:]))
+        for index in torch.split(order, batch_size):
+            taken = torch.index_select(self.x, 0, index.flatten(), out=buffer[: index.numel()])
+            yield self.prepare(taken.view(*index.shape, *self.x.shape[1:]))
+
+
+class Patches:
+    """Square patches of pictures of any size, taken at random places, flipped and turned.
+
+    Pictures smaller than a patch are mirrored at their edges. Where a patch is the whole picture, which way up it is may matter: it
+    is neither flipped nor turned. Pictures that don't fit into memory together pass by a few at a time, read ahead by threads.
+
+    Parameters
+    ----------
+    picture : callable
+        From the number of a picture to its raw numbers (channels, height, width).
+    numbers : sequence of int
+        Which pictures take part.
+    size : int
+        Pixels a side of a patch.
+    per_epoch : int
+        How many patches make an epoch.
+    prepare : callable
+        From raw numbers (batch, channels, size, size) to floats as the networks see them.
+    """
+
+    def __init__(
+        self,
+        picture: Callable[[int], Tensor],
+        numbers: Sequence[int],
+        size: int,
+        per_epoch: int,
+        prepare: Callable[[Tensor], Tensor],
+    ) -> None:
+        self.picture = picture
+        self.numbers = numbers
+        self.size = size
+        self.per_epoch = per_epoch
+        self.prepare = prepare
+        self.kept = self._all_in_memory()
+
+    def __len__(self) -> int:
+        return self.per_epoch
+
+    @property
+    def per_step(self) -> int:
+        """How many patches make a step, unless it is said."""
+        return max(PIXELS // self.size**2, 1)
+
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """An epoch of patches."""
+        passing = iter(()) if self.kept is not None else self._passing(generator)
+        window = self.kept or deque((next(passing) for _ in range(WINDOW)), maxlen=WINDOW)
+        for start in range(0, self.per_epoch, batch_size):
+            count = min(batch_size, self.per_epoch - start)
+            chance = torch.rand(count, 4, generator=generator, device=generator.device).tolist()
+            yield self.prepare(torch.stack([self._patch(window[int(which * len(window))], *how) for which, *how in chance]))
+            if isinstance(window, deque):
+                window.append(next(passing))
+
+    def ordered(self, batch_size: int) -> Iterator[Tensor]:
+        """Patches at the same places of the pictures each time, no more at once than in training."""
+        pictures = self.kept or map(self.picture, self.numbers)
+        patches = [self._patch(picture, *place) for picture in pictures for place in PLACES[: len(self) // len(self.numbers)]]
+        count = min(batch_size, self.per_step)
+        for start in range(0, len(patches), count):
+            yield self.prepare(torch.stack(patches[start : start + count]))
+
+    def _patch(self, picture: Tensor, down: float, across: float, turn: float = 0.0) -> Tensor:
+        """The patch at a place that is given as shares of the way; turned and flipped in one of eight ways."""
+        size, whole = self.size, max(picture.shape[-2:]) <= self.size
+        missing = [max(size - length, 0) for length in picture.shape[-2:]]
+        if any(missing):
+            picture = mirrored(picture, missing)
+        top, left = (int(share * (length - size + 1)) for share, length in zip((down, across), picture.shape[-2:], strict=True))
+        patch = picture[:, top : top + size, left : left + size]
+        way = 0 if whole else int(8 * turn)
+        return torch.rot90(patch.flip(2) if way >= 4 else patch, way % 4, (1, 2))
+
+    def _all_in_memory(self) -> list[Tensor] | None:
+        """All pictures, unless they are too many."""
+        kept, held = [], 0
+        with ThreadPoolExecutor(_threads()) as pool:
+            for start in range(0, len(self.numbers), AHEAD):
+                found = list(pool.map(self.picture, self.numbers[start : start + AHEAD]))
+                kept += found
+                held += sum(picture.nbytes for picture in found)
+                if held * len(self.numbers) / len(kept) > MOST_KEPT:
+                    return None
+        return kept
+
+    def _passing(self, generator: torch.Generator) -> Iterator[Tensor]:
+        """The pictures over and over, each time in another order, read ahead."""
+        with ThreadPoolExecutor(_threads()) as pool:
+            reading: deque[Future[Tensor]] = deque()
+            while True:
+                for place in torch.randperm(len(self.numbers), generator=generator, device=generator.device).tolist():
+                    reading.append(pool.submit(self.picture, self.numbers[place]))
+                    if len(reading) > AHEAD:
+                        yield reading.popleft().result()
+
+
+def mirrored(picture: Tensor, missing: Sequence[int]) -> Tensor:
+    """A picture (channels, height, width) with its bottom and right side continued by ``missing`` pixels, mirrored there and back."""
+    rows, columns = (_there_and_back(length, more) for length, more in zip(picture.shape[-2:], missing, strict=True))
+    return picture[:, rows][:, :, columns]
+
+
+def _there_and_back(length: int, more: int) -> Tensor:
+    place = torch.arange(length + more) % max(2 * length - 2, 1)
+    return torch.minimum(place, 2 * length - 2 - place).clamp(min=0)
+
+
+def _threads() -> int:
+    return min(AHEAD, os.cpu_count() or 1)

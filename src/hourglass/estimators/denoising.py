@@ -1,0 +1,237 @@
+"""The autoencoder that mends what is damaged."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from hourglass.errors import DataError, ParameterError
+from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.tiles import TILE, Pixels, mended
+from hourglass.kinds import as_raw, length
+from hourglass.kinds.image import require_picture, top_of
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Noise, Together
+from hourglass.parts.noise import noise_std
+
+DEFAULTS = {"image": Noise((5 / 255, 50 / 255)), "table": Noise(0.3)}  # what is mended unless it is said
+
+
+class DenoisingAutoencoder(BaseAutoencoder):
+    """Learn to rebuild the clean from the damaged, then mend what comes damaged.
+
+    Pictures, of any size, go through a `Restorer`, unless a waist is asked for: it is trained on patches of clean pictures that are
+    damaged on purpose. Large ones are passed through in overlapping tiles. Colours are mended, transparency is kept aside.
+
+    Parameters
+    ----------
+    bottleneck : int or bottleneck part, optional
+        How many numbers are kept of each row, or of each picture, which then all have one size. Unless given, pictures have no
+        waist, ``Open()``, and tables one of 32.
+    corruption : corruption part or text, optional
+        The damage to mend, such as ``Speckle(0.2)``, "noise:25" or "blur:1-2+noise:5". A range of strengths makes one model for all
+        of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables. `BlindSpot` learns
+        from noisy pictures, without clean ones.
+    kind, columns, encoder, decoder, likelihood, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, schedule, \
+    validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
+        As in `Autoencoder`. Of a restorer an epoch is 100 steps, each of 32,768 pixels.
+
+    Attributes
+    ----------
+    encoder_, bottleneck_, decoder_, model_, kind_, history_, n_features_in_, feature_names_in_
+        As in `Autoencoder`.
+
+    References
+    ----------
+    Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> digits = hg.datasets.load("digits")
+    >>> dae = hg.DenoisingAutoencoder(corruption="noise:50", max_epochs=1, random_state=0).fit(digits.x_train)
+    >>> dae.denoise(digits.x_test[:100]).shape
+    (100, 28, 28)
+    """
+
+    def __init__(
+        self,
+        bottleneck: int | Bottleneck | None = None,
+        *,
+        kind: str | None = None,
+        columns: dict[str, str] | None = None,
+        encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
+        corruption: Corruption | str | None = None,
+        likelihood: Likelihood | None = None,
+        hidden: tuple[int, ...] | None = None,
+        max_epochs: int | None = None,
+        max_seconds: float | None = None,
+        batch_size: int | None = None,
+        optimizer: str = "adam",
+        learning_rate: float | None = None,
+        schedule: str = "one-cycle",
+        validation_fraction: float = 0.1,
+        patience: int | None = None,
+        gradient_clip: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
+        verbose: bool = False,
+    ) -> None:
+        self.bottleneck = bottleneck
+        self.kind = kind
+        self.columns = columns
+        self.encoder = encoder
+        self.decoder = decoder
+        self.corruption = corruption
+        self.likelihood = likelihood
+        self.hidden = hidden
+        self.max_epochs = max_epochs
+        self.max_seconds = max_seconds
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.gradient_clip = gradient_clip
+        self.checkpoint = checkpoint
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        asked = super()._asked
+        return asked if asked["corruption"] is not None else asked | {"corruption": DEFAULTS[self.kind_.name]}
+
+    # Mending
+
+    def denoise(self, X: Any, *, strength: float | str | None = None, mask: Any = None) -> Any:
+        """X as it was before it was damaged.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Damaged data. Pictures may have any size if the model has no waist, and floats among them may lie beyond 0 and 1.
+        strength : float or "auto", optional
+            Standard deviation of the noise in the pictures, as `Noise` has it; "auto" is the estimate of `noise_level`. Where it lies
+            outside of what the model was trained on, the contrast of the picture is changed on the way so that it lies inside.
+        mask : array of bool of shape (n, height, width), or a list of such arrays, optional
+            Where pictures are damaged. Everything else comes back untouched, to the bit. A model that fills in what is erased needs
+            it, or NaN in the place of what is erased.
+
+        Returns
+        -------
+        array, list of arrays or table
+            Of the shape and the type of X.
+
+        Raises
+        ------
+        DataError
+            Data that the model can't take, or a mask of another size.
+        ParameterError
+            A strength for a model that was not trained on noise.
+        """
+        check_is_fitted(self)
+        raw = as_raw(X)
+        if self._restores:
+            found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
+            return np.stack(found) if isinstance(raw, np.ndarray) else found
+        if strength is not None or mask is not None:
+            raise ParameterError(
+                "strength and mask are for models of pictures without a waist, and this one has one. Leave them out."
+            )
+        values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
+        return self.kind_.from_tensor(values, raw)
+
+    def _mended(self, stack: Pixels, strength: float | str | None, mask: Any, first: int, n: int) -> Pixels:
+        """Pictures of one size (m, height, width) or (m, height, width, channels), of n the first of which has that number."""
+        corruption = self.model_.corruption
+        for number, picture in enumerate(stack):
+            require_picture(picture, first + number, damaged=True, erased=corruption.hides)
+        gaps = _gaps(mask, stack, first, n)
+        if corruption.hides and gaps is None and not (stack.dtype.kind == "f" and np.isnan(stack).any()):
+            raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
+        model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
+        contrast = np.array([1.0 if strength is None else self._contrast(picture, strength) for picture in stack])
+        pictures = stack.reshape(*stack.shape[:3], -1)
+        whole = mended(model, pictures, gaps if corruption.hides else None, contrast, self._device)
+        return (whole if gaps is None else np.where(gaps[..., None], whole, pictures)).reshape(stack.shape)
+
+    def _contrast(self, picture: Pixels, strength: float | str) -> float:
+        """What the contrast of a picture is multiplied by, so that its noise is such as the model was trained on."""
+        parts = self.model_.corruption.parts if isinstance(self.model_.corruption, Together) else (self.model_.corruption,)
+        noise = next((part for part in parts if isinstance(part, Noise)), None)
+        if noise is None:
+            raise ParameterError(
+                f"strength is for models that were trained on noise, and this one was on {self.model_.corruption!r}."
+            )
+        std = noise_level(picture) if strength == "auto" else strength
+        if isinstance(std, str) or not 0 <= std < np.inf:
+            raise ParameterError(f"The strength must be 'auto' or a standard deviation of at least 0. Got {strength!r} instead.")
+        low, high = noise.std if isinstance(noise.std, tuple) else (noise.std, noise.std)
+        return float(np.clip(std, low, high) / std) if std > 0 else 1.0
+
+    def noise_level(self, X: Any) -> NDArray[np.floating[Any]]:
+        """The standard deviation of the noise in pictures, estimated from them alone, in units of white.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width) or (n, height, width, channels), list of arrays, path
+            Noisy pictures.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Times 255, it is in grey levels.
+
+        References
+        ----------
+        Chen, Zhu and Heng, "An Efficient Statistical Method for Image Noise Level Estimation", 2015, algorithm 1.
+        """
+        found = []
+        for number, picture in enumerate(as_raw(X)):
+            require_picture(picture, number, damaged=True)
+            found.append(noise_level(picture))
+        return np.array(found)
+
+
+def noise_level(picture: Pixels) -> float:
+    """Of one picture, in units of white; the mean over its colours."""
+    colours = torch.from_numpy(picture.reshape(*picture.shape[:2], -1)[..., :3] / top_of(picture))
+    return float(np.mean([noise_std(plane[None]) for plane in colours.unbind(2)]))
+
+
+def stacks(raw: Any) -> Iterator[tuple[Pixels, int]]:
+    """Pictures of one size together, as many as one large picture has pixels, each stack with the number of its first."""
+    if isinstance(raw, np.ndarray):
+        count = max(TILE**2 // max(math.prod(raw.shape[1:3]), 1), 1)
+        yield from ((raw[start : start + count], start) for start in range(0, len(raw), count))
+    else:
+        yield from ((picture[None], number) for number, picture in enumerate(raw))
+
+
+def _gaps(mask: Any, stack: Pixels, first: int, n: int) -> NDArray[np.bool_] | None:
+    """The masks (m, height, width) of some pictures among n."""
+    if mask is None:
+        return None
+    if len(mask) != n:
+        raise DataError(f"There are {n} pictures and {len(mask)} masks. Give a mask for each.")
+    found = [np.asarray(each, dtype=bool) for each in mask[first : first + len(stack)]]
+    for number, each in enumerate(found):
+        if each.shape != stack.shape[1:3]:
+            raise DataError(
+                f"The mask of picture {first + number} must have its height and width, {stack.shape[1:3]}. Got shape {each.shape}."
+            )
+    return np.stack(found)

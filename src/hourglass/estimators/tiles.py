@@ -1,0 +1,68 @@
+"""Pictures of any size through a restorer, a large one in overlapping tiles, so that memory does not grow with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hourglass.kinds.image import as_dtype, top_of, with_channels
+from hourglass.model import Hourglass
+
+TILE = 1024  # pixels a side of what a tile gives; a picture of up to half as much again is one
+MIDDLE = 0.5  # of the pixels, which contrast is around
+MARGIN = 64  # pixels around it that a tile sees as well
+
+Pixels = NDArray[Any]
+
+
+@torch.inference_mode()
+def mended(model: Hourglass, pictures: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device) -> Pixels:
+    """Pictures (n, height, width, channels) of one size mended, in their own type.
+
+    Nothing is seen of the gaps (n, height, width). The contrast of each is multiplied by ``contrast`` (n,) for the model, and divided
+    by it again. A model of grey pictures takes colours one by one; transparency stays as it is.
+    """
+    n, height, width, given = pictures.shape
+    colours = pictures[..., : min(given, 3)]
+    channels = model.shape[0]
+    apart = channels == 1  # each colour as a picture
+    seen = colours.transpose(0, 3, 1, 2) if apart else with_channels(colours, channels).transpose(0, 3, 1, 2)
+    times = seen.shape[1] if apart else 1
+    whole = _whole(model, seen.reshape(-1, channels, height, width), gaps, contrast.repeat(times), device)
+    whole = whole.reshape(n, -1, height, width).transpose(0, 2, 3, 1)
+    whole = whole.mean(3, keepdims=True) if given == 1 else whole
+    return np.concatenate([as_dtype(whole, pictures.dtype), pictures[..., 3:]], 3)
+
+
+def _whole(model: Hourglass, pixels: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device) -> Pixels:
+    """Pixels (n, channels, height, width) of any type, mended, from 0 to 1."""
+    precision = np.float64 if pixels.dtype == np.float64 else np.float32
+    result = np.empty(pixels.shape, precision)
+    factor = torch.from_numpy(contrast.astype(precision)).view(-1, 1, 1, 1).to(device)
+    height, width = pixels.shape[2:]
+    for top in starts(height):
+        for left in starts(width):
+            bottom, right = top + reach(height), left + reach(width)
+            outer = np.s_[..., max(top - MARGIN, 0) : bottom + MARGIN, max(left - MARGIN, 0) : right + MARGIN]
+            x = torch.from_numpy((pixels[outer] / top_of(pixels)).astype(precision)).to(device)
+            if gaps is not None:
+                gap = torch.from_numpy(gaps[outer]).to(device)[:, None]
+                x = x.view(len(gap), -1, *x.shape[2:]).masked_fill(gap, torch.nan).view_as(x)
+            x = MIDDLE + factor * (x - MIDDLE)
+            inner = MIDDLE + (model.mend(x) - MIDDLE) / factor
+            inner = inner[..., min(top, MARGIN) :, min(left, MARGIN) :][..., : bottom - top, : right - left]
+            result[..., top:bottom, left:right] = inner.clamp(0, 1).cpu().numpy()
+    return result
+
+
+def starts(length: int) -> range:
+    """Where tiles begin along a side."""
+    return range(0, length, reach(length))
+
+
+def reach(length: int) -> int:
+    """How many pixels of a side each tile gives."""
+    return length if length <= 1.5 * TILE else TILE

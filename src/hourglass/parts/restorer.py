@@ -1,0 +1,152 @@
+"""A network that mends pictures of any size: what is fine goes straight across, what is coarse around by way of smaller pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hourglass.parts.base import is_count
+from hourglass.parts.networks import Network
+from hourglass.parts.precision import quick
+
+MIDDLE = 0.5  # of the pixels, which lie between 0 and 1
+FOLD = 2  # pixels a side that become channels at once
+FAINT = 0.2  # of the usual size, the weights that end a block have at the start
+
+Features = list[Tensor]
+"""What goes across: what was seen (batch, channels, height, width), then the features of each level, each half as large."""
+
+
+@dataclass(frozen=True)
+class Restorer(Network):
+    """A residual U-Net: what it adds to the picture that it is given makes that picture whole.
+
+    Two pixels a side are folded into channels; every level has blocks on the way down and on the way up, with a skip between them,
+    and halves the picture. Nothing depends on the size of the picture. There is no normalisation, so that the brightness of a
+    picture counts in every part of it alike.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels of each level, the finest first.
+    blocks : int
+        Blocks of a level, on the way down and again on the way up.
+    patch : int
+        Pixels a side of the patches of pictures that it learns from.
+
+    References
+    ----------
+    Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", 2021, section 3.1 (residual blocks in a U-Net).
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Restorer()
+    Restorer(widths=(48, 96, 128), blocks=2, patch=64)
+    """
+
+    restores: ClassVar[bool] = True
+    habits: ClassVar[dict[str, Any]] = {"optimizer": "muon", "learning_rate": 4e-3, "schedule": "cosine"}
+    widths: tuple[int, ...] = (48, 96, 128)
+    blocks: int = 2
+    patch: int = 64
+
+    def __post_init__(self) -> None:
+        valid = isinstance(self.widths, (tuple, list)) and len(self.widths) > 0 and all(map(is_count, self.widths))
+        self._require("widths", valid, "a tuple of positive ints")
+        self._require("blocks", is_count(self.blocks), "a positive int")
+        self._require("patch", is_count(self.patch), "a positive int")
+
+    def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
+        return _Down(shape[0], tuple(self.widths), self.blocks, generator)
+
+    def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
+        return _Up(shape[0], tuple(self.widths), self.blocks, generator)
+
+
+class _Down(nn.Module):
+    """From what is seen (batch, channels, height, width) to `Features`."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.multiple = FOLD * 2 ** (len(widths) - 1)  # the sides are lengthened to a multiple of it
+        self.head = _convolution(channels * FOLD**2, widths[0], 3, generator)
+        self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths)
+        self.halving = nn.ModuleList(_convolution(fine, coarse, 2, generator) for fine, coarse in pairwise(widths))
+
+    def forward(self, seen: Tensor) -> Features:
+        height, width = seen.shape[-2:]
+        padded = functional.pad(seen - MIDDLE, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
+        found = [seen]
+        with quick(seen):
+            h = self.head(functional.pixel_unshuffle(padded, FOLD).contiguous(memory_format=torch.channels_last))
+            for level, halve in zip(self.levels, [*self.halving, nn.Identity()], strict=True):
+                found.append(level(h))
+                h = halve(found[-1])
+        return found
+
+
+class _Up(nn.Module):
+    """From `Features` to the whole picture (batch, channels, height, width)."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.channels = channels
+        self.doubling = nn.ModuleList(_doubling(coarse, fine, generator) for fine, coarse in pairwise(widths))
+        self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths[:-1])
+        self.tail = _convolution(widths[0], channels * FOLD**2, 3, generator, gain=0.0)
+
+    def forward(self, found: Features) -> Tensor:
+        seen, *levels, h = found
+        with quick(seen):
+            for level, double, across in zip(reversed(self.levels), reversed(self.doubling), reversed(levels), strict=True):
+                h = level(double(h) + across)
+            h = self.tail(h)
+        height, width = seen.shape[-2:]
+        added = functional.pixel_shuffle(h.to(seen.dtype), FOLD)[..., :height, :width]
+        return seen[:, : self.channels] + added
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.first = _convolution(width, width, 3, generator)
+        self.second = _convolution(width, width, 3, generator, gain=FAINT)
+
+    def forward(self, h: Tensor) -> Tensor:
+        output: Tensor = h + self.second(functional.relu(self.first(h), inplace=True))
+        return output
+
+
+def _blocks(width: int, count: int, generator: torch.Generator) -> nn.Module:
+    return nn.Sequential(*(_Block(width, generator) for _ in range(count)))
+
+
+def _convolution(before: int, after: int, size: int, generator: torch.Generator, gain: float = math.sqrt(2)) -> nn.Conv2d:
+    """3 x 3 pixels around each, or 2 x 2 side by side, which halves the picture; orthogonal weights from our generator."""
+    layer = nn.Conv2d(before, after, size, stride=1 if size == 3 else size, padding=size // 2 % 2 * (size == 3), device="meta")
+    return _drawn(layer, generator, gain)
+
+
+def _doubling(before: int, after: int, generator: torch.Generator) -> nn.ConvTranspose2d:
+    """Each pixel becomes 2 x 2 that don't overlap with others, so that no chequers come of it."""
+    return _drawn(nn.ConvTranspose2d(before, after, 2, stride=2, device="meta"), generator, 1.0)
+
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
+
+
+def _drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
+    """A layer made real, its weights orthogonal times a gain."""
+    layer.to_empty(device="cpu")
+    with torch.no_grad():
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(layer.weight) if gain == 0 else nn.init.orthogonal_(layer.weight, gain, generator=generator)
+    return layer
