@@ -32,6 +32,8 @@ def read_dicom(path: str, stream: BinaryIO) -> tuple[NDArray[Any], Save]:
         from pydicom.pixels.utils import pixel_array
     except ImportError as error:
         raise MissingExtraError(f"'{path}' is DICOM, which needs pydicom. Run: pip install 'hourglass-ae[medical]'") from error
+    from PIL import Image
+
     dataset = pydicom.dcmread(stream)
     if "PixelData" not in dataset:
         raise FileError(f"'{path}' is DICOM without a picture. Leave it out, or pass skip_bad=True.")
@@ -40,12 +42,12 @@ def read_dicom(path: str, stream: BinaryIO) -> tuple[NDArray[Any], Save]:
     if allocated not in (8, 16) or (dataset.SamplesPerPixel == 1 and not meaning.startswith("MONOCHROME")):
         raise FileError(f"'{path}' stores {meaning} in {allocated} bits. Convert it to grey or RGB in 8 or 16.")
     syntax = dataset.file_meta.TransferSyntaxUID
-    if not get_decoder(syntax).is_available:
-        raise FileError(f"'{path}' is compressed as {syntax.name}, for which pydicom lacks a plugin. Save it uncompressed.")
+    if not syntax.is_little_endian or not get_decoder(syntax).is_available:
+        raise FileError(f"'{path}' is stored as {syntax.name}, which can't be read here. Save it as Explicit VR Little Endian.")
+    if dataset.Rows * dataset.Columns > (Image.MAX_IMAGE_PIXELS or np.inf):
+        raise Image.DecompressionBombError
     lowest, span, top = _range(dataset)
-    levels = pixel_array(dataset).astype(np.float64) - lowest
-    if levels.min() < 0 or levels.max() > span:
-        raise FileError(f"'{path}' has values beyond the {dataset.BitsStored} bits of its header. Correct its BitsStored.")
+    levels = pixel_array(dataset).astype(np.float64) - lowest  # pydicom has cleared the bits above those that are stored
     pixels = np.rint(levels * (top / span)).astype(np.uint8 if top == 255 else np.uint16)
     del dataset.PixelData  # as the picture is kept for its header alone
     dataset.buffer = None
@@ -67,9 +69,10 @@ def _write(original: FileDataset, path: Path, pixels: NDArray[Any], _alpha: Any)
     levels = top - pixels if meaning == "MONOCHROME1" else pixels
     dtype = np.dtype(f"{'i' if original.PixelRepresentation else 'u'}{original.BitsAllocated // 8}")
     dataset = copy.deepcopy(original)
-    source = Dataset()
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = original.SOPClassUID, original.SOPInstanceUID
-    dataset.SourceImageSequence = [source]
+    if original.get("SOPClassUID") and original.get("SOPInstanceUID"):
+        source = Dataset()
+        source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = original.SOPClassUID, original.SOPInstanceUID
+        dataset.SourceImageSequence = [source]
     dataset.ImageType = ["DERIVED", *(dataset.get("ImageType") or ["", "PRIMARY"])[1:]]
     dataset.DerivationDescription = "; ".join(filter(None, [dataset.get("DerivationDescription"), NOTE]))
     for outdated in ("SmallestImagePixelValue", "LargestImagePixelValue"):

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hourglass.data.dicom import is_dicom, read_dicom
-from hourglass.data.files import Save, atomic, check_archive, check_exists, check_frames, naming
+from hourglass.data.files import Save, atomic, check_archive, check_exists, check_frames, naming, reason
 from hourglass.errors import DataError, FileError, HourglassWarning, MissingExtraError
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ _KNOWN = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 _AHEAD = 256 * 2**20  # bytes of pixels that are decoded ahead
 _CHUNK = 256  # small pictures that are decoded ahead
 _PACKED = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "group3", "group4", "lzma", "zstd")  # without loss
-_LAYOUT = (  # TIFF tags of how pixels lie in the file, which differs in the one that is written
+_LAYOUT = (  # TIFF tags of how the pixels lie in the file, which will be another; and the profile, which Pillow keeps apart
     *range(254, 267), 273, 274, *range(277, 282), 284, 292, 293, 317, 320, *range(322, 326), 330, 338, 339, 340, 341, 347,
-    *range(512, 522), *range(529, 533),
+    *range(512, 522), *range(529, 533), 34675,
 )  # fmt: skip
 
 
@@ -115,7 +115,12 @@ class Picture:
             raise DataError(f"The pixels of '{self.name}' have the shape {self.pixels.shape}. Got {new.shape}.")
         levels = as_levels(new, self.pixels.dtype)
         with atomic(path) as temporary:
-            self._save(temporary, levels, self.alpha)
+            try:
+                self._save(temporary, levels, self.alpha)
+            except OSError:
+                raise
+            except Exception as error:  # metadata that can be read, but breaks the rules for writing
+                raise FileError(f"Can't write '{path}' with the metadata of '{self.name}' ({reason(error)}).") from error
 
 
 class Pictures(Sequence[Picture]):
@@ -326,8 +331,8 @@ def _decode(file: _File) -> Picture | FileError:
         limit = f"{Image.MAX_IMAGE_PIXELS:,}"
         raise FileError(f"'{file.path}' has more than {limit} pixels, too many to be trusted. Scale it down.") from error
     except Exception as error:  # a damaged image meets a dozen kinds
-        reason = getattr(error, "strerror", None) or f"it is broken, cut short, or not {_KNOWN}"
-        bad = FileError(f"Can't read the image '{file.path}': {reason}. Replace it, or pass skip_bad=True.")
+        why = getattr(error, "strerror", None) or f"it is broken, cut short, or not {_KNOWN}"
+        bad = FileError(f"Can't read the image '{file.path}': {why}. Replace it, or pass skip_bad=True.")
         bad.__cause__ = error
         return bad
 
@@ -360,11 +365,12 @@ def _levels(path: str, image: Image.Image) -> tuple[NDArray[Any], NDArray[Any] |
 def _options(image: Any) -> dict[str, Any]:
     """What Pillow's ``save`` takes to write the format and the metadata of an image again."""
     from PIL.PngImagePlugin import PngInfo
+    from PIL.TiffTags import TAGS_V2_GROUPS
 
-    info, exif = image.info, image.getexif()
-    options: dict[str, Any] = {"format": image.format, **{key: info.get(key) for key in ("dpi", "comment", "xmp")}}
-    if image.mode not in ("CMYK", "LAB", "YCbCr"):  # whose profiles say nothing about RGB
-        options["icc_profile"] = info.get("icc_profile")
+    info = image.info
+    options = {"format": image.format, **{key: info.get(key) for key in ("dpi", "comment", "exif", "icc_profile", "xmp")}}
+    if image.mode in ("CMYK", "LAB", "YCbCr"):  # their profiles say nothing about RGB
+        del options["icc_profile"]
     if image.format in ("JPEG", "MPO"):
         options |= {"format": "JPEG", "quality": 95, "subsampling": 0}
     elif image.format == "WEBP":
@@ -375,9 +381,12 @@ def _options(image: Any) -> dict[str, Any]:
             options["pnginfo"].add_text(key, info[key])  # that of .text still has the old orientation
     elif image.format == "TIFF":
         options["compression"] = info["compression"] if info.get("compression") in _PACKED else "tiff_adobe_deflate"
-        for tag in _LAYOUT:
-            exif.pop(tag, None)
-    return {key: value for key, value in options.items() if value} | ({"exif": exif.tobytes()} if exif else {})
+        tags = options["tiffinfo"] = image.tag_v2
+        for tag in {*_LAYOUT} & {*tags}:
+            del tags[tag]
+        for group in {*TAGS_V2_GROUPS} & {*tags}:  # until here the place of the group in the file
+            tags[group] = image.getexif().get_ifd(group)
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _write_raster(bits: bool, options: dict[str, Any], path: Path, pixels: NDArray[Any], alpha: NDArray[Any] | None) -> None:
