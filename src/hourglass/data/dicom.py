@@ -24,7 +24,7 @@ def is_dicom(stream: BinaryIO) -> bool:
     return stream.read(132)[128:] == b"DICM"
 
 
-def read_dicom(path: str, stream: BinaryIO) -> tuple[NDArray[Any], Save]:
+def read_dicom(path: str, stream: BinaryIO) -> tuple[NDArray[Any], None, Save]:
     """Read the stored values, spread over all of uint8 or uint16 with white on top, and what writes such levels back."""
     try:
         import pydicom
@@ -51,7 +51,7 @@ def read_dicom(path: str, stream: BinaryIO) -> tuple[NDArray[Any], Save]:
     pixels = np.rint(levels * (top / span)).astype(np.uint8 if top == 255 else np.uint16)
     del dataset.PixelData  # as the picture is kept for its header alone
     dataset.buffer = None
-    return top - pixels if meaning == "MONOCHROME1" else pixels, partial(_write, dataset)
+    return top - pixels if meaning == "MONOCHROME1" else pixels, None, partial(_write, dataset)
 
 
 def _range(dataset: FileDataset) -> tuple[int, int, int]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff"), "BMP": (".bmp",), "WEBP": (".webp",)}
-ENDINGS = (*(ending for endings in FORMATS.values() for ending in endings), ".dcm")
+RASTER = tuple(ending for endings in FORMATS.values() for ending in endings)
+ENDINGS = (*RASTER, ".dcm")
 THREADS = min(8, os.cpu_count() or 1)
 SMALL = 8192
 """Bytes of a picture below which threads cost more than they bring (at 28 x 28 by half)."""
@@ -314,15 +315,10 @@ def _decode(file: _File) -> Picture | FileError:
     """The picture; or the error of one that may be left out, while others are raised."""
     from PIL import Image
 
-    raster = PurePath(file.path).suffix.lower() in ENDINGS[:-1]
-    alpha: NDArray[Any] | None = None
+    reader = _read_raster if PurePath(file.path).suffix.lower() in RASTER else read_dicom
     try:
         with file.open() as stream:
-            if raster:
-                pixels, alpha, save = _read_raster(file.path, stream)
-            else:
-                pixels, save = read_dicom(file.path, stream)
-        return Picture(file.name, pixels, alpha, save)
+            return Picture(file.name, *reader(file.path, stream))
     except MissingExtraError:
         raise
     except FileError as error:
