@@ -284,6 +284,12 @@ def test_pictures_come_in_order_one_by_one_and_in_slices(source):
         found[5]
 
 
+def test_a_hidden_file_is_read_if_it_is_asked_for():
+    image_of(GREY).save(".a.png")
+    np.testing.assert_array_equal(only(".a.png").pixels, GREY)
+    np.testing.assert_array_equal(read([".a.png"]), [GREY])
+
+
 def test_repr_and_frozen():
     image_of(GREY[:1, :1]).save("a.png")
     picture = only("a.png")
@@ -307,10 +313,9 @@ def test_few_pictures_are_decoded_ahead(monkeypatch, side):
 
     monkeypatch.setattr(pictures, "_decode", counted)
     monkeypatch.setattr(pictures, "_AHEAD", 3 * 200 * 200)
-    monkeypatch.setattr(pictures, "_CHUNK", 2)
     monkeypatch.setattr(pictures, "THREADS", 4)
     most = max(decoded - taken for taken, _ in enumerate(Pictures("x"), 1))
-    assert most == (1 if side == 30 else 2)  # of chunks of 2 and 3 one is in hand
+    assert most == (0 if side == 30 else 2)  # small ones one by one; of the others three at a time, of which one is in hand
     assert decoded == 40
 
 

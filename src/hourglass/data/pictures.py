@@ -35,7 +35,6 @@ SMALL = 8192
 
 _KNOWN = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 _AHEAD = 256 * 2**20  # bytes of pixels that are decoded ahead
-_CHUNK = 256  # small pictures that are decoded ahead
 _PACKED = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "group3", "group4", "lzma", "zstd")  # without loss
 _LAYOUT = (  # TIFF tags of how the pixels lie in the file, which will be another; and the profile, which Pillow keeps apart
     *range(254, 267), 273, 274, *range(277, 282), 284, 292, 293, 317, 320, *range(322, 326), 330, 338, 339, 340, 341, 347,
@@ -218,7 +217,7 @@ class Pictures(Sequence[Picture]):
                         bad.append(file.path)
                     else:
                         raise picture
-                ahead = max(1, min(2 * THREADS, _AHEAD // largest)) if largest > SMALL else _CHUNK
+                ahead = max(1, min(2 * THREADS, _AHEAD // largest)) if largest > SMALL else 1
         if bad and len(bad) == len(self):
             raise FileError(f"None of the {len(bad)} images can be read, the first: '{bad[0]}'. They must be {_KNOWN}.")
         if bad:
@@ -228,7 +227,7 @@ class Pictures(Sequence[Picture]):
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture, by its ending, or by its beginning if it has none."""
-    return _may_be_picture(path.name) and _is_picture(*_file(path))
+    return _may_be_picture(path) and path.is_file() and _is_picture(*_file(path))
 
 
 def as_levels(pixels: NDArray[Any], *dtypes: Any) -> NDArray[Any]:
@@ -257,11 +256,11 @@ def _found(source: Path | list[Path]) -> list[tuple[str, Opener]]:
     check_exists(source)
     with naming(source):
         if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if _may_be_picture(path.relative_to(source)) and path.is_file())
+            inside = sorted(path for path in source.rglob("*") if _is_listed(path.relative_to(source)) and path.is_file())
             found = [_file(path) for path in inside]
         elif source.suffix.lower() == ".zip":
             archive = zipfile.ZipFile(source)
-            members = [member for member in archive.infolist() if _may_be_picture(member.filename) and not member.is_dir()]
+            members = [member for member in archive.infolist() if _is_listed(PurePath(member.filename)) and not member.is_dir()]
             members.sort(key=lambda member: PurePath(member.filename))
             check_archive(source, members, ratio=100)  # images are compressed already
             found = [(str(source / member.filename), partial(_unzip, archive, member)) for member in members]
@@ -286,11 +285,14 @@ def _nameless(path: PurePath) -> bool:
     return not path.suffix or path.suffix[1:].isdigit()
 
 
-def _may_be_picture(name: str | PurePath) -> bool:
-    """By its name; nothing hidden, nothing that leads out of its archive, and no table of contents of a disc."""
-    path = PurePath(name)
-    hidden = any(part[0] == "." or part == "__MACOSX" for part in path.parts)
-    return not hidden and path.name != "DICOMDIR" and (path.suffix.lower() in ENDINGS or _nameless(path))
+def _may_be_picture(path: PurePath) -> bool:
+    """By its name; a ``DICOMDIR`` is the table of contents of a disc."""
+    return path.suffix.lower() in ENDINGS or (_nameless(path) and path.name != "DICOMDIR")
+
+
+def _is_listed(path: PurePath) -> bool:
+    """What may be a picture; nothing hidden, and nothing that leads out of its archive."""
+    return _may_be_picture(path) and not any(part[0] == "." or part == "__MACOSX" for part in path.parts)
 
 
 def _is_picture(name: str, opener: Opener) -> bool:
