@@ -110,6 +110,11 @@ def test_levels_survive_as_floats(tmp_path_factory, pixels):
     np.testing.assert_array_equal(only(rewritten(path, np.float32(pixels / 65535))).pixels, pixels)
 
 
+def test_files_of_one_bit_take_the_nearer_of_black_and_white():
+    Image.new("1", (4, 1)).save("a.png")
+    assert only(rewritten("a.png", np.uint8([[0, 127, 128, 255]]))).pixels.tolist() == [[0, 0, 255, 255]]
+
+
 def test_other_pixels_keep_the_transparency():
     image_of(GREY, SHEER).save("a.png")
     picture = only(rewritten("a.png", 255 - GREY))

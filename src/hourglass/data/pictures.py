@@ -93,8 +93,8 @@ class Picture:
         """Write other pixels as a file like the one that this picture was read from.
 
         It has the same format, whatever `path` ends in, the same depth, transparency and metadata: EXIF, ICC profile,
-        resolution, the texts of a PNG, the header of a DICOM file. Palettes become RGB, JPEG is written at quality 95, WebP
-        without loss. DICOM is written uncompressed, with a new identifier and a note that its pixels are derived.
+        resolution, the texts of a PNG, the header of a DICOM file. Palettes become RGB, files of one bit take the nearer of
+        black and white, JPEG is written at quality 95, WebP without loss. DICOM is written uncompressed, with a new identifier and a note that its pixels are derived.
 
         Parameters
         ----------
