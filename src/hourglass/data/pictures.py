@@ -94,7 +94,8 @@ class Picture:
 
         It has the same format, whatever `path` ends in, the same depth, transparency and metadata: EXIF, ICC profile,
         resolution, the texts of a PNG, the header of a DICOM file. Palettes become RGB, files of one bit take the nearer of
-        black and white, JPEG is written at quality 95, WebP without loss. DICOM is written uncompressed, with a new identifier and a note that its pixels are derived.
+        black and white, JPEG is written at quality 95, WebP without loss. DICOM is written uncompressed, with a new
+        identifier and a note that its pixels are derived.
 
         Parameters
         ----------
