@@ -167,7 +167,7 @@ def test_a_broken_image_is_named(fails):
     Path("pictures/b.png").write_bytes(b"no picture")
     assert fails("fit", "pictures") == (
         1,
-        "Error: Can't read the image 'pictures/b.png': it is broken, cut short, or not PNG, JPEG, TIFF, BMP or WebP. "
+        "Error: Can't read the image 'pictures/b.png': it is broken, cut short, or not PNG, JPEG, TIFF, BMP, WebP or DICOM. "
         "Replace it, or pass skip_bad=True.\n",
     )
 

@@ -97,7 +97,7 @@ def test_hidden_and_other_files_are_left_out():
         (Image.merge("LA", [Image.fromarray(GREY)] * 2), GREY),
         (Image.fromarray(np.dstack([COLOUR, GREY])), COLOUR),
         (Image.fromarray(COLOUR).quantize(12), COLOUR),
-        (Image.fromarray(GREY.astype(np.uint16) * 257), GREY),  # the upper of two equal bytes
+        (Image.fromarray(GREY.astype(np.uint16) * 257), GREY.astype(np.uint16) * 257),
     ],
     ids=["bits", "grey and alpha", "colour and alpha", "palette", "16 bits"],
 )
@@ -126,13 +126,39 @@ def test_the_orientation_of_the_camera_is_applied(ending):
     assert image[28, 8] > 250
 
 
-def test_two_sizes(sentence):
-    save("x/a.png")
-    save("x/b.png")
-    save("x/c.png", GREY.T)
-    said = "'x/a.png' has 4 x 3 pixels, but 'x/c.png' has 3 x 4. Crop or scale all images to one size."
-    assert sentence(FileError, read, "x") == said
-    assert sentence(FileError, read, zipped("x")) == said.replace("x/", "x.zip/")
+def test_two_sizes_make_a_list(source):
+    for name, pixels in {"a": GREY, "b": GREY + 1, "c": GREY.T}.items():
+        save(f"x/{name}.png", pixels)
+    images = read(source())
+    assert isinstance(images, list)
+    for image, pixels in zip(images, [GREY, GREY + 1, GREY.T], strict=True):
+        np.testing.assert_array_equal(image, pixels)
+
+
+def test_one_with_colour_gives_all_of_a_list_three_channels():
+    for name, pixels in {"a": GREY, "b": COLOUR.transpose(1, 0, 2), "c": GREY}.items():
+        save(f"x/{name}.png", np.ascontiguousarray(pixels))
+    assert [image.shape for image in read("x")] == [(3, 4, 3), (4, 3, 3), (3, 4, 3)]
+
+
+@pytest.mark.parametrize("second", [GREY, GREY.T], ids=["one size", "two sizes"])
+def test_one_with_8_bits_leaves_the_others_their_upper_8(second):
+    deep = GREY.astype(np.uint16) * 256 + 99
+    for name, pixels in {"a": deep, "b": second, "c": deep}.items():
+        save(f"x/{name}.png", np.ascontiguousarray(pixels))
+    for image, pixels in zip(read("x"), [GREY, second, GREY], strict=True):
+        assert image.dtype == np.uint8
+        np.testing.assert_array_equal(image, pixels)
+
+
+def test_16_bits_stay_if_all_have_them():
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(0, 65536, (2, 5, 4), np.uint16), [rng.integers(0, 65536, (h, 4), np.uint16) for h in (5, 6)]
+    for i, images in enumerate([one, two]):
+        write_images(f"x{i}", images)
+        for image, pixels in zip(read(f"x{i}"), images, strict=True):
+            assert image.dtype == np.uint16
+            np.testing.assert_array_equal(image, pixels)
 
 
 @pytest.fixture
@@ -146,7 +172,7 @@ def broken():
 
 @pytest.mark.usefixtures("broken")
 def test_a_broken_image(sentence):
-    said = "it is broken, cut short, or not PNG, JPEG, TIFF, BMP or WebP. Replace it, or pass skip_bad=True."
+    said = "it is broken, cut short, or not PNG, JPEG, TIFF, BMP, WebP or DICOM. Replace it, or pass skip_bad=True."
     assert sentence(FileError, read, "x") == f"Can't read the image 'x/1.png': {said}"
     assert sentence(FileError, read, ["x/2.png", "x/3.png"]) == f"Can't read the image 'x/3.png': {said}"
     assert sentence(FileError, read, zipped("x")) == f"Can't read the image 'x.zip/1.png': {said}"
@@ -172,7 +198,7 @@ def test_who_makes_warnings_errors_gets_the_warning(sentence):
 def test_only_broken_images(sentence):
     Path("a.png").write_text("hello")
     assert sentence(FileError, read, ["a.png", "a.png"], skip_bad=True) == (
-        "None of the 2 images can be read, the first: 'a.png'. They must be PNG, JPEG, TIFF, BMP or WebP."
+        "None of the 2 images can be read, the first: 'a.png'. They must be PNG, JPEG, TIFF, BMP, WebP or DICOM."
     )
 
 
@@ -190,7 +216,7 @@ def test_the_system_says_why_an_image_cannot_be_read(sentence, monkeypatch):
 def test_no_images(sentence):
     Path("x").mkdir()
     Path("x/notes.txt").write_text("")
-    said = "holds no images. Looked for .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp in it and its sub-folders."
+    said = "holds no images. Looked for .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm in it and its sub-folders."
     assert sentence(FileError, read, "x") == f"'x' {said}"
     assert sentence(FileError, read, zipped("x")) == f"'x.zip' {said}"
     assert sentence(FileError, read, []) == "The list of paths is empty. Give at least one image."
@@ -200,7 +226,7 @@ def test_a_list_names_images_only(sentence):
     save("a.png")
     Path("b.csv").write_text("")
     assert sentence(FileError, read, ["a.png", "b.csv"]) == (
-        "A list of paths must name images (.png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp). 'b.csv' is none."
+        "'b.csv' is no image by its ending. Known: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm."
     )
     assert sentence(FileError, read, ["b.png"]) == "There is no file or folder 'b.png'. Did you mean 'a.png'?"
 
@@ -277,6 +303,12 @@ def test_a_channel_of_one_is_grey():
     np.testing.assert_array_equal(read("x"), [GREY])
 
 
+def test_transparency_is_written():
+    rgba = np.dstack([COLOUR, GREY])
+    write_images("x", [rgba])
+    np.testing.assert_array_equal(np.asarray(Image.open("x/00000.png")), rgba)
+
+
 def test_an_existing_folder_keeps_its_other_files(entries):
     write_images("x", [GREY, GREY])
     write_images("x", [GREY + 1])
@@ -287,20 +319,23 @@ def test_an_existing_folder_keeps_its_other_files(entries):
 @pytest.mark.parametrize(
     ("images", "names", "said"),
     [
-        (GREY, None, "Images must have the shape (n, height, width) or (n, height, width, 3). Got (3, 4)."),
+        (GREY, None, "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got (4,)."),
         (
             np.zeros((2, 3, 4, 2)),
             None,
-            "Images must have the shape (n, height, width) or (n, height, width, 3). Got (2, 3, 4, 2).",
+            "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got (3, 4, 2).",
         ),
+        (np.uint8(0), None, "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got ()."),
+        ([GREY, GREY[:0]], None, "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got (0, 4)."),
+        (np.zeros((0, 3, 4)), None, "There are no images to write. Give at least one."),
         (
-            np.zeros((0, 3, 4)),
+            COLOUR[None].astype(np.uint16),
             None,
-            "Images must have the shape (n, height, width) or (n, height, width, 3). Got (0, 3, 4).",
+            "Colour of 16 bits can't be written as PNG. Pass uint8, or floats from 0 to 1.",
         ),
-        (GREY[None] * 1.0, None, "Images must be uint8, or floats from 0 to 1. Got float64 from 0.0 to 220.0."),
-        (GREY[None] * np.nan, None, "Images must be uint8, or floats from 0 to 1. Got float64 from nan to nan."),
-        (GREY[None] > 9, None, "Images must be uint8, or floats from 0 to 1. Got bool from False to True."),
+        (GREY[None] * 1.0, None, "Images must be uint8 or uint16, or floats from 0 to 1. Got float64 from 0.0 to 220.0."),
+        (GREY[None] * np.nan, None, "Images must be uint8 or uint16, or floats from 0 to 1. Got float64 from nan to nan."),
+        (GREY[None] > 9, None, "Images must be uint8 or uint16, or floats from 0 to 1. Got bool from False to True."),
         (GREY[None], ["a", "b"], "There are 2 names for 1 images. Give one for each."),
         (GREY[None], ["../a.png"], "The name '../a.png' leads out of the folder. Give names relative to it."),
         (GREY[None], ["/a.png"], "The name '/a.png' leads out of the folder. Give names relative to it."),
@@ -324,10 +359,11 @@ def test_a_full_disk_leaves_nothing(entries, sentence, monkeypatch):
 
 
 shapes = st.tuples(*[st.integers(1, 5)] * 3).flatmap(lambda shape: st.sampled_from([shape, (*shape, 3)]))
+grey = st.tuples(*[st.integers(1, 5)] * 3)
 
 
 @settings(max_examples=30, deadline=None)
-@given(images=hnp.arrays(np.uint8, shapes))
+@given(images=hnp.arrays(np.uint8, shapes) | hnp.arrays(np.uint16, grey))
 def test_png_round_trip(tmp_path_factory, images):
     folder = tmp_path_factory.getbasetemp() / "round"
     shutil.rmtree(folder, ignore_errors=True)

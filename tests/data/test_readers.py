@@ -126,7 +126,7 @@ def test_an_unknown_ending(sentence):
     Path("x.xlsx").write_text("")
     assert sentence(FileError, read, "x.xlsx") == (
         "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, "
-        "and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, a folder or a .zip of them."
+        "and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
     )
 
 

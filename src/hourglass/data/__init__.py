@@ -3,8 +3,21 @@
 from hourglass.data import datasets
 from hourglass.data.files import atomic
 from hourglass.data.images import image_names, read_images, write_images
+from hourglass.data.pictures import Picture, Pictures
 from hourglass.data.readers import read
 from hourglass.data.stream import appending, batches
 from hourglass.data.writers import write
 
-__all__ = ["appending", "atomic", "batches", "datasets", "image_names", "read", "read_images", "write", "write_images"]
+__all__ = [
+    "Picture",
+    "Pictures",
+    "appending",
+    "atomic",
+    "batches",
+    "datasets",
+    "image_names",
+    "read",
+    "read_images",
+    "write",
+    "write_images",
+]

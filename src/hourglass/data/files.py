@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zipfile import ZipInfo
+
+from numpy.typing import NDArray
 
 from hourglass.errors import FileError, HourglassError
 
 MAX_UNPACKED = 16 * 2**30
 """Bytes that one compressed file may unpack to."""
+
+Save = Callable[[Path, NDArray[Any], NDArray[Any] | None], None]
+"""What writes a picture like the one that was read: to a path, its pixels and its transparency."""
 
 
 @contextmanager
@@ -101,3 +108,20 @@ def check_archive(path: Path, members: Sequence[ZipInfo], *, ratio: float = floa
             f"'{path}' has {size / 1e6:,.1f} MB and claims to unpack to {unpacked / 1e6:,.0f} MB, "
             "too much to be trusted. Unpack it and read the folder."
         )
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a path at which there is nothing, naming the nearest one."""
+    with naming(path):
+        if path.exists():
+            return
+        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"Did you mean '{path.parent / near[0]}'?" if near else "Check the path."
+    raise FileError(f"There is no file or folder '{path}'. {hint}")
+
+
+def check_frames(path: str, frames: int) -> None:
+    """Refuse a film, a stack or pages, of which each would be a picture."""
+    if frames > 1:
+        raise FileError(f"'{path}' is {frames} pictures in one file. Save each as a file of its own.")

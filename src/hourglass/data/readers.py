@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import zipfile
 from collections.abc import Callable, Sequence
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.files import check_archive, naming
-from hourglass.data.images import ENDINGS, read_images
+from hourglass.data.files import check_archive, check_exists, naming
+from hourglass.data.images import read_images
+from hourglass.data.pictures import ENDINGS, is_picture
 from hourglass.data.tables import read_table
 from hourglass.errors import FileError
 
@@ -24,7 +24,9 @@ PREFERRED = ("x_train", "X", "x", "data")
 """The array that is taken from an .npz of several."""
 
 
-def read(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False) -> NDArray[Any] | pl.DataFrame:
+def read(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
+) -> NDArray[Any] | list[NDArray[Any]] | pl.DataFrame:
     r"""Read a file, a folder of images, or a list of images.
 
     Parameters
@@ -32,19 +34,22 @@ def read(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, ski
     path : path or sequence of paths
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
         - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
-        - an image (PNG, JPEG, TIFF, BMP or WebP), or a folder, a ``.zip`` or a list of them, all of one size.
+        - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them.
     skip_bad : bool, default=False
         Leave out images that can't be read, with one `HourglassWarning`, instead of raising an error.
 
     Returns
     -------
-    ndarray of shape (n, ...) or polars.DataFrame of shape (n, columns)
-        Arrays keep their dtype; images are uint8 of shape (n, height, width) or (n, height, width, 3).
+    ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), or list of n ndarrays
+        Arrays keep their dtype. Images are uint8, or uint16 if all have 16 bits, of shape (n, height, width) or
+        (n, height, width, 3); a list of such arrays if their sizes differ.
 
     Raises
     ------
     FileError
         The path is missing, of an unknown ending, or can't be read; the sentence names the file and the line.
+    MissingExtraError
+        An image is DICOM, and pydicom isn't installed.
 
     Examples
     --------
@@ -55,11 +60,11 @@ def read(path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, ski
     [(1.5, 40), (1.8, 70)]
     """
     if not isinstance(path, (str, os.PathLike)):
-        return read_images(_listed(path), skip_bad=skip_bad)
+        return read_images(path, skip_bad=skip_bad)
     path = Path(path)
     with naming(path):
-        _check_exists(path)
-        if path.is_dir() or path.suffix.lower() in (".zip", *ENDINGS):
+        check_exists(path)
+        if path.is_dir() or path.suffix.lower() == ".zip" or is_picture(path):
             return read_images(path, skip_bad=skip_bad)
         reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
         if reader is None:
@@ -120,24 +125,3 @@ def _npz(path: Path) -> NDArray[Any]:
             return np.asarray(arrays[chosen])
     known, wanted = ", ".join(names) or "none", " or ".join(PREFERRED)
     raise FileError(f"Which array of '{path}' is the data? It has: {known}. Call the data {wanted}.")
-
-
-def _listed(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    files = [Path(path) for path in paths]
-    if not files:
-        raise FileError("The list of paths is empty. Give at least one image.")
-    for file in files:
-        if file.suffix.lower() not in ENDINGS:
-            raise FileError(f"A list of paths must name images ({', '.join(ENDINGS)}). '{file}' is none.")
-        _check_exists(file)
-    return files
-
-
-def _check_exists(path: Path) -> None:
-    with naming(path):
-        if path.exists():
-            return
-        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    hint = f"Did you mean '{path.parent / near[0]}'?" if near else "Check the path."
-    raise FileError(f"There is no file or folder '{path}'. {hint}")
