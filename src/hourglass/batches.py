@@ -168,7 +168,7 @@ class Patches:
 
 
 def mirrored(picture: Tensor, missing: Sequence[int]) -> Tensor:
-    """A picture (channels, height, width) with its bottom and right side continued by ``missing`` pixels, mirrored there and back."""
+    """A picture (channels, height, width) continued below and to the right by ``missing`` pixels, mirrored there and back."""
     rows, columns = (_there_and_back(length, more) for length, more in zip(picture.shape[-2:], missing, strict=True))
     return picture[:, rows][:, :, columns]
 

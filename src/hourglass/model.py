@@ -70,10 +70,10 @@ class Hourglass(nn.Module):
         return self.likelihood.mean(self.decode(self.encode(x).z))
 
     def mend(self, x: Tensor) -> Tensor:
-        """What x (batch, *shape) was before it was damaged: all of it is rebuilt, unless the damage is marked and the rest intact."""
+        """What x (batch, *shape) was before it was damaged: rebuilt where it may be, which is everywhere unless marks say more."""
         rebuilt = self.reconstruct(x)
-        counted = None if self.corruption is None else self.corruption.counted(x, x)
-        return rebuilt if counted is None else torch.where(counted, rebuilt, x)
+        suspects = None if self.corruption is None else self.corruption.suspects(x)
+        return rebuilt if suspects is None else torch.where(suspects, rebuilt, x)
 
     def nll(self, x: Tensor) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
@@ -85,8 +85,9 @@ class Hourglass(nn.Module):
         code = self.encode(seen, generator)
         output = self.decode(code.z)
         counted = None if self.corruption is None else self.corruption.counted(x, seen)
+        return Loss(self._nll(x, output, counted) / len(x), code.cost.mean())
+
+    def _nll(self, x: Tensor, output: Tensor, counted: Tensor | None) -> Tensor:
         if counted is None:
-            nll = self.likelihood.total(x, output)
-        else:
-            nll = torch.where(counted, self.likelihood.nll(x, output), 0).sum()
-        return Loss(nll / len(x), code.cost.mean())
+            return self.likelihood.total(x, output)
+        return torch.where(counted, self.likelihood.nll(x, output), 0).sum()

@@ -125,8 +125,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         X : as in ``fit``
             Damaged data. Pictures may have any size if the model has no waist, and floats among them may lie beyond 0 and 1.
         strength : float or "auto", optional
-            Standard deviation of the noise in the pictures, as `Noise` has it; "auto" is the estimate of `noise_level`. Where it lies
-            outside of what the model was trained on, the contrast of the picture is changed on the way so that it lies inside.
+            Standard deviation of the noise in the pictures, as `Noise` has it; "auto" is the estimate of `noise_level`. Where it
+            lies outside of what the model was trained on, the contrast is changed on the way so that it lies inside.
         mask : array of bool of shape (n, height, width), or a list of such arrays, optional
             Where pictures are damaged. Everything else comes back untouched, to the bit. A model that fills in what is erased needs
             it, or NaN in the place of what is erased.

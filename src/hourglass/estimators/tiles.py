@@ -22,8 +22,8 @@ Pixels = NDArray[Any]
 def mended(model: Hourglass, pictures: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device) -> Pixels:
     """Pictures (n, height, width, channels) of one size mended, in their own type.
 
-    Nothing is seen of the gaps (n, height, width). The contrast of each is multiplied by ``contrast`` (n,) for the model, and divided
-    by it again. A model of grey pictures takes colours one by one; transparency stays as it is.
+    Nothing is seen of the gaps (n, height, width). The contrast of each is multiplied by ``contrast`` (n,) for the model, and
+    divided by it again. A model of grey pictures takes colours one by one; transparency stays as it is.
     """
     n, height, width, given = pictures.shape
     colours = pictures[..., : min(given, 3)]

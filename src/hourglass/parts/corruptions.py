@@ -50,10 +50,14 @@ class Corruption(Part):
         """
         return None
 
-    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
-        """Which elements of x have to be rebuilt, when this is seen of it: a mask that fits x; None for all."""
+    def suspects(self, seen: Tensor) -> Tensor | None:
+        """Which elements may be damaged, as far as can be seen: a mask that fits them; None for all."""
         marks = None if self.everywhere else self.marks(seen)
         return None if marks is None else marks != 0
+
+    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
+        """Which elements of x have to be rebuilt in training, when this is seen of it: a mask that fits x; None for all."""
+        return self.suspects(seen)
 
     @property
     def of_pictures(self) -> bool:

@@ -1,4 +1,4 @@
-"""A network that mends pictures of any size: what is fine goes straight across, what is coarse around by way of smaller pictures."""
+"""A network that mends pictures of any size: the fine goes straight across, the coarse around by way of smaller pictures."""
 
 from __future__ import annotations
 
