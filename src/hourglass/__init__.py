@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
-    from hourglass.analysis import compare_detectors, metrics, plots, report, sweep
+    from hourglass.analysis import compare_detectors, metrics, plots, report, self_check, sweep
     from hourglass.data import datasets, read, write
     from hourglass.errors import (
         CheckpointError,
@@ -106,12 +106,13 @@ __all__ = [
     "plots",
     "read",
     "report",
+    "self_check",
     "sweep",
     "write",
 ]
 
 _HOMES = {
-    "hourglass.analysis": ("compare_detectors", "metrics", "plots", "report", "sweep"),
+    "hourglass.analysis": ("compare_detectors", "metrics", "plots", "report", "self_check", "sweep"),
     "hourglass.data": ("datasets", "read", "write"),
     "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "DenoisingAutoencoder", "info", "load"),
     "hourglass.kinds": ("infer",),

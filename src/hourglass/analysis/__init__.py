@@ -2,7 +2,8 @@
 
 from hourglass.analysis import metrics, plots
 from hourglass.analysis.comparison import Comparison, compare_detectors
+from hourglass.analysis.mending import SelfCheck, self_check
 from hourglass.analysis.page import report
 from hourglass.analysis.widths import Sweep, sweep
 
-__all__ = ["Comparison", "Sweep", "compare_detectors", "metrics", "plots", "report", "sweep"]
+__all__ = ["Comparison", "SelfCheck", "Sweep", "compare_detectors", "metrics", "plots", "report", "self_check", "sweep"]

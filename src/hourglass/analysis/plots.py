@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hourglass.analysis import drawing
+from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, mse, spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder, Drift
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from hourglass.analysis.widths import Sweep
 
-__all__ = ["blame", "calibration", "code_map", "errors", "moved_columns", "reconstructions", "training_curves", "widths"]
+__all__ = ["blame", "calibration", "code_map", "errors", "mended", "moved_columns", "reconstructions", "training_curves", "widths"]
 
 MAX_POINTS = 5000
 MOST_ROWS = 8  # strange rows that are shown

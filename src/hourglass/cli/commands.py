@@ -20,13 +20,18 @@ from hourglass.cli.files import (
     dataset_named,
     identifiers,
     in_batches,
+    in_files,
     load,
     load_autoencoder,
+    load_cleaner,
+    noise_from,
+    of_same_names,
     require_writable,
     save_figure,
     whole_numbers,
     with_keys,
 )
+from hourglass.cli.mending import Mended
 from hourglass.cli.words import P_VALUES, demo_result, histogram, passes, percent, say, show, show_warning, sweep_table
 
 app = typer.Typer(
@@ -56,6 +61,7 @@ class Need(StrEnum):
 
     compress = "compress"
     flag = "flag"
+    clean = "clean"
 
 
 Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
@@ -124,6 +130,9 @@ def fit(
         list[str] | None,
         typer.Option(help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out."),
     ] = None,
+    damage: Annotated[
+        str | None, typer.Option(help="For cleaning: what has to be mended, such as noise:25, blur:1-2+noise:5, saltpepper:0.1.")
+    ] = None,
     contaminated: Annotated[
         bool, typer.Option("--contaminated", help="For flagging: up to a tenth of the rows may be strange.")
     ] = False,
@@ -139,6 +148,19 @@ def fit(
     Example: hourglass fit digits -o model.safetensors
     """
     require_writable(output)
+    if need is Need.clean:
+        cleaner = hg.DenoisingAutoencoder(
+            kind=kind,
+            columns=column_types(column),
+            corruption=damage,
+            max_epochs=max_epochs,
+            max_seconds=max_seconds,
+            checkpoint=checkpoint,
+            random_state=seed,
+            verbose=not quiet,
+        )
+        _save_cleaner(cleaner.fit(in_files(data, skip_bad)), output)
+        return
     layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
     columns = column_types(column)
     X = load(data, skip_bad)
@@ -270,6 +292,52 @@ def detect(
 
 
 @app.command()
+def denoise(
+    model: Model,
+    data: Data,
+    *,
+    output: Rebuilt,
+    strength: Annotated[
+        str | None, typer.Option(help="How strong the noise is, in grey levels of 255; or auto, which estimates it.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Pictures of the same names, not black where something is damaged.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Clean pictures of the same names, to measure against.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A picture of some before and after (.png, .svg, .pdf).")] = None,
+    skip_bad: SkipBad = False,
+    quiet: Quiet = False,
+) -> None:
+    """Mend damaged data with a model that was fitted for cleaning.
+
+    Pictures keep their names, size, depth, format and what else their files say.
+
+    Example: hourglass denoise cleaner.safetensors scans/ -o clean/
+    """
+    from rich.progress import track
+
+    if sheet is not None:
+        require_writable(sheet, CHARTS)
+    cleaner = load_cleaner(model)
+    X = in_files(data, skip_bad)
+    if not hasattr(X, "names"):
+        hg.write(output, cleaner.denoise(X, strength=noise_from(strength)))
+        say(f"Wrote {len(X):,} rows to {output}.")
+        return
+    masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+    seen = Mended(cleaner)
+    for picture in track(X, "Mending", disable=quiet):
+        damaged = None if masks is None else [masks(picture.name).pixels > 0]
+        (cleaned,) = cleaner.denoise([picture.pixels], strength=noise_from(strength), mask=damaged)
+        picture.write(output / picture.name, cleaned)
+        seen.take_in(picture.pixels, cleaned, None if references is None else references(picture.name).pixels)
+    for line in seen.words(estimated=strength == "auto"):
+        say(line)
+    if sheet is not None:
+        save_figure(hg.plots.mended(*seen.examples()), sheet)
+        say(f"Wrote {sheet}.")
+    say(f"Wrote {seen.count:,} pictures to {output}.")
+
+
+@app.command()
 def sweep(
     data: Data,
     *,
@@ -364,6 +432,12 @@ def _save_detector(detector: Any, output: Path, n: int) -> None:
     detector.save(output)
     say(f"Learned from {n:,} rows what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     say(f"Wrote {output}. Next: hourglass detect {quote(str(output))} NEW -o alarms.parquet")
+
+
+def _save_cleaner(model: Any, output: Path) -> None:
+    model.save(output)
+    say(f"Learned to mend {model.model_.corruption!r} from {model.kind_.describe()}, in {passes(model)}.")
+    say(f"Wrote {output}. Next: hourglass denoise {quote(str(output))} DAMAGED -o clean/")
 
 
 def _codes(model: Any, X: Any) -> Any:

@@ -29,6 +29,51 @@ def load(data: str, skip_bad: bool) -> Any:
     return hg.read(data, skip_bad=skip_bad) if named is None else named.x_train
 
 
+def in_files(data: str, skip_bad: bool) -> Any:
+    """Pictures at a path one by one, as they are asked for; anything else whole."""
+    from hourglass.data import Pictures, holds_pictures
+
+    if dataset_named(data) is None and holds_pictures(data):
+        return Pictures(data, skip_bad=skip_bad)
+    return load(data, skip_bad)
+
+
+def load_cleaner(path: Path) -> Any:
+    """The model of a file, refused if it doesn't mend."""
+    model = hg.load(path)
+    if not hasattr(model, "denoise"):
+        raise hg.ModelFileError(f"'{path}' doesn't mend. Make a model that does with: hourglass fit DATA --for clean")
+    return model
+
+
+def of_same_names(path: Path | None, option: str) -> Any:
+    """What gives the picture at a path that has the name of another, whatever they end in; None without a path."""
+    if path is None:
+        return None
+    from hourglass.data import Pictures
+
+    pictures = Pictures(path)
+    numbers = {str(Path(name).with_suffix("")): number for number, name in enumerate(pictures.names)}
+
+    def named(name: str) -> Any:
+        plain = str(Path(name).with_suffix(""))
+        if plain not in numbers:
+            raise hg.FileError(f"{option}: '{path}' has no picture '{plain}'. {suggest(plain, numbers)}")
+        return pictures[numbers[plain]]
+
+    return named
+
+
+def noise_from(strength: str | None) -> float | str | None:
+    """What --strength gives, in units of white."""
+    if strength is None or strength == "auto":
+        return strength
+    try:
+        return float(strength) / 255
+    except ValueError as error:
+        raise hg.ParameterError(f"--strength takes a number of grey levels, or auto. Got {strength!r}.") from error
+
+
 def load_autoencoder(path: Path) -> Any:
     """The model of a file, refused if it is a detector."""
     model = hg.load(path)

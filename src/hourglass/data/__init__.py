@@ -3,7 +3,7 @@
 from hourglass.data import datasets
 from hourglass.data.files import atomic
 from hourglass.data.images import image_names, read_images, write_images
-from hourglass.data.pictures import Picture, Pictures
+from hourglass.data.pictures import Picture, Pictures, holds_pictures
 from hourglass.data.readers import read
 from hourglass.data.stream import appending, batches
 from hourglass.data.writers import write
@@ -15,6 +15,7 @@ __all__ = [
     "atomic",
     "batches",
     "datasets",
+    "holds_pictures",
     "image_names",
     "read",
     "read_images",

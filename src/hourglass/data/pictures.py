@@ -226,6 +226,14 @@ class Pictures(Sequence[Picture]):
             warnings.warn(message, HourglassWarning, stacklevel=stacklevel)
 
 
+def holds_pictures(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> bool:
+    """Whether a source is one of pictures: a list of paths, a folder, a zip, or a picture."""
+    if not isinstance(source, (str, os.PathLike)):
+        return True
+    path = Path(source)
+    return path.is_dir() or path.suffix.lower() == ".zip" or is_picture(path)
+
+
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture, by its ending, or by its beginning if it has none."""
     return _may_be_picture(path) and path.is_file() and _is_picture(*_file(path))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.files import check_archive, check_exists, naming
 from hourglass.data.images import read_images
-from hourglass.data.pictures import ENDINGS, is_picture
+from hourglass.data.pictures import ENDINGS, holds_pictures
 from hourglass.data.tables import read_table
 from hourglass.errors import FileError
 
@@ -64,7 +64,7 @@ def read(
     path = Path(path)
     with naming(path):
         check_exists(path)
-        if path.is_dir() or path.suffix.lower() == ".zip" or is_picture(path):
+        if holds_pictures(path):
             return read_images(path, skip_bad=skip_bad)
         reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
         if reader is None:

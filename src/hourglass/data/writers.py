@@ -13,6 +13,7 @@ import numpy as np
 
 from hourglass.data.files import atomic, reason
 from hourglass.data.images import image_names, write_images
+from hourglass.data.pictures import holds_pictures
 from hourglass.errors import DataError, FileError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     """
     path = Path(path)
     if not path.suffix:
-        write_images(path, raw, names=image_names(like) if like is not None and _holds_images(like) else None)
+        write_images(path, raw, names=image_names(like) if like is not None and holds_pictures(like) else None)
         return
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
@@ -66,11 +67,6 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
             raise DataError(
                 f"The data doesn't fit into '{path}' ({reason(error)}). Convert it, or choose another ending."
             ) from error
-
-
-def _holds_images(source: Any) -> bool:
-    """Whether a source is one of images: a list of paths, a folder or a zip."""
-    return not isinstance(source, (str, os.PathLike)) or Path(source).is_dir() or Path(source).suffix.lower() == ".zip"
 
 
 def _npy(path: Path, raw: Any) -> None:

@@ -26,7 +26,7 @@ from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.kinds import Album, as_raw
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Part
+from hourglass.parts import Bottleneck, Open, Part
 from hourglass.training import Epoch, Trainer
 
 
@@ -62,7 +62,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X))
+        return self._fit(as_raw(X, apart=self.bottleneck is None or isinstance(self.bottleneck, Open)))
 
     def _fit(self, raw: Any, *, timeless: bool = False) -> Self:
         self._require_valid()

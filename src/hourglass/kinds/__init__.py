@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hourglass import data
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture
@@ -44,29 +45,32 @@ def infer(raw: Any) -> Inference:
     >>> hg.infer(np.zeros((10, 28, 28), np.uint8))
     Inference(kind='image', reason='an array of shape (10, 28, 28) is 10 pictures')
     """
-    data = as_raw(raw)
+    found = as_raw(raw)
     for name, kind in KINDS.items():
-        reason = kind.recognise(data)
+        reason = kind.recognise(found)
         if reason is not None:
             return Inference(name, reason)
     raise DataError(
-        f"Expected 2D array or images, got {data.ndim}D array of shape {data.shape} instead. A table is (n, columns), images are "
+        f"Expected 2D array or images, got {found.ndim}D array of shape {found.shape} instead. A table is (n, columns), images are "
         "(n, height, width) or (n, height, width, channels). Reshape your data."
     )
 
 
-def as_raw(X: Any) -> Any:
-    """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused."""
-    if isinstance(X, (str, os.PathLike)) or (isinstance(X, (list, tuple)) and X and all(map(_is_path, X))):
-        from hourglass.data import read
+def as_raw(X: Any, *, apart: bool = False) -> Any:
+    """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused.
 
-        return as_raw(read(X))
+    Pictures of differing sizes become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is read yet.
+    """
+    if isinstance(X, (str, os.PathLike)) or (isinstance(X, (list, tuple)) and X and all(map(_is_path, X))):
+        return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X))
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     if isinstance(X, Album):
         return X
+    if isinstance(X, data.Pictures):
+        return Album(X)
     if isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
         if all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
             return Album(X)

@@ -1,0 +1,158 @@
+"""What a model took out of pictures, and whether that was noise: told without knowing the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from hourglass.analysis import drawing
+from hourglass.analysis.metrics import Array
+from hourglass.errors import DataError
+from hourglass.kinds.image import top_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHIFTS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))  # pixels down and to the right
+RANDOM, DOUBTFUL = 0.05, 0.15  # correlations up to which what was removed is like noise, or nearly
+STRONGEST = 5.0  # times what was removed on average, at least, that the map of changes shows in full colour
+
+
+class SelfCheck(NamedTuple):
+    """What was removed from pictures."""
+
+    std: float  # its standard deviation, in units of white
+    correlation: float  # between neighbours in it: the largest over `SHIFTS`, in absolute terms
+    words: str
+
+
+def self_check(before: Any, after: Any) -> SelfCheck:
+    """Say whether what was removed from pictures is like noise, without knowing what the pictures should be.
+
+    Neighbours in white noise have nothing to do with one another; where they have in what was removed, either the noise was not
+    white, or something of the picture went with it.
+
+    Parameters
+    ----------
+    before, after : array of shape (n, height, width) or (n, height, width, channels), or list of pictures
+        Noisy pictures, and what a model made of them.
+
+    Returns
+    -------
+    SelfCheck
+        ``std``, ``correlation``, ``words``.
+
+    Raises
+    ------
+    DataError
+        Two numbers of pictures, or a picture of two sizes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hourglass as hg
+    >>> clean = np.full((1, 64, 64), 0.5)
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, clean.shape)
+    >>> hg.self_check(clean + noise, clean).words
+    'What was removed, 25.2 grey levels on average, is as random as noise: nothing of the pictures is seen in it.'
+    """
+    removed = [_removed(*pair) for pair in _pairs(before, after)]
+    variance = _mean([np.square(part) for part in removed])
+    if variance == 0:
+        return SelfCheck(0.0, 0.0, "Nothing was removed.")
+    found = max((_mean([_shifted(part, *shift) for part in removed]) / variance for shift in SHIFTS), key=abs)
+    levels = f"What was removed, {255 * variance**0.5:.1f} grey levels on average, is"
+    if abs(found) <= RANDOM:
+        words = f"{levels} as random as noise: nothing of the pictures is seen in it."
+    elif abs(found) <= DOUBTFUL:
+        words = f"{levels} nearly as random as noise (neighbours correlate by {found:.2f}): a little detail may have gone with it."
+    else:
+        words = (
+            f"{levels} not random (neighbours correlate by {found:.2f}): it was blur, blotches or detail of the pictures. Compare "
+            "before and after before you rely on it."
+        )
+    return SelfCheck(float(variance**0.5), float(found), words)
+
+
+def mended(before: Any, after: Any, clean: Any = None) -> Figure:
+    """Draw pictures as they came, mended, and what was changed where; and as they should be, if that is known.
+
+    Parameters
+    ----------
+    before, after : array of shape (n, height, width) or (n, height, width, channels), or list of pictures
+        Damaged pictures, and what a model made of them; of those of differing sizes the middle is drawn.
+    clean : as ``before``, optional
+        What they should be.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A strip of pictures for each; in that of changes orange is brighter than it was, violet darker.
+
+    Raises
+    ------
+    DataError
+        Two numbers of pictures, or a picture of two sizes.
+    """
+    pairs = _pairs(before, after)
+    side = [min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1)]
+    strips = [("as they came", [pair[0] for pair in pairs]), ("mended", [pair[1] for pair in pairs])]
+    if clean is not None:
+        strips.append(("as they should be", [_unit(picture) for picture in clean]))
+    shown = [(title, np.stack([_middle(picture, side) for picture in pictures])) for title, pictures in strips]
+    changes = _grey(shown[1][1] - np.nan_to_num(shown[0][1], nan=0.5))
+    shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes)))
+    return drawing.strips_of_images(shown)
+
+
+def _pairs(before: Any, after: Any) -> list[tuple[Array, Array]]:
+    if len(before) != len(after) or len(before) == 0:
+        raise DataError(f"Before and after must be the same pictures, at least one. Got {len(before)} and {len(after)}.")
+    pairs = [(_unit(first), _unit(second)) for first, second in zip(before, after, strict=True)]
+    for number, (first, second) in enumerate(pairs):
+        if first.shape != second.shape:
+            raise DataError(f"Picture {number} has the shape {first.shape} before and {second.shape} after.")
+    return pairs
+
+
+def _unit(picture: Any) -> Array:
+    """A picture from 0 to 1."""
+    pixels = np.asarray(picture)
+    unit: Array = pixels / top_of(pixels)
+    return unit
+
+
+def _removed(before: Array, after: Array) -> Array:
+    """What was taken away, without its mean; nothing where nothing was there."""
+    removed: Array = np.nan_to_num(before - after)
+    removed -= removed.mean()
+    return removed
+
+
+def _shifted(removed: Array, down: int, right: int) -> Array:
+    height, width = removed.shape[:2]
+    return removed[: height - down, : width - right] * removed[down:, right:]
+
+
+def _mean(parts: Sequence[Array]) -> float:
+    return float(sum(part.sum() for part in parts) / max(sum(part.size for part in parts), 1))
+
+
+def _middle(picture: Array, side: list[int]) -> Array:
+    top, left = ((length - size) // 2 for length, size in zip(picture.shape[:2], side, strict=True))
+    return picture[top : top + side[0], left : left + side[1]]
+
+
+def _grey(pictures: Array) -> Array:
+    return pictures[..., :3].mean(3) if pictures.ndim == 4 else pictures
+
+
+def _coloured(changes: Array) -> Array:
+    """Changes (n, height, width) as colours: nothing is light."""
+    from matplotlib import colormaps
+
+    most = max(STRONGEST * float(np.abs(changes).mean()), 1e-6)
+    coloured: Array = colormaps["PuOr_r"](0.5 + changes / (2 * most))[..., :3]
+    return coloured

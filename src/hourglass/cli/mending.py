@@ -1,0 +1,68 @@
+"""What is kept of pictures while they are mended one by one, to be told of in the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import hourglass as hg
+
+MOST_KEPT = 32  # pictures that the noise and what was removed are told from
+EXAMPLES = 6  # that are drawn
+MOST_SIDE = 512  # pixels a side that are kept of a picture: those in its middle
+
+
+class Mended:
+    """Pictures before and after, and how near they come to clean ones.
+
+    Parameters
+    ----------
+    cleaner : DenoisingAutoencoder
+        What mends them.
+    """
+
+    def __init__(self, cleaner: Any) -> None:
+        self.cleaner = cleaner
+        self.count = 0
+        self.before: list[Any] = []
+        self.after: list[Any] = []
+        self.clean: list[Any] = []
+        self.figures: list[tuple[float, ...]] = []  # PSNR before and after, SSIM before and after
+
+    def take_in(self, before: Any, after: Any, clean: Any) -> None:
+        """A picture, mended, and what it should be, if that is known."""
+        self.count += 1
+        if clean is not None:
+            if clean.shape != before.shape:
+                raise hg.DataError(f"--reference: a picture of shape {clean.shape} is there for one of {before.shape}.")
+            pairs = [(clean[None], other[None]) for other in (before, after)]
+            self.figures.append(tuple(measure(*pair) for measure in (hg.metrics.psnr, hg.metrics.ssim) for pair in pairs))
+        if len(self.before) < MOST_KEPT:
+            for kept, picture in ((self.before, before), (self.after, after), (self.clean, clean)):
+                if picture is not None:
+                    kept.append(_middle(picture))
+
+    def words(self, *, estimated: bool) -> list[str]:
+        """How much was removed, whether it looks like noise, and how near the pictures are to clean ones."""
+        said = []
+        if estimated:
+            levels = 255 * self.cleaner.noise_level(self.before)
+            said.append(f"Noise, estimated: {np.median(levels):.1f} grey levels ({levels.min():.1f} to {levels.max():.1f}).")
+        said.append(hg.self_check(self.before, self.after).words)
+        if self.figures:
+            before, after, alike_before, alike_after = np.mean(self.figures, axis=0)
+            said.append(
+                f"PSNR {before:.2f} dB before, {after:.2f} dB after; SSIM {alike_before:.3f} before, {alike_after:.3f} after "
+                f"(means over {len(self.figures):,} pictures)."
+            )
+        return said
+
+    def examples(self) -> tuple[list[Any], list[Any], list[Any] | None]:
+        """A few of them: before, after, and what they should be."""
+        return self.before[:EXAMPLES], self.after[:EXAMPLES], self.clean[:EXAMPLES] or None
+
+
+def _middle(picture: Any) -> Any:
+    top, left = (max(length - MOST_SIDE, 0) // 2 for length in picture.shape[:2])
+    return np.array(picture[top : top + MOST_SIDE, left : left + MOST_SIDE])
