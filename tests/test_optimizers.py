@@ -1,10 +1,12 @@
 """Our optimizers against torch's own, and against what their papers promise."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from hourglass.optimizers import OPTIMIZERS, Adam, orthogonal
+from hourglass.optimizers import OPTIMIZERS, Adam, Muon, orthogonal
 
 
 def descend(step, model, x, y, steps=5):
@@ -16,7 +18,10 @@ def descend(step, model, x, y, steps=5):
 
 def twins():
     torch.manual_seed(0)
-    nets = [nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)) for _ in range(2)]
+    convolution = nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.Conv2d(1, 2, 2), nn.Flatten())
+    nets = [
+        nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 4), copy.deepcopy(convolution), nn.Linear(2, 3)) for _ in range(2)
+    ]
     nets[1].load_state_dict(nets[0].state_dict())
     return *nets, torch.randn(16, 4), torch.randn(16, 3)
 
@@ -38,6 +43,19 @@ def test_orthogonal_moves_singular_values_to_about_one_and_keeps_their_vectors(s
     assert values.min() > 0.5
     assert values.max() < 1.3
     torch.testing.assert_close(u @ values.diag() @ v, orthogonal(matrix))
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_muon_moves_filters_as_the_matrix_of_their_rows(order):
+    filters, gradient = torch.randn(2, 6, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    rows = nn.Parameter(filters.reshape(6, 18).clone())
+    whole = nn.Parameter(filters.clone(memory_format=order))
+    rows.grad, whole.grad = gradient.reshape(6, 18), gradient.to(memory_format=order)
+    for parameter in (rows, whole):
+        Muon([parameter]).step(0.1)
+    torch.testing.assert_close(whole.detach().reshape(6, 18), rows.detach())
+    step = (rows.detach() - filters.reshape(6, 18)).norm().item()
+    assert step == pytest.approx(0.1 * 0.2 * 108**0.5, rel=0.3)  # 0.2 a weight, as of Adam, times the rate
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -70,7 +70,10 @@ class Adam(Optimizer):
 
 
 class Muon(Optimizer):
-    """Muon for matrices: momentum, made orthogonal (Jordan et al. 2024), as large as an update of Adam (Liu et al. 2025, eq. 4)."""
+    """Muon for matrices: momentum, made orthogonal (Jordan et al. 2024), as large as an update of Adam (Liu et al. 2025, eq. 4).
+
+    The filters of a convolution (out, in, height, width) are a matrix with a row for each: (out, in * height * width).
+    """
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         super().__init__(parameters)
@@ -81,8 +84,9 @@ class Muon(Optimizer):
         for parameter, momentum in zip(self.parameters, self.tensors["momentum"], strict=True):
             if parameter.grad is not None:
                 momentum.lerp_(parameter.grad, 0.05)
-                update = orthogonal(parameter.grad.lerp(momentum, 0.95))  # Nesterov's look ahead
-                parameter.add_(update, alpha=-rate * 0.2 * max(parameter.shape) ** 0.5)
+                ahead = parameter.grad.lerp(momentum, 0.95).flatten(1)  # Nesterov's look ahead
+                update = orthogonal(ahead).view(parameter.shape)
+                parameter.add_(update, alpha=-rate * 0.2 * max(ahead.shape) ** 0.5)
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -106,9 +110,9 @@ def adam(model: nn.Module) -> list[Optimizer]:
 
 
 def muon(model: nn.Module) -> list[Optimizer]:
-    """Muon for the matrices, Adam for the rest."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim == 2]
-    return [Muon(matrices), Adam(parameter for parameter in model.parameters() if parameter.ndim != 2)]
+    """Muon for matrices and filters, Adam for the rest."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim in (2, 4)]
+    return [Muon(matrices), Adam(parameter for parameter in model.parameters() if parameter.ndim not in (2, 4))]
 
 
 OPTIMIZERS: dict[str, Callable[[nn.Module], list[Optimizer]]] = {"adam": adam, "muon": muon}
