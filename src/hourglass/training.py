@@ -139,6 +139,7 @@ class Trainer:
         self.plan = plan
         self.generator = generator
         self.optimizers = OPTIMIZERS[plan.optimizer](model)
+        self.in_half = takes_bfloat16(model)
         self.history: list[Epoch] = []
         self.best: Tensors = _snapshot(model)
         self.best_epoch = 0
@@ -206,7 +207,8 @@ class Trainer:
         return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
 
     def _step(self, x: Tensor, number: int, rate: float) -> float:
-        loss = self.model.loss(x, self.generator).total
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.in_half):  # the weights and their steps stay float32
+            loss = self.model.loss(x, self.generator).total
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(x, number, value)
@@ -272,6 +274,12 @@ class Trainer:
         self.generator.set_state(tensors["generator"])
         for number, optimizer in enumerate(self.optimizers):
             optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
+
+
+def takes_bfloat16(model: Hourglass) -> bool:
+    """Whether training steps are computed in bfloat16: by models that convolve, on processors made for it, unless they refuse."""
+    with torch.autocast("cpu", torch.bfloat16):
+        return model.convolves and torch.cpu._is_avx512_bf16_supported() and model.runs()
 
 
 def mean_loss(model: Hourglass, batches: Batches, generator: torch.Generator, batch_size: int = 1024) -> float:
