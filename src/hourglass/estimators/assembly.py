@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from hourglass.errors import HourglassWarning, ParameterError
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Corruption, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Plain
+from hourglass.parts import Bottleneck, Convolutional, Corruption, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Plain
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
 from hourglass.parts.networks import Gaps, dry_run, linear_path
 
-NETWORKS: dict[str, type[Dense]] = {"dense": Dense}
+NETWORKS: dict[str, type[Dense | Convolutional]] = {"dense": Dense, "convolutional": Convolutional}
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
 

@@ -2,6 +2,7 @@
 
 from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Plain, TopK
+from hourglass.parts.convolution import Convolutional
 from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise, Together
 from hourglass.parts.damage import (
     Blur,
@@ -18,7 +19,7 @@ from hourglass.parts.damage import (
     Speckle,
     corruption,
 )
-from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed
+from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed, Structural
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Blur",
     "Bottleneck",
     "Code",
+    "Convolutional",
     "Corruption",
     "Dense",
     "Erase",
@@ -49,6 +51,7 @@ __all__ = [
     "SaltAndPepper",
     "Scratches",
     "Speckle",
+    "Structural",
     "Together",
     "TopK",
     "corruption",
