@@ -23,11 +23,11 @@ def test_pictures_of_any_size_go_in_and_come_out(shape, residual):
 
 @pytest.mark.parametrize(
     ("height", "width", "widths"),
-    [(8, 8, (16,)), (28, 28, (16, 32, 64)), (64, 64, (16, 32, 64, 128)), (16, 256, (16, 32, 64, 128)), (2, 1, (16,))],
+    [(8, 8, (16,)), (28, 28, (16, 32)), (64, 64, (16, 32, 64)), (16, 256, (16, 32, 64)), (2, 1, (16,))],
 )
 def test_the_larger_a_picture_the_more_levels(height, width, widths):
     assert level_widths(height, width) == widths
-    assert level_widths(512, 512)[-1] == 128
+    assert level_widths(512, 512) == (16, 32, 64, 128, 128, 128)
 
 
 def test_the_decoder_mirrors_the_encoder():
@@ -52,14 +52,29 @@ def test_it_is_linear_before_training_and_starts_as_pca():
     net = hg.Convolutional((4, 8))
     encoder, decoder = net.encoder((1, 6, 7), 3, generator()), net.decoder((1, 6, 7), 3, generator())
     x = torch.randn(5, 1, 6, 7, generator=generator())
-    assert torch.equal(encoder(x), linear_path(encoder)(x.flatten(1)))
-    assert torch.equal(decoder(encoder(x)).flatten(1), linear_path(decoder)(encoder(x)))
+    assert torch.equal(encoder(x), linear_path(encoder).linear(x.flatten(1)))
+    assert torch.equal(decoder(encoder(x)).flatten(1), linear_path(decoder).linear(encoder(x)))
     digits = hg.datasets.load("digits").x_train[:300]
     settings = {"max_epochs": 1, "learning_rate": 1e-30, "validation_fraction": 0, "random_state": 0}
     dense, convolutional = (
         hg.Autoencoder(8, encoder=name, decoder=name, **settings).fit(digits) for name in ("dense", "convolutional")
     )
     assert convolutional.score(digits) == pytest.approx(dense.score(digits), rel=1e-6)
+
+
+@pytest.mark.parametrize(("bottleneck", "kept"), [(8, True), (hg.TopK(8, k=2), False)])
+def test_the_linear_path_stays_pca_where_it_is(bottleneck, kept):
+    digits = hg.datasets.load("digits").x_train[:100]
+    before, after = (
+        hg.Autoencoder(
+            bottleneck, encoder="convolutional", decoder="convolutional", learning_rate=rate, max_epochs=1, random_state=0
+        )
+        .fit(digits)
+        .encoder_
+        for rate in (1e-30, 1e-2)
+    )
+    assert torch.equal(linear_path(before).linear.weight, linear_path(after).linear.weight) == kept
+    assert not torch.equal(linear_path(before).bent[-1].weight, linear_path(after).bent[-1].weight)
 
 
 @pytest.mark.parametrize("size", [(12, 16), (11, 15)])

@@ -137,7 +137,9 @@ def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, gener
     scale = std.clamp(min=1e-3 * float(std[0])).sqrt()
     slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
     with torch.no_grad():
-        encoder.weight.zero_()[:, : x.shape[1]] = axes / scale[:, None]  # marks of gaps, behind, say nothing at first
-        encoder.bias.copy_(-(axes @ mean) / scale)
-        decoder.weight.copy_(slope * (axes * scale[:, None]).T)
-        decoder.bias.copy_(slope * (mean - middle))
+        encoder.linear.weight.zero_()[:, : x.shape[1]] = axes / scale[:, None]  # marks of gaps, behind, say nothing at first
+        encoder.linear.bias.copy_(-(axes @ mean) / scale)
+        decoder.linear.weight.copy_(slope * (axes * scale[:, None]).T)
+        decoder.linear.bias.copy_(slope * (mean - middle))
+    for path in (encoder, decoder):
+        path.linear.requires_grad_(not path.kept)

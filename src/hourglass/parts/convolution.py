@@ -31,7 +31,8 @@ class Convolutional(Network):
     activation : str, default="silu"
         The function between layers: "relu", "leaky_relu", "elu", "gelu", "silu" or "tanh".
     residual : bool, default=True
-        Whether the filters only add to a linear map from end to end, which starts as PCA, as in `Dense`. False gives them alone.
+        Whether the filters only add to a linear map from end to end, which is PCA and stays it, where PCA can fill the waist. False
+        gives the filters alone.
 
     References
     ----------
@@ -63,7 +64,7 @@ class Convolutional(Network):
             layers += [_filters(before, after, generator, stride=2), ACTIVATIONS[self.activation]()]
         waist = linear(widths[-1] * math.prod(sizes[-1]), n, generator, gain=0.0 if self.residual else 1.0)
         bent = nn.Sequential(*layers, nn.Flatten(), waist)
-        return Residual(linear(math.prod(shape), n, generator), bent) if self.residual else bent
+        return Residual(linear(math.prod(shape), n, generator), bent, kept=True) if self.residual else bent
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         widths, sizes = self._levels(shape)
@@ -75,7 +76,7 @@ class Convolutional(Network):
         if not self.residual:
             return nn.Sequential(*layers)
         bent = nn.Sequential(*layers, nn.Flatten())
-        return nn.Sequential(Residual(linear(n, math.prod(shape), generator), bent), nn.Unflatten(1, shape))
+        return nn.Sequential(Residual(linear(n, math.prod(shape), generator), bent, kept=True), nn.Unflatten(1, shape))
 
     def _levels(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], list[Size]]:
         """The widths of the levels, and the sizes of the picture before the first and after each."""
@@ -112,8 +113,8 @@ class Doubled(nn.Module):
 
 
 def level_widths(height: int, width: int) -> tuple[int, ...]:
-    """The widths of an encoder that is told nothing: 16, then twice as many a level, at most 128, until about 4 x 4 are left."""
-    levels = max(round(math.log2(math.sqrt(height * width) / 4)), 1)
+    """The widths of an encoder that is told nothing: 16, then twice as many a level, at most 128, until about 8 x 8 are left."""
+    levels = max(round(math.log2(math.sqrt(height * width) / 8)), 1)
     return tuple(min(16 * 2**level, 128) for level in range(levels))
 
 

@@ -196,21 +196,22 @@ class Gaps(nn.Module):
 
 
 class Residual(nn.Module):
-    """A linear map, and what a network adds to it: nothing at first."""
+    """A linear map, and what a network adds to it: nothing at first. One that is ``kept`` stays as it is once it is PCA."""
 
-    def __init__(self, linear: nn.Linear, bent: nn.Module) -> None:
+    def __init__(self, linear: nn.Linear, bent: nn.Module, *, kept: bool = False) -> None:
         super().__init__()
         self.linear = linear
         self.bent = bent
+        self.kept = kept
 
     def forward(self, x: Tensor) -> Tensor:
         output: Tensor = self.linear(x.flatten(1)) + self.bent(x)
         return output
 
 
-def linear_path(network: nn.Module) -> nn.Linear | None:
-    """The linear map from one end of a dense network to the other, if it has one."""
-    return next((module.linear for module in network.modules() if isinstance(module, Residual)), None)
+def linear_path(network: nn.Module) -> Residual | None:
+    """The part of a network that has a linear map from one end to the other, if there is one."""
+    return next((module for module in network.modules() if isinstance(module, Residual)), None)
 
 
 def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
