@@ -24,9 +24,7 @@ def _bm3d(sigma: float) -> Iterator[Filter]:
 
 def _nlm(sigma: float) -> Iterator[Filter]:
     for factor in (0.6, 0.8):
-        yield partial(
-            restoration.denoise_nl_means, patch_size=5, patch_distance=6, h=factor * sigma, sigma=sigma, fast_mode=True
-        )
+        yield partial(restoration.denoise_nl_means, patch_size=5, patch_distance=6, h=factor * sigma, sigma=sigma, fast_mode=True)
 
 
 def _tv(sigma: float) -> Iterator[Filter]:

@@ -19,12 +19,24 @@ EPOCHS = 1 if QUICK else 20
 BATCH = 256
 LEARNING_RATE = 1e-3
 CODES = 32
+CONVOLVED = {"digits": (16, 32), "faces": (16, 32, 64)}  # filters of the levels of the convolutional work, each half as large
+CONVOLVED_EPOCHS = 2 if QUICK else 4
+CONVOLVED_BATCH = 128
 
 
 def mnist(*names: str) -> list[np.ndarray]:
     """The named arrays of MNIST: ``x_train`` is uint8 (60000, 28, 28). Unread arrays aren't unpacked."""
     with np.load(Path(os.environ["HOURGLASS_DATA"]) / "mnist.npz") as file:
         return [file[name][:2_048] if QUICK else file[name] for name in names]
+
+
+def pictures(name: str) -> list[np.ndarray]:
+    """What to learn from and what to judge by, uint8: digits of 28 x 28 pixels, or aligned faces of 64 x 64."""
+    if name == "digits":
+        return mnist("x_train", "x_test")
+    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "lfw_aligned_64.npz") as file:
+        faces = np.random.default_rng(0).permutation(file["x"])[: 600 if QUICK else None]
+    return [faces[300:], faces[:300]]
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
@@ -57,6 +69,11 @@ class Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._start
+
+
+def later_rate(ends: list[float], images: int) -> float:
+    """Images a second after the first epoch, whose end is past all that is compiled or set up but once."""
+    return images * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
 def peak_mb() -> float:

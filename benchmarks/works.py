@@ -138,6 +138,20 @@ WORKS = (
             Row("fit alone, s", "fit_s"),
         ),
     ),
+    *(
+        Work(
+            f"convolution-{name}",
+            f"a convolutional autoencoder on {title}",
+            {peer: f"convolution_{peer.lower()} {name}" for peer in ("Hourglass", "Keras", "pythae")},
+            (
+                Row("images a second in training", "images_per_s", "Keras", times_better(2), operator.gt),
+                Row("images a second in training", "images_per_s", "pythae", times_better(3), operator.gt),
+                Row("test error (MSE)", "test_mse", "Keras"),
+                Row("test error (MSE)", "test_mse", "pythae"),
+            ),
+        )
+        for name, title in (("digits", "60,000 digits of 28 x 28"), ("faces", "2,700 faces of 64 x 64"))
+    ),
     Work(
         "scoring",
         "1 million digits scored by the article's net",

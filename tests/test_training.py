@@ -5,7 +5,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_wine
+from torch import nn
 
 import hourglass as hg
 from hourglass.training import SCHEDULES
@@ -110,3 +112,69 @@ def test_gradient_clipping_bounds_the_first_step():
         return (model.encoder_[1].linear.weight - start.encoder_[1].linear.weight).abs().max().item()
 
     assert moved(clipped) < 1e-3 * moved(free)
+
+
+class Look(nn.Module):
+    """Keeps the type of what passes in training, and may be picky."""
+
+    def __init__(self, *refused):
+        super().__init__()
+        self.seen, self.refused = set(), refused
+
+    def forward(self, h):
+        if h.dtype in self.refused:
+            raise RuntimeError("expected scalar type Float but found BFloat16")
+        if self.training:
+            self.seen.add(h.dtype)
+        return h
+
+
+PICTURES = np.random.default_rng(0).random((40, 6, 6), dtype=np.float32)
+
+
+def trained_on_pictures(*layers, **settings):
+    decoder = nn.Sequential(nn.Linear(2, 36), nn.Sigmoid())
+    return hg.Autoencoder(2, encoder=nn.Sequential(*layers), decoder=decoder, max_epochs=2, random_state=0, **settings).fit(
+        PICTURES
+    )
+
+
+@pytest.mark.parametrize(
+    ("made_for_it", "layer", "refused", "used"),
+    [
+        (True, lambda: nn.Conv2d(1, 4, 3), (), torch.bfloat16),
+        (True, lambda: nn.Conv2d(1, 4, 3), (torch.bfloat16,), torch.float32),
+        (False, lambda: nn.Conv2d(1, 4, 3), (), torch.float32),
+        (True, lambda: nn.Sequential(nn.Flatten(), nn.Linear(36, 64)), (), torch.float32),
+    ],
+)
+def test_convolutions_train_in_bfloat16_where_the_processor_is_made_for_it(monkeypatch, made_for_it, layer, refused, used):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: made_for_it)
+    model = trained_on_pictures(layer(), Look(*refused), nn.Flatten(), nn.Linear(64, 2))
+    assert model.encoder_[1].seen == {used}
+    assert {weights.dtype for weights in model.model_.parameters()} == {torch.float32}
+    assert model.transform(PICTURES).dtype == np.float32
+
+
+def test_bfloat16_hardly_changes_what_is_learned(monkeypatch):
+    errors = []
+    for made_for_it in (False, True):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda made_for_it=made_for_it: made_for_it)
+        torch.manual_seed(0)
+        model = trained_on_pictures(nn.Conv2d(1, 4, 3), nn.SiLU(), nn.Flatten(), nn.Linear(64, 2), batch_size=8)
+        errors.append(model.feature_errors(PICTURES).mean())
+    assert errors[0] != errors[1]
+    assert errors[0] == pytest.approx(errors[1], rel=0.01)
+
+
+class View(nn.Module):
+    """Takes the usual order of memory for granted, as ``x.view(len(x), -1)`` in many a user's network."""
+
+    def forward(self, h):
+        return h.view(len(h), -1)
+
+
+@pytest.mark.parametrize(("flatten", "order"), [(nn.Flatten, torch.channels_last), (View, torch.contiguous_format)])
+def test_filters_lie_in_the_fast_order_unless_a_network_refuses_it(flatten, order):
+    model = trained_on_pictures(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), flatten(), nn.Linear(16, 2))
+    assert model.encoder_[1].weight.is_contiguous(memory_format=order)

@@ -53,6 +53,24 @@ class Hourglass(nn.Module):
         self.bottleneck = bottleneck
         self.decoder = decoder
         self.likelihood = likelihood
+        self.convolves = any(parameter.ndim == 4 for parameter in self.parameters())
+        if self.convolves:
+            for order in (torch.channels_last, torch.contiguous_format):  # the first is the one that processors convolve fastest in
+                self.to(memory_format=order)  # type: ignore[call-overload]
+                if self.runs():
+                    break
+
+    def runs(self) -> bool:
+        """Whether a row passes: a user's network may refuse an order of memory or a precision that it doesn't expect."""
+        before = self.training
+        try:
+            with torch.no_grad():
+                self.eval().nll(torch.zeros(1, *(size or 1 for size in self.shape), device=next(self.parameters()).device))
+        except RuntimeError:
+            return False
+        finally:
+            self.train(before)
+        return True
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
         """Codes (batch, codes) of x and their cost (batch,); what an open waist lets pass is a list of tensors."""

@@ -15,6 +15,7 @@ from hourglass.batches import Batches, Patches
 from hourglass.errors import TrainingDivergedError
 from hourglass.model import Hourglass
 from hourglass.optimizers import OPTIMIZERS
+from hourglass.parts.precision import has_bfloat16
 
 Tensors = dict[str, Tensor]
 
@@ -97,6 +98,7 @@ class Trainer:
         self.plan = plan
         self.generator = generator
         self.optimizers = OPTIMIZERS[plan.optimizer](model)
+        self.in_half = takes_bfloat16(model, generator.device)
         self.history: list[Epoch] = []
         self.best: Tensors = _snapshot(model)
         self.best_epoch = 0
@@ -164,7 +166,10 @@ class Trainer:
         return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
 
     def _step(self, x: Tensor, number: int, rate: float) -> float:
-        loss = self.model.loss(x, self.generator).total
+        with torch.autocast(
+            self.generator.device.type, torch.bfloat16, enabled=self.in_half
+        ):  # the weights and their steps stay float32
+            loss = self.model.loss(x, self.generator).total
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(x, number, value)
@@ -230,6 +235,12 @@ class Trainer:
         self.generator.set_state(tensors["generator"])
         for number, optimizer in enumerate(self.optimizers):
             optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
+
+
+def takes_bfloat16(model: Hourglass, device: torch.device) -> bool:
+    """Whether training steps are computed in bfloat16: by models that convolve, where it is quick, unless they refuse."""
+    with torch.autocast(device.type, torch.bfloat16):
+        return model.convolves and has_bfloat16(device) and model.runs()
 
 
 def mean_loss(model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = 1024) -> float:

@@ -5,8 +5,10 @@ import pytest
 import torch
 from scipy import stats
 from torch.distributions import Bernoulli
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure, structural_similarity_index_measure
 
 import hourglass as hg
+from hourglass.parts.likelihoods import SCALES, multiscale_similarity, similarities
 
 TARGET = torch.tensor([[0.2, 0.9], [0.5, 0.0]], dtype=torch.float64)
 OUTPUT = torch.tensor([[0.1, 1.4], [-0.3, 2.0]], dtype=torch.float64)
@@ -74,3 +76,92 @@ def test_impossible_variances_are_refused(variance):
     assert str(caught.value) == (
         f"The 'variance' parameter of Gaussian must be a positive float, 'shared' or 'element'. Got {variance!r} instead."
     )
+
+
+def pictures(*size):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(3, *size, generator=generator, dtype=torch.float64)
+    return x, (x + 0.2 * torch.randn(x.shape, generator=generator, dtype=torch.float64)).clamp(0, 1)
+
+
+@pytest.mark.parametrize("size", [(1, 28, 28), (3, 11, 30)])
+def test_structural_similarity_is_that_of_torchmetrics(size):
+    x, y = pictures(*size)
+    theirs = structural_similarity_index_measure(y, x, data_range=1.0, reduction="none")
+    torch.testing.assert_close(similarities(x, y)[0].mean((1, 2, 3)), theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_multiscale_similarity_is_that_of_torchmetrics(scales):
+    x, y = pictures(1, 50, 45)
+    share = np.array(SCALES[:scales]) / sum(SCALES[:scales])
+    theirs = multiscale_structural_similarity_index_measure(
+        y, x, data_range=1.0, reduction="none", betas=tuple(share), normalize="relu"
+    )
+    torch.testing.assert_close(multiscale_similarity(x, y, scales), theirs, rtol=1e-5, atol=1e-6, check_dtype=False)
+
+
+def test_similarity_of_flat_pictures_by_hand():
+    x, y = (
+        torch.full((1, 1, 4, 5), grey, dtype=torch.float64) for grey in (0.2, 0.6)
+    )  # smaller than the window, and without any variance
+    whole, contrast = similarities(x, y)
+    torch.testing.assert_close(contrast, torch.ones_like(x))
+    torch.testing.assert_close(whole, torch.full_like(x, (2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4)))
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+@pytest.mark.parametrize("base", [hg.Gaussian(0.3), hg.Bernoulli()])
+def test_a_penalty_for_lost_structure_is_added_to_a_likelihood(base, scales):
+    part = hg.Structural(base, weight=0.5, scales=scales)
+    module, alone = part.build((1, 12, 9)), base.build((1, 12, 9))
+    x, output = pictures(1, 12, 9)
+    y = alone.mean(output)
+    alike = similarities(x, y)[0] if scales == 1 else multiscale_similarity(x, y, 2)[:, None, None, None]
+    torch.testing.assert_close(module.nll(x, output), alone.nll(x, output) + 0.5 * (1 - alike))
+    torch.testing.assert_close(module.of_rows(x, output), module.nll(x, output).sum((1, 2, 3)))
+    assert part.takes_logits == base.takes_logits
+    assert torch.equal(module.mean(output), y)
+    assert torch.equal(module.errors(x, y), (x - y) ** 2)
+    gradients = []
+    for formula in (module.total, lambda x, output: module.nll(x, output).sum()):
+        leaf = output.clone().requires_grad_()
+        total = formula(x, leaf)
+        total.backward()
+        gradients.append((total.detach(), leaf.grad))
+    torch.testing.assert_close(*gradients)
+
+
+def test_the_penalty_is_as_exact_in_bfloat16():
+    module = hg.Structural().build((1, 12, 9))
+    x, output = (picture.float() for picture in pictures(1, 12, 9))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = module.nll(x, output)
+    assert torch.equal(half, module.nll(x, output))
+    torch.testing.assert_close(module.nll(x, x), hg.Gaussian().build((1, 12, 9)).nll(x, x))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: hg.Structural(hg.Structural()),
+            "The 'base' parameter of Structural must be another likelihood part. "
+            "Got Structural(base=Gaussian(variance=1.0), weight=0.05, scales=1) instead.",
+        ),
+        (lambda: hg.Structural(weight=0), "The 'weight' parameter of Structural must be a positive float. Got 0 instead."),
+        (lambda: hg.Structural(scales=6), "The 'scales' parameter of Structural must be an int from 1 to 5. Got 6 instead."),
+        (
+            lambda: hg.Structural(scales=3).build((1, 11, 20)),
+            "Structural with scales=3 compares pictures of at least 12 pixels on each side. Got pictures of 11 x 20 pixels.",
+        ),
+        (
+            lambda: hg.Structural().build((4,)),
+            "Structural with scales=1 compares pictures of at least 3 pixels on each side. Got a table.",
+        ),
+    ],
+)
+def test_what_structural_refuses(make, sentence):
+    with pytest.raises(hg.ParameterError) as caught:
+        make()
+    assert str(caught.value) == sentence

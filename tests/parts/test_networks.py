@@ -23,7 +23,7 @@ def test_the_decoder_mirrors_the_encoder():
 def test_a_residual_network_is_linear_before_training():
     encoder = hg.Dense(hidden=(20, 10)).encoder((1, 6, 7), 3, generator())
     x = torch.randn(5, 1, 6, 7, generator=generator())
-    assert torch.equal(encoder(x), linear_path(encoder)(x.flatten(1)))
+    assert torch.equal(encoder(x), linear_path(encoder).linear(x.flatten(1)))
     assert linear_path(hg.Dense(residual=False).encoder((4,), 2, generator())) is None
 
 

@@ -15,12 +15,29 @@ from hourglass.errors import HourglassWarning, ParameterError
 from hourglass.estimators.parameters import SIDES
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Corruption, Dense, Gaussian, Hide, Likelihood, Mixed, Network, Open, Plain, Restorer
+from hourglass.parts import (
+    Bottleneck,
+    Convolutional,
+    Corruption,
+    Dense,
+    Gaussian,
+    Hide,
+    Likelihood,
+    Mixed,
+    Network,
+    Open,
+    Plain,
+    Restorer,
+)
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
 from hourglass.parts.networks import Gaps, dry_run, linear_path
 
-NETWORKS: dict[str, Callable[[Any], Network]] = {"dense": Dense, "restorer": lambda hidden: Restorer()}
+NETWORKS: dict[str, Callable[[Any], Network]] = {
+    "dense": Dense,
+    "convolutional": Convolutional,
+    "restorer": lambda hidden: Restorer(),
+}
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
 
@@ -154,7 +171,9 @@ def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, gener
     scale = std.clamp(min=1e-3 * float(std[0])).sqrt()
     slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
     with torch.no_grad():
-        encoder.weight.zero_()[:, : x.shape[1]] = axes / scale[:, None]  # marks of gaps, behind, say nothing at first
-        encoder.bias.copy_(-(axes @ mean) / scale)
-        decoder.weight.copy_(slope * (axes * scale[:, None]).T)
-        decoder.bias.copy_(slope * (mean - middle))
+        encoder.linear.weight.zero_()[:, : x.shape[1]] = axes / scale[:, None]  # marks of gaps, behind, say nothing at first
+        encoder.linear.bias.copy_(-(axes @ mean) / scale)
+        decoder.linear.weight.copy_(slope * (axes * scale[:, None]).T)
+        decoder.linear.bias.copy_(slope * (mean - middle))
+    for path in (encoder, decoder):
+        path.linear.requires_grad_(not path.kept)

@@ -23,7 +23,7 @@ class Autoencoder(BaseAutoencoder):
         "table" or "image"; inferred from the data unless given.
     columns : dict of str to str, optional
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
-    encoder, decoder : "dense", network part, torch module or function, optional
+    encoder, decoder : "dense", "convolutional", network part, torch module or function, optional
         The networks on either side of the waist. A module of your own takes (batch, columns) for a table and
         (batch, channels, height, width) for images, scaled; a function gets the shape of an element and the number of codes and
         returns a module.
@@ -33,7 +33,7 @@ class Autoencoder(BaseAutoencoder):
     likelihood : likelihood part, optional
         How far the output is from the input; ``Gaussian()``, the squared error, unless given.
     hidden : tuple of int, optional
-        Widths of the dense encoder's layers, mirrored in the decoder; chosen from the sizes of input and waist unless given.
+        Widths of the encoder's layers, dense or convolutional, mirrored in the decoder; chosen from the sizes unless given.
     max_epochs : int, optional
         How often training goes over the data at most; chosen from the number of rows unless this or ``max_seconds`` is given.
     max_seconds : float, optional

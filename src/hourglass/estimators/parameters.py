@@ -45,7 +45,7 @@ def _is_network(value: object) -> bool:
     return isinstance(value, (str, Network, nn.Module)) or callable(value)
 
 
-_NETWORK = _optional(_is_network, "'dense', a network part, a torch module, a function that makes one")
+_NETWORK = _optional(_is_network, "'dense', 'convolutional', a network part, a torch module, a function that makes one")
 
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
 
@@ -90,7 +90,7 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
             raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
     if parameters.get("hidden") is not None and any(isinstance(parameters[side], (Network, nn.Module)) for side in SIDES):
         raise ParameterError(
-            f"The 'hidden' parameter of {owner} gives the widths of its own dense networks: leave it out beside an encoder or "
+            f"The 'hidden' parameter of {owner} gives the widths of its own networks: leave it out beside an encoder or "
             "decoder of your own."
         )
 

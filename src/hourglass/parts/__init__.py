@@ -2,6 +2,7 @@
 
 from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Open, Plain, TopK
+from hourglass.parts.convolution import Convolutional
 from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise, Together
 from hourglass.parts.damage import (
     BlindSpot,
@@ -19,7 +20,7 @@ from hourglass.parts.damage import (
     Speckle,
     corruption,
 )
-from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed
+from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed, Structural
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 from hourglass.parts.restorer import Restorer
 
@@ -29,6 +30,7 @@ __all__ = [
     "Blur",
     "Bottleneck",
     "Code",
+    "Convolutional",
     "Corruption",
     "Dense",
     "Erase",
@@ -54,6 +56,7 @@ __all__ = [
     "SaltAndPepper",
     "Scratches",
     "Speckle",
+    "Structural",
     "Together",
     "TopK",
     "corruption",

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, is_count, one_of
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -90,15 +92,15 @@ class Dense(Network):
 
     def _net(self, widths: list[int], generator: torch.Generator) -> nn.Module:
         if len(widths) == 2:
-            return _linear(widths[0], widths[1], generator)
+            return linear(widths[0], widths[1], generator)
         residual = self.residual
         layers: list[nn.Module] = []
         for before, after in pairwise(widths[:-1]):
             norm = [nn.LayerNorm(after)] if residual else []
-            layers += [_linear(before, after, generator, gain=math.sqrt(2)), *norm, ACTIVATIONS[self.activation]()]
-        layers.append(_linear(widths[-2], widths[-1], generator, gain=0.0 if residual else 1.0))
+            layers += [linear(before, after, generator, gain=math.sqrt(2)), *norm, ACTIVATIONS[self.activation]()]
+        layers.append(linear(widths[-2], widths[-1], generator, gain=0.0 if residual else 1.0))
         bent = nn.Sequential(*layers)
-        return Residual(_linear(widths[0], widths[-1], generator), bent) if residual else bent
+        return Residual(linear(widths[0], widths[-1], generator), bent) if residual else bent
 
 
 @dataclass(frozen=True)
@@ -215,21 +217,22 @@ def filled(x: Tensor, known: Tensor) -> Tensor:
 
 
 class Residual(nn.Module):
-    """A linear map, and what a network adds to it: nothing at first."""
+    """A linear map, and what a network adds to it: nothing at first. One that is ``kept`` stays as it is once it is PCA."""
 
-    def __init__(self, linear: nn.Linear, bent: nn.Module) -> None:
+    def __init__(self, linear: nn.Linear, bent: nn.Module, *, kept: bool = False) -> None:
         super().__init__()
         self.linear = linear
         self.bent = bent
+        self.kept = kept
 
     def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.linear(x) + self.bent(x)
+        output: Tensor = self.linear(x.flatten(1)) + self.bent(x)
         return output
 
 
-def linear_path(network: nn.Module) -> nn.Linear | None:
-    """The linear map from one end of a dense network to the other, if it has one."""
-    return next((module.linear for module in network.modules() if isinstance(module, Residual)), None)
+def linear_path(network: nn.Module) -> Residual | None:
+    """The part of a network that has a linear map from one end to the other, if there is one."""
+    return next((module for module in network.modules() if isinstance(module, Residual)), None)
 
 
 def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
@@ -238,14 +241,18 @@ def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
     return (width, width // 2)
 
 
-def _linear(before: int, after: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
-    """A linear layer with orthogonal weights times a gain, drawn from our generator instead of the global one."""
-    layer = nn.Linear(before, after, device="meta").to_empty(device="cpu")
+def linear(before: int, after: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
+    """A linear layer with orthogonal weights times a gain."""
+    return drawn(nn.Linear(before, after, device="meta"), generator, gain)
+
+
+def drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
+    """A layer without memory, given some: orthogonal weights times a gain, drawn from our generator instead of the global one."""
+    layer = layer.to_empty(device="cpu")
     with torch.no_grad():
-        nn.init.zeros_(layer.bias)
-        if gain == 0:
-            nn.init.zeros_(layer.weight)
-        else:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
+        if gain != 0:
             nn.init.orthogonal_(layer.weight, gain, generator=generator)
     return layer
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.parts.base import is_count
-from hourglass.parts.networks import Network
+from hourglass.parts.networks import Network, drawn
 from hourglass.parts.precision import quick
 
 MIDDLE = 0.5  # of the pixels, which lie between 0 and 1
@@ -129,24 +129,11 @@ def _blocks(width: int, count: int, generator: torch.Generator) -> nn.Module:
 
 
 def _convolution(before: int, after: int, size: int, generator: torch.Generator, gain: float = math.sqrt(2)) -> nn.Conv2d:
-    """3 x 3 pixels around each, or 2 x 2 side by side, which halves the picture; orthogonal weights from our generator."""
-    layer = nn.Conv2d(before, after, size, stride=1 if size == 3 else size, padding=size // 2 % 2 * (size == 3), device="meta")
-    return _drawn(layer, generator, gain)
+    """3 x 3 pixels around each; or 2 x 2 side by side, which halves the picture."""
+    stride, padding = (1, 1) if size == 3 else (2, 0)
+    return drawn(nn.Conv2d(before, after, size, stride, padding, device="meta"), generator, gain)
 
 
 def _doubling(before: int, after: int, generator: torch.Generator) -> nn.ConvTranspose2d:
     """Each pixel becomes 2 x 2 that don't overlap with others, so that no chequers come of it."""
-    return _drawn(nn.ConvTranspose2d(before, after, 2, stride=2, device="meta"), generator, 1.0)
-
-
-Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
-
-
-def _drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
-    """A layer made real, its weights orthogonal times a gain."""
-    layer.to_empty(device="cpu")
-    with torch.no_grad():
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(layer.weight) if gain == 0 else nn.init.orthogonal_(layer.weight, gain, generator=generator)
-    return layer
+    return drawn(nn.ConvTranspose2d(before, after, 2, stride=2, device="meta"), generator, 1.0)
