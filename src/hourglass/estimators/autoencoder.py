@@ -40,12 +40,12 @@ class Autoencoder(BaseAutoencoder):
         How long training takes at most; the learning rate's schedule is tied to it.
     batch_size : int, optional
         Rows a step; chosen from the number of rows unless given.
-    optimizer : {"adam", "muon"}, default="adam"
-        Adam, or Muon for matrices with Adam for the rest.
+    optimizer : {"adam", "muon"}, optional
+        Adam, or Muon for matrices and filters with Adam for the rest; what the network was measured to learn best by unless given.
     learning_rate : float, optional
-        The highest rate of the schedule.
-    schedule : {"one-cycle", "cosine", "constant"}, default="one-cycle"
-        How the rate moves between first and last step.
+        The highest rate of the schedule; by network unless given.
+    schedule : {"one-cycle", "cosine", "constant"}, optional
+        How the rate moves between first and last step; by network unless given.
     validation_fraction : float, default=0.1
         Share of the rows held out to choose the best weights by and to stop early; none of fewer than 10 rows.
     patience : int, optional
@@ -108,9 +108,9 @@ class Autoencoder(BaseAutoencoder):
         max_epochs: int | None = None,
         max_seconds: float | None = None,
         batch_size: int | None = None,
-        optimizer: str = "adam",
+        optimizer: str | None = None,
         learning_rate: float | None = None,
-        schedule: str = "one-cycle",
+        schedule: str | None = None,
         validation_fraction: float = 0.1,
         patience: int | None = None,
         gradient_clip: float | None = None,

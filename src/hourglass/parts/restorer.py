@@ -52,7 +52,7 @@ class Restorer(Network):
     """
 
     restores: ClassVar[bool] = True
-    habits: ClassVar[dict[str, Any]] = {"optimizer": "muon", "learning_rate": 4e-3, "schedule": "cosine"}
+    habits: ClassVar[dict[str, Any]] = {"optimizer": "muon", "learning_rate": 2e-3, "schedule": "cosine"}
     widths: tuple[int, ...] = (48, 96, 128)
     blocks: int = 2
     patch: int = 64
