@@ -24,7 +24,7 @@ ROOT = HERE.parent
 RESULTS = HERE / "results.json"
 README = ROOT / "README.md"
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
-PACKAGES = ("hourglass-ae", "torch", "numpy", "scikit-learn", "keras", "tensorflow-cpu", "pythae", "pyod")
+PACKAGES = ("hourglass-ae", "torch", "numpy", "scikit-learn", "keras", "tensorflow-cpu", "pythae", "pyod", "bm3d", "scikit-image")
 
 
 def machine() -> dict[str, Any]:

@@ -69,6 +69,22 @@ def beside(figure: str, title: str) -> tuple[Row, ...]:
     return tuple(Row(title, figure, name, NO_WORSE, operator.gt) for name in PEERS)
 
 
+def cleaning(
+    name: str, title: str, given: str, *, filters: tuple[str, ...], seconds: int = 300, extra: tuple[Row, ...] = ()
+) -> Work:
+    """A work on pictures: the data and the damage that both are given, and the classical filters that have to be beaten."""
+    contestants = {
+        "Hourglass": f"clean_hourglass {given} {seconds}",
+        **{name: f"clean_classical {given} {name}" for name in filters},
+    }
+    rows = [
+        Row(words, figure, name, NO_WORSE, operator.gt)
+        for figure, words in (("psnr", "PSNR, dB"), ("ssim", "SSIM"))
+        for name in filters
+    ]
+    return Work(name, title, contestants, (*rows, *extra))
+
+
 PEERS = ("AutoEncoder", "VAE", "DeepSVDD", "LUNAR", "IForest", "ECOD", "COPOD", "KNN", "LOF", "PCA", "OCSVM", "GMM")
 
 WORKS = (
@@ -216,6 +232,38 @@ WORKS = (
             Row("peak memory, MB", "detect_mb", target=at_most(1000)),
         ),
     ),
+    cleaning(
+        "photos",
+        "photos with noise of 25 grey levels, 30 minutes of training",
+        "set12 noise25",
+        seconds=1800,
+        filters=("BM3D", "NLM", "TV", "wavelets"),
+        extra=(
+            Row("PSNR, dB", "psnr", target=at_least(30.0)),
+            Row("cleaned, megapixels a second", "mp_per_s", "BM3D", times_better(10), operator.gt),
+            Row("cleaned, megapixels a second", "mp_per_s", target=at_least(2)),
+        ),
+    ),
+    Work(
+        "photos-quick",
+        "the same, 5 minutes of training",
+        {"Hourglass": "clean_hourglass set12 noise25 300"},
+        (Row("PSNR, dB", "psnr", target=at_least(29.7)),),
+    ),
+    Work(
+        "blind",
+        "one model of noise of 5 to 50 grey levels, beside one for each level",
+        {"Hourglass": "blind_hourglass"},
+        tuple(Row(f"dB behind at {level}", f"behind_{level}", target=at_most(0.15)) for level in (15, 25, 50)),
+    ),
+    cleaning("speckle", "photos with speckle of 0.2", "middles speckle", filters=("log-NLM",)),
+    cleaning("saltpepper", "photos with salt and pepper on a tenth", "middles saltpepper", filters=("median",)),
+    cleaning("both", "photos with both", "middles both", filters=("median-log-NLM",)),
+    cleaning("blur", "photos blurred by 2 pixels, with a little noise", "middles blur", filters=("Wiener", "Richardson-Lucy")),
+    cleaning("pixels", "photos with half of the pixels erased", "middles pixels", filters=("linear", "biharmonic")),
+    cleaning("half", "photos with a half erased", "middles half", filters=("linear", "biharmonic")),
+    cleaning("xrays", "chest X-rays with noise of 25 grey levels", "xrays noise25", filters=("BM3D", "NLM"), seconds=180),
+    cleaning("xrays-half", "chest X-rays with a half erased", "xrays half", filters=("linear", "biharmonic"), seconds=180),
     Work(
         "import",
         "the cost of starting",
