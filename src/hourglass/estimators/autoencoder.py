@@ -43,7 +43,7 @@ class Autoencoder(BaseAutoencoder):
     optimizer : {"adam", "muon"}, default="adam"
         Adam, or Muon for matrices with Adam for the rest.
     learning_rate : float, optional
-        The highest rate of the schedule.
+        The highest rate of the schedule: 0.01 for convolutional networks and 0.005 for others unless given.
     schedule : {"one-cycle", "cosine", "constant"}, default="one-cycle"
         How the rate moves between first and last step.
     validation_fraction : float, default=0.1

@@ -13,7 +13,7 @@ from torch import nn
 
 from hourglass.errors import ModelFileError, ParameterError
 from hourglass.optimizers import OPTIMIZERS
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Part
+from hourglass.parts import Bottleneck, Convolutional, Corruption, Likelihood, Network, Part
 from hourglass.parts.base import is_count
 from hourglass.training import SCHEDULES, Plan
 
@@ -153,8 +153,14 @@ def plan_from(parameters: dict[str, Any], n: int) -> Plan:
         max_seconds=parameters["max_seconds"],
         batch_size=batch_size,
         optimizer=parameters["optimizer"],
-        learning_rate=parameters["learning_rate"] or 5e-3,
+        learning_rate=parameters["learning_rate"] or _rate(parameters),
         schedule=parameters["schedule"],
         patience=parameters["patience"] or max((max_epochs or 100) // 4, 10),
         gradient_clip=parameters["gradient_clip"],
     )
+
+
+def _rate(parameters: dict[str, Any]) -> float:
+    """The highest rate that suits the networks: filters bear twice that of dense ones, which move their linear path as well."""
+    asked = [parameters[side] for side in SIDES]
+    return 1e-2 if all(network == "convolutional" or isinstance(network, Convolutional) for network in asked) else 5e-3
