@@ -20,7 +20,7 @@ BATCH = 256
 LEARNING_RATE = 1e-3
 CODES = 32
 CONVOLVED = {"digits": (16, 32), "faces": (16, 32, 64)}  # filters of the levels of the convolutional work, each half as large
-CONVOLVED_EPOCHS = 2 if QUICK else 4
+CONVOLVED_EPOCHS = 2 if QUICK else 3
 CONVOLVED_BATCH = 128
 
 

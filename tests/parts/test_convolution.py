@@ -110,6 +110,13 @@ def test_an_estimator_takes_it_by_name_and_by_widths(tmp_path):
     assert (hg.Autoencoder(4, hidden=(4, 8), **settings).fit(digits).transform(digits) == model.transform(digits)).all()
 
 
+@pytest.mark.parametrize(("sides", "rate"), [(("convolutional", hg.Convolutional()), 1e-2), (("convolutional", None), 5e-3)])
+def test_filters_on_both_sides_bear_a_higher_rate(sides, rate):
+    settings = {"encoder": sides[0], "decoder": sides[1], "schedule": "constant", "max_epochs": 1, "random_state": 0}
+    model = hg.Autoencoder(4, **settings).fit(hg.datasets.load("digits").x_train[:20])
+    assert model.history_[0]["learning_rate"] == rate
+
+
 PICTURES = "A Convolutional network takes pictures (channels, height, width) of more than one pixel. Got elements of shape"
 
 

@@ -43,9 +43,9 @@ class Autoencoder(BaseAutoencoder):
     optimizer : {"adam", "muon"}, optional
         Adam, or Muon for matrices and filters with Adam for the rest; what the network was measured to learn best by unless given.
     learning_rate : float, optional
-        The highest rate of the schedule; by network unless given.
+        The highest rate of the schedule: 0.01 for convolutional networks, 0.005 for dense ones unless given.
     schedule : {"one-cycle", "cosine", "constant"}, optional
-        How the rate moves between first and last step; by network unless given.
+        How the rate moves between first and last step: "one-cycle", for a restorer "cosine", unless given.
     validation_fraction : float, default=0.1
         Share of the rows held out to choose the best weights by and to stop early; none of fewer than 10 rows.
     patience : int, optional

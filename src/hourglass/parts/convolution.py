@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,7 @@ class Convolutional(Network):
     Convolutional(widths=(16, 32), activation='relu', residual=True)
     """
 
+    habits: ClassVar[dict[str, Any]] = Network.habits | {"learning_rate": 1e-2}  # filters bear more: their linear path stays PCA
     widths: tuple[int, ...] | None = None
     activation: str = "silu"
     residual: bool = True
