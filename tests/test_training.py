@@ -10,7 +10,7 @@ from sklearn.datasets import load_wine
 from torch import nn
 
 import hourglass as hg
-from hourglass.training import SCHEDULES
+from hourglass.training import SCHEDULES, watched_units
 
 X = load_wine().data
 
@@ -178,3 +178,22 @@ class View(nn.Module):
 def test_filters_lie_in_the_fast_order_unless_a_network_refuses_it(flatten, order):
     model = trained_on_pictures(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), flatten(), nn.Linear(16, 2))
     assert model.encoder_[1].weight.is_contiguous(memory_format=order)
+
+
+def test_units_that_are_never_above_zero_count_as_dead():
+    def encoder(shape, codes):
+        first = nn.Linear(*shape, 4)
+        nn.init.constant_(first.bias[:1], -1e6)  # the first of four will never be above 0 again
+        return nn.Sequential(first, nn.ReLU(), nn.Linear(4, codes))
+
+    model = hg.Autoencoder(2, encoder=encoder, decoder=lambda shape, codes: nn.Linear(codes, *shape), max_epochs=2, random_state=0)
+    assert model.fit(X).history_[-1]["dead"] >= 0.25
+    assert hg.Autoencoder(2, max_epochs=1, validation_fraction=0, random_state=0).fit(X).history_[-1]["dead"] is None
+
+
+def test_units_of_a_picture_are_its_channels():
+    net = nn.Sequential(nn.ReLU())
+    with watched_units(net) as alive:
+        net(torch.tensor([[[[-1.0, -1.0]], [[-1.0, 2.0]]]]))
+        net(torch.tensor([[[[-1.0, -1.0]], [[-1.0, -1.0]]]]))
+    assert alive["0"].tolist() == [False, True]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts.precision import has_bfloat16
 
 Tensors = dict[str, Tensor]
+ACTIVATED = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU)  # whose units can die: below 0 little or nothing is learned
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Epoch:
     seconds: float  # since training began
     examples_per_second: float
     learning_rate: float
+    dead: float | None = None  # share of the units behind activations that are above 0 for no held-out row, so no longer learn
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,10 @@ class Trainer:
                 if self.plan.max_seconds is not None and self._seconds() >= self.plan.max_seconds:
                     break
         speed = seen / (time.perf_counter() - began)
-        return Epoch(len(self.history) + 1, total / seen, self._held_out_loss(), self._seconds(), speed, rate)
+        with watched_units(self.model) as alive:
+            held_out = self._held_out_loss()
+        dead = 1 - float(torch.cat(list(alive.values())).float().mean()) if alive else None
+        return Epoch(len(self.history) + 1, total / seen, held_out, self._seconds(), speed, rate, dead)
 
     def _held_out_loss(self) -> float | None:
         """The loss on the held-out rows, if any, with the same chance in each epoch, so that epochs compare."""
@@ -249,6 +255,28 @@ def mean_loss(model: Hourglass, batches: Batches | Patches, generator: torch.Gen
     with torch.inference_mode():
         total = sum(model.loss(x, generator).total.item() * len(x) for x in batches.ordered(batch_size))
     return total / len(batches)
+
+
+@contextmanager
+def watched_units(model: nn.Module) -> Iterator[Tensors]:
+    """For each activation that rows pass meanwhile, which of its units were above 0 for one of them at least."""
+    alive: Tensors = {}
+
+    def watch(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def look(module: nn.Module, _: Any, output: Tensor) -> None:
+            above = output > 0
+            above = above.any(0).flatten() if output.ndim != 4 else above.any(0).flatten(1).any(1)  # (units,); a channel is one
+            alive[name] = above | alive.get(name, above)
+
+        return look
+
+    named = [(name, module) for name, module in model.named_modules() if isinstance(module, ACTIVATED)]
+    handles = [module.register_forward_hook(watch(name)) for name, module in named]
+    try:
+        yield alive
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def first_non_finite(model: Hourglass, x: Tensor) -> str:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from hourglass.training import Epoch, Plan
 
+MANY_DEAD = 0.1  # share of dead units from where on it is said
 PAUSE = 5.0  # seconds between two lines in a log, at least
 
 
@@ -59,7 +60,8 @@ class TrainingProgress:
         held_out = "" if epoch.validation is None else f", held out {epoch.validation:,.2f}"
         left = epoch.seconds / self._share(epoch) - epoch.seconds
         speed = _short(epoch.examples_per_second)
-        return f"epoch {epoch.epoch}{of}, loss {epoch.train:,.2f}{held_out}, {speed} rows/s, {_clock(left)} left"
+        dead = f", {epoch.dead:.0%} of units dead" if epoch.dead is not None and epoch.dead >= MANY_DEAD else ""
+        return f"epoch {epoch.epoch}{of}, loss {epoch.train:,.2f}{held_out}{dead}, {speed} rows/s, {_clock(left)} left"
 
     def _share(self, epoch: Epoch) -> float:
         by_epochs = epoch.epoch / self.plan.max_epochs if self.plan.max_epochs else 0.0

@@ -117,10 +117,11 @@ class _Block(nn.Module):
     def __init__(self, width: int, generator: torch.Generator) -> None:
         super().__init__()
         self.first = _convolution(width, width, 3, generator)
+        self.active = nn.ReLU(inplace=True)
         self.second = _convolution(width, width, 3, generator, gain=FAINT)
 
     def forward(self, h: Tensor) -> Tensor:
-        output: Tensor = h + self.second(functional.relu(self.first(h), inplace=True))
+        output: Tensor = h + self.second(self.active(self.first(h)))
         return output
 
 
