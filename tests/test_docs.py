@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 API = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+ARGUMENTS = {"clean_photos.py": ["photos", "photos", "noise:25"], "clean_xrays.py": ["xrays.npz"]}
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
 QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
 
@@ -113,7 +114,11 @@ def test_examples_in_the_text_run(page):
 def test_scripts_run(script, monkeypatch):
     if "keras" in script.name:
         pytest.importorskip("keras")
-    monkeypatch.setattr(sys, "argv", [str(script), "mnist"])
+    digits = hg.datasets.load("digits")
+    hg.write("photos", digits.x_train[:20])
+    np.savez("xrays.npz", train_images=digits.x_train[:50], test_images=digits.x_test[:10])
+    monkeypatch.setattr(sys, "argv", [str(script), *ARGUMENTS.get(script.name, ["mnist"])])
+    monkeypatch.setattr(Trainer, "_seconds", lambda self, seconds=Trainer._seconds: 30 * seconds(self))
     runpy.run_path(str(script), run_name="__main__")
 
 
