@@ -92,7 +92,7 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
             "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
         )
-    if bottleneck.capacity >= kind.n_features:
+    if bottleneck.capacity >= kind.n_features and not isinstance(bottleneck, Open):
         warnings.warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
             "anything: choose a narrower one.",
