@@ -17,7 +17,7 @@ import hourglass as hg
 X, y = load_wine(return_X_y=True)
 
 
-@parametrize_with_checks([hg.Autoencoder(2, max_epochs=5, random_state=0), hg.DenoisingAutoencoder(2, max_epochs=5, random_state=0)])
+@parametrize_with_checks([kind(2, max_epochs=5, random_state=0) for kind in (hg.Autoencoder, hg.DenoisingAutoencoder)])
 @pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning", "ignore::UserWarning")
 def test_scikit_learn(estimator, check):
     check(estimator)
