@@ -161,3 +161,62 @@ def test_text_that_makes_no_sense(text, sentence):
     with pytest.raises(hg.ParameterError) as caught:
         hg.corruption(text)
     assert str(caught.value).startswith(sentence)
+
+
+def test_a_blind_spot_takes_one_of_the_24_neighbours_mirrored_at_the_edges():
+    height, width = 9, 12
+    x = torch.arange(float(height * width)).view(1, 1, height, width).repeat(400, 1, 1, 1)  # each value says where it is
+    damaged = hg.BlindSpot(0.2)(x, chance())
+    swapped = damaged != x
+    assert swapped.float().mean().item() == pytest.approx(0.2, rel=0.03)
+    seen = set()
+    for _, _, row, column in swapped.nonzero().tolist():
+        seen.add((row, column))
+    assert len(seen) == height * width  # no place is spared
+    for row, column in [(0, 0), (4, 6), (8, 11)]:
+        rows = {abs(row + step) if row + step < height else 2 * (height - 1) - row - step for step in range(-2, 3)}
+        columns = {abs(column + step) if column + step < width else 2 * (width - 1) - column - step for step in range(-2, 3)}
+        allowed = {a * width + b for a in rows for b in columns} - {row * width + column}
+        taken = set(damaged[:, 0, row, column][swapped[:, 0, row, column]].int().tolist())
+        assert taken == allowed  # in the middle all 24
+    assert len(allowed) == 8  # a corner sees its neighbours twice or more
+
+
+def test_a_blind_spot_is_the_same_in_all_colours_and_only_what_is_swapped_counts():
+    part = hg.BlindSpot((0.1, 0.2))
+    damaged = part(PICTURE, chance())
+    counted = part.counted(PICTURE, damaged)
+    assert torch.equal(counted, damaged != PICTURE)
+    assert torch.equal(counted[:, 0], counted[:, 2])
+    assert part.everywhere
+    assert part.marks(damaged) is None
+    assert part.suspects(damaged) is None
+
+
+def test_beside_erasures_a_blind_spot_still_counts_alone():
+    both = hg.BlindSpot(0.1) + hg.HalfErased("left")
+    damaged = both(PICTURE, chance())
+    counted = both.counted(PICTURE, damaged)
+    assert counted[..., :30].all()
+    assert torch.equal(counted[..., 30:], damaged[..., 30:] != PICTURE[..., 30:])
+    assert (hg.BlindSpot(0.1) + hg.Noise(0.1)).counted(PICTURE, damaged) is None
+
+
+def test_white_and_black_pixels_are_marked():
+    seen = torch.tensor([[1.0, 0.0, 0.5], [1.2, -0.1, 0.999]]).expand(1, 3, -1, -1).clone()
+    seen[0, 1, 0, 0] = 0.9  # not white in all colours
+    part = hg.SaltAndPepper(0.1)
+    assert part.marks(seen).tolist() == [[[[0, -1, 0], [1, -1, 0]]]]
+    assert part.suspects(seen).tolist() == [[[[False, True, False], [True, True, False]]]]
+    assert not part.everywhere
+
+
+def test_erased_pixels_are_marked_and_win_over_others():
+    damaged = hg.ErasePixels(0.3)(PICTURE, chance())
+    assert torch.equal(hg.Erase(0.3).marks(damaged), damaged.isnan().any(1, keepdim=True))
+    seen = torch.tensor([1.0, 0.0, torch.nan, 0.5]).view(1, 1, 1, 4)
+    both = hg.SaltAndPepper(0.1) + hg.ErasePixels(0.1)
+    assert both.marks(seen).tolist() == [[[[1, -1, 1, 0]]]]
+    assert torch.equal(both.suspects(seen), both.counted(seen, seen))
+    assert (hg.Blur(1.0) + hg.Jpeg(20.0)).marks(seen) is None
+    assert (hg.Blur(1.0) + hg.ErasePixels(0.1)).suspects(seen) is None  # the blur is everywhere

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import hourglass as hg
-from hourglass.parts.networks import dry_run, hidden_widths, linear_path
+from hourglass.parts.networks import Gaps, dry_run, filled, hidden_widths, linear_path
 
 
 def generator():
@@ -69,3 +69,40 @@ def test_a_mismatch_names_both_shapes(module, sentence):
     with pytest.raises(hg.ParameterError) as caught:
         dry_run(module, "encoder", (1, 3, 4), (2,))
     assert str(caught.value) == sentence
+
+
+# Gaps
+
+
+def test_gaps_of_tables_are_zeros_with_marks_beside_them():
+    x = torch.tensor([[1.0, torch.nan, 3.0]])
+    assert Gaps(torch.isnan)(x).tolist() == [[1, 0, 3, 0, 1, 0]]
+    assert Gaps(None)(x).tolist() == [[1, 0, 3]]
+
+
+def test_gaps_of_pictures_are_filled_and_marked_in_a_channel():
+    x = torch.full((1, 3, 5, 6), 0.25)
+    x[:, :, 1:4, 2] = torch.nan
+    seen = Gaps(hg.Erase(0.1).marks)(x)
+    assert seen.shape == (1, 4, 5, 6)
+    assert torch.equal(seen[:, :3], torch.full((1, 3, 5, 6), 0.25))
+    assert torch.equal(seen[:, 3:], x[:, :1].isnan().float())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5), (16, 16), (37, 50)])
+def test_filling_keeps_what_is_known_to_the_bit_and_a_constant_constant(size):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(2, 3, *size, generator=generator)
+    known = (torch.rand(2, 1, *size, generator=generator) < 0.3).float()
+    whole = filled(x, known)
+    assert whole.shape == x.shape
+    assert torch.equal(torch.where(known > 0, whole, 0), torch.where(known > 0, x, 0))
+    known[..., 0, 0] = 1
+    torch.testing.assert_close(filled(torch.full_like(x, 0.25) * known, known), torch.full_like(x, 0.25))
+
+
+def test_filling_goes_on_with_a_slope_and_survives_when_nothing_is_known():
+    slope = torch.linspace(0, 1, 64).expand(1, 1, 48, -1)
+    known = (torch.rand(1, 1, 48, 64, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    assert (filled(slope * known, known) - slope).abs().max() < 0.04  # two and a half pixels of the slope
+    assert filled(torch.zeros(1, 1, 5, 7), torch.zeros(1, 1, 5, 7)).isfinite().all()

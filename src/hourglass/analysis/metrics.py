@@ -76,7 +76,7 @@ def psnr(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     X, X2 : array of shape (n, ...)
         Images and their reconstructions.
     data_range : float, default=1.0
-        Largest less smallest possible value; uint8 is brought to the scale from 0 to 1 and keeps 1.0.
+        Largest less smallest possible value; uint8 and uint16 are brought to the scale from 0 to 1 and keep 1.0.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def psnr(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     >>> round(psnr([[0.0, 1.0]], [[0.0, 0.9]]), 2)
     23.01
     """
-    error = mse(X, X2)
+    error = mse(_unit(X), _unit(X2))
     return 10 * math.log10(data_range**2 / error) if error > 0 else math.inf
 
 
@@ -105,7 +105,7 @@ def ssim(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     X, X2 : array of shape (n, height, width) or (n, height, width, channels)
         Images and their reconstructions, at least 6 pixels on each side.
     data_range : float, default=1.0
-        Largest less smallest possible value; uint8 is brought to the scale from 0 to 1 and keeps 1.0.
+        Largest less smallest possible value; uint8 and uint16 are brought to the scale from 0 to 1 and keep 1.0.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def ssim(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    before, after = map(_channels_first, _pair(X, X2))
+    before, after = map(_channels_first, _pair(_unit(X), _unit(X2)))
     total = 0.0
     for one, other in zip(torch.split(after, 256), torch.split(before, 256), strict=True):
         summed = structural_similarity_index_measure(one, other, data_range=data_range, reduction="sum")
@@ -383,6 +383,12 @@ def _numbers(X: Any) -> Array:
     if values.dtype == np.uint8:
         return values / np.float32(255)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def _unit(X: Any) -> Array:
+    """Pixels of 16 bits on the scale from 0 to 1; in tables such numbers are what they are."""
+    values = _numbers(X)
+    return values / 65535 if getattr(X, "dtype", None) == np.uint16 else values
 
 
 def _flat(X: Any) -> Array:

@@ -208,7 +208,7 @@ def waist(model: BaseAutoencoder) -> str:
 
 def capacity(model: BaseAutoencoder) -> int:
     """How many numbers of a code may differ from zero."""
-    return model.bottleneck.capacity if isinstance(model.bottleneck, Bottleneck) else int(model.bottleneck)
+    return model.bottleneck.capacity if isinstance(model.bottleneck, Bottleneck) else len(model.get_feature_names_out())
 
 
 def noun(model: BaseAutoencoder) -> str:

@@ -108,11 +108,46 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()} with missing cells. Use Mixed()."
         )
+    if isinstance(bottleneck, Open) and not likelihood.any_size:
+        raise ParameterError(
+            f"The 'likelihood' parameter of {owner} can't be {likelihood!r} without a waist, where pictures have any size. "
+            "Use Gaussian(), with one variance."
+        )
     if likelihood.takes_logits and not kind.unit:
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()}: it takes "
             "values from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
         )
+
+
+def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
+    """Refuse networks that don't go with the waist, or with its lack, before any data is made ready for them."""
+    bottleneck = bottleneck_from(parameters, kind)
+    networks = [network_from(owner, side, parameters, bottleneck) for side in SIDES]
+    odd = [
+        side
+        for side, network in zip(SIDES, networks, strict=True)
+        if getattr(network, "restores", False) != isinstance(bottleneck, Open)
+    ]
+    if odd and isinstance(bottleneck, Open):
+        raise ParameterError(
+            f"The '{odd[0]}' parameter of {owner} must be a Restorer where there is no waist. Leave it out, or give a bottleneck."
+        )
+    if odd:
+        raise ParameterError(
+            f"The '{odd[0]}' parameter of {owner} can't be a Restorer beside a waist. Leave it out, or the bottleneck."
+        )
+    if not isinstance(bottleneck, Open):
+        return
+    if kind.name != "image":
+        raise ParameterError(
+            f"The 'bottleneck' parameter of {owner} can't be Open() for {kind.describe()}: it is for images. "
+            "Give a number, such as 32."
+        )
+    if networks[0] != networks[1]:
+        raise ParameterError(f"The encoder and the decoder of {owner} must be the same Restorer. Give one of them.")
+    if parameters["hidden"] is not None:
+        raise ParameterError(f"The 'hidden' parameter of {owner} is for dense networks. Leave it out, or give a bottleneck.")
 
 
 def bottleneck_from(parameters: dict[str, Any], kind: Kind) -> Bottleneck:
@@ -126,8 +161,9 @@ def bottleneck_from(parameters: dict[str, Any], kind: Kind) -> Bottleneck:
 def network_from(owner: str, side: str, parameters: dict[str, Any], bottleneck: Bottleneck) -> Any:
     """The network part that is asked for, or a user's own module or function."""
     asked = parameters[side]
-    if asked is None:
-        asked = "restorer" if isinstance(bottleneck, Open) else "dense"
+    if asked is None and isinstance(bottleneck, Open):  # then both sides are one thing
+        asked = next((parameters[other] for other in SIDES if parameters[other] is not None), "restorer")
+    asked = "dense" if asked is None else asked
     return one_of(asked, NETWORKS, side, owner)(parameters["hidden"]) if isinstance(asked, str) else asked
 
 

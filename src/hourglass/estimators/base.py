@@ -20,7 +20,7 @@ from hourglass import storage
 from hourglass.batches import Batches, Patches
 from hourglass.errors import CheckpointError, DataError, HourglassWarning
 from hourglass.estimators import patches
-from hourglass.estimators.assembly import assemble, bottleneck_from, network_from
+from hourglass.estimators.assembly import assemble, bottleneck_from, network_from, require_sides
 from hourglass.estimators.fitted import CHUNK, Fitted
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.kinds import Album, as_raw
@@ -62,7 +62,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X, apart=self.bottleneck is None or isinstance(self.bottleneck, Open)))
+        return self._fit(as_raw(X, apart=self._apart))
 
     def _fit(self, raw: Any, *, timeless: bool = False) -> Self:
         self._require_valid()
@@ -96,12 +96,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self
         """
         self._require_valid()
+        raw = as_raw(X, apart=self._apart)
         if not hasattr(self, "model_"):
-            values = self._learn(as_raw(X))
+            values = self._learn(raw)
             self._adopt(self._build(values, self._generator(seed_from(self.random_state))))
             self.history_: list[dict[str, Any]] = []
         else:
-            values = self.kind_.to_tensor(self._checked(X)).to(self._device)
+            values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(raw)).to(self._device)
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device))
         if self._trainer is None:
             plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
@@ -115,7 +116,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _learn(self, raw: Any, *, timeless: bool = False) -> Tensor | Album:
         """Learn the kind from the data, and give the data as numbers; pictures to be restored stay pictures, of whatever size."""
         self._learn_kind(raw, self.kind, timeless=timeless)
-        return Album(raw) if self._restores else self._learned_from(raw)
+        require_sides(type(self).__name__, self._asked, self.kind_)
+        if not self._restores:
+            return self._learned_from(raw)
+        self.kind_ = self.kind_.opaque()
+        return Album(raw)
 
     def _batches(
         self, values: Tensor | Album, model: Hourglass, order: Tensor, held_out: int = 0
@@ -138,6 +143,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _network(self) -> Any:
         """The decoder that is asked for."""
         return network_from(type(self).__name__, "decoder", self._asked, bottleneck_from(self._asked, self.kind_))
+
+    @property
+    def _apart(self) -> bool:
+        """Whether pictures may stay in their files until they are needed: there is no waist, as far as can be said without data."""
+        return self.bottleneck is None or isinstance(self.bottleneck, Open)
 
     @property
     def _restores(self) -> bool:
@@ -212,6 +222,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         ndarray of shape (n, codes)
             float64 for float64 data, else float32; a frame after ``set_output``.
         """
+        _ = self._waist  # a model without one is refused
         return self._collect(X, lambda model, x: model.encode(x).z).numpy()
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -231,13 +242,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         DataError
             The number of codes is not the model's.
         """
-        check_is_fitted(self)
+        wanted = self._waist.n
         codes = np.asarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy())
         if codes.dtype.kind not in "fiub":
             raise DataError(f"Codes are numbers, as transform gives them. Got an array of {codes.dtype}.")
         require_finite(codes, "The array of codes")
         codes = codes if codes.dtype == np.float64 else codes.astype(np.float32)
-        wanted = len(self.get_feature_names_out())
         if codes.ndim != 2 or codes.shape[1] != wanted:
             raise DataError(f"The model has {wanted} codes, so Z must be of shape (n, {wanted}). Got {codes.shape}.")
         model = self._model_for(torch.from_numpy(codes[:0]).dtype)
@@ -312,9 +322,16 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         -------
         ndarray of str
         """
+        return np.array([f"code{i}" for i in range(self._waist.n)], dtype=object)
+
+    @property
+    def _waist(self) -> Bottleneck:
+        """The bottleneck of the fitted model, which has codes."""
         check_is_fitted(self)
-        codes = self.bottleneck if not isinstance(self.bottleneck, Bottleneck) else self.bottleneck.n
-        return np.array([f"code{i}" for i in range(codes)], dtype=object)
+        waist = bottleneck_from(self._asked, self.kind_)
+        if isinstance(waist, Open):
+            raise DataError("The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.")
+        return waist
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         with warnings.catch_warnings():

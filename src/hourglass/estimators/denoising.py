@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
-from hourglass.kinds import as_raw, length
+from hourglass.kinds import Album, as_raw, length
 from hourglass.kinds.image import require_picture, top_of
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Noise, Together
 from hourglass.parts.noise import noise_std
@@ -145,13 +146,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         check_is_fitted(self)
         raw = as_raw(X)
-        if self._restores:
+        if self.kind_.name == "image":
+            require_pictures(raw)
+            if not self._restores:
+                self.kind_.check(raw)
             found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
             return np.stack(found) if isinstance(raw, np.ndarray) else found
         if strength is not None or mask is not None:
-            raise ParameterError(
-                "strength and mask are for models of pictures without a waist, and this one has one. Leave them out."
-            )
+            raise ParameterError("strength and mask are for pictures, and this model is one of tables. Leave them out.")
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
         return self.kind_.from_tensor(values, raw)
 
@@ -166,7 +168,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
         contrast = np.array([1.0 if strength is None else self._contrast(picture, strength) for picture in stack])
         pictures = stack.reshape(*stack.shape[:3], -1)
-        whole = mended(model, pictures, gaps if corruption.hides else None, contrast, self._device)
+        whole = mended(model, pictures, gaps if corruption.hides else None, contrast, self._device, tiled=self._restores)
         return (whole if gaps is None else np.where(gaps[..., None], whole, pictures)).reshape(stack.shape)
 
     def _contrast(self, picture: Pixels, strength: float | str) -> float:
@@ -178,7 +180,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 f"strength is for models that were trained on noise, and this one was on {self.model_.corruption!r}."
             )
         std = noise_level(picture) if strength == "auto" else strength
-        if isinstance(std, str) or not 0 <= std < np.inf:
+        if not isinstance(std, Real) or not 0 <= std < np.inf:
             raise ParameterError(f"The strength must be 'auto' or a standard deviation of at least 0. Got {strength!r} instead.")
         low, high = noise.std if isinstance(noise.std, tuple) else (noise.std, noise.std)
         return float(np.clip(std, low, high) / std) if std > 0 else 1.0
@@ -200,11 +202,24 @@ class DenoisingAutoencoder(BaseAutoencoder):
         ----------
         Chen, Zhu and Heng, "An Efficient Statistical Method for Image Noise Level Estimation", 2015, algorithm 1.
         """
-        found = []
-        for number, picture in enumerate(as_raw(X)):
+        raw, found = as_raw(X), []
+        require_pictures(raw)
+        for number, picture in enumerate(raw):
             require_picture(picture, number, damaged=True)
             found.append(noise_level(picture))
         return np.array(found)
+
+
+def require_pictures(raw: Any) -> None:
+    """Refuse what can't be pictures, or holds none."""
+    if not isinstance(raw, Album) and not (isinstance(raw, np.ndarray) and raw.ndim in (3, 4)):
+        given = f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
+        raise DataError(
+            "Pictures are an array (n, height, width) or (n, height, width, channels), a list of arrays, or a path. "
+            f"Got {given}. A single picture goes into a list."
+        )
+    if length(raw) == 0:
+        raise DataError("There are no pictures, so there is nothing to mend. Give at least one.")
 
 
 def noise_level(picture: Pixels) -> float:

@@ -26,8 +26,8 @@ def learned(album: Album, numbers: Sequence[int], most: int, channels: int) -> P
         ready = ready if ready.dtype in (np.uint8, np.float32) else (ready / TOPS.get(str(ready.dtype), 1.0)).astype(np.float32)
         return torch.from_numpy(np.ascontiguousarray(ready.transpose(2, 0, 1)))  # (channels, height, width)
 
-    size = min([most, *(max(album[number].shape[:2]) for number in numbers[:MOST_JUDGED])])
-    patches = Patches(picture, numbers, size, 0, unit)
+    sides = sorted(max(album[number].shape[:2]) for number in numbers[:MOST_JUDGED])
+    patches = Patches(picture, numbers, min(most, sides[len(sides) // 2]), 0, unit)  # of few small ones no notice is taken
     patches.per_epoch = STEPS * patches.per_step
     return patches
 

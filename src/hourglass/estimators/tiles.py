@@ -19,33 +19,39 @@ Pixels = NDArray[Any]
 
 
 @torch.inference_mode()
-def mended(model: Hourglass, pictures: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device) -> Pixels:
+def mended(
+    model: Hourglass, pictures: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device, *, tiled: bool
+) -> Pixels:
     """Pictures (n, height, width, channels) of one size mended, in their own type.
 
     Nothing is seen of the gaps (n, height, width). The contrast of each is multiplied by ``contrast`` (n,) for the model, and
-    divided by it again. A model of grey pictures takes colours one by one; transparency stays as it is.
+    divided by it again. A model of grey pictures takes colours one by one; transparency stays as it is. Large ones are ``tiled``,
+    unless the model takes one size alone.
     """
     n, height, width, given = pictures.shape
-    colours = pictures[..., : min(given, 3)]
     channels = model.shape[0]
+    colours, kept = np.split(pictures, [max(channels, 3)], 3)
     apart = channels == 1  # each colour as a picture
     seen = colours.transpose(0, 3, 1, 2) if apart else with_channels(colours, channels).transpose(0, 3, 1, 2)
     times = seen.shape[1] if apart else 1
-    whole = _whole(model, seen.reshape(-1, channels, height, width), gaps, contrast.repeat(times), device)
+    whole = _whole(model, seen.reshape(-1, channels, height, width), gaps, contrast.repeat(times), device, tiled=tiled)
     whole = whole.reshape(n, -1, height, width).transpose(0, 2, 3, 1)
     whole = whole.mean(3, keepdims=True) if given == 1 else whole
-    return np.concatenate([as_dtype(whole, pictures.dtype), pictures[..., 3:]], 3)
+    return np.concatenate([as_dtype(whole, pictures.dtype), kept], 3)
 
 
-def _whole(model: Hourglass, pixels: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device) -> Pixels:
+def _whole(
+    model: Hourglass, pixels: Pixels, gaps: NDArray[np.bool_] | None, contrast: Pixels, device: torch.device, *, tiled: bool
+) -> Pixels:
     """Pixels (n, channels, height, width) of any type, mended, from 0 to 1."""
     precision = np.float64 if pixels.dtype == np.float64 else np.float32
     result = np.empty(pixels.shape, precision)
     factor = torch.from_numpy(contrast.astype(precision)).view(-1, 1, 1, 1).to(device)
     height, width = pixels.shape[2:]
-    for top in starts(height):
-        for left in starts(width):
-            bottom, right = top + reach(height), left + reach(width)
+    down, across = (reach(length) if tiled else length for length in (height, width))
+    for top in range(0, height, down):
+        for left in range(0, width, across):
+            bottom, right = top + down, left + across
             outer = np.s_[..., max(top - MARGIN, 0) : bottom + MARGIN, max(left - MARGIN, 0) : right + MARGIN]
             x = torch.from_numpy((pixels[outer] / top_of(pixels)).astype(precision)).to(device)
             if gaps is not None:
@@ -56,11 +62,6 @@ def _whole(model: Hourglass, pixels: Pixels, gaps: NDArray[np.bool_] | None, con
             inner = inner[..., min(top, MARGIN) :, min(left, MARGIN) :][..., : bottom - top, : right - left]
             result[..., top:bottom, left:right] = inner.clamp(0, 1).cpu().numpy()
     return result
-
-
-def starts(length: int) -> range:
-    """Where tiles begin along a side."""
-    return range(0, length, reach(length))
 
 
 def reach(length: int) -> int:

@@ -112,6 +112,10 @@ class Kind(ABC):
         """How many numbers an element has."""
         return int(np.prod(self.raw_shape))
 
+    def opaque(self) -> Self:
+        """The kind without what can't be mended."""
+        return self
+
     def to_config(self) -> dict[str, Any]:
         """The kind as plain JSON."""
         return {"kind": self.name, **asdict(self)}

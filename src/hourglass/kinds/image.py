@@ -6,7 +6,7 @@ Those of one size are passed through networks together, those of differing sizes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -57,6 +57,8 @@ class ImageKind(Kind):
         return kind
 
     def check(self, raw: Any) -> None:
+        if 0 in self.shape:
+            raise DataError("A model of pictures of differing sizes mends them, with denoise, and can do nothing else with them.")
         if not isinstance(raw, np.ndarray) or raw.shape[1:] != self.raw_shape:
             raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.")
         _dtype(raw)
@@ -84,6 +86,10 @@ class ImageKind(Kind):
     def describe(self) -> str:
         channels, height, width = self.shape
         return f"{height} x {width} {CHANNELS[channels]} images" if height else f"{CHANNELS[channels]} images of differing sizes"
+
+    def opaque(self) -> Self:
+        """The same pictures without their transparency."""
+        return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]))
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -133,6 +139,8 @@ def as_dtype(pixels: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[A
 
 def with_channels(pictures: np.ndarray[Any, Any], channels: int) -> np.ndarray[Any, Any]:
     """Pictures (..., height, width, channels) as grey, of one channel, or as RGB; transparency is dropped."""
+    if pictures.shape[-1] == channels:
+        return pictures
     colours = pictures[..., : 1 if pictures.shape[-1] == 1 else 3]
     if colours.shape[-1] == channels:
         return colours
@@ -145,7 +153,7 @@ def require_unit(raw: np.ndarray[Any, Any], first_row: int = 0, beyond: float = 
     """Float pixels are finite and from 0 to 1, or a little beyond."""
     if raw.dtype.kind != "f":
         return
-    require_finite(raw, "The images", first_row)
+    require_finite(raw, "The array of images", first_row)
     low, high = raw.min(initial=0), raw.max(initial=0)
     if low < -beyond or high > 1 + beyond:
         raise DataError(
@@ -161,4 +169,6 @@ def _dtype(raw: np.ndarray[Any, Any]) -> str:
 
 
 def _what(raw: Any) -> str:
+    if isinstance(raw, Album):
+        return "pictures of differing sizes"
     return f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"

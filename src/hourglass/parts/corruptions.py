@@ -108,6 +108,10 @@ class Together(Corruption):
         found = [marks for part in self.parts if (marks := part.marks(seen)) is not None]
         return reduce(lambda first, second: torch.where(second != 0, second, first), found) if found else None
 
+    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
+        found = [part.counted(x, seen) for part in self.parts]
+        return reduce(lambda first, second: None if first is None or second is None else first | second, found)
+
     @property
     def of_pictures(self) -> bool:
         return any(part.of_pictures for part in self.parts)

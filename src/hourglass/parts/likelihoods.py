@@ -135,6 +135,11 @@ class Likelihood(Part):
     takes_logits: ClassVar[bool] = False  # whether the module itself squashes the decoder's output to 0..1
     masks: ClassVar[bool] = False  # whether missing elements, which are NaN, cost nothing
 
+    @property
+    def any_size(self) -> bool:
+        """Whether elements may have any size: nothing is learned for each of their places."""
+        return False
+
     @abstractmethod
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         """The torch module of this likelihood."""
@@ -163,6 +168,10 @@ class Gaussian(Likelihood):
         known = self.variance in ("shared", "element")
         positive = not isinstance(self.variance, (str, bool)) and 0 < self.variance < math.inf
         self._require("variance", known or positive, "a positive float, 'shared' or 'element'")
+
+    @property
+    def any_size(self) -> bool:
+        return self.variance != "element"
 
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         if isinstance(self.variance, str):
@@ -337,9 +346,13 @@ class Structural(Likelihood):
     def takes_logits(self) -> bool:  # type: ignore[override]
         return self.base.takes_logits
 
+    @property
+    def any_size(self) -> bool:
+        return self.base.any_size
+
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         least = 3 * 2 ** (self.scales - 1)
-        if len(shape) != 3 or min(shape[1:]) < least:
+        if len(shape) != 3 or 0 < min(shape[1:]) < least:
             what = f"pictures of {shape[1]} x {shape[2]} pixels" if len(shape) == 3 else "a table"
             raise ParameterError(
                 f"Structural with scales={self.scales} compares pictures of at least {least} pixels on each side. Got {what}."

@@ -1,0 +1,37 @@
+"""How much noise a picture has, told from the picture alone."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from hourglass.parts.noise import noise_std
+
+
+def photo(side=160, seed=0):
+    """Something like a photograph: soft shades, and things with edges in front of them."""
+    rng = np.random.default_rng(seed)
+    soft = ndimage.gaussian_filter(rng.normal(size=(side, side)), 12)
+    picture = 0.5 + 0.15 * soft / soft.std()
+    for _ in range(8):
+        top, left = rng.integers(0, side - 30, 2)
+        picture[top : top + rng.integers(8, 40), left : left + rng.integers(8, 40)] += rng.uniform(-0.3, 0.3)
+    return picture
+
+
+@pytest.mark.parametrize("levels", [5, 15, 25, 50])
+def test_the_noise_of_photographs_is_found(levels):
+    noise = np.random.default_rng(1).normal(0, levels / 255, (160, 160))
+    found = noise_std(torch.from_numpy(photo() + noise)[None])
+    assert 255 * found == pytest.approx(levels, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 9), (1, 2, 2), (1, 7, 7), (3, 40, 40)])
+def test_a_constant_picture_has_none(shape):
+    assert noise_std(torch.full(shape, 0.3)) == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 2), (1, 3, 5), (1, 7, 8)])
+def test_of_tiny_pictures_it_is_a_finite_number(shape):
+    found = noise_std(torch.rand(shape, generator=torch.Generator().manual_seed(0)))
+    assert 0 <= found < 1
