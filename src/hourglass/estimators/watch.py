@@ -11,7 +11,7 @@ from hourglass.parts.alarm import Alarm
 from hourglass.parts.scaling import Scaling
 
 SUSPECTS = 6  # columns that are looked at more closely
-WIDTH = 256  # numbers that a row becomes on the way, at least
+WIDTH = 1024  # numbers that a row becomes on the way, at least: those of all members, often in double precision
 
 
 class Watch(nn.Module):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
 FIRST_GAP = 2.0  # standard deviations that the first gap ever in a column counts as
 BEYOND = 1.5  # of the score, for each standard deviation outside the range of the training rows
+UPPER = 0.95  # the quantile of a term that tells its scale
+NORMAL = 1.645  # standard deviations to that quantile of a normal distribution
 POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
 CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
@@ -18,9 +22,9 @@ class Alarm(nn.Module):
 
     Two terms are alarming each by itself, so that their soft maximum (the logarithm of the sum of exponentials) counts: the
     logarithm of the mean root error, each column's error over its mean on rows held out; and the logarithm of the distance to the
-    nearest of the rows that are kept; both in standard deviations on rows held out. Added to it is how far the row lies outside the
-    range of the training rows, where errors mean nothing, since networks may rebuild anything there. The error of a missing cell is
-    minus the logarithm of how often the column had one.
+    nearest of the rows that are kept; both from the median of rows held out, in what would be their standard deviations if they
+    were normal above it. Added to it is how far the row lies outside the range of the training rows, where errors mean nothing,
+    since networks may rebuild anything there. The error of a missing cell is minus the logarithm of how often the column had one.
 
     Below, x (n, elements) are rows, of which each element belongs to a column; errors are (n, columns).
 
@@ -85,7 +89,7 @@ class Alarm(nn.Module):
         known = ~held_out[:, self.first].isnan()
         self.spread = (errors.sum(0) / known.sum(0).clamp(min=1)).clamp(min=SMALLEST)
         terms = self.terms(held_out, errors)
-        self.centre, self.scale = terms.mean(0), terms.std(0, correction=0).clamp(min=SMALLEST)
+        self.centre, self.scale = centred_upwards(terms)
         self.reference = self.combined(terms, held_out).sort().values
 
     def forward(self, x: Tensor, errors: Tensor) -> Tensor:
@@ -139,6 +143,18 @@ class Alarm(nn.Module):
         """The score that only a share ``rate`` of usual rows is above; the highest known, where the reference is too small."""
         n = len(self.reference)
         return float(self.reference[n - max(int(rate * (n + 1) + 1e-9), 1)])
+
+
+def centred_upwards(terms: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each term (n, terms) the median, and the standard deviation that a normal one with its 95th percentile would have.
+
+    (q(0.95) - q(0.5)) / 1.645; where the two are equal, the standard deviation itself. Only strange rows are to be told apart, so
+    what counts is how terms rise above the usual: repeated rows, at no distance from one another, would stretch a scale that
+    looked downwards as well.
+    """
+    median, high = terms.median(0).values, terms.kthvalue(math.ceil(UPPER * len(terms)), dim=0).values
+    scale = (high - median) / NORMAL
+    return median, torch.where(scale > SMALLEST, scale, terms.std(0, correction=0).clamp(min=SMALLEST))
 
 
 def shares_up_to(points: Tensor, x: Tensor) -> Tensor:

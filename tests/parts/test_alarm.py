@@ -1,0 +1,43 @@
+"""The parts of a score: on which scale its terms are added up."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from hourglass.parts.alarm import Alarm, centred_upwards
+
+NORMAL = torch.from_numpy(stats.norm.ppf((np.arange(999) + 0.5) / 999, loc=3, scale=2))
+
+
+def test_the_scale_of_a_normal_term_is_its_standard_deviation():
+    centre, scale = centred_upwards(torch.stack([NORMAL, -5 * NORMAL], 1))
+    np.testing.assert_allclose(centre, [3, -15], rtol=1e-9)
+    np.testing.assert_allclose(scale, [2, 10], rtol=5e-3)
+
+
+def test_what_lies_below_the_median_does_not_count():
+    stretched = torch.where(NORMAL < 3, 100 * NORMAL - 297, NORMAL)
+    for found, wanted in zip(centred_upwards(stretched[:, None]), centred_upwards(NORMAL[:, None]), strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_a_term_with_a_single_value_for_most_rows():
+    centre, scale = centred_upwards(torch.tensor([[0.0]] * 99 + [[10.0]]))
+    assert centre.item() == 0
+    assert scale.item() == pytest.approx(10 * (0.01 * 0.99) ** 0.5)  # the standard deviation
+    assert centred_upwards(torch.ones(9, 1))[1].item() == pytest.approx(1e-6)
+
+
+def test_a_score_by_hand():
+    x = torch.arange(21.0)[:, None]
+    alarm = Alarm.learn((0,), x, x[:1])
+    errors = torch.exp(2 * x / 10)
+    alarm.calibrate(x, errors)
+    # the logarithm of the root error rises by 0.1 a row: its median is row 10, its 95th percentile row 19
+    row, error = torch.tensor([[30.0]]), torch.exp(torch.tensor([[6.0]]))
+    from_net = 1.645 * (30 - 10) / 9
+    # the distances to row 0 are 1 (itself is not counted: the only one kept, so 0), 1, 2 ... 20
+    from_rows = 1.645 * (np.log(30) - np.log(10)) / (np.log(19) - np.log(10))
+    wanted = np.log(np.exp(from_net) + np.exp(from_rows)) + 1.5 * (30 - 20)
+    assert alarm(row, error).item() == pytest.approx(wanted, rel=1e-4)
