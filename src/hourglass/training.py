@@ -45,7 +45,7 @@ class Plan:
     optimizer: str
     learning_rate: float
     schedule: str
-    patience: int
+    patience: int | None  # None is a quarter of all epochs, at least 10
     gradient_clip: float | None
 
 
@@ -145,8 +145,14 @@ class Trainer:
         return (
             (plan.max_epochs is not None and done >= plan.max_epochs)
             or (plan.max_seconds is not None and self._seconds() >= plan.max_seconds)
-            or (self.validation is not None and done - self.best_epoch >= plan.patience)
+            or (self.validation is not None and done - self.best_epoch >= self._patience())
         )
+
+    def _patience(self) -> float:
+        """How many epochs without a better held-out loss end training; of a plan in seconds, the epochs to come are foreseen."""
+        if self.plan.patience is not None:
+            return self.plan.patience
+        return max(0.25 * len(self.history) / max(self._progress(0), 1e-9), 10)
 
     def _epoch(self) -> Epoch:
         began, seen, total, rate = time.perf_counter(), 0, 0.0, 0.0

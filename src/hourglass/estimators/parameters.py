@@ -159,6 +159,6 @@ def plan_from(parameters: dict[str, Any], n: int, network: Any, batch_size: int)
         optimizer=parameters["optimizer"] or habits["optimizer"],
         learning_rate=parameters["learning_rate"] or habits["learning_rate"],
         schedule=parameters["schedule"] or habits["schedule"],
-        patience=parameters["patience"] or max((max_epochs or 100) // 4, 10),
+        patience=parameters["patience"],
         gradient_clip=parameters["gradient_clip"],
     )
