@@ -123,7 +123,7 @@ class Look(nn.Module):
 
     def forward(self, h):
         if h.dtype in self.refused:
-            raise RuntimeError("expected scalar type Float but found BFloat16")
+            raise TypeError("float32 is wanted")
         if self.training:
             self.seen.add(h.dtype)
         return h
