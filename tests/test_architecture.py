@@ -29,7 +29,10 @@ ROOMS = [
 ]
 SHARED = {
     "kinds": {"base", "columns"},
-    "estimators": {"assembly", "base", "blame", "drift", "fitted", "members", "parameters", "progress", "watch"},
+    "estimators": {
+        *("assembly", "base", "blame", "drift", "fitted", "members", "parameters"),
+        *("pictures", "progress", "recipes", "regions", "watch"),
+    },
 }  # what files of a room may import of their own
 
 

@@ -19,7 +19,7 @@ from hourglass.parts import Part
 __all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "Drift", "info", "load"]
 
 
-def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> Any:
+def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None, features: Any = None) -> Any:
     """Read a fitted model from a file that ``save`` wrote.
 
     Parameters
@@ -28,6 +28,8 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
         The file.
     encoder, decoder : torch module or function, optional
         Your own networks, where the model was made with some: the file has their weights, not their code.
+    features : torch module, optional
+        The same for what stands before a detector of pictures.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     known = Fitted.by_name.get(header["estimator"])
     if known is None:
         raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
-    return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder})
+    return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder, "features": features})
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -88,5 +90,5 @@ def _require_model(path: str | os.PathLike[str], header: dict[str, Any]) -> None
 
 def _shown(bottleneck: Any) -> str:
     if bottleneck is None:
-        return "none: columns are hidden in its place"
+        return "none: what is hidden is rebuilt from the rest"
     return f"{bottleneck} numbers" if isinstance(bottleneck, int) else repr(Part.from_config(bottleneck))
