@@ -31,17 +31,8 @@ ROOMS = [
 SHARED = {
     "kinds": {"base", "columns"},
     "estimators": {
-        "assembly",
-        "base",
-        "blame",
-        "drift",
-        "fitted",
-        "members",
-        "parameters",
-        "patches",
-        "progress",
-        "tiles",
-        "watch",
+        *("assembly", "base", "blame", "drift", "fitted", "members", "parameters", "patches"),
+        *("pictures", "progress", "recipes", "regions", "tiles", "watch"),
     },
 }  # what files of a room may import of their own
 

@@ -28,6 +28,10 @@ LOW_TO_HIGH = ("#8fb3cf", "#d9a65b", "#b3361a")  # none so light or so dark that
 WIDTH = 4.2  # inches: beside text of 8 points, narrow enough to stay legible when shrunk to the width of a phone
 MAX_COLUMNS = 20
 MIN_ACROSS = 6  # fewer images leave space at their right rather than become giants
+SHOWN = 256  # pixels of a picture's longer side at least, under a score map
+FAINT = 0.15  # of a map's peak, below which nothing is seen of it
+BOX, BOX_AFTER = (0.35, 0.95, 1.0), (0.75, 0.85, 0.9)  # colours of the first box, and of others
+GALLERY = 4  # pictures a row
 MAX_PIXELS = 160  # of an image's side: no screen shows more of them beside nine others
 
 
@@ -154,6 +158,59 @@ def _style_bar(bar: Any, label: str) -> None:
     bar.set_label(label, fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, labelcolor=INK, color=MUTED, length=2)
     bar.outline.set_visible(False)
+
+
+# Score maps over pictures
+
+
+def overlay(pictures: Array, heat: Array, boxes: Sequence[Sequence[tuple[int, int, int, int]]]) -> Array:
+    """Pictures (n, height, width[, channels]) from 0 to 1, enlarged, under their score maps (n, height, width) and boxes.
+
+    The stronger the map, relative to its peak, the brighter its colour and the less of the picture shines through. Boxes are
+    (top, left, bottom, right), the strongest first, of which the first has a full line. Returns (n, tall, wide, 3) bytes.
+    """
+    from matplotlib import colormaps
+    from scipy.ndimage import zoom
+
+    pixels = pictures if pictures.ndim == 4 else pictures[..., None]
+    pixels = pixels.repeat(3, axis=3) if pixels.shape[3] == 1 else pixels[..., :3]
+    factor = -(-SHOWN // max(pixels.shape[1:3]))  # rounded up
+    drawn = pixels.repeat(factor, axis=1).repeat(factor, axis=2).astype(np.float64)
+    strength = np.clip(heat / np.maximum(heat.max((1, 2), keepdims=True), 1e-12), 0, 1)
+    strength = np.clip(zoom(strength, (1, factor, factor), order=1, grid_mode=True, mode="nearest"), 0, 1)
+    colour = colormaps["inferno"](0.4 + 0.55 * strength)[..., :3]  # neither its black, which hides, nor its palest yellow
+    alpha = (0.85 * np.clip((strength - FAINT) / (1 - FAINT), 0, 1) ** 0.75)[..., None]
+    drawn = (1 - alpha) * drawn + alpha * colour
+    for picture, mine in zip(drawn, boxes, strict=True):
+        for number, box in reversed(list(enumerate(mine))):
+            _frame(picture, [factor * edge for edge in box], BOX if number == 0 else BOX_AFTER)
+    return np.asarray(np.rint(255 * np.clip(drawn, 0, 1)), np.uint8)
+
+
+def _frame(picture: Array, box: list[int], colour: tuple[float, float, float]) -> None:
+    """Draw a box around, not over, a region: a bright line between two dark ones, which shows on any ground."""
+    top, left, bottom, right = box
+    for away, shade in ((4, (0.0, 0.0, 0.0)), (1, (0.0, 0.0, 0.0)), (3, colour), (2, colour)):
+        up, down = max(top - away, 0), min(bottom + away, len(picture)) - 1
+        near, far = max(left - away, 0), min(right + away, picture.shape[1]) - 1
+        picture[up, near : far + 1] = picture[down, near : far + 1] = shade
+        picture[up : down + 1, near] = picture[up : down + 1, far] = shade
+
+
+def gallery(pairs: list[tuple[str, Array, Array]]) -> Figure:
+    """Titled pairs of a picture (height, width[, channels]) from 0 to 1 and what was drawn over it: four pairs a row."""
+    down = -(-len(pairs) // GALLERY)
+    tall = WIDTH / GALLERY * pairs[0][1].shape[0] / pairs[0][1].shape[1]
+    figure = blank(down * (2 * tall + 0.3))
+    grid = figure.subplots(2 * down, GALLERY, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for number, (title, picture, drawn) in enumerate(pairs):
+        row, column = divmod(number, GALLERY)
+        for axes, pixels in ((grid[2 * row, column], picture), (grid[2 * row + 1, column], drawn)):
+            axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="none")
+        grid[2 * row, column].set_title(title, fontsize=8, color=INK, loc="left", pad=3)
+    return figure
 
 
 # The map of codes

@@ -119,13 +119,13 @@ def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | N
 def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | None, title: str | None) -> str:
     found, drift = detector.alarms(raw, reasons=0), detector.drift(raw)
     alarms, n = int(found["alarm"].sum()), length(raw)
-    blame = detector.explain(raw) if detector.kind_.name == "table" else None
+    blame, is_image = detector.explain(raw), detector.kind_.name == "image"
     drawn = {"calibration": plots.calibration(found["p_value"].to_numpy())}
     worst = []
-    if blame is not None:
+    if not is_image:
         drawn["drift"] = plots.moved_columns(drift)
-    if blame is not None and not blame.is_empty():
-        drawn["blame"] = plots.blame(blame)
+    if not blame.is_empty():
+        drawn["blame"] = plots.strangest(detector, raw, blame) if is_image else plots.blame(blame)
         for (row,), lines in list(blame.group_by(["row"], maintain_order=True))[: plots.MOST_ROWS]:
             worst.append({"row": row, "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()})
     rate, learned = f"{detector.alarm_rate_:g}", int(detector.model_.alarm.learned)
@@ -146,6 +146,7 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
         ],
         drift_words=_drift_words(drift),
         worst=worst,
+        is_image=is_image,
         pictures={name: _svg(figure, name) for name, figure in drawn.items()},
         comparison=comparison,
         facts={

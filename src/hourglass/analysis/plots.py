@@ -11,7 +11,8 @@ from hourglass.analysis import drawing
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, mse, spread
 from hourglass.errors import DataError
-from hourglass.estimators import BaseAutoencoder, Drift
+from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
+from hourglass.kinds import as_raw
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
 
     from hourglass.analysis.widths import Sweep
 
-__all__ = ["blame", "calibration", "code_map", "errors", "mended", "moved_columns", "reconstructions", "training_curves", "widths"]
+__all__ = [
+    "blame",
+    "calibration",
+    "code_map",
+    "errors",
+    "mended",
+    "moved_columns",
+    "overlays",
+    "reconstructions",
+    "strangest",
+    "training_curves",
+    "widths",
+]
 
 MAX_POINTS = 5000
 MOST_ROWS = 8  # strange rows that are shown
@@ -365,3 +378,55 @@ def moved_columns(drift: Drift) -> Figure:
     drawing.bars(axes, columns["column"].to_list(), columns["moved"].to_numpy(), surely)
     axes.set_xlim(0, max(0.1, 1.05 * float(columns["moved"][0])))
     return figure
+
+
+def overlays(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame | None = None) -> Array:
+    """Pictures under their score maps, with boxes around the strongest regions.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+        Fitted on images.
+    X : as in ``fit``
+        Images.
+    explanation : polars.DataFrame, optional
+        What ``explain`` gave of them; pictures that raised no alarm have no boxes. Worked out unless given.
+
+    Returns
+    -------
+    ndarray of shape (n, tall, wide, 3), uint8
+        Enlarged, so that the longer side has at least 256 pixels.
+    """
+    raw = as_raw(X)
+    found = detector.explain(raw) if explanation is None else explanation
+    boxes: list[list[Any]] = [[] for _ in raw]
+    for row, *box in found.select("row", "top", "left", "bottom", "right").iter_rows():
+        boxes[row].append(box)
+    return drawing.overlay(detector.kind_.arrange(detector._collect(raw, lambda _, x: x)), detector.heatmaps(raw), boxes)
+
+
+def strangest(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame) -> Figure:
+    """Draw the strangest pictures, each above itself under its score map.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+        Fitted on images.
+    X : as in ``fit``
+        Images.
+    explanation : polars.DataFrame
+        What ``explain`` gave of them, with at least one alarm.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The eight strangest, by number.
+    """
+    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_numpy()
+    places = {row: place for place, row in enumerate(rows.tolist())}
+    shown = explanation.filter(explanation["row"].is_in(rows.tolist()))
+    mine = shown.with_columns(shown["row"].replace_strict(places))
+    some = as_raw(X)[rows]
+    pixels = detector.kind_.arrange(detector._collect(some, lambda _, x: x))
+    drawn = overlays(detector, some, mine)
+    return drawing.gallery([(f"{row:,}", before, after) for row, before, after in zip(rows, pixels, drawn, strict=True)])

@@ -28,6 +28,7 @@ from hourglass.cli.files import (
     of_same_names,
     require_writable,
     save_figure,
+    save_overlays,
     whole_numbers,
     with_keys,
 )
@@ -167,7 +168,7 @@ def fit(
     if kind is None:
         inferred = hg.infer(X)
         say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
-    if need is Need.flag and (kind or hg.infer(X).kind) == "table":
+    if need is Need.flag and kind in {None, hg.infer(X).kind}:
         detector = hg.AnomalyDetector(
             contaminated=contaminated,
             columns=columns,
@@ -256,7 +257,10 @@ def detect(
     output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv or .tsv file.")] = Path("alarms.parquet"),
     alarm_rate: Annotated[float | None, typer.Option(help="The share of usual rows that may raise an alarm.")] = None,
     key: Annotated[list[str] | None, typer.Option(help="A column to copy beside each row; identifiers are unless given.")] = None,
-    reasons: Annotated[int, typer.Option(help="How many columns to name for each alarm.")] = 3,
+    reasons: Annotated[int, typer.Option(help="How many columns, or regions of a picture, to name for each alarm.")] = 3,
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="A folder: of images, each alarm is drawn there under its score map, as PNG.")
+    ] = None,
     fail_over: Annotated[int | None, typer.Option(help="Exit with code 3 if there are more alarms than that.")] = None,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -273,6 +277,8 @@ def detect(
     detector = hg.load(model)
     if not hasattr(detector, "p_values"):
         raise hg.ModelFileError(f"'{model}' is no detector. Make one with: hourglass fit DATA --for flag")
+    if heatmaps is not None and detector.kind_.name != "image":
+        raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
@@ -281,12 +287,16 @@ def detect(
         for batch in in_batches(detector, data, skip_bad):
             found = with_keys(detector.alarms(batch, reasons=reasons), batch, key or identifiers(detector, batch), rows)
             append(found)
+            if heatmaps is not None:
+                save_overlays(detector, batch, found["alarm"].to_numpy(), None if skip_bad else data, heatmaps)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
     share = f"{alarms / rows:.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
     show(histogram(tally, rows))
     say(f"{alarms:,} of {rows:,} rows raised an alarm ({share}).")
     say(f"Wrote {output}.")
+    if heatmaps is not None and alarms:
+        say(f"Wrote {alarms:,} pictures to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
         raise typer.Exit(3)
 

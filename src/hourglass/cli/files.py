@@ -148,3 +148,13 @@ def save_figure(figure: Any, path: Path) -> None:
 
     with atomic(path) as beside:
         figure.savefig(beside, dpi=200, bbox_inches="tight")
+
+
+def save_overlays(detector: Any, X: Any, alarm: Any, data: str | None, folder: Path) -> None:
+    """The images that raised an alarm, under their score maps; with the names of ``data`` where it has some."""
+    from hourglass.data import image_names, write_images
+
+    named = data is not None and dataset_named(data) is None and Path(data).suffix.lower() not in {".npy", ".npz"}
+    names = image_names(str(data)) if named else [f"{row:05d}.png" for row in range(len(X))]
+    if alarm.any():
+        write_images(folder, hg.plots.overlays(detector, X[alarm]), [names[row] for row in alarm.nonzero()[0]])

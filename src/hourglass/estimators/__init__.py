@@ -21,7 +21,7 @@ from hourglass.parts import Open, Part
 __all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "DenoisingAutoencoder", "Drift", "info", "load"]
 
 
-def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None) -> Any:
+def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None, features: Any = None) -> Any:
     """Read a fitted model from a file that ``save`` wrote.
 
     Parameters
@@ -30,6 +30,8 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
         The file.
     encoder, decoder : torch module or function, optional
         Your own networks, where the model was made with some: the file has their weights, not their code.
+    features : torch module, optional
+        The same for what stands before a detector of pictures.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     known = Fitted.by_name.get(header["estimator"])
     if known is None:
         raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
-    return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder})
+    return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder, "features": features})
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -94,6 +96,6 @@ def _shown(parameters: dict[str, Any], kind: Kind) -> str:
     if isinstance(asked, int):
         return f"{asked} numbers"
     if asked is None and "bottleneck" not in parameters:
-        return "none: columns are hidden in its place"
+        return "none: what is hidden is rebuilt from the rest"
     part = bottleneck_from({"bottleneck": asked and Part.from_config(asked)}, kind)
     return "none: damage is mended in its place" if isinstance(part, Open) else f"{part.n} numbers" if asked is None else repr(part)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,30 +10,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
-from sklearn.base import OutlierMixin, clone
+from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ParameterError
-from hourglass.estimators import members
+from hourglass.estimators import recipes
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
-from hourglass.estimators.fitted import Fitted, rows_at_once
+from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
-from hourglass.estimators.watch import WIDTH, Watch
-from hourglass.kinds import as_raw, infer, length, taken
+from hourglass.estimators.regions import located
+from hourglass.estimators.watch import WIDTH
+from hourglass.kinds import as_raw, length, taken
 from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
     import polars as pl
 
 FEWEST = 30  # rows below which a warning says that little can be promised
-MOST_KEPT = 5000  # rows that the distance is measured to
-MOST_REFERENCES = 50_000  # rows held out whose scores are kept
-FIFTH = 5  # rank of the kept row that the distance is measured to, where some may be strange
-TRIMMED = 0.1  # of contaminated training rows
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -45,6 +40,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     Of tables it learns, unless given an estimator, to rebuild each column from the others. Three members of an ensemble share the
     rows out, so that every row is new to one of them; the errors on new rows say which errors are usual. Beside the errors count
     the distance to the nearest training row, and how far a row lies outside the range of the training rows.
+
+    Of pictures it learns to rebuild each place from all others, by a linear autoencoder in closed form, from copies that are moved
+    a little. What counts is the peak of the map of errors, and beside it the same two for a thumbnail of the picture. A fifth of
+    the pictures is held out, to tell what is usual.
 
     Parameters
     ----------
@@ -56,8 +55,11 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     contamination : float or "auto", default="auto"
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
-        How many training rows are kept, to measure the distance to. 0 keeps none, and a model file then holds no row of the data.
-        Unless given, at most 5,000 for the ensemble, and none for an estimator.
+        How many training rows are kept, to measure the distance to; of pictures, thumbnails of at most 16 x 16 cells. 0 keeps none,
+        and a model file then holds no row of the data. Unless given, at most 5,000, and none for an estimator.
+    features : torch module, optional
+        Of pictures: what stands before the autoencoder, such as the first layers of a network that was trained elsewhere. It makes
+        (batch, d, h, w) of pictures (batch, channels, height, width) with values from 0 to 1, and is not trained.
     contaminated : bool, default=False
         Whether up to a tenth of the training rows may be strange themselves. Training is then done twice, the second time without
         the strangest tenth, which is left out of what is usual as well, and the distance is that to the fifth nearest row: a few
@@ -66,7 +68,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
         For the ensemble; an estimator has its own.
     max_epochs : int, optional
-        How often 100 batches are learned from, by the ensemble: 20 times unless given.
+        How often 100 batches are learned from, by the ensemble: 20 times unless given. Pictures need no epochs.
     max_seconds : float, optional
         How long to train the ensemble at most.
     random_state : int, RandomState, Generator or None
@@ -112,6 +114,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         alarm_rate: float | str = "auto",
         contamination: float | str = "auto",
         neighbours: int | None = None,
+        features: nn.Module | None = None,
         contaminated: bool = False,
         columns: dict[str, str] | None = None,
         max_epochs: int | None = None,
@@ -123,6 +126,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.alarm_rate = alarm_rate
         self.contamination = contamination
         self.neighbours = neighbours
+        self.features = features
         self.contaminated = contaminated
         self.columns = columns
         self.max_epochs = max_epochs
@@ -156,90 +160,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self._require_valid()
         raw = as_raw(X)
         generator = torch.Generator().manual_seed(seed_from(self.random_state))
-        if self.estimator is None:
-            self._fit_members(raw, generator)
-        else:
-            self._fit_estimator(raw, generator)
+        self._adopt(recipes.of(self, raw).fit(self, raw, generator))
         self._set_threshold(raw)
         return self
-
-    def _fit_members(self, raw: Any, generator: torch.Generator) -> None:
-        if (kind := infer(raw).kind) != "table":
-            raise ParameterError(
-                f"AnomalyDetector needs an estimator for data of kind '{kind}', as in AnomalyDetector(Autoencoder(32)). "
-                "Got None instead."
-            )
-        self._learn_kind(raw, "table", fewest=2 * members.MEMBERS, timeless=True)
-        self.estimator_: BaseAutoencoder | None = None
-        values = self._learned_from(raw)
-        scaling = self.kind_.scaling(values, squashed=True)
-        x = scaling(values.double()).float()
-        del values
-        watch, scores = self._watch(x, scaling, generator)
-        if self.contaminated:
-            least = _least(np.arange(len(x)), scores.numpy())
-            watch, _ = self._watch(x[torch.from_numpy(least)], scaling, generator)
-        self._adopt(watch)
-
-    def _watch(self, x: Tensor, scaling: Any, generator: torch.Generator) -> tuple[Watch, Tensor]:
-        """Train the members on rows x (n, elements); also their scores (n,), as rows that were held out."""
-        model = members.build(self.kind_, scaling, generator)
-        plan = dataclasses.replace(
-            members.PLAN, max_epochs=self.max_epochs or members.PLAN.max_epochs, max_seconds=self.max_seconds
-        )
-        trainer, folds = members.trainer(model, x, plan, generator)
-        self._train(trainer)
-        most_kept = MOST_KEPT if self.neighbours is None else self.neighbours
-        kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
-        watch = Watch(model, Alarm.learn(self.kind_.column_of, x, kept, self._rank), ensemble=True)
-        most = len(x) if self.contaminated else MOST_REFERENCES // members.MEMBERS
-        held_out = members.side_by_side([fold[:most] for fold in folds])
-        errors = []
-        with torch.inference_mode():
-            for part in torch.split(held_out, rows_at_once(model.shape, WIDTH)):
-                mine = x[part]  # (m, members, elements)
-                expected = members.expected_out_of_fold(model, mine, watch.group)
-                errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
-            aside = x[held_out.flatten()]
-            watch.alarm.calibrate(aside, torch.cat(errors))
-            scores = torch.full((len(x),), -torch.inf)
-            scores[held_out.flatten()] = watch.alarm(aside, torch.cat(errors))
-        return watch, scores
-
-    def _fit_estimator(self, raw: Any, generator: torch.Generator) -> None:
-        n = length(raw)
-        if n < 10:
-            raise DataError(f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of 10 is required.")
-        order = torch.randperm(n, generator=generator).numpy()
-        held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        watch = self._watch_estimator(raw, learned, held_out, seed)
-        if self.contaminated:
-            self._adopt(watch)
-            learned, held_out = (_least(some, self._scores(taken(raw, some))) for some in (learned, held_out))
-            watch = self._watch_estimator(raw, learned, held_out, seed)
-        self._adopt(watch)
-
-    def _watch_estimator(self, raw: Any, learned: NDArray[np.intp], held_out: NDArray[np.intp], seed: int) -> Watch:
-        estimator: BaseAutoencoder = clone(self.estimator)
-        if estimator.get_params()["random_state"] is None:
-            estimator.set_params(random_state=seed)
-        self.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
-        self.kind_, self.history_, self.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
-        if hasattr(estimator, "feature_names_in_"):
-            self.feature_names_in_ = estimator.feature_names_in_
-        with torch.inference_mode():
-            x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
-            alarm = Alarm.learn(self.kind_.column_of, x.flatten(1), x[: self.neighbours or 0].flatten(1), self._rank)
-            watch = Watch(estimator.model_, alarm, ensemble=False)
-            errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(self.kind_.shape, WIDTH))])
-            alarm.calibrate(aside.flatten(1), errors)
-        return watch
-
-    @property
-    def _rank(self) -> int:
-        """Of the kept row that distances are measured to."""
-        return FIFTH if self.contaminated else 1
 
     def _require_valid(self) -> None:
         super()._require_valid()
@@ -363,14 +286,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return values
 
     def alarms(self, X: Any, *, reasons: int = 3) -> pl.DataFrame:
-        """A line for each row: its score, and if it raised an alarm, the columns most to blame, in words.
+        """A line for each row: its score, and if it raised an alarm, the columns or regions most to blame, in words.
 
         Parameters
         ----------
         X : as in ``fit``
             Rows of the fitted shape.
         reasons : int, default=3
-            How many columns to name; of tables only.
+            How many columns, or regions of a picture, to name.
 
         Returns
         -------
@@ -383,7 +306,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         scores = self._scores(raw)
         alarm = -scores < self.offset_
         frame = pl.DataFrame({"row": np.arange(len(scores)), "score": scores, "p_value": self._p_values(scores), "alarm": alarm})
-        if not reasons or self.kind_.name != "table":
+        if not reasons:
             return frame
         blamed = self._blamed(raw, np.flatnonzero(alarm), scores, reasons)
         for number in range(1, min(reasons, len(self.kind_.names)) + 1):
@@ -392,43 +315,74 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return frame
 
     def explain(self, X: Any, *, most: int | None = None) -> pl.DataFrame:
-        """What raised each alarm: the columns of its row by their share of the score. For tables.
+        """What raised each alarm: the columns of its row by their share of the score, or the regions of its picture.
 
         Parameters
         ----------
         X : as in ``fit``
             Rows of the fitted shape.
         most : int, optional
-            How many columns of each row to name; all of them unless given.
+            How many columns, or regions, of each row to name; all columns and at most five regions unless given.
 
         Returns
         -------
         polars.DataFrame
-            A line for each column of each alarm, the strangest row first, in it the column most to blame: row, p_value, column,
-            share, then, in the units of the table, observed, expected (from the other columns), low and high (the range of the
-            training rows), and all of it in words, reason. Categories and dates have their values in the words alone.
+            Of a table: a line for each column of each alarm, the strangest row first, in it the column most to blame: row,
+            p_value, column, share, then, in the units of the table, observed, expected (from the other columns), low and high (the
+            range of the training rows), and all of it in words, reason. Categories and dates have their values in the words alone.
+
+            Of pictures: a line for each region of each alarm, the strongest first: row, p_value, top, left, bottom and right (in
+            pixels, the latter two exclusive), peak (1 is that of a usual picture), share (of what the regions add up to), reason.
         """
         raw = self._checked(X)
-        if self.kind_.name != "table":
-            raise DataError(f"explain is for tables. The detector was fitted on {self.kind_.describe()}.")
         scores = self._scores(raw)
         return self._blamed(raw, np.flatnonzero(-scores < self.offset_), scores, most)
 
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
-        strange = taken(raw, alarms)
+        return BLAME[self.kind_.name](self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
+
+    def _blamed_columns(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
         found = self._collect(strange, judged).numpy() if len(alarms) else np.empty((0, 2, len(self.kind_.names)))
         observed = self.kind_.to_tensor(strange).double().numpy() if len(alarms) else found[:, 1]
-        cells = Cells(alarms, self._p_values(scores)[alarms], found[:, 0], observed, found[:, 1])
+        cells = Cells(alarms, p_values, found[:, 0], observed, found[:, 1])
         return explained(self.model_, self.kind_, cells, most)
 
+    def _blamed_regions(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+        heat = self.heatmaps(strange) if len(alarms) else np.empty((0, *self.kind_.shape[1:]))
+        return located(alarms, p_values, heat, most)
+
+    def heatmaps(self, X: Any) -> NDArray[np.float32]:
+        """How strange each pixel of each picture is.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Images of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n, height, width), float32
+            Smoothed; 1 is the peak of a usual picture.
+
+        Raises
+        ------
+        DataError
+            The detector was not fitted on images.
+        """
+        check_is_fitted(self)
+        if self.kind_.name != "image":
+            raise DataError(f"heatmaps is for images. The detector was fitted on {self.kind_.describe()}.")
+        maps: NDArray[np.float32] = self._collect(X, lambda watch, x: watch.heat(x).float()).numpy()
+        return maps
+
     def drift(self, X_new: Any) -> Drift:
-        """Whether a batch of new rows is still of the sort that the detector was trained on, and which columns have moved.
+        """Whether a batch of new rows is still of the sort that the detector was trained on, and what of them has moved.
 
         Compared are the scores with those of usual rows, and each column with the training rows, by the largest distance between
         their cumulative distributions (two-sample Kolmogorov-Smirnov). A distance counts from 0.05 on, if its p-value, of the
-        columns after the correction of Benjamini and Hochberg, is below 0.01.
+        columns after the correction of Benjamini and Hochberg, is below 0.01. Of pictures the columns are the cells of a thumbnail.
 
         Parameters
         ----------
@@ -441,8 +395,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             ``drifted``, ``p_value``, ``moved``, and ``columns``, a frame with a line for each column, the most moved first.
         """
         raw = self._checked(X_new)
-        x = self._collect(raw, lambda _, x: x.flatten(1)).float()
-        return compare(self._alarm, self.kind_.names, x, self._p_values(self._scores(raw)))
+        x = self._collect(raw, lambda watch, x: watch.seen(x)).float()
+        return compare(self._alarm, self.model_.names(self.kind_), x, self._p_values(self._scores(raw)))
 
     @property
     def _alarm(self) -> Alarm:
@@ -459,22 +413,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return header | {"inner": inner, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        rows, references = header["sizes"]
-        alarm = Alarm(self.kind_.column_of, rows, references, self._rank)
-        if header["inner"] is None:
-            self.estimator_ = None
-            model = members.build(self.kind_, self.kind_.scaling(), torch.Generator())
-        else:
-            own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-            self.estimator_ = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
-            self.estimator = clone(self.estimator_)
-            model = self.estimator_.model_
-        watch = Watch(model, alarm, ensemble=header["inner"] is None)
+        watch = recipes.of_file(header).blank(self, header, tensors, given, path)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())
         self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]
 
 
-def _least(index: NDArray[np.intp], scores: Numbers) -> NDArray[np.intp]:
-    """The rows of those numbers without the strangest."""
-    return np.sort(index[np.argsort(scores, kind="stable")[: math.ceil(len(index) * (1 - TRIMMED))]])
+BLAME = {"table": AnomalyDetector._blamed_columns, "image": AnomalyDetector._blamed_regions}

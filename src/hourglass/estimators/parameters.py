@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "alarm_rate": _RATE,
     "contamination": _RATE,
     "neighbours": _optional(lambda value: is_count(value, 0), "an int of at least 0"),
+    "features": _instance(nn.Module, "a torch module"),
     "contaminated": _instance(bool, "True or False"),
     "columns": _instance(dict, "a dict of types by column"),
     "kind": _instance(str, "the name of a kind of data"),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.estimators import members
+from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.scaling import Scaling
@@ -43,8 +44,16 @@ class Watch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (n,); higher is stranger."""
-        scores: Tensor = self.alarm(x.flatten(1), self.errors(x))
+        scores: Tensor = self.alarm(self.seen(x), self.errors(x))
         return scores
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What the alarm sees of rows (n, elements)."""
+        return x.flatten(1)
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """What the columns are called that the alarm sees."""
+        return kind.names
 
     def expected(self, x: Tensor) -> Tensor:
         """What the elements (n, elements) are expected to be.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -70,10 +71,10 @@ class Alarm(nn.Module):
         for name, size in sizes.items():
             self.register_buffer(name, torch.zeros(size))
 
-    @staticmethod
-    def learn(column_of: tuple[int, ...], x: Tensor, kept: Tensor, rank: int = 1) -> Alarm:
+    @classmethod
+    def learn(cls, column_of: tuple[int, ...], x: Tensor, kept: Tensor, rank: int = 1) -> Self:
         """What training rows x say, and the rows that are kept; `calibrate` has to follow."""
-        alarm = Alarm(column_of, len(kept), 0, rank)
+        alarm = cls(column_of, len(kept), 0, rank)
         alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)))
         missing = x[:, alarm.first].isnan().sum(0)
         alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
@@ -88,6 +89,10 @@ class Alarm(nn.Module):
         """Learn from rows held out, and from their errors, what is usual."""
         known = ~held_out[:, self.first].isnan()
         self.spread = (errors.sum(0) / known.sum(0).clamp(min=1)).clamp(min=SMALLEST)
+        self._settle(held_out, errors)
+
+    def _settle(self, held_out: Tensor, errors: Tensor) -> None:
+        """Learn what terms and scores are usual."""
         terms = self.terms(held_out, errors)
         self.centre, self.scale = centred_upwards(terms)
         self.reference = self.combined(terms, held_out).sort().values

@@ -1,0 +1,212 @@
+"""How a detector is made: of a table by an ensemble, of pictures by their maps, of either by an estimator that was given."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from hourglass.errors import DataError, ParameterError
+from hourglass.estimators import members, pictures
+from hourglass.estimators.fitted import Fitted, rows_at_once
+from hourglass.estimators.pictures import MapWatch
+from hourglass.estimators.watch import WIDTH, Watch
+from hourglass.kinds import infer, length, taken
+from hourglass.parts.alarm import Alarm
+from hourglass.parts.maps import MapAlarm, thumbnails
+
+MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
+MOST_REFERENCES = 50_000  # rows held out whose scores are kept
+FIFTH = 5  # rank of the kept row that the distance is measured to, where some may be strange
+TRIMMED = 0.1  # of contaminated training rows
+FEWEST = 10  # rows of which a fifth can be held out
+Rows = NDArray[np.intp]
+
+
+class Recipe(NamedTuple):
+    """One way to make what a detector holds."""
+
+    fit: Callable[[Any, Any, torch.Generator], Watch]  # of a detector, whose kind and history it sets, and raw data
+    blank: Callable[[Any, dict[str, Any], dict[str, Tensor], dict[str, Any], Path], Watch]  # as a file wants it, to be filled
+
+
+def of(detector: Any, raw: Any) -> Recipe:
+    """The recipe for a detector and its training rows."""
+    if detector.estimator is not None:
+        _require_no_features(detector, "an estimator, which has its own networks")
+        return RECIPES["estimator"]
+    kind = infer(raw).kind
+    if kind == "table":
+        _require_no_features(detector, "a table")
+    return RECIPES[kind]
+
+
+def of_file(header: dict[str, Any]) -> Recipe:
+    """The recipe that a model file was made by."""
+    return RECIPES["estimator" if header["inner"] is not None else header["kind"]["kind"]]
+
+
+def _require_no_features(detector: Any, what: str) -> None:
+    if detector.features is not None:
+        raise ParameterError(f"The 'features' parameter of {type(detector).__name__} is for images. It can't stand before {what}.")
+
+
+def rank(detector: Any) -> int:
+    """Of the kept row that distances are measured to."""
+    return FIFTH if detector.contaminated else 1
+
+
+# Tables: an ensemble, each row new to one of its members
+
+
+def _fit_members(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
+    detector._learn_kind(raw, "table", fewest=2 * members.MEMBERS, timeless=True)
+    detector.estimator_ = None
+    values = detector._learned_from(raw)
+    scaling = detector.kind_.scaling(values, squashed=True)
+    x = scaling(values.double()).float()
+    del values
+    watch, scores = _watch_members(detector, x, scaling, generator)
+    if detector.contaminated:
+        least = _least(np.arange(len(x)), scores.numpy())
+        watch, _ = _watch_members(detector, x[torch.from_numpy(least)], scaling, generator)
+    return watch
+
+
+def _watch_members(detector: Any, x: Tensor, scaling: Any, generator: torch.Generator) -> tuple[Watch, Tensor]:
+    """Train the members on rows x (n, elements); also their scores (n,), as rows that were held out."""
+    model = members.build(detector.kind_, scaling, generator)
+    max_epochs = detector.max_epochs or members.PLAN.max_epochs
+    plan = dataclasses.replace(members.PLAN, max_epochs=max_epochs, max_seconds=detector.max_seconds)
+    trainer, folds = members.trainer(model, x, plan, generator)
+    detector._train(trainer)
+    most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
+    kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
+    watch = Watch(model, Alarm.learn(detector.kind_.column_of, x, kept, rank(detector)), ensemble=True)
+    most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
+    held_out = members.side_by_side([fold[:most] for fold in folds])
+    errors = []
+    with torch.inference_mode():
+        for part in torch.split(held_out, rows_at_once(model.shape, WIDTH)):
+            mine = x[part]  # (m, members, elements)
+            expected = members.expected_out_of_fold(model, mine, watch.group)
+            errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
+        aside = x[held_out.flatten()]
+        watch.alarm.calibrate(aside, torch.cat(errors))
+        scores = torch.full((len(x),), -torch.inf)
+        scores[held_out.flatten()] = watch.alarm(aside, torch.cat(errors))
+    return watch, scores
+
+
+def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
+    detector.estimator_ = None
+    kind, (rows, references) = detector.kind_, header["sizes"]
+    model = members.build(kind, kind.scaling(), torch.Generator())
+    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector)), ensemble=True)
+
+
+# All others: a fifth of the rows held out
+
+
+def _hold_out(make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any, raw: Any, generator: torch.Generator) -> Watch:
+    n = length(raw)
+    if n < FEWEST:
+        raise DataError(f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {FEWEST} is required.")
+    order = torch.randperm(n, generator=generator).numpy()
+    held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    watch = make(detector, raw, learned, held_out, seed)
+    if detector.contaminated:
+        detector._adopt(watch)
+        learned, held_out = (_least(some, detector._scores(taken(raw, some))) for some in (learned, held_out))
+        watch = make(detector, raw, learned, held_out, seed)
+    return watch
+
+
+def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
+    """The rows of those numbers without the strangest."""
+    return np.sort(index[np.argsort(scores, kind="stable")[: math.ceil(len(index) * (1 - TRIMMED))]])
+
+
+def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
+    generator = torch.Generator().manual_seed(seed)
+    detector._learn_kind(raw, "image")
+    detector.estimator_ = None
+    kind, scaling = detector.kind_, detector.kind_.scaling()
+    front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
+    task = pictures.Task(kind, front, shape, rank(detector), MOST_KEPT if detector.neighbours is None else detector.neighbours)
+    with torch.no_grad():
+        x, aside = (scaling(kind.to_tensor(taken(raw, some))).float() for some in (learned, held_out))
+        watch, detector.history_ = pictures.learn(task, x, aside, generator)
+    return watch.eval()
+
+
+def _own(features: nn.Module | None) -> nn.Module | None:
+    """A copy of a user's network that will learn nothing more."""
+    return None if features is None else copy.deepcopy(features).eval().requires_grad_(False)
+
+
+def _blank_pictures(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
+    detector.estimator_ = None
+    kind = detector.kind_
+    front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
+    model, inverse = pictures.blank(kind, shape, len(tensors["model.encoder.1.weight"]))
+    return MapWatch(model, _blank_map_alarm(detector, header, tensors), front, inverse)
+
+
+def _blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
+    (rows, references), (height, width) = header["sizes"], tensors["alarm.spread"].shape
+    return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector), size=(height, width))
+
+
+# An estimator's own model
+
+
+def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
+    estimator = clone(detector.estimator)
+    if estimator.get_params()["random_state"] is None:
+        estimator.set_params(random_state=seed)
+    detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
+    detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
+    if hasattr(estimator, "feature_names_in_"):
+        detector.feature_names_in_ = estimator.feature_names_in_
+    with torch.inference_mode():
+        x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
+        kept = x[: detector.neighbours or 0]
+        if detector.kind_.name == "image":
+            alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector))
+            of_maps = MapWatch(estimator.model_, alarm)
+            pictures.calibrate(of_maps, aside, torch.Generator().manual_seed(seed))
+            return of_maps
+        plain = Alarm.learn(detector.kind_.column_of, x.flatten(1), kept.flatten(1), rank(detector))
+        watch = Watch(estimator.model_, plain, ensemble=False)
+        errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(detector.kind_.shape, WIDTH))])
+        plain.calibrate(aside.flatten(1), errors)
+    return watch
+
+
+def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
+    own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    detector.estimator_ = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
+    detector.estimator = clone(detector.estimator_)
+    model, kind, (rows, references) = detector.estimator_.model_, detector.kind_, header["sizes"]
+    if kind.name == "image":
+        return MapWatch(model, _blank_map_alarm(detector, header, tensors))
+    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector)), ensemble=False)
+
+
+RECIPES = {
+    "table": Recipe(_fit_members, _blank_members),
+    "image": Recipe(partial(_hold_out, _watch_pictures), _blank_pictures),
+    "estimator": Recipe(partial(_hold_out, _watch_estimator), _blank_estimator),
+}
