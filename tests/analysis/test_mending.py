@@ -30,8 +30,8 @@ def test_white_noise_is_as_random_as_noise():
         ),
         (
             1.0,
-            "not random (neighbours correlate by {:.2f}): it was blur, blotches or detail of the pictures. Compare before and after "
-            "before you rely on it.",
+            "not random (neighbours correlate by {:.2f}): it was blur, blotches or detail of the pictures. Compare before and "
+            "after before you rely on it.",
         ),
     ],
 )
