@@ -47,7 +47,7 @@ def test_a_step_is_a_thirty_second_of_the_rows_within_bounds(rows, per_step):
 
 # Patches
 
-LARGE = [torch.arange(20.0 * 30).view(1, 20, 30) + 1000 * number for number in range(3)]
+LARGE = [torch.arange(600.0).view(1, 20, 30) + 1000 * number for number in range(3)]
 
 
 def patches_of(pictures, size, per_epoch=40, numbers=None):

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import hourglass as hg
 from hourglass import cli
+from hourglass.estimators import patches
 
 DIGITS = hg.datasets.load("digits")
 QUICK = ("--max-epochs", "1", "--hidden", "16", "-b", "4", "--seed", "0")
@@ -530,3 +531,147 @@ def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
     assert alarms["alarm"][5] in (True, "true")
     with pytest.raises(hg.ModelFileError, match=r"is a detector, which has no codes. Use it with: hourglass detect"):
         runner.invoke(cli.app, ["encode", "d.safetensors", "new.csv"], catch_exceptions=False)
+
+
+# fit --for clean, denoise
+
+
+@pytest.fixture(scope="session")
+def cleaners(tmp_path_factory):
+    """A folder with models that mend noise and holes, hardly trained."""
+    folder = tmp_path_factory.mktemp("cleaners")
+    settings = {"encoder": hg.Restorer((8,), blocks=1, patch=16), "batch_size": 8, "max_epochs": 1, "random_state": 0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "STEPS", 1)
+        for name, damage in (("noise", "noise:20-60"), ("holes", "pixels:0.3")):
+            model = hg.DenoisingAutoencoder(corruption=damage, **settings).fit(DIGITS.x_train[:20])
+            model.save(folder / f"{name}.safetensors")
+    hg.DenoisingAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(frame()).save(folder / "table.safetensors")
+    return folder
+
+
+def scans(target="scans"):
+    """Pictures of several formats, sizes and depths."""
+    Path(target, "sub").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    grey, deep = rng.integers(0, 256, (20, 30), np.uint8), rng.integers(0, 65536, (25, 20), np.uint16)
+    Image.fromarray(grey).save(Path(target, "a.png"))
+    Image.fromarray(deep).save(Path(target, "sub", "deep.tif"))
+    Image.fromarray(rng.integers(0, 256, (20, 20, 4), np.uint8)).save(Path(target, "clear.png"))
+    Image.fromarray(np.stack([grey] * 3, 2)).save(Path(target, "d.jpg"))
+    return target
+
+
+def test_fit_for_cleaning_learns_from_a_folder_of_sizes(monkeypatch):
+    monkeypatch.setattr(patches, "STEPS", 1)
+    said = run(
+        "fit", scans(), "--for", "clean", "--damage", "noise:5-50", "--max-epochs", "1", "--seed", "0", "-o", "c.safetensors"
+    )
+    assert said == (
+        "Learned to mend Noise(std=(0.0196, 0.196)) from grey images of differing sizes, in 1 pass over the data.\n"
+        "Wrote c.safetensors. Next: hourglass denoise c.safetensors DAMAGED -o clean/\n"
+    )
+    assert hg.load("c.safetensors").corruption == "noise:5-50"
+
+
+def test_fit_for_cleaning_with_a_waist():
+    hg.write("t.parquet", frame())
+    run("fit", "t.parquet", "--for", "clean", "-b", "2", "--hidden", "8", "--max-epochs", "1", "-o", "t.safetensors")
+    model = hg.load("t.safetensors")
+    assert (model.bottleneck, model.hidden) == (2, (8,))
+
+
+def test_damage_goes_with_cleaning(fails):
+    said = "Error: --damage says what has to be mended: it goes with --for clean.\n"
+    assert fails("fit", "digits", "--damage", "noise:25") == (1, said)
+    unknown = "Error: The 'corruption' parameter of Hourglass has no choice 'nose'. Did you mean 'noise'?\n"
+    assert fails("fit", image_folder(), "--for", "clean", "--damage", "nose:25", "-q") == (1, unknown)
+
+
+def test_denoise_keeps_names_formats_sizes_depth_and_transparency(cleaners):
+    said = run("denoise", cleaners / "noise.safetensors", scans(), "-o", "clean", "-q")
+    assert files("clean") == files("scans") == ["a.png", "clear.png", "d.jpg", "sub/deep.tif"]
+    for name in files("clean"):
+        before, after = (Image.open(Path(folder, name)) for folder in ("scans", "clean"))
+        assert (after.format, after.mode, after.size) == (before.format, before.mode, before.size)
+    clear = [np.array(Image.open(Path(folder, "clear.png"))) for folder in ("scans", "clean")]
+    np.testing.assert_array_equal(clear[0][..., 3], clear[1][..., 3])
+    deep = hg.read("scans/sub/deep.tif")
+    expected = hg.load(cleaners / "noise.safetensors").denoise(deep)
+    np.testing.assert_array_equal(hg.read("clean/sub/deep.tif"), expected)
+    assert re.search(r"^What was removed, \d+\.\d grey levels on average, is ", said)
+    assert said.endswith("Wrote 4 pictures to clean.\n")
+
+
+def test_denoise_measures_against_a_reference_estimates_and_draws(cleaners):
+    scans()
+    run("denoise", cleaners / "noise.safetensors", "scans/a.png", "-o", "first", "-q")
+    said = run(
+        "denoise", cleaners / "noise.safetensors", "scans/a.png", "-o", "clean.png", "-q",
+        "--reference", "first", "--strength", "auto", "--sheet", "sheet.png",
+    )  # fmt: skip
+    model = hg.load(cleaners / "noise.safetensors")
+    before, clean, after = (hg.read(path) for path in ("scans/a.png", "first/a.png", "clean.png"))
+    level = 255 * model.noise_level(before)[0]
+    figures = [measure(clean, other) for measure in (hg.metrics.psnr, hg.metrics.ssim) for other in (before, after)]
+    assert said == (
+        f"Noise, estimated: {level:.1f} grey levels ({level:.1f} to {level:.1f}).\n"
+        f"{hg.self_check(before, after).words}\n"
+        "PSNR {:.2f} dB before, {:.2f} dB after; SSIM {:.3f} before, {:.3f} after (means over 1 pictures).\n"
+        "Wrote sheet.png.\n"
+        "Wrote 1 pictures to clean.png.\n"
+    ).format(*figures)
+    assert Image.open("sheet.png").width > 100
+
+
+def test_denoise_touches_only_what_a_mask_marks(cleaners):
+    scans()
+    gaps = np.random.default_rng(1).random((20, 30)) < 0.3
+    Path("masks").mkdir()
+    Image.fromarray(np.where(gaps[..., None], np.uint8([0, 0, 255]), 0).astype(np.uint8)).save("masks/a.bmp")
+    run("denoise", cleaners / "holes.safetensors", "scans/a.png", "-o", "clean", "--mask", "masks", "-q")
+    before, after = hg.read("scans/a.png"), hg.read("clean/a.png")
+    np.testing.assert_array_equal(after[0][~gaps], before[0][~gaps])
+    assert (after[0][gaps] != before[0][gaps]).mean() > 0.9
+
+
+def test_denoise_of_arrays_and_tables(cleaners):
+    hg.write("t.csv", frame())
+    assert run("denoise", cleaners / "table.safetensors", "t.csv", "-o", "c.csv") == "Wrote 30 rows to c.csv.\n"
+    assert hg.read("c.csv").shape == (30, 3)
+    np.save("p.npy", DIGITS.x_test[:3])
+    assert run("denoise", cleaners / "noise.safetensors", "p.npy", "-o", "c.npy") == "Wrote 3 rows to c.npy.\n"
+    assert hg.read("c.npy").shape == (3, 28, 28)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "clean", "--strength", "much"], "--strength takes a number of grey levels, or auto. Got 'much'."),
+        (["-o", "clean", "--strength", "-5"], "--strength takes a number of grey levels, or auto. Got '-5'."),
+        (["-o", "scans"], "Can't write 'scans/a.png' over the picture that is read. Choose another folder."),
+        (["-o", "clean.png"], "Can't write pictures to 'clean.png'. Name a folder, such as clean/."),
+        (["-o", "clean", "--mask", "masks"], "--mask: 'masks' has no picture 'a'. Known: b."),
+        (["-o", "clean", "--sheet", "s.gif"], "Can't write 's.gif' by its ending. Known: .png, .svg, .pdf."),
+        (["-o", "clean", "--reference", "masks/b.png"], "--reference: 'masks/b.png' has no picture 'a'. Known: b."),
+    ],
+)
+def test_denoise_in_vain(cleaners, fails, options, said):
+    scans()
+    image_folder(["b.png"], "masks")
+    before = {name: Path("scans", name).read_bytes() for name in files("scans")}
+    assert fails("denoise", cleaners / "noise.safetensors", "scans", "-q", *options) == (1, f"Error: {said}\n")
+    assert before == {name: Path("scans", name).read_bytes() for name in files("scans")}
+
+
+def test_denoise_with_a_model_or_data_of_another_sort(cleaners, models, fails):
+    path = models / "images.safetensors"
+    other = f"Error: '{path}' doesn't mend. Make a model that does with: hourglass fit DATA --for clean\n"
+    assert fails("denoise", path, image_folder(), "-o", "clean") == (1, other)
+    nothing = "Error: Nothing says what is erased: pass mask=, or floats with NaN in its place.\n"
+    assert fails("denoise", cleaners / "holes.safetensors", "pictures", "-o", "clean", "-q") == (1, nothing)
+    np.save("p.npy", DIGITS.x_test[:3])
+    files_only = "Error: --mask, --reference and --sheet are for picture files, and 'p.npy' is something else.\n"
+    assert fails("denoise", cleaners / "noise.safetensors", "p.npy", "-o", "c.npy", "--mask", "pictures") == (1, files_only)
+    codes = "Error: The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.\n"
+    assert fails("encode", cleaners / "noise.safetensors", "digits") == (1, codes)

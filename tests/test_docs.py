@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 import hourglass as hg
 from hourglass.cli import app
+from hourglass.estimators import patches
 from hourglass.training import Trainer
 
 ROOT = Path(__file__).parents[1]
@@ -35,9 +36,10 @@ QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": [
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to work in, where "mnist" is a few hundred digits and the clock of training runs ten times too fast."""
+    """A folder to work in, where "mnist" is a few hundred digits, time in training runs ten times too fast, and epochs are short."""
     seconds = Trainer._seconds
     monkeypatch.setattr(Trainer, "_seconds", lambda self: 10 * seconds(self))
+    monkeypatch.setattr(patches, "STEPS", 10)
     digits = hg.datasets.load("digits")
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data" / "mnist.npz", **{name: images[:300] for name, images in digits._asdict().items()})

@@ -4,10 +4,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from torch import nn
 
 import hourglass as hg
 from hourglass.analysis.page import headline
+from hourglass.estimators import patches
 
 RNG = np.random.default_rng(0)
 EVIL = "<script>alert(1)</script> \"'><img src=x onerror=alert(1)> --> {{ 7 * 7 }}"
@@ -296,3 +298,56 @@ def test_alarms_of_images(tmp_path):
     page = hg.report(found, 255 - digits[:40], tmp_path / "alarms.html").read_text()
     assert "40 of 40 rows raised an alarm" in page
     assert page.count("<svg") == 1
+
+
+# A model that mends
+
+
+def cleaner(corruption, X):
+    settings = {"encoder": hg.Restorer((8,), blocks=1, patch=16), "batch_size": 16, "max_epochs": 2, "random_state": 0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "STEPS", 4)
+        return hg.DenoisingAutoencoder(corruption=corruption, **settings).fit(X)
+
+
+def test_a_model_that_mends_is_put_to_the_test(images, tmp_path):
+    model = cleaner("noise:60", images.X)
+    page = page_of(tmp_path, model, images.X_test)
+    assert_self_contained(page)
+    assert page.headings == ["Before and after", "Where it errs", "How it learned", "How the model was made"]
+    generator = torch.Generator().manual_seed(0)
+    clean = images.X_test.astype(np.float32) / 255
+    noisy = np.stack([hg.Noise(60 / 255)(torch.from_numpy(picture)[None, None], generator)[0, 0].numpy() for picture in clean])
+    mended = model.denoise(noisy)
+    (before, after), (alike_before, alike) = (
+        [np.mean([measure(clean[i : i + 1], other[i : i + 1]) for i in range(60)]) for other in (noisy, mended)]
+        for measure in (hg.metrics.psnr, hg.metrics.ssim)
+    )
+    gone = 1 - hg.metrics.mse(clean, mended) / hg.metrics.mse(clean, noisy)
+    assert f"From {before:.1f} to {after:.1f} dB: {gone:.1%} of the damage is mended" in page.text
+    assert f"PSNR {after:.1f} dB {before:.1f} dB before; more is better" in page.text
+    assert f"SSIM {alike:.3f} {alike_before:.3f} before; 1 is perfect" in page.text
+    assert hg.self_check(noisy, mended).words in page.text
+    assert "A mended picture is no evidence." in page.text
+    assert "60 pictures were damaged in the same way" in page.text
+    assert "Bottleneck is the waist none: all passes" in page.text
+
+
+def test_a_model_that_fills_in_shows_what_was_erased(images, tmp_path):
+    page = page_of(tmp_path, cleaner("half:left", images.X), [picture[: 14 - i] for i, picture in enumerate(images.X_test[:4])])
+    assert "What was erased is shown as grey, and nothing else was touched." in page.text
+    assert "4 pictures were damaged in the same way" in page.text
+
+
+def test_a_model_that_learned_from_noise_alone_has_no_truth(images, tmp_path):
+    page = page_of(tmp_path, cleaner("blindspot:0.1", images.X), images.X_test[:5])
+    assert page.headings == ["Before and after", "How it learned", "How the model was made"]
+    assert re.search(r"[\d.]+ grey levels of noise were taken out of 5 pictures", page.text)
+    assert "No clean pictures are known" in page.text
+    assert "dB" not in page.text
+
+
+def test_what_is_no_picture_has_no_page(images, tmp_path, sentence):
+    model = cleaner("noise:60", images.X)
+    said = "There are no pictures, so there is nothing to mend. Give at least one."
+    assert sentence(hg.DataError, hg.report, model, images.X[:0], tmp_path / "r.html") == said

@@ -10,7 +10,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array
 from hourglass.errors import DataError
-from hourglass.kinds.image import top_of
+from hourglass.kinds.image import top_of, with_channels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,11 +98,11 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
     """
     pairs = _pairs(before, after)
     side = [min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1)]
-    strips = [("as they came", [pair[0] for pair in pairs]), ("mended", [pair[1] for pair in pairs])]
+    strips = [("as they came", [np.nan_to_num(pair[0], nan=0.5) for pair in pairs]), ("mended", [pair[1] for pair in pairs])]
     if clean is not None:
-        strips.append(("as they should be", [_unit(picture) for picture in clean]))
+        strips.append(("as they should be", [pair[1] for pair in _pairs(before, clean)]))
     shown = [(title, np.stack([_middle(picture, side) for picture in pictures])) for title, pictures in strips]
-    changes = _grey(shown[1][1] - np.nan_to_num(shown[0][1], nan=0.5))
+    changes = (shown[1][1] - shown[0][1]).mean(3)
     shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes)))
     return drawing.strips_of_images(shown)
 
@@ -141,12 +141,10 @@ def _mean(parts: Sequence[Array]) -> float:
 
 
 def _middle(picture: Array, side: list[int]) -> Array:
+    """The middle of a picture, in colours, as others may have some."""
     top, left = ((length - size) // 2 for length, size in zip(picture.shape[:2], side, strict=True))
-    return picture[top : top + side[0], left : left + side[1]]
-
-
-def _grey(pictures: Array) -> Array:
-    return pictures[..., :3].mean(3) if pictures.ndim == 4 else pictures
+    middle = picture[top : top + side[0], left : left + side[1]]
+    return with_channels(middle.reshape(*side, -1), 3)
 
 
 def _coloured(changes: Array) -> Array:

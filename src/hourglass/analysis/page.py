@@ -18,10 +18,12 @@ import torch
 from torch import nn
 
 from hourglass.analysis import drawing, plots
-from hourglass.analysis.metrics import before_and_after, figures
+from hourglass.analysis.mending import self_check
+from hourglass.analysis.metrics import SSIM_PAD, before_and_after, figures, psnr, spread, ssim
 from hourglass.data import atomic
-from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
+from hourglass.estimators import AnomalyDetector, BaseAutoencoder, DenoisingAutoencoder, Drift
 from hourglass.kinds import as_raw, infer, length
+from hourglass.kinds.image import require_picture, require_pictures, top_of, with_channels
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
     from hourglass.analysis.comparison import Comparison
     from hourglass.analysis.widths import Sweep
+
+MOST_TRIED = 64  # pictures that are mended for the page of a model that mends
+MOST_SIDE = 512  # pixels a side of each: those in its middle
+MOST_DRAWN = 6  # of them
 
 # The page's style sheet knows these colours by name, and has others for dark screens.
 VARIABLES = {drawing.INK: "ink", drawing.MUTED: "muted", drawing.PAPER: "paper", drawing.BLUE: "blue", drawing.ORANGE: "orange"}
@@ -85,9 +91,11 @@ def report(
     FileError
         The file can't be written.
     """
-    raw = as_raw(X)
+    raw = as_raw(X, apart=_mends(model))
     if isinstance(model, AnomalyDetector):
         page = _alarm_page(model, raw, comparison, title)
+    elif _mends(model):
+        page = _mending_page(model, raw, title)
     else:
         page = _autoencoder_page(model, raw, y, sweep, title)
     with atomic(path) as temporary:
@@ -159,6 +167,85 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
     return page
 
 
+def _mends(model: Any) -> bool:
+    """Whether a model has no waist: its page is about what it mends."""
+    return isinstance(model, DenoisingAutoencoder) and model._restores
+
+
+def _mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> str:
+    require_pictures(raw)
+    before, after, clean = _tried(model, raw)
+    check = self_check(before, after)
+    numbers = spread(len(before), MOST_DRAWN)
+    drawn = {"mended": numbers}
+    if clean is not None:
+        near = [[psnr(picture[None], other[number][None]) for number, picture in enumerate(clean)] for other in (before, after)]
+        large = [number for number, picture in enumerate(clean) if min(picture.shape[:2]) > SSIM_PAD]
+        alike = [[ssim(clean[number][None], other[number][None]) for number in large] for other in (before, after)]
+        errors = [sum(float(np.square(a - b).sum()) for a, b in zip(clean, other, strict=True)) for other in (before, after)]
+        gone = _percent(1 - errors[1] / errors[0]) if errors[1] < errors[0] else "nothing"
+        headline = f"From {np.mean(near[0]):.1f} to {np.mean(near[1]):.1f} dB: {gone} of the damage is mended"
+        cards = [
+            Card("PSNR", f"{np.mean(near[1]):.1f} dB", f"{np.mean(near[0]):.1f} dB before; more is better"),
+            Card("Mended", gone, "of the squared error"),
+        ]
+        if large:
+            cards.insert(1, Card("SSIM", f"{np.mean(alike[1]):.3f}", f"{np.mean(alike[0]):.3f} before; 1 is perfect"))
+        drawn["worst"] = np.argsort(near[1])[:MOST_DRAWN]
+    else:
+        headline = f"{255 * check.std:.1f} grey levels of noise were taken out of {len(before):,} pictures"
+        levels = 255 * model.noise_level(before)
+        cards = [
+            Card("Taken out", f"{255 * check.std:.1f}", "grey levels of 255, the standard deviation"),
+            Card("Noise", f"{np.median(levels):.1f}", f"grey levels, estimated; {levels.min():.1f} to {levels.max():.1f}"),
+            Card("Left in it", f"{abs(check.correlation):.2f}", "how far neighbours in what was taken out agree; of noise, 0"),
+        ]
+    if model.history_:
+        epochs = f"{len(model.history_)} epoch{'s' * (len(model.history_) != 1)}"
+        cards.append(Card("Training", _duration(model.history_[-1]["seconds"]), epochs))
+    shown = {
+        name: plots.mended(*([pile[number] for number in some] for pile in (before, after, clean) if pile is not None))
+        for name, some in drawn.items()
+    }
+    if model.history_:
+        shown["training"] = plots.training_curves(model)
+    page: str = _template("mending.html.j2").render(
+        title=title or f"Hourglass report: {model.kind_.describe()}",
+        headline=headline,
+        corruption=repr(model.model_.corruption),
+        hides=model.model_.corruption.hides,
+        tried=f"{len(before):,} picture{'s' * (len(before) != 1)}",
+        middle=MOST_SIDE,
+        known=clean is not None,
+        check=check,
+        cards=cards,
+        pictures={name: _svg(figure, name) for name, figure in shown.items()},
+        parts=_parts(model),
+        facts=_facts(model, raw),
+    )
+    return page
+
+
+def _tried(model: DenoisingAutoencoder, raw: Any) -> tuple[list[Any], list[Any], list[Any] | None]:
+    """Pictures damaged, mended, and as they were; of what learned from noise alone, the pictures as they came, and mended."""
+    corruption, channels = model.model_.corruption, model.model_.shape[0]
+    generator = torch.Generator().manual_seed(0)
+    clean, before = [], []
+    for number in spread(length(raw), MOST_TRIED):
+        picture = raw[int(number)]
+        require_picture(picture, int(number))
+        top, left = (max(size - MOST_SIDE, 0) // 2 for size in picture.shape[:2])
+        middle = picture[top : top + MOST_SIDE, left : left + MOST_SIDE]
+        middle = with_channels(middle.reshape(*middle.shape[:2], -1), channels) / top_of(picture)
+        clean.append(middle.astype(np.float32))
+        seen = corruption(torch.from_numpy(clean[-1]).permute(2, 0, 1)[None], generator)
+        before.append(seen[0].permute(1, 2, 0).numpy())
+    if corruption.blind:
+        return clean, model.denoise(clean), None
+    after = [model.denoise([picture])[0] if np.isnan(picture).any() or not corruption.hides else picture for picture in before]
+    return [np.nan_to_num(picture, nan=0.5) for picture in before], after, clean
+
+
 def _drift_words(drift: Drift) -> str:
     if not drift.drifted:
         return "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved."
@@ -214,12 +301,13 @@ def _cards(model: BaseAutoencoder, measured: dict[str, float]) -> list[Card]:
 def _parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:
     """The six parts in a row: what each is called, what it does, and which one this model has."""
     inside = model.model_
-    corruption = "none" if model.corruption is None else repr(model.corruption)
+    corruption = "none" if inside.corruption is None else repr(inside.corruption)
+    waist = "none: all passes" if _mends(model) else plots.waist(model) + _asked(model.bottleneck)
     return [
         ("Kind", "turns the data into numbers", model.kind_.describe()),
         ("Corruption", "damages rows on purpose while training", corruption),
         ("Encoder", "squeezes", _layers(inside.encoder)),
-        ("Bottleneck", "is the waist", plots.waist(model) + _asked(model.bottleneck)),
+        ("Bottleneck", "is the waist", waist),
         ("Decoder", "rebuilds", _layers(inside.decoder)),
         ("Likelihood", "says how far off the result is", _words(inside.likelihood) + _asked(model.likelihood)),
     ]

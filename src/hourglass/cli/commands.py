@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from enum import StrEnum
@@ -24,8 +25,10 @@ from hourglass.cli.files import (
     load,
     load_autoencoder,
     load_cleaner,
+    marked,
     noise_from,
     of_same_names,
+    place_of,
     require_writable,
     save_figure,
     save_overlays,
@@ -122,7 +125,10 @@ def fit(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The model file to write.")] = Path("model.safetensors"),
     need: Annotated[Need, typer.Option("--for", help="What the model is for.")] = Need.compress,
-    bottleneck: Annotated[int, typer.Option("-b", "--bottleneck", help="How many numbers are kept of each row.")] = 32,
+    bottleneck: Annotated[
+        int | None,
+        typer.Option("-b", "--bottleneck", help="How many numbers are kept of each row: 32, or all to clean pictures."),
+    ] = None,
     kind: Kind = None,
     hidden: Annotated[str | None, typer.Option(help="Widths of the layers before the waist, such as 256,128.")] = None,
     max_epochs: Epochs = None,
@@ -149,21 +155,25 @@ def fit(
     Example: hourglass fit digits -o model.safetensors
     """
     require_writable(output)
+    layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
+    columns = column_types(column)
     if need is Need.clean:
         cleaner = hg.DenoisingAutoencoder(
+            bottleneck,
             kind=kind,
-            columns=column_types(column),
+            columns=columns,
             corruption=damage,
+            hidden=layers,
             max_epochs=max_epochs,
             max_seconds=max_seconds,
             checkpoint=checkpoint,
             random_state=seed,
             verbose=not quiet,
         )
-        _save_cleaner(cleaner.fit(in_files(data, skip_bad)), output)
+        _save_cleaner(cleaner.fit((in_files if bottleneck is None else load)(data, skip_bad)), output)
         return
-    layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
-    columns = column_types(column)
+    if damage is not None:
+        raise hg.ParameterError("--damage says what has to be mended: it goes with --for clean.")
     X = load(data, skip_bad)
     if kind is None:
         inferred = hg.infer(X)
@@ -179,8 +189,9 @@ def fit(
         )
         _save_detector(detector.fit(X), output, len(X))
         return
+    width = 32 if bottleneck is None else bottleneck
     model = hg.Autoencoder(
-        bottleneck,
+        width,
         kind=kind,
         columns=columns,
         hidden=layers,
@@ -196,7 +207,7 @@ def fit(
     model.fit(X)
     model.save(output)
     say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
-    say(f"{bottleneck:,} numbers in place of {model.n_features_in_:,} keep {_survival_of_unseen(model, data, X)}")
+    say(f"{width:,} numbers in place of {model.n_features_in_:,} keep {_survival_of_unseen(model, data, X)}")
     say(f"Wrote {output}. Next: hourglass report {quote(str(output))} {quote(data)}")
 
 
@@ -326,18 +337,20 @@ def denoise(
 
     if sheet is not None:
         require_writable(sheet, CHARTS)
-    cleaner = load_cleaner(model)
+    cleaner, noise = load_cleaner(model), noise_from(strength)
     X = in_files(data, skip_bad)
     if not hasattr(X, "names"):
-        hg.write(output, cleaner.denoise(X, strength=noise_from(strength)))
+        if mask is not None or reference is not None or sheet is not None:
+            raise hg.ParameterError(f"--mask, --reference and --sheet are for picture files, and '{data}' is something else.")
+        hg.write(output, cleaner.denoise(X, strength=noise))
         say(f"Wrote {len(X):,} rows to {output}.")
         return
-    masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+    place, masks, references = place_of(output, X), of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
     seen = Mended(cleaner)
     for picture in track(X, "Mending", disable=quiet):
-        damaged = None if masks is None else [masks(picture.name).pixels > 0]
-        (cleaned,) = cleaner.denoise([picture.pixels], strength=noise_from(strength), mask=damaged)
-        picture.write(output / picture.name, cleaned)
+        damaged = None if masks is None else [marked(masks(picture.name))]
+        (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=damaged)
+        picture.write(place(picture.name), cleaned)
         seen.take_in(picture.pixels, cleaned, None if references is None else references(picture.name).pixels)
     for line in seen.words(estimated=strength == "auto"):
         say(line)
@@ -446,7 +459,8 @@ def _save_detector(detector: Any, output: Path, n: int) -> None:
 
 def _save_cleaner(model: Any, output: Path) -> None:
     model.save(output)
-    say(f"Learned to mend {model.model_.corruption!r} from {model.kind_.describe()}, in {passes(model)}.")
+    damage = re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.3g}", repr(model.model_.corruption))
+    say(f"Learned to mend {damage} from {model.kind_.describe()}, in {passes(model)}.")
     say(f"Wrote {output}. Next: hourglass denoise {quote(str(output))} DAMAGED -o clean/")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -64,14 +66,38 @@ def of_same_names(path: Path | None, option: str) -> Any:
     return named
 
 
+def marked(mask: Any) -> Any:
+    """Where a picture of a mask isn't black."""
+    return mask.pixels.reshape(*mask.pixels.shape[:2], -1).any(2)
+
+
+def place_of(output: Path, pictures: Any) -> Callable[[str], Path]:
+    """What gives the path that the picture of a name is written to: in a folder or, of a single picture, a file that ends alike."""
+    is_file = output.suffix != "" and not output.is_dir()
+    if is_file and (len(pictures) > 1 or output.suffix.lower() != Path(pictures.names[0]).suffix.lower()):
+        raise hg.FileError(f"Can't write pictures to '{output}'. Name a folder, such as {output.with_suffix('')}/.")
+
+    def place(name: str) -> Path:
+        return output if is_file else output / name
+
+    for name, path in zip(pictures.names, pictures.paths, strict=True):
+        if place(name).resolve() == Path(path).resolve():
+            raise hg.FileError(f"Can't write '{place(name)}' over the picture that is read. Choose another folder.")
+    require_writable(place(pictures.names[0]))
+    return place
+
+
 def noise_from(strength: str | None) -> float | str | None:
     """What --strength gives, in units of white."""
     if strength is None or strength == "auto":
         return strength
     try:
-        return float(strength) / 255
-    except ValueError as error:
-        raise hg.ParameterError(f"--strength takes a number of grey levels, or auto. Got {strength!r}.") from error
+        levels = float(strength)
+    except ValueError:
+        levels = -1
+    if not 0 <= levels < math.inf:
+        raise hg.ParameterError(f"--strength takes a number of grey levels, or auto. Got {strength!r}.")
+    return levels / 255
 
 
 def load_autoencoder(path: Path) -> Any:

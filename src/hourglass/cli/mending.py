@@ -28,7 +28,8 @@ class Mended:
         self.before: list[Any] = []
         self.after: list[Any] = []
         self.clean: list[Any] = []
-        self.figures: list[tuple[float, ...]] = []  # PSNR before and after, SSIM before and after
+        self.near: list[list[float]] = []  # PSNR before and after, of each
+        self.alike: list[list[float]] = []  # SSIM before and after, of those that are large enough
 
     def take_in(self, before: Any, after: Any, clean: Any) -> None:
         """A picture, mended, and what it should be, if that is known."""
@@ -36,8 +37,9 @@ class Mended:
         if clean is not None:
             if clean.shape != before.shape:
                 raise hg.DataError(f"--reference: a picture of shape {clean.shape} is there for one of {before.shape}.")
-            pairs = [(clean[None], other[None]) for other in (before, after)]
-            self.figures.append(tuple(measure(*pair) for measure in (hg.metrics.psnr, hg.metrics.ssim) for pair in pairs))
+            self.near.append([hg.metrics.psnr(clean[None], other[None]) for other in (before, after)])
+            if min(clean.shape[:2]) > hg.metrics.SSIM_PAD:
+                self.alike.append([hg.metrics.ssim(clean[None], other[None]) for other in (before, after)])
         if len(self.before) < MOST_KEPT:
             for kept, picture in ((self.before, before), (self.after, after), (self.clean, clean)):
                 if picture is not None:
@@ -50,12 +52,10 @@ class Mended:
             levels = 255 * self.cleaner.noise_level(self.before)
             said.append(f"Noise, estimated: {np.median(levels):.1f} grey levels ({levels.min():.1f} to {levels.max():.1f}).")
         said.append(hg.self_check(self.before, self.after).words)
-        if self.figures:
-            before, after, alike_before, alike_after = np.mean(self.figures, axis=0)
-            said.append(
-                f"PSNR {before:.2f} dB before, {after:.2f} dB after; SSIM {alike_before:.3f} before, {alike_after:.3f} after "
-                f"(means over {len(self.figures):,} pictures)."
-            )
+        if self.near:
+            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*np.mean(self.near, axis=0))
+            means += "; SSIM {:.3f} before, {:.3f} after".format(*np.mean(self.alike, axis=0)) if self.alike else ""
+            said.append(f"{means} (means over {len(self.near):,} pictures).")
         return said
 
     def examples(self) -> tuple[list[Any], list[Any], list[Any] | None]:

@@ -38,6 +38,7 @@ NETWORKS: dict[str, Callable[[Any], Network]] = {
     "convolutional": Convolutional,
     "restorer": lambda hidden: Restorer(),
 }
+WAIST = 32  # numbers, unless it is said
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
 
@@ -92,7 +93,7 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
             "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
         )
-    if bottleneck.capacity >= kind.n_features and not isinstance(bottleneck, Open):
+    if not isinstance(bottleneck, Open) and bottleneck.capacity >= kind.n_features:
         warnings.warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
             "anything: choose a narrower one.",
@@ -151,11 +152,11 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
 
 
 def bottleneck_from(parameters: dict[str, Any], kind: Kind) -> Bottleneck:
-    """The waist that is asked for; unless one is, pictures pass whole and tables through 32 numbers."""
+    """The waist that is asked for; unless one is, pictures pass whole and tables through 32 numbers, or half of their columns."""
     asked = parameters["bottleneck"]
     if isinstance(asked, Bottleneck):
         return asked
-    return Plain(asked) if asked is not None else Open() if kind.unit else Plain(32)
+    return Plain(asked) if asked is not None else Open() if kind.unit else Plain(min(WAIST, max(kind.n_features // 2, 1)))
 
 
 def network_from(owner: str, side: str, parameters: dict[str, Any], bottleneck: Bottleneck) -> Any:

@@ -17,8 +17,8 @@ from torch import nn
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
-from hourglass.kinds import Album, as_raw, length
-from hourglass.kinds.image import require_picture, top_of
+from hourglass.kinds import as_raw, length
+from hourglass.kinds.image import require_picture, require_pictures, top_of
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Noise, Together
 from hourglass.parts.noise import noise_std
 
@@ -35,7 +35,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     ----------
     bottleneck : int or bottleneck part, optional
         How many numbers are kept of each row, or of each picture, which then all have one size. Unless given, pictures have no
-        waist, ``Open()``, and tables one of 32.
+        waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
     corruption : corruption part or text, optional
         The damage to mend, such as ``Speckle(0.2)``, "noise:25" or "blur:1-2+noise:5". A range of strengths makes one model for all
         of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables. `BlindSpot` learns
@@ -208,18 +208,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
             require_picture(picture, number, damaged=True)
             found.append(noise_level(picture))
         return np.array(found)
-
-
-def require_pictures(raw: Any) -> None:
-    """Refuse what can't be pictures, or holds none."""
-    if not isinstance(raw, Album) and not (isinstance(raw, np.ndarray) and raw.ndim in (3, 4)):
-        given = f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
-        raise DataError(
-            "Pictures are an array (n, height, width) or (n, height, width, channels), a list of arrays, or a path. "
-            f"Got {given}. A single picture goes into a list."
-        )
-    if length(raw) == 0:
-        raise DataError("There are no pictures, so there is nothing to mend. Give at least one.")
 
 
 def noise_level(picture: Pixels) -> float:

@@ -47,7 +47,7 @@ def _whole(
     precision = np.float64 if pixels.dtype == np.float64 else np.float32
     result = np.empty(pixels.shape, precision)
     factor = torch.from_numpy(contrast.astype(precision)).view(-1, 1, 1, 1).to(device)
-    height, width = pixels.shape[2:]
+    changed, (height, width) = (contrast != 1).any(), pixels.shape[2:]
     down, across = (reach(length) if tiled else length for length in (height, width))
     for top in range(0, height, down):
         for left in range(0, width, across):
@@ -57,8 +57,11 @@ def _whole(
             if gaps is not None:
                 gap = torch.from_numpy(gaps[outer]).to(device)[:, None]
                 x = x.view(len(gap), -1, *x.shape[2:]).masked_fill(gap, torch.nan).view_as(x)
-            x = MIDDLE + factor * (x - MIDDLE)
-            inner = MIDDLE + (model.mend(x) - MIDDLE) / factor
+            if changed:  # else what is intact stays so to the bit
+                x = MIDDLE + factor * (x - MIDDLE)
+            inner = model.mend(x)
+            if changed:
+                inner = MIDDLE + (inner - MIDDLE) / factor
             inner = inner[..., min(top, MARGIN) :, min(left, MARGIN) :][..., : bottom - top, : right - left]
             result[..., top:bottom, left:right] = inner.clamp(0, 1).cpu().numpy()
     return result

@@ -106,6 +106,17 @@ def is_picture(array: np.ndarray[Any, Any]) -> bool:
     return (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)) and array.size > 0
 
 
+def require_pictures(raw: Any) -> None:
+    """Refuse what can't be pictures, or holds none."""
+    if not isinstance(raw, Album) and not (isinstance(raw, np.ndarray) and raw.ndim in (3, 4)):
+        raise DataError(
+            "Pictures are an array (n, height, width) or (n, height, width, channels), a list of arrays, or a path. "
+            f"Got {_what(raw)}. A single picture goes into a list."
+        )
+    if len(raw) == 0:
+        raise DataError("There are no pictures, so there is nothing to mend. Give at least one.")
+
+
 def require_picture(picture: Any, number: int, *, damaged: bool = False, erased: bool = False) -> None:
     """Refuse what can't be one picture: of another shape or type, with values that are no brightness.
 

@@ -60,6 +60,11 @@ class Corruption(Part):
         return self.suspects(seen)
 
     @property
+    def blind(self) -> bool:
+        """Whether x is noisy itself, and what should come out is unknown."""
+        return False
+
+    @property
     def of_pictures(self) -> bool:
         """Whether x has to be (batch, channels, height, width)."""
         return False
@@ -111,6 +116,10 @@ class Together(Corruption):
     def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
         found = [part.counted(x, seen) for part in self.parts]
         return reduce(lambda first, second: None if first is None or second is None else first | second, found)
+
+    @property
+    def blind(self) -> bool:
+        return any(part.blind for part in self.parts)
 
     @property
     def of_pictures(self) -> bool:

@@ -146,6 +146,10 @@ class BlindSpot(Damage):
     bounds: ClassVar[tuple[float, float]] = (0, 1)
     share: Strength = 0.03
 
+    @property
+    def blind(self) -> bool:
+        return True
+
     def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
         return seen != x
 

@@ -1,0 +1,422 @@
+"""The autoencoder that mends: what comes out has the form of what came in, and is nearer to the truth."""
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import ndimage
+
+import hourglass as hg
+from hourglass.estimators import denoising, patches, tiles
+
+SMALL = hg.Restorer((8, 16), blocks=1, patch=16)
+STD = 40 / 255
+
+
+def scenes(n, side=32, seed=0):
+    """Soft shades with things in front of them, as float32 from 0 to 1."""
+    rng = np.random.default_rng(seed)
+    soft = ndimage.gaussian_filter(rng.normal(size=(n, side, side)), (0, 4, 4))
+    pictures = 0.5 + 0.15 * soft / soft.std()
+    for picture in pictures:
+        top, left = rng.integers(0, side // 2, 2)
+        picture[top : top + side // 3, left : left + side // 3] += rng.choice([-0.3, 0.3])
+    return np.clip(pictures, 0, 1).astype(np.float32)
+
+
+CLEAN = scenes(8, seed=1)
+NOISY = (CLEAN + np.random.default_rng(2).normal(0, STD, CLEAN.shape)).astype(np.float32)
+BYTES = np.rint(255 * np.clip(NOISY, 0, 1)).astype(np.uint8)
+GAPS = np.random.default_rng(3).random(BYTES.shape) < 0.2
+
+
+def quickly(patch, steps=4):
+    patch.setattr(patches, "STEPS", steps)
+
+
+def cleaner(corruption, X=None, **settings):
+    """A small restorer, hardly trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        quickly(patch)
+        settings = {"encoder": SMALL, "batch_size": 32, "max_epochs": 1, "random_state": 0} | settings
+        return hg.DenoisingAutoencoder(corruption=corruption, **settings).fit(scenes(20) if X is None else X)
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """One that has learned something."""
+    with pytest.MonkeyPatch.context() as patch:
+        quickly(patch, 40)
+        model = hg.DenoisingAutoencoder(corruption="noise:30-50", encoder=SMALL, batch_size=64, max_epochs=4, random_state=0)
+        return model.fit(scenes(60))
+
+
+@pytest.fixture(scope="module")
+def specks():
+    return cleaner("saltpepper:0.2")
+
+
+@pytest.fixture(scope="module")
+def holes():
+    return cleaner("pixels:0.3")
+
+
+@pytest.fixture(scope="module")
+def colours():
+    return cleaner("noise:40", np.stack([scenes(20, seed=seed) for seed in range(3)], 3))
+
+
+# What comes out
+
+
+def test_noisy_pictures_come_nearer_to_the_clean_ones(noise):
+    before, after = hg.metrics.psnr(CLEAN, NOISY), hg.metrics.psnr(CLEAN, noise.denoise(NOISY))
+    assert after > before + 4
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
+def test_type_and_shape_are_kept(noise, dtype):
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    pictures = (np.clip(NOISY, 0, 1) * top).astype(dtype)
+    mended = noise.denoise(pictures)
+    assert (mended.dtype, mended.shape) == (dtype, pictures.shape)
+    expected = noise.denoise(np.clip(NOISY, 0, 1).astype(np.float32))
+    np.testing.assert_allclose(mended.astype(float) / top, expected, atol=0.02)
+
+
+def test_a_list_of_sizes_and_sorts_comes_back_as_one(noise):
+    given = [BYTES[0, :5, :7], NOISY[1, :20, :1], BYTES[2, :, :, None].astype(np.uint16) * 257, np.stack([BYTES[3]] * 3, 2)]
+    mended = noise.denoise(given)
+    assert [(picture.dtype, picture.shape) for picture in mended] == [(picture.dtype, picture.shape) for picture in given]
+    np.testing.assert_array_equal(mended[0], noise.denoise([given[0]])[0])
+    assert np.isfinite(noise.denoise(np.full((2, 1, 1), 0.3))).all()  # a single pixel each
+
+
+def test_a_grey_model_takes_colours_one_by_one_and_leaves_transparency_alone(noise):
+    pictures = np.stack([*BYTES[:3], BYTES[3]], 2)[None]  # RGBA
+    mended = noise.denoise(pictures)
+    np.testing.assert_array_equal(mended[..., 3], pictures[..., 3])
+    for channel in range(3):
+        difference = mended[..., channel].astype(int) - noise.denoise(pictures[..., channel])
+        assert np.abs(difference).max() <= 2  # of bfloat16, perhaps
+    np.testing.assert_array_equal(noise.denoise(pictures[..., :3]), mended[..., :3])
+
+
+def test_a_coloured_model_takes_grey_and_transparency(colours):
+    mended = colours.denoise(BYTES[:2])
+    assert mended.shape == (2, 32, 32)
+    np.testing.assert_array_equal(mended, colours.denoise(BYTES[:2, ..., None])[..., 0])
+    pictures = np.stack([*BYTES[:3], BYTES[3]], 2)[None]
+    np.testing.assert_array_equal(colours.denoise(pictures)[..., 3], pictures[..., 3])
+
+
+def test_noise_may_lead_floats_out_of_their_range(noise):
+    assert NOISY.min() < 0 or NOISY.max() > 1
+    mended = noise.denoise(NOISY)
+    assert mended.min() >= 0 and mended.max() <= 1
+    with pytest.raises(hg.DataError, match="Float images need values from 0 to 1"):
+        noise.denoise(255 * NOISY)
+
+
+def test_outside_of_a_mask_nothing_changes(noise):
+    mended = noise.denoise(BYTES, mask=GAPS)
+    np.testing.assert_array_equal(mended[~GAPS], BYTES[~GAPS])
+    assert (mended[GAPS] != BYTES[GAPS]).any()
+    np.testing.assert_array_equal(mended[GAPS], noise.denoise(BYTES)[GAPS])
+
+
+def test_of_salt_and_pepper_only_white_and_black_pixels_are_suspected(specks):
+    pictures = np.clip(BYTES, 1, 254)
+    np.testing.assert_array_equal(specks.denoise(pictures), pictures)
+    pictures[GAPS] = 255
+    mended = specks.denoise(pictures)
+    np.testing.assert_array_equal(mended[~GAPS], pictures[~GAPS])
+    assert np.abs(mended[GAPS] - 255.0 * CLEAN[GAPS]).mean() < 30  # filled from around
+
+
+def test_what_is_erased_is_said_by_a_mask_or_by_nan(holes):
+    pictures = CLEAN.copy()
+    pictures[GAPS] = np.nan
+    mended = holes.denoise(pictures)
+    np.testing.assert_array_equal(mended[~GAPS], CLEAN[~GAPS])
+    assert np.abs(mended - CLEAN)[GAPS].mean() < 0.1
+    np.testing.assert_array_equal(holes.denoise(CLEAN, mask=GAPS), mended)
+    np.testing.assert_array_equal(holes.denoise(1 - CLEAN, mask=np.zeros_like(GAPS)), 1 - CLEAN)
+    assert holes.denoise([CLEAN[0]], mask=[GAPS[0]])[0].shape == (32, 32)
+
+
+def test_strength_changes_the_contrast_so_that_noise_is_as_it_was_learned(noise):
+    strong = CLEAN + 2 * (NOISY - CLEAN)
+    plain, told = (hg.metrics.psnr(CLEAN, noise.denoise(strong, strength=std)) for std in (None, 2 * STD))
+    assert told > plain
+    np.testing.assert_array_equal(noise.denoise(NOISY, strength=STD), noise.denoise(NOISY))  # within the range it learned
+    levels = noise.noise_level(NOISY)
+    assert levels.shape == (8,)
+    alone = np.concatenate([noise.denoise(NOISY[i : i + 1], strength=levels[i]) for i in range(8)])
+    np.testing.assert_allclose(noise.denoise(NOISY, strength="auto"), alone, atol=0.02)
+    np.testing.assert_array_equal(noise.denoise(NOISY, strength=0), noise.denoise(NOISY))
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        (
+            lambda: BYTES[0],
+            "Pictures are an array (n, height, width) or (n, height, width, channels), a list of arrays, or a path. Got an array "
+            "of shape (32, 32). A single picture goes into a list.",
+        ),
+        (lambda: BYTES[:0], "There are no pictures, so there is nothing to mend. Give at least one."),
+        (
+            lambda: np.zeros((2, 8, 8, 2), np.uint8),
+            "Picture 0 must be an array (height, width), or (height, width, channels) with 1, 3 or 4 channels. Got an array of "
+            "shape (8, 8, 2).",
+        ),
+        (
+            lambda: np.where(GAPS, np.nan, NOISY),
+            "The array of images holds NaN in row 0, pixel {}. Fill it, or leave that row or column out.",
+        ),
+        (lambda: np.array([[["a"]]]), "Images are uint8, uint16 or floats from 0 to 1. Got <U1: convert it to one of them."),
+        (lambda: BYTES.astype(int), "Images are uint8, uint16 or floats from 0 to 1. Got int64: convert it to one of them."),
+    ],
+)
+def test_what_is_no_picture(noise, sentence, what):
+    expected = sentence.format(tuple(int(i) for i in np.argwhere(GAPS)[0][1:]))
+    with pytest.raises(hg.DataError) as caught:
+        noise.denoise(what())
+    assert str(caught.value) == expected
+
+
+def test_masks_that_do_not_fit(holes, sentence):
+    nothing = "Nothing says what is erased: pass mask=, or floats with NaN in its place."
+    assert sentence(hg.DataError, holes.denoise, BYTES) == nothing
+    assert sentence(hg.DataError, holes.denoise, CLEAN) == nothing
+    few = "There are 8 pictures and 2 masks. Give a mask for each."
+    assert sentence(hg.DataError, holes.denoise, BYTES, mask=GAPS[:2]) == few
+    narrow = "The mask of picture 1 must have its height and width, (32, 32). Got shape (32, 31)."
+    assert sentence(hg.DataError, holes.denoise, list(BYTES[:2]), mask=[GAPS[0], GAPS[0, :, 1:]]) == narrow
+
+
+@pytest.mark.parametrize("strength", [-0.1, np.nan, np.inf, "much", [0.1]])
+def test_a_strength_is_a_standard_deviation(noise, sentence, strength):
+    said = f"The strength must be 'auto' or a standard deviation of at least 0. Got {strength!r} instead."
+    assert sentence(hg.ParameterError, noise.denoise, BYTES, strength=strength) == said
+
+
+def test_strength_is_of_noise_alone(specks, sentence):
+    said = "strength is for models that were trained on noise, and this one was on SaltAndPepper(share=0.2)."
+    assert sentence(hg.ParameterError, specks.denoise, BYTES, strength="auto") == said
+
+
+def test_without_a_waist_there_are_no_codes(noise, sentence):
+    said = "The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32."
+    assert sentence(hg.DataError, noise.transform, BYTES) == said
+    assert sentence(hg.DataError, noise.inverse_transform, np.zeros((1, 3))) == said
+    assert sentence(hg.DataError, noise.get_feature_names_out) == said
+    sizes = "The model was fitted on images of shape (32, 32). Got pictures of differing sizes."
+    assert sentence(hg.DataError, noise.reconstruct, [BYTES[0], BYTES[1, 1:]]) == sizes
+
+
+def test_a_model_of_differing_sizes_mends_and_nothing_else(sentence):
+    sizes = [BYTES[0], *(picture[:, number:] for number, picture in enumerate(BYTES))]
+    model = cleaner("noise:40", sizes)
+    said = "A model of pictures of differing sizes mends them, with denoise, and can do nothing else with them."
+    for method in ("reconstruct", "score_samples", "feature_errors"):
+        assert sentence(hg.DataError, getattr(model, method), sizes) == said
+    assert model.denoise(sizes)[3].shape == (32, 30)
+
+
+# Tiles
+
+
+@pytest.fixture
+def tiled(monkeypatch):
+    monkeypatch.setattr(tiles, "TILE", 64)
+    monkeypatch.setattr(denoising, "TILE", 64)
+
+
+@pytest.mark.parametrize("shape", [(1, 200, 170), (1, 97, 300, 3)])
+def test_tiles_give_what_the_whole_gives(noise, monkeypatch, shape):
+    picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    whole = noise.denoise(picture).astype(int)
+    monkeypatch.setattr(tiles, "TILE", 64)
+    found = noise.denoise(picture).astype(int)
+    assert np.abs(found - whole).max() <= 1
+    assert (found == whole).mean() > 0.99
+
+
+def test_holes_and_contrast_go_through_tiles(holes, noise, tiled):
+    picture = scenes(1, 150)
+    gaps = np.random.default_rng(0).random(picture.shape) < 0.2
+    mended = holes.denoise(picture, mask=gaps)
+    np.testing.assert_array_equal(mended[~gaps], picture[~gaps])
+    assert np.isfinite(noise.denoise(picture, strength=0.5)).all()
+
+
+def test_a_large_picture_is_never_whole_in_the_network(noise, monkeypatch):
+    largest = []
+    mend = type(noise.model_).mend
+    monkeypatch.setattr(tiles, "TILE", 256)
+    monkeypatch.setattr(type(noise.model_), "mend", lambda model, x: largest.append(max(x.shape[-2:])) or mend(model, x))
+    assert noise.denoise(np.zeros((1, 2000, 300), np.uint8)).shape == (1, 2000, 300)
+    assert len(largest) == 8
+    assert max(largest) <= 300 + 2 * tiles.MARGIN
+
+
+# Fitting
+
+
+def saved(folder, pictures):
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    return folder
+
+
+def weights(model):
+    return torch.cat([parameter.flatten() for parameter in model.model_.parameters()])
+
+
+def test_a_folder_a_zip_and_a_list_are_one(tmp_path):
+    sizes = [picture[:, : 32 - number % 3] for number, picture in enumerate(np.rint(255 * scenes(12)).astype(np.uint8))]
+    folder = saved(tmp_path / "pictures", sizes)
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, path.name)
+    models = [cleaner("noise:40", X) for X in (sizes, str(folder), folder, tmp_path / "pictures.zip", sorted(folder.iterdir()))]
+    assert models[0].kind_.describe() == "grey images of differing sizes"
+    assert all(torch.equal(weights(model), weights(models[0])) for model in models[1:])
+    mended = models[0].denoise(folder)
+    assert all(np.array_equal(*pair) for pair in zip(mended, models[0].denoise(sizes), strict=True))
+
+
+def test_the_first_picture_says_whether_all_are_grey_or_coloured(tmp_path):
+    grey, coloured = BYTES[0], np.stack([BYTES[1]] * 3, 2)
+    assert cleaner("noise:40", [grey, coloured] * 6).kind_.describe() == "grey images of differing sizes"
+    assert cleaner("noise:40", [coloured, grey] * 6).kind_.describe() == "RGB images of differing sizes"
+
+
+def test_transparency_is_not_learned():
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 4), np.uint8)
+    model = cleaner("noise:40", pictures)
+    assert model.model_.shape == (3, 16, 16)
+    np.testing.assert_array_equal(model.denoise(pictures)[..., 3], pictures[..., 3])
+
+
+def test_a_tiny_picture_among_others_does_not_make_all_patches_tiny():
+    pictures = [np.zeros((1, 1), np.uint8), *(np.zeros((40 + number, 50), np.uint8) for number in range(11))]
+    with pytest.MonkeyPatch.context() as patch:
+        seen = []
+        patch.setattr(patches, "Patches", lambda *given: seen.append(given[2]) or patches_class(*given))
+        cleaner("noise:40", pictures)
+    assert set(seen) == {SMALL.patch}
+
+
+patches_class = patches.Patches
+
+
+def test_partial_fit_takes_pictures_of_any_size():
+    with pytest.MonkeyPatch.context() as patch:
+        quickly(patch)
+        model = hg.DenoisingAutoencoder(corruption="noise:40", encoder=SMALL, batch_size=32, random_state=0)
+        model.partial_fit(BYTES)
+        before = weights(model).clone()
+        model.partial_fit([picture[number:] for number, picture in enumerate(BYTES)])
+    assert not torch.equal(weights(model), before)
+    assert [epoch["epoch"] for epoch in model.history_] == [1, 2]
+
+
+def test_noise_alone_teaches_with_a_blind_spot():
+    rng = np.random.default_rng(0)
+    noisy = scenes(60) + rng.normal(0, STD, (60, 32, 32))
+    with pytest.MonkeyPatch.context() as patch:
+        quickly(patch, 40)
+        settings = {"encoder": SMALL, "batch_size": 64, "max_epochs": 4, "random_state": 0}
+        model = hg.DenoisingAutoencoder(corruption="blindspot:0.05", **settings).fit(np.clip(noisy, 0, 1))
+    assert hg.metrics.psnr(CLEAN, model.denoise(NOISY)) > hg.metrics.psnr(CLEAN, NOISY) + 1
+
+
+def test_a_saved_model_mends_to_the_bit(noise, holes, tmp_path):
+    noise.save(tmp_path / "noise.safetensors")
+    holes.save(tmp_path / "holes.safetensors")
+    np.testing.assert_array_equal(hg.load(tmp_path / "noise.safetensors").denoise(BYTES), noise.denoise(BYTES))
+    again = hg.load(tmp_path / "holes.safetensors")
+    np.testing.assert_array_equal(again.denoise(BYTES, mask=GAPS), holes.denoise(BYTES, mask=GAPS))
+    assert hg.info(tmp_path / "noise.safetensors")["bottleneck"] == "none: damage is mended in its place"
+
+
+RUN = """
+import os, signal, sys
+import numpy as np
+import hourglass as hg
+from hourglass.estimators import patches
+patches.STEPS = 4
+def kill(model, epoch):
+    if epoch.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+hg.DenoisingAutoencoder(
+    corruption="noise:40", encoder=hg.Restorer((8, 16), blocks=1, patch=16), batch_size=32, max_epochs=4, random_state=0,
+    checkpoint=sys.argv[1], callbacks=(kill,),
+).fit(np.load(sys.argv[2]))
+"""
+
+
+def test_a_run_killed_and_resumed_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
+    np.save(tmp_path / "pictures.npy", scenes(20))
+    checkpoint = tmp_path / "run.safetensors"
+    arguments = [sys.executable, "-c", RUN, checkpoint, tmp_path / "pictures.npy"]
+    assert subprocess.run(arguments, check=False, env=os.environ).returncode == -signal.SIGKILL
+    resumed, whole = (cleaner("noise:40", max_epochs=4, checkpoint=path) for path in (checkpoint, None))
+    assert torch.equal(weights(resumed), weights(whole))
+    assert [epoch["validation"] for epoch in resumed.history_] == [epoch["validation"] for epoch in whole.history_]
+    assert not checkpoint.exists()
+
+
+# With a waist, and tables
+
+
+def test_pictures_with_a_waist_are_mended_too(sentence):
+    model = hg.DenoisingAutoencoder(8, corruption="half", max_epochs=2, random_state=0).fit(scenes(60))
+    half = np.zeros_like(GAPS)
+    half[:, :, 16:] = True
+    mended = model.denoise(BYTES, mask=half)
+    np.testing.assert_array_equal(mended[~half], BYTES[~half])
+    assert (mended[half] != BYTES[half]).any()
+    assert model.transform(BYTES).shape == (8, 8)
+    shape = "The model was fitted on images of shape (32, 32). Got an array of shape (8, 31, 32)."
+    assert sentence(hg.DataError, model.denoise, BYTES[:, 1:]) == shape
+    clear = np.random.default_rng(0).integers(0, 256, (12, 6, 6, 4), np.uint8)
+    four = hg.DenoisingAutoencoder(8, max_epochs=1, random_state=0).fit(clear)
+    assert four.denoise(clear).shape == clear.shape
+
+
+def test_gaps_of_tables_are_filled_and_the_rest_is_left(sentence):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6))
+    model = hg.DenoisingAutoencoder(4, corruption=hg.Hide(0.5), max_epochs=40, random_state=0).fit(X)
+    gappy = X[:50].copy()
+    gappy[np.arange(50), np.arange(50) % 6] = np.nan
+    mended = model.denoise(gappy)
+    known = ~np.isnan(gappy)
+    np.testing.assert_allclose(mended[known], X[:50][known], rtol=1e-6)
+    assert np.square(mended - X[:50])[~known].mean() < 0.3 * X.var()
+    said = "strength and mask are for pictures, and this model is one of tables. Leave them out."
+    assert sentence(hg.ParameterError, model.denoise, X, strength=1) == said
+
+
+def test_noisy_tables_come_nearer_to_the_clean_ones():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6))
+    noisy = X + rng.normal(0, 0.5, X.shape)
+    model = hg.DenoisingAutoencoder(corruption=hg.Noise(0.4), max_epochs=20, random_state=0).fit(X)
+    assert hg.metrics.mse(X, model.denoise(noisy)) < 0.7 * hg.metrics.mse(X, noisy)
+    assert list(model.get_feature_names_out()) == ["code0", "code1", "code2"]  # half as many as there are columns
+    assert model.inverse_transform(model.transform(X)).shape == X.shape
