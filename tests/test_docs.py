@@ -35,7 +35,7 @@ QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": [
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to work in, where "mnist" is a few hundred digits, time in training runs ten times too fast, and epochs are short."""
+    """A folder to work in, where "mnist" is few digits, time in training runs ten times too fast, and epochs are short."""
     seconds = Trainer._seconds
     monkeypatch.setattr(Trainer, "_seconds", lambda self: 10 * seconds(self))
     monkeypatch.setattr(patches, "STEPS", 10)

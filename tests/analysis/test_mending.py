@@ -8,7 +8,7 @@ import hourglass as hg
 
 CLEAN = np.full((2, 64, 64), 0.5)
 NOISE = np.random.default_rng(0).normal(0, 0.1, CLEAN.shape)
-BLURRED = ndimage.gaussian_filter(NOISE, (0, 4, 4))
+BLOTCHES = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=CLEAN.shape), (0, 2, 2))
 
 
 def test_white_noise_is_as_random_as_noise():
@@ -36,9 +36,11 @@ def test_white_noise_is_as_random_as_noise():
     ],
 )
 def test_what_neighbours_share_is_told(share, rest):
-    removed = NOISE + share * BLURRED / BLURRED.std() * NOISE.std()
+    removed = NOISE + share * BLOTCHES / BLOTCHES.std() * NOISE.std()
     check = hg.self_check(CLEAN + removed, CLEAN)
-    shared = share**2 / (1 + share**2)  # of the variance; nearly all of it is shared by direct neighbours
+    shared = (
+        share**2 / (1 + share**2) * np.exp(-1 / (4 * 2**2))
+    )  # the part of blotches, times what direct neighbours have in common
     assert check.correlation == pytest.approx(shared, abs=0.03)
     assert check.words == f"What was removed, {255 * check.std:.1f} grey levels on average, is {rest.format(check.correlation)}"
 
