@@ -8,7 +8,7 @@ import hourglass as hg
 
 CLEAN = np.full((2, 64, 64), 0.5)
 NOISE = np.random.default_rng(0).normal(0, 0.1, CLEAN.shape)
-BLURRED = ndimage.gaussian_filter(NOISE, (0, 4, 4))
+BLOTCHES = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=CLEAN.shape), (0, 2, 2))
 
 
 def test_white_noise_is_as_random_as_noise():
@@ -36,9 +36,9 @@ def test_white_noise_is_as_random_as_noise():
     ],
 )
 def test_what_neighbours_share_is_told(share, rest):
-    removed = NOISE + share * BLURRED / BLURRED.std() * NOISE.std()
+    removed = NOISE + share * BLOTCHES / BLOTCHES.std() * NOISE.std()
     check = hg.self_check(CLEAN + removed, CLEAN)
-    shared = share**2 / (1 + share**2)  # of the variance; nearly all of it is shared by direct neighbours
+    shared = share**2 / (1 + share**2) * np.exp(-1 / (4 * 2**2))  # of blotches, what neighbours share
     assert check.correlation == pytest.approx(shared, abs=0.03)
     assert check.words == f"What was removed, {255 * check.std:.1f} grey levels on average, is {rest.format(check.correlation)}"
 
@@ -94,5 +94,5 @@ def test_grey_and_coloured_pictures_of_differing_sizes_with_holes_are_drawn_toge
     before = [np.zeros((20, 30), np.uint8), np.zeros((25, 24, 3), np.float32), np.full((20, 20, 1), np.nan)]
     after = [before[0], before[1] + 0.5, np.zeros((20, 20, 1))]
     figure = hg.plots.mended(before, after)
-    assert figure.axes[0].images[0].get_array().shape == (20, 3 * 20 + 3, 4)
+    assert figure.axes[0].images[0].get_array().shape == (20, 6 * (20 + 1), 4)  # there is room for six
     assert np.isfinite(figure.axes[0].images[0].get_array()).all()

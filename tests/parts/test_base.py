@@ -57,6 +57,10 @@ def test_a_part_survives_json_and_clone_and_cannot_be_changed(part):
         part.n = 5
 
 
+def test_as_text_a_part_has_short_numbers():
+    assert str(hg.Noise((5 / 255, 0.1))) == "Noise(std=(0.0196, 0.1))"
+
+
 def test_an_unknown_part_in_a_file_is_refused():
     with pytest.raises(hg.ModelFileError) as caught:
         Part.from_config({"part": "Wormhole"})

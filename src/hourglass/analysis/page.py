@@ -212,8 +212,7 @@ def _mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> s
     page: str = _template("mending.html.j2").render(
         title=title or f"Hourglass report: {model.kind_.describe()}",
         headline=headline,
-        corruption=repr(model.model_.corruption),
-        hides=model.model_.corruption.hides,
+        corruption=model.model_.corruption,
         tried=f"{len(before):,} picture{'s' * (len(before) != 1)}",
         middle=MOST_SIDE,
         known=clean is not None,
@@ -301,7 +300,7 @@ def _cards(model: BaseAutoencoder, measured: dict[str, float]) -> list[Card]:
 def _parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:
     """The six parts in a row: what each is called, what it does, and which one this model has."""
     inside = model.model_
-    corruption = "none" if inside.corruption is None else repr(inside.corruption)
+    corruption = str(inside.corruption) if _mends(model) else "none" if model.corruption is None else repr(model.corruption)
     waist = "none: all passes" if _mends(model) else plots.waist(model) + _asked(model.bottleneck)
     return [
         ("Kind", "turns the data into numbers", model.kind_.describe()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
 from enum import StrEnum
@@ -459,8 +458,7 @@ def _save_detector(detector: Any, output: Path, n: int) -> None:
 
 def _save_cleaner(model: Any, output: Path) -> None:
     model.save(output)
-    damage = re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.3g}", repr(model.model_.corruption))
-    say(f"Learned to mend {damage} from {model.kind_.describe()}, in {passes(model)}.")
+    say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
     say(f"Wrote {output}. Next: hourglass denoise {quote(str(output))} DAMAGED -o clean/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -40,6 +41,10 @@ class Part:
         if known is None:
             raise ModelFileError(f"The file asks for an unknown part, {config['part']!r}. Update Hourglass to read it.")
         return known(**values)
+
+    def __str__(self) -> str:
+        """As it is written, with numbers of three digits."""
+        return re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.3g}", repr(self))
 
     def _require(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
