@@ -15,9 +15,9 @@ damage, chance = hg.corruption(text), torch.Generator().manual_seed(0)
 
 
 def damaged(picture: np.ndarray) -> np.ndarray:
-    """A grey picture, damaged: floats, and NaN where it is erased."""
-    x = torch.from_numpy(picture / np.float32(255))[None, None]  # (batch, channels, height, width)
-    return damage(x, chance)[0, 0].numpy()
+    """A picture, damaged: floats, and NaN where it is erased."""
+    x = torch.from_numpy(np.atleast_3d(picture) / np.float32(255)).permute(2, 0, 1)[None]  # (batch, channels, height, width)
+    return damage(x, chance)[0].permute(1, 2, 0).numpy().reshape(picture.shape)
 
 
 model = hg.DenoisingAutoencoder(corruption=text, max_seconds=300, random_state=0, verbose=True).fit(clean)
