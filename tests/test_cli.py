@@ -567,10 +567,9 @@ def test_fit_for_cleaning_learns_from_a_folder_of_sizes(monkeypatch):
     said = run(
         "fit", scans(), "--for", "clean", "--damage", "noise:5-50", "--max-epochs", "1", "--seed", "0", "-o", "c.safetensors"
     )
-    assert said == (
-        "Learned to mend Noise(std=(0.0196, 0.196)) from grey images of differing sizes, in 1 pass over the data.\n"
-        "Wrote c.safetensors. Next: hourglass denoise c.safetensors DAMAGED -o clean/\n"
-    )
+    learned, wrote = said.splitlines()
+    assert learned.startswith("Learned to mend Noise(std=(0.0196, 0.196)) from grey images of differing sizes, in 1 epoch in ")
+    assert wrote == "Wrote c.safetensors. Next: hourglass denoise c.safetensors DAMAGED -o clean/"
     assert hg.load("c.safetensors").corruption == "noise:5-50"
 
 
