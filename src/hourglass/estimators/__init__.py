@@ -8,15 +8,14 @@ from typing import Any
 
 from hourglass import storage
 from hourglass.errors import ModelFileError
-from hourglass.estimators.assembly import bottleneck_from
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.denoising import DenoisingAutoencoder
 from hourglass.estimators.detector import AnomalyDetector
 from hourglass.estimators.drift import Drift
 from hourglass.estimators.fitted import Fitted
-from hourglass.kinds import Kind, kind_from_config
-from hourglass.parts import Open, Part
+from hourglass.kinds import kind_from_config
+from hourglass.parts import Open, Part, Plain
 
 __all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "DenoisingAutoencoder", "Drift", "info", "load"]
 
@@ -77,7 +76,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     return {
         "estimator": header["estimator"],
         "data": kind.describe(),
-        "bottleneck": _shown((header.get("inner") or header)["parameters"], kind),
+        "bottleneck": _shown((header.get("inner") or header).get("bottleneck")),
         "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
@@ -90,12 +89,11 @@ def _require_model(path: str | os.PathLike[str], header: dict[str, Any]) -> None
         raise ModelFileError(f"{str(path)!r} is the checkpoint of an unfinished run: fit with checkpoint={str(path)!r} to go on.")
 
 
-def _shown(parameters: dict[str, Any], kind: Kind) -> str:
+def _shown(waist: dict[str, Any] | None) -> str:
     """The waist in words."""
-    asked = parameters.get("bottleneck")
-    if isinstance(asked, int):
-        return f"{asked} numbers"
-    if asked is None and "bottleneck" not in parameters:
+    if waist is None:
         return "none: what is hidden is rebuilt from the rest"
-    part = bottleneck_from({"bottleneck": asked and Part.from_config(asked)}, kind)
-    return "none: damage is mended in its place" if isinstance(part, Open) else f"{part.n} numbers" if asked is None else repr(part)
+    part = Part.from_config(waist)
+    if isinstance(part, Open):
+        return "none: damage is mended in its place"
+    return f"{part.n} numbers" if isinstance(part, Plain) else repr(part)

@@ -48,7 +48,7 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
 
     Without ``values`` it is blank, for a model file to fill.
     """
-    bottleneck = bottleneck_from(parameters, kind)
+    bottleneck = bottleneck_from(parameters)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
     asked = parameters["corruption"]
     corruption = corruption_from(asked) if isinstance(asked, str) else asked
@@ -123,7 +123,7 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
 
 def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
     """Refuse networks that don't go with the waist, or with its lack, before any data is made ready for them."""
-    bottleneck = bottleneck_from(parameters, kind)
+    bottleneck = bottleneck_from(parameters)
     networks = [network_from(owner, side, parameters, bottleneck) for side in SIDES]
     odd = [
         side
@@ -151,12 +151,10 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
         raise ParameterError(f"The 'hidden' parameter of {owner} is for dense networks. Leave it out, or give a bottleneck.")
 
 
-def bottleneck_from(parameters: dict[str, Any], kind: Kind) -> Bottleneck:
-    """The waist that is asked for; unless one is, pictures pass whole and tables through 32 numbers, or half of their columns."""
+def bottleneck_from(parameters: dict[str, Any]) -> Bottleneck:
+    """The waist that is asked for, as a part."""
     asked = parameters["bottleneck"]
-    if isinstance(asked, Bottleneck):
-        return asked
-    return Plain(asked) if asked is not None else Open() if kind.unit else Plain(min(WAIST, max(kind.n_features // 2, 1)))
+    return asked if isinstance(asked, Bottleneck) else Plain(asked)
 
 
 def network_from(owner: str, side: str, parameters: dict[str, Any], bottleneck: Bottleneck) -> Any:

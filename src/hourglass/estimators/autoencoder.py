@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from torch import nn
-
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network
 
 
 class Autoencoder(BaseAutoencoder):
@@ -17,8 +10,8 @@ class Autoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    bottleneck : int or bottleneck part, default=32
-        How many numbers are kept of each row: an int, or a part such as ``TopK(256, k=16)``.
+    bottleneck : int or bottleneck part, optional
+        How many numbers are kept of each row, 32 unless given: an int, or a part such as ``TopK(256, k=16)``.
     kind : str, optional
         "table" or "image"; inferred from the data unless given.
     columns : dict of str to str, optional
@@ -94,52 +87,3 @@ class Autoencoder(BaseAutoencoder):
     >>> ae.reconstruct(digits.x_test).shape
     (1000, 28, 28)
     """
-
-    def __init__(
-        self,
-        bottleneck: int | Bottleneck = 32,
-        *,
-        kind: str | None = None,
-        columns: dict[str, str] | None = None,
-        encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
-        decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
-        corruption: Corruption | str | None = None,
-        likelihood: Likelihood | None = None,
-        hidden: tuple[int, ...] | None = None,
-        max_epochs: int | None = None,
-        max_seconds: float | None = None,
-        batch_size: int | None = None,
-        optimizer: str | None = None,
-        learning_rate: float | None = None,
-        schedule: str | None = None,
-        validation_fraction: float = 0.1,
-        patience: int | None = None,
-        gradient_clip: float | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        device: str | None = None,
-        random_state: Any = None,
-        callbacks: Sequence[Callable[..., Any]] = (),
-        verbose: bool = False,
-    ) -> None:
-        self.bottleneck = bottleneck
-        self.kind = kind
-        self.columns = columns
-        self.encoder = encoder
-        self.decoder = decoder
-        self.corruption = corruption
-        self.likelihood = likelihood
-        self.hidden = hidden
-        self.max_epochs = max_epochs
-        self.max_seconds = max_seconds
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.gradient_clip = gradient_clip
-        self.checkpoint = checkpoint
-        self.device = device
-        self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose

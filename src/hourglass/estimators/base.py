@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import warnings
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,20 +22,69 @@ from hourglass import storage
 from hourglass.batches import Batches, Patches
 from hourglass.errors import CheckpointError, DataError, HourglassWarning
 from hourglass.estimators import patches
-from hourglass.estimators.assembly import assemble, bottleneck_from, network_from, require_sides
+from hourglass.estimators.assembly import WAIST, assemble, bottleneck_from, network_from, require_sides
 from hourglass.estimators.fitted import CHUNK, Fitted
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.kinds import Album, as_raw
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Open, Part
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Open, Part, Plain
 from hourglass.training import Epoch, Trainer
 
 
 class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
-    """Everything but the parameters. Subclasses differ in ``__init__`` alone, or add methods."""
+    """Everything that autoencoders share. Subclasses document it, choose what is taken where nothing is said, or add methods."""
 
     _trainer: Trainer | None
+
+    def __init__(
+        self,
+        bottleneck: int | Bottleneck | None = None,
+        *,
+        kind: str | None = None,
+        columns: dict[str, str] | None = None,
+        encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
+        corruption: Corruption | str | None = None,
+        likelihood: Likelihood | None = None,
+        hidden: tuple[int, ...] | None = None,
+        max_epochs: int | None = None,
+        max_seconds: float | None = None,
+        batch_size: int | None = None,
+        optimizer: str | None = None,
+        learning_rate: float | None = None,
+        schedule: str | None = None,
+        validation_fraction: float = 0.1,
+        patience: int | None = None,
+        gradient_clip: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
+        verbose: bool = False,
+    ) -> None:
+        self.bottleneck = bottleneck
+        self.kind = kind
+        self.columns = columns
+        self.encoder = encoder
+        self.decoder = decoder
+        self.corruption = corruption
+        self.likelihood = likelihood
+        self.hidden = hidden
+        self.max_epochs = max_epochs
+        self.max_seconds = max_seconds
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.gradient_clip = gradient_clip
+        self.checkpoint = checkpoint
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose
 
     # Fitting
 
@@ -135,19 +186,23 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     @property
     def _asked(self) -> dict[str, Any]:
-        """The parameters, with what the kind of data decides."""
+        """The parameters, with what is chosen where nothing was said."""
         asked: dict[str, Any] = self.get_params(deep=False)
-        return asked
+        return asked | {name: choice for name, choice in self._choices().items() if asked[name] is None}
+
+    def _choices(self) -> dict[str, Any]:
+        """What is taken for this kind of data where a parameter says nothing."""
+        return {"bottleneck": Plain(WAIST)}
 
     @property
     def _network(self) -> Any:
         """The decoder that is asked for."""
-        return network_from(type(self).__name__, "decoder", self._asked, bottleneck_from(self._asked, self.kind_))
+        return network_from(type(self).__name__, "decoder", self._asked, bottleneck_from(self._asked))
 
     @property
     def _apart(self) -> bool:
         """Whether pictures may stay in their files until they are needed: there is no waist, as far as can be said without data."""
-        return self.bottleneck is None or isinstance(self.bottleneck, Open)
+        return isinstance(self.bottleneck, Open)
 
     @property
     def _restores(self) -> bool:
@@ -204,6 +259,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         return tensors, facts
 
     def _write_checkpoint(self, trainer: Trainer, facts: dict[str, Any]) -> None:
+        assert self.checkpoint is not None
         tensors, state = trainer.state()
         storage.write(self.checkpoint, tensors, {"run": facts["run"], "seed": facts["seed"], **state})
 
@@ -328,10 +384,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _waist(self) -> Bottleneck:
         """The bottleneck of the fitted model, which has codes."""
         check_is_fitted(self)
-        waist = bottleneck_from(self._asked, self.kind_)
+        waist = bottleneck_from(self._asked)
         if isinstance(waist, Open):
             raise DataError("The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.")
         return waist
+
+    def _header(self) -> dict[str, Any]:
+        return super()._header() | {"bottleneck": bottleneck_from(self._asked).to_config()}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         with warnings.catch_warnings():

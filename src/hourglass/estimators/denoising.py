@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from numbers import Real
 from typing import Any
 
@@ -12,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from hourglass.errors import DataError, ParameterError
+from hourglass.estimators.assembly import WAIST
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import as_raw, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Noise, Together
+from hourglass.parts import Noise, Open, Plain, Together
 from hourglass.parts.noise import noise_std
 
 DEFAULTS = {"image": Noise((5 / 255, 50 / 255)), "table": Noise(0.3)}  # what is mended unless it is said
@@ -62,59 +61,13 @@ class DenoisingAutoencoder(BaseAutoencoder):
     (100, 28, 28)
     """
 
-    def __init__(
-        self,
-        bottleneck: int | Bottleneck | None = None,
-        *,
-        kind: str | None = None,
-        columns: dict[str, str] | None = None,
-        encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
-        decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
-        corruption: Corruption | str | None = None,
-        likelihood: Likelihood | None = None,
-        hidden: tuple[int, ...] | None = None,
-        max_epochs: int | None = None,
-        max_seconds: float | None = None,
-        batch_size: int | None = None,
-        optimizer: str | None = None,
-        learning_rate: float | None = None,
-        schedule: str | None = None,
-        validation_fraction: float = 0.1,
-        patience: int | None = None,
-        gradient_clip: float | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        device: str | None = None,
-        random_state: Any = None,
-        callbacks: Sequence[Callable[..., Any]] = (),
-        verbose: bool = False,
-    ) -> None:
-        self.bottleneck = bottleneck
-        self.kind = kind
-        self.columns = columns
-        self.encoder = encoder
-        self.decoder = decoder
-        self.corruption = corruption
-        self.likelihood = likelihood
-        self.hidden = hidden
-        self.max_epochs = max_epochs
-        self.max_seconds = max_seconds
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.gradient_clip = gradient_clip
-        self.checkpoint = checkpoint
-        self.device = device
-        self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+    def _choices(self) -> dict[str, Any]:
+        numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
+        return {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
 
     @property
-    def _asked(self) -> dict[str, Any]:
-        asked = super()._asked
-        return asked if asked["corruption"] is not None else asked | {"corruption": DEFAULTS[self.kind_.name]}
+    def _apart(self) -> bool:
+        return self.bottleneck is None or super()._apart
 
     # Mending
 
