@@ -564,9 +564,7 @@ def scans(target="scans"):
 
 def test_fit_for_cleaning_learns_from_a_folder_of_sizes(monkeypatch):
     monkeypatch.setattr(patches, "STEPS", 1)
-    said = run(
-        "fit", scans(), "--for", "clean", "--damage", "noise:5-50", "--max-epochs", "1", "--seed", "0", "-o", "c.safetensors"
-    )
+    said = run("fit", scans(), "--for", "clean", "--damage", "noise:5-50", "--max-epochs", "1", "-q", "-o", "c.safetensors")
     learned, wrote = said.splitlines()
     assert learned.startswith("Learned to mend Noise(std=(0.0196, 0.196)) from grey images of differing sizes, in 1 epoch in ")
     assert wrote == "Wrote c.safetensors. Next: hourglass denoise c.safetensors DAMAGED -o clean/"
@@ -591,10 +589,10 @@ def test_denoise_keeps_names_formats_sizes_depth_and_transparency(cleaners):
     said = run("denoise", cleaners / "noise.safetensors", scans(), "-o", "clean", "-q")
     assert files("clean") == files("scans") == ["a.png", "clear.png", "d.jpg", "sub/deep.tif"]
     for name in files("clean"):
-        before, after = (Image.open(Path(folder, name)) for folder in ("scans", "clean"))
-        assert (after.format, after.mode, after.size) == (before.format, before.mode, before.size)
-    clear = [np.array(Image.open(Path(folder, "clear.png"))) for folder in ("scans", "clean")]
-    np.testing.assert_array_equal(clear[0][..., 3], clear[1][..., 3])
+        with Image.open(Path("scans", name)) as before, Image.open(Path("clean", name)) as after:
+            assert (after.format, after.mode, after.size) == (before.format, before.mode, before.size)
+    with Image.open("scans/clear.png") as before, Image.open("clean/clear.png") as after:
+        np.testing.assert_array_equal(np.array(after)[..., 3], np.array(before)[..., 3])
     deep = hg.read("scans/sub/deep.tif")
     expected = hg.load(cleaners / "noise.safetensors").denoise(deep)
     np.testing.assert_array_equal(hg.read("clean/sub/deep.tif"), expected)
@@ -620,7 +618,7 @@ def test_denoise_measures_against_a_reference_estimates_and_draws(cleaners):
         "Wrote sheet.png.\n"
         "Wrote 1 pictures to clean.png.\n"
     ).format(*figures)
-    assert Image.open("sheet.png").width > 100
+    assert Path("sheet.png").stat().st_size > 1000
 
 
 def test_denoise_touches_only_what_a_mask_marks(cleaners):

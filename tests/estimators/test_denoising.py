@@ -151,6 +151,12 @@ def test_what_is_erased_is_said_by_a_mask_or_by_nan(holes):
     assert holes.denoise([CLEAN[0]], mask=[GAPS[0]])[0].shape == (32, 32)
 
 
+def test_what_may_be_noisy_as_well_is_mended_without_holes():
+    model = cleaner("noise:40+pixels:0.2")
+    assert (model.denoise(BYTES) != BYTES).mean() > 0.5
+    np.testing.assert_array_equal(model.denoise(BYTES, mask=GAPS)[~GAPS], BYTES[~GAPS])
+
+
 def test_strength_changes_the_contrast_so_that_noise_is_as_it_was_learned(noise):
     strong = CLEAN + 2 * (NOISY - CLEAN)
     plain, told = (hg.metrics.psnr(CLEAN, noise.denoise(strong, strength=std)) for std in (None, 2 * STD))

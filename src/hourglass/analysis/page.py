@@ -241,7 +241,8 @@ def _tried(model: DenoisingAutoencoder, raw: Any) -> tuple[list[Any], list[Any],
         before.append(seen[0].permute(1, 2, 0).numpy())
     if corruption.blind:
         return clean, model.denoise(clean), None
-    after = [model.denoise([picture])[0] if np.isnan(picture).any() or not corruption.hides else picture for picture in before]
+    whole = [corruption.hides and not corruption.everywhere and not np.isnan(picture).any() for picture in before]
+    after = [picture if intact else model.denoise([picture])[0] for picture, intact in zip(before, whole, strict=True)]
     return [np.nan_to_num(picture, nan=0.5) for picture in before], after, clean
 
 

@@ -82,8 +82,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             Standard deviation of the noise in the pictures, as `Noise` has it; "auto" is the estimate of `noise_level`. Where it
             lies outside of what the model was trained on, the contrast is changed on the way so that it lies inside.
         mask : array of bool of shape (n, height, width), or a list of such arrays, optional
-            Where pictures are damaged. Everything else comes back untouched, to the bit. A model that fills in what is erased needs
-            it, or NaN in the place of what is erased.
+            Where pictures are damaged. Everything else comes back untouched, to the bit. A model that does nothing but fill in what
+            is erased needs it, or NaN in the place of what is erased.
 
         Returns
         -------
@@ -116,7 +116,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         for number, picture in enumerate(stack):
             require_picture(picture, first + number, damaged=True, erased=corruption.hides)
         gaps = _gaps(mask, stack, first, n)
-        if corruption.hides and gaps is None and not (stack.dtype.kind == "f" and np.isnan(stack).any()):
+        told = gaps is not None or (stack.dtype.kind == "f" and np.isnan(stack).any())
+        if corruption.hides and not corruption.everywhere and not told:
             raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
         contrast = np.array([1.0 if strength is None else self._contrast(picture, strength) for picture in stack])
