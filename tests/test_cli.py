@@ -530,3 +530,15 @@ def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
     assert alarms["alarm"][5] in (True, "true")
     with pytest.raises(hg.ModelFileError, match=r"is a detector, which has no codes. Use it with: hourglass detect"):
         runner.invoke(cli.app, ["encode", "d.safetensors", "new.csv"], catch_exceptions=False)
+
+
+def test_alarms_of_images_are_drawn_under_their_names():
+    hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:300]).save("d.safetensors")
+    image_folder()
+    for file in Path("pictures").rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(file))).save(file)
+    said = run("detect", "d.safetensors", "pictures", "--heatmaps", "out")
+    assert said.endswith("Wrote alarms.parquet.\nWrote 3 pictures to out.\n")
+    assert files("out") == ["a.png", "b.png", "sub/c.png"]
+    assert min(Image.open("out/a.png").size) >= 256
+    assert "times the peak of a usual picture" in hg.read("alarms.parquet")["reason1"][0]

@@ -9,5 +9,5 @@ from benchmarks.detectors import castings, peer
 
 usual, judged, labels = castings()
 with Stopwatch() as watch:
-    scores = peer(sys.argv[1])(pixels(usual).reshape(len(usual), -1))(pixels(judged).reshape(len(judged), -1))
+    scores = peer(sys.argv[1])(pixels(usual))(pixels(judged))
 report(auroc=roc_auc_score(labels, scores), seconds=watch.seconds)
