@@ -114,3 +114,13 @@ def full_size_cards() -> np.ndarray:
     rng = np.random.default_rng(SEED)
     n = 5_000 if QUICK else 284_807
     return usual[rng.integers(len(usual), size=n)] + 0.1 * usual.std(0) * rng.normal(size=(n, usual.shape[1]))
+
+
+def castings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Good castings to learn from, (n, 64, 64) bytes; castings to judge, and which of those are defective."""
+    import os
+    from pathlib import Path
+
+    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "casting_64.npz") as file:
+        good = file["x_train"][file["y_train"] == 0]
+        return good[::10] if QUICK else good, file["x_test"], file["y_test"].astype(int)

@@ -86,6 +86,7 @@ def cleaning(
 
 
 PEERS = ("AutoEncoder", "VAE", "DeepSVDD", "LUNAR", "IForest", "ECOD", "COPOD", "KNN", "LOF", "PCA", "OCSVM", "GMM")
+IMAGE_PEERS = ("AutoEncoder", "PCA", "KNN")
 
 WORKS = (
     Work(
@@ -212,6 +213,18 @@ WORKS = (
         "card transactions, trained on 60% of the usual rows",
         {"Hourglass": "cards_hourglass", **{name: f"cards_pyod {name}" for name in PEERS}},
         (*beside("auroc", "AUROC"), *beside("ap", "average precision"), Row("fit and score, s", "seconds", "AutoEncoder")),
+    ),
+    Work(
+        "castings",
+        "pump castings of 64 x 64 pixels, trained on good ones",
+        {"Hourglass": "castings_hourglass", **{name: f"castings_pyod {name}" for name in IMAGE_PEERS}},
+        (
+            Row("AUROC", "auroc", target=at_least(0.95)),
+            *(Row("AUROC", "auroc", name, NO_WORSE, operator.gt) for name in IMAGE_PEERS),
+            Row("fit and score, s", "seconds", "AutoEncoder", at_most(300)),
+            Row("false alarms at 5%", "false_alarms_5"),
+            Row("defective castings found at 5%", "found_5"),
+        ),
     ),
     Work(
         "cards-full",

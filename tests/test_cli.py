@@ -672,3 +672,15 @@ def test_denoise_with_a_model_or_data_of_another_sort(cleaners, models, fails):
     assert fails("denoise", cleaners / "noise.safetensors", "p.npy", "-o", "c.npy", "--mask", "pictures") == (1, files_only)
     codes = "Error: The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.\n"
     assert fails("encode", cleaners / "noise.safetensors", "digits") == (1, codes)
+
+
+def test_alarms_of_images_are_drawn_under_their_names():
+    hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:300]).save("d.safetensors")
+    image_folder()
+    for file in Path("pictures").rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(file))).save(file)
+    said = run("detect", "d.safetensors", "pictures", "--heatmaps", "out")
+    assert said.endswith("Wrote alarms.parquet.\nWrote 3 pictures to out.\n")
+    assert files("out") == ["a.png", "b.png", "sub/c.png"]
+    assert min(Image.open("out/a.png").size) >= 256
+    assert "times the peak of a usual picture" in hg.read("alarms.parquet")["reason1"][0]

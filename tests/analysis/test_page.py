@@ -297,7 +297,10 @@ def test_alarms_of_images(tmp_path):
     found = hg.AnomalyDetector(hg.Autoencoder(8, max_epochs=1), random_state=0).fit(digits)
     page = hg.report(found, 255 - digits[:40], tmp_path / "alarms.html").read_text()
     assert "40 of 40 rows raised an alarm" in page
-    assert page.count("<svg") == 1
+    assert "The strangest pictures" in page
+    assert "times the peak of a usual picture" in page
+    assert "What has moved" not in page
+    assert page.count("<svg") == 2
 
 
 # A model that mends

@@ -364,7 +364,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n, height, width), float32
-            Smoothed; 1 is the peak of a usual picture.
+            The root of the smoothed squared error of each place, as told by all others; 1 is the peak of a usual picture.
 
         Raises
         ------

@@ -32,7 +32,7 @@ from hourglass.parts.maps import (
 from hourglass.training import Epoch
 
 SHIFT, TURN = 0.05, 5.0  # of the side, and degrees: by so much copies of the pictures are moved at most
-COPIES = 12_000  # that are learned from
+COPIES, TRIED = 12_000, 3_000  # that are learned from, and that are enough to see whether flipping pays
 ELEMENTS = 16_384  # of a picture that are looked at; larger ones are shrunk
 CODES = 1024  # at most
 WEIGHTS = 2**22  # of the encoder at most: 16 MB
@@ -175,11 +175,10 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
     The model learns from moved copies: parts that lie a little aside are usual then. Whether they are flipped as well is decided by
     what rebuilds hidden places of the pictures held out better: round parts gain by it, letters lose.
     """
-    began, found = time.perf_counter(), []
-    for flipped in (False, True):
-        copies = _copies(x, flipped, generator)
-        found.append((*_fitted(task, copies, aside, generator), copies))
-    error, model, inverse, copies = min(found, key=lambda fit: fit[0])
+    began = time.perf_counter()
+    trials = [_fitted(task, _copies(x, flipped, TRIED, generator), aside, CODES // 4, generator)[0] for flipped in (False, True)]
+    copies = _copies(x, trials[1] < trials[0], COPIES, generator)
+    error, model, inverse = _fitted(task, copies, aside, CODES, generator)
     alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), thumbnails(copies[: task.kept]), task.rank)
     around = thumbnails(copies)
     alarm.points[0], alarm.points[-1] = alarm.points[0].minimum(around.amin(0)), alarm.points[-1].maximum(around.amax(0))
@@ -197,19 +196,19 @@ def calibrate(watch: MapWatch, aside: Tensor, generator: torch.Generator) -> Non
     watch.alarm.calibrate(thumbnails(aside), errors, planted)
 
 
-def _copies(x: Tensor, flipped: bool, generator: torch.Generator) -> Tensor:
-    """Copies of pictures, each moved in its own way."""
-    times = max(1, min(8, COPIES // len(x)))
-    some = x[torch.randperm(len(x), generator=generator)[:COPIES]].repeat(times, 1, 1, 1)
+def _copies(x: Tensor, flipped: bool, most: int, generator: torch.Generator) -> Tensor:
+    """Copies of pictures, each moved in its own way, at most eight of each."""
+    times = max(1, min(8, most // len(x)))
+    some = x[torch.randperm(len(x), generator=generator)[:most]].repeat(times, 1, 1, 1)
     return _in_parts(lambda part: moved(mirrored(part, generator) if flipped else part, SHIFT, TURN, generator), some)
 
 
-def _fitted(task: Task, copies: Tensor, aside: Tensor, generator: torch.Generator) -> tuple[float, Hourglass, Tensor]:
-    """The linear autoencoder that learned from copies, with the ridge that rebuilds hidden places best, and their error."""
+def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: torch.Generator) -> tuple[float, Hourglass, Tensor]:
+    """Their error, and a linear autoencoder of at most so many codes, with the ridge that rebuilds hidden places best."""
     seen, other = (_in_parts(task.front, some).flatten(1) for some in (copies, aside))
     mean = seen.mean(0)
     seen -= mean
-    codes = max(1, min(CODES, seen.shape[1] // 4, len(seen) // 4, WEIGHTS // seen.shape[1]))
+    codes = max(1, min(most, seen.shape[1] // 4, len(seen) // 4, WEIGHTS // seen.shape[1]))
     axes, variances = principal(seen, codes, generator)
     usual, together = float(seen.square().mean()), _together(task.shape)
     del seen

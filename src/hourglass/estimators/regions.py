@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
-OF_PEAK = 0.4  # of a map's peak: what belongs to a region
+OF_PEAK = 0.5  # of a map's peak: what belongs to a region
 WHOLE = 0.5  # of a picture; a box that covers more of it says nothing of a place
 MOST = 5  # regions of a picture, unless asked otherwise
 ROWS, COLUMNS = ("top", "", "bottom"), ("left", "", "right")

@@ -64,8 +64,8 @@ class MapAlarm(Alarm):
         return float(((raised - usual.mean()) / usual.std().clamp(min=SMALLEST)).clamp(max=4).mean())
 
     def heat(self, errors: Tensor) -> Tensor:
-        """Smoothed maps (n, height, width), in which 1 is the peak of a usual picture."""
-        return smoothed(errors / self.spread, float(self.width)) / self.level
+        """Roots of smoothed maps (n, height, width), in which 1 is the peak of a usual picture."""
+        return (smoothed(errors / self.spread, float(self.width)) / self.level).sqrt()
 
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         found = [torch.log(self.heat(errors).flatten(1).amax(1) + SMALLEST)]
