@@ -127,7 +127,7 @@ def table(results: dict[str, Any]) -> str:
     for work in measured:
         result = results[work.name]
         on, used = result["machine"], result["versions"]
-        packages = ", ".join(f"{package} {used[package]}" for package in PACKAGES if used[package])
+        packages = ", ".join(f"{package} {used[package]}" for package in PACKAGES if used.get(package))
         note = (
             f"{result['date']}, medians of {len(result['rounds'])} rounds, on {on['cpu']} ({on['cores']} cores,"
             f" {on['memory_gb']} GB), Python {on['python']}, {packages}."
