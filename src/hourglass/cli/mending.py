@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import mean, median
 from typing import Any
-
 
 import hourglass as hg
 
@@ -48,12 +48,13 @@ class Mended:
         """How much was removed, whether it looks like noise, and how near the pictures are to clean ones."""
         said = []
         if estimated:
-            levels = 255 * self.cleaner.noise_level(self.before)
-            said.append(f"Noise, estimated: {np.median(levels):.1f} grey levels ({levels.min():.1f} to {levels.max():.1f}).")
+            levels = sorted(255 * self.cleaner.noise_level(self.before))
+            said.append(f"Noise, estimated: {median(levels):.1f} grey levels ({levels[0]:.1f} to {levels[-1]:.1f}).")
         said.append(hg.self_check(self.before, self.after).words)
         if self.near:
-            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*np.mean(self.near, axis=0))
-            means += "; SSIM {:.3f} before, {:.3f} after".format(*np.mean(self.alike, axis=0)) if self.alike else ""
+            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*map(mean, zip(*self.near, strict=True)))
+            if self.alike:
+                means += "; SSIM {:.3f} before, {:.3f} after".format(*map(mean, zip(*self.alike, strict=True)))
             said.append(f"{means} (means over {len(self.near):,} pictures).")
         return said
 
@@ -64,4 +65,4 @@ class Mended:
 
 def _middle(picture: Any) -> Any:
     top, left = (max(length - MOST_SIDE, 0) // 2 for length in picture.shape[:2])
-    return np.array(picture[top : top + MOST_SIDE, left : left + MOST_SIDE])
+    return picture[top : top + MOST_SIDE, left : left + MOST_SIDE].copy()
