@@ -423,6 +423,6 @@ def test_noisy_tables_come_nearer_to_the_clean_ones():
     X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 6))
     noisy = X + rng.normal(0, 0.5, X.shape)
     model = hg.DenoisingAutoencoder(corruption=hg.Noise(0.4), max_epochs=20, random_state=0).fit(X)
-    assert hg.metrics.mse(X, model.denoise(noisy)) < 0.8 * hg.metrics.mse(X, noisy)
+    assert hg.metrics.mse(X, model.denoise(noisy)) < 0.85 * hg.metrics.mse(X, noisy)
     assert list(model.get_feature_names_out()) == ["code0", "code1", "code2"]  # half as many as there are columns
     assert model.inverse_transform(model.transform(X)).shape == X.shape
