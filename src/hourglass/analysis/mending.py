@@ -56,7 +56,7 @@ def self_check(before: Any, after: Any) -> SelfCheck:
     >>> clean = np.full((1, 64, 64), 0.5)
     >>> noise = np.random.default_rng(0).normal(0, 0.1, clean.shape)
     >>> hg.self_check(clean + noise, clean).words
-    'What was removed, 25.2 grey levels on average, is as random as noise: nothing of the pictures is seen in it.'
+    'What was removed, 25.4 grey levels on average, is as random as noise: nothing of the pictures is seen in it.'
     """
     removed = [_removed(*pair) for pair in _pairs(before, after)]
     variance = _mean([np.square(part) for part in removed])
