@@ -40,7 +40,7 @@ def test_principal_axes_are_those_of_an_eigendecomposition():
     x = torch.randn(500, 20) * torch.logspace(0, -3, 20)
     axes, variances = maps.principal(x, 3, gen())
     exact, vectors = torch.linalg.eigh(x.T @ x / 500)
-    torch.testing.assert_close(variances, exact.flip(0)[:3], rtol=1e-3, atol=0)
+    torch.testing.assert_close(variances, exact.flip(0)[:3], rtol=1e-2, atol=0)
     assert (axes.T @ vectors.flip(1)[:, :3]).abs().diagonal().min() > 0.999
 
 

@@ -193,7 +193,8 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
 def calibrate(watch: MapWatch, aside: Tensor, generator: torch.Generator) -> None:
     """Calibrate the alarm on pictures held out."""
     errors, planted = (_in_parts(watch.errors, some) for some in (aside, blemished(aside, generator)))
-    watch.alarm.calibrate(thumbnails(aside), errors, planted)
+    around = thumbnails(_in_parts(lambda part: moved(part, SHIFT, TURN, generator), aside))
+    watch.alarm.calibrate(thumbnails(aside), errors, planted, around)
 
 
 def _copies(x: Tensor, flipped: bool, most: int, generator: torch.Generator) -> Tensor:

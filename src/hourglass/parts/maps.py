@@ -42,10 +42,12 @@ class MapAlarm(Alarm):
         self.register_buffer("width", torch.zeros(()))
         self.register_buffer("level", torch.ones(()))
 
-    def calibrate(self, held_out: Tensor, errors: Tensor, blemished: Tensor | None = None) -> None:
+    def calibrate(self, held_out: Tensor, errors: Tensor, blemished: Tensor | None = None, around: Tensor | None = None) -> None:
         """Learn from pictures held out what is usual, and, from maps of the same with a blemish, how much smoothing shows one best.
 
-        What is usual at a place is half its own mean and half that of the whole map, since few pictures tell little of a place.
+        ``around`` are thumbnails of the same pictures moved a little: their distances count as usual too, so that parts that lie
+        aside don't alarm. What is usual at a place is half its own mean and half that of the whole map, since few pictures tell
+        little of a place.
         """
         usual = smoothed(errors.mean(0, keepdim=True), 1.0)[0]
         self.spread = ((usual + usual.mean()) / 2).clamp(min=SMALLEST**2)
@@ -53,6 +55,11 @@ class MapAlarm(Alarm):
             self.width = torch.tensor(max(WIDTHS, key=lambda width: self._shown(errors, blemished, width)))
         self.level = self._peaks(errors, float(self.width)).median()
         self._settle(held_out, errors)
+        if around is not None and len(self.kept):
+            terms = self.terms(held_out, errors)
+            distances = torch.cat([terms[:, 1], self.terms(around, errors)[:, 1]])
+            self.centre[1], self.scale[1] = distances.mean(), distances.std(correction=0).clamp(min=SMALLEST)
+            self.reference = self.combined(terms, held_out).sort().values
 
     def _peaks(self, errors: Tensor, width: float) -> Tensor:
         """Peaks (n,) of maps (n, height, width)."""
