@@ -88,15 +88,18 @@ def plain(text: object, most: int = 24) -> str:
 # Images and heat maps
 
 
-def side_by_side(images: Array) -> Array:
-    """Images (n, height, width[, channels]) side by side, as one of RGBA (height, wide, 4) with clear gaps."""
+def side_by_side(images: Array, across: int = MIN_ACROSS) -> Array:
+    """Images (n, height, width[, channels]) side by side, as one of RGBA (height, wide, 4) with clear gaps.
+
+    There is room for ``across`` of them at least.
+    """
     pixels = _thumbnails(np.clip(images if images.ndim == 4 else images[..., None], 0, 1))
     if pixels.shape[3] == 1:
         pixels = pixels.repeat(3, axis=3)
     if pixels.shape[3] == 3:
         pixels = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=3)
     gap = max(1, pixels.shape[2] // 14)
-    pixels = np.pad(pixels, ((0, max(0, MIN_ACROSS - len(pixels))), (0, 0), (0, gap), (0, 0)))
+    pixels = np.pad(pixels, ((0, max(0, across - len(pixels))), (0, 0), (0, gap), (0, 0)))
     return np.concatenate(list(pixels), axis=1)
 
 
@@ -121,9 +124,9 @@ def show(axes: Axes, mosaic: Array, title: str) -> None:
     axes.spines[:].set_visible(False)
 
 
-def strips_of_images(strips: list[tuple[str, Array]]) -> Figure:
-    """Titled images (n, height, width[, channels]), a strip below the other."""
-    mosaics = [side_by_side(images) for _, images in strips]
+def strips_of_images(strips: list[tuple[str, Array]], across: int = MIN_ACROSS) -> Figure:
+    """Titled images (n, height, width[, channels]), a strip below the other, with room for ``across`` in each."""
+    mosaics = [side_by_side(images, across) for _, images in strips]
     tall = WIDTH * mosaics[0].shape[0] / mosaics[0].shape[1]
     figure = blank(len(strips) * (tall + 0.27))
     for axes, (title, _), mosaic in zip(figure.subplots(len(strips), 1), strips, mosaics, strict=True):

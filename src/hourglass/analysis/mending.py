@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHIFTS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))  # pixels down and to the right
 RANDOM, DOUBTFUL = 0.05, 0.15  # correlations up to which what was removed is like noise, or nearly
+MOST_SHOWN = 159  # pixels a side that are drawn, those in the middle: shrunk, a picture would show less noise than it has
 STRONGEST = 5.0  # times what was removed on average, at least, that the map of changes shows in full colour
 
 
@@ -82,7 +83,7 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
     Parameters
     ----------
     before, after : array of shape (n, height, width) or (n, height, width, channels), or list of pictures
-        Damaged pictures, and what a model made of them; of those of differing sizes the middle is drawn.
+        Damaged pictures, and what a model made of them; the middle of them is drawn, where they are large or of differing sizes.
     clean : as ``before``, optional
         What they should be.
 
@@ -97,14 +98,14 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
         Two numbers of pictures, or a picture of two sizes.
     """
     pairs = _pairs(before, after)
-    side = [min(pair[0].shape[axis] for pair in pairs) for axis in (0, 1)]
+    side = [min(MOST_SHOWN, *(pair[0].shape[axis] for pair in pairs)) for axis in (0, 1)]
     strips = [("as they came", [np.nan_to_num(pair[0], nan=0.5) for pair in pairs]), ("mended", [pair[1] for pair in pairs])]
     if clean is not None:
         strips.append(("as they should be", [pair[1] for pair in _pairs(before, clean)]))
     shown = [(title, np.stack([_middle(picture, side) for picture in pictures])) for title, pictures in strips]
     changes = (shown[1][1] - shown[0][1]).mean(3)
     shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes)))
-    return drawing.strips_of_images(shown)
+    return drawing.strips_of_images(shown, across=min(len(pairs), drawing.MIN_ACROSS))
 
 
 def _pairs(before: Any, after: Any) -> list[tuple[Array, Array]]:
