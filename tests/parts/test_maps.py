@@ -41,7 +41,7 @@ def test_principal_axes_are_those_of_an_eigendecomposition():
     axes, variances = maps.principal(x, 3, gen())
     exact, vectors = torch.linalg.eigh(x.T @ x / 500)
     torch.testing.assert_close(variances, exact.flip(0)[:3], rtol=1e-2, atol=0)
-    assert (axes.T @ vectors.flip(1)[:, :3]).abs().diagonal().min() > 0.999
+    assert (axes.T @ vectors.flip(1)[:, :3]).abs().diagonal().min() > 0.99
 
 
 def test_smoothing_keeps_the_sum_and_makes_a_gaussian():

@@ -32,6 +32,7 @@ from hourglass.parts.maps import (
 from hourglass.training import Epoch
 
 SHIFT, TURN = 0.05, 5.0  # of the side, and degrees: by so much copies of the pictures are moved at most
+PIXELS = 3.0  # that they are shifted at most, where that is more, but never more than a tenth of the side
 COPIES, TRIED = 12_000, 3_000  # that are learned from, and that are enough to see whether flipping pays
 ELEMENTS = 16_384  # of a picture that are looked at; larger ones are shrunk
 CODES = 1024  # at most
@@ -193,7 +194,7 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
 def calibrate(watch: MapWatch, aside: Tensor, generator: torch.Generator) -> None:
     """Calibrate the alarm on pictures held out."""
     errors, planted = (_in_parts(watch.errors, some) for some in (aside, blemished(aside, generator)))
-    around = thumbnails(_in_parts(lambda part: moved(part, SHIFT, TURN, generator), aside))
+    around = thumbnails(_in_parts(lambda part: _moved(part, generator), aside))
     watch.alarm.calibrate(thumbnails(aside), errors, planted, around)
 
 
@@ -201,7 +202,12 @@ def _copies(x: Tensor, flipped: bool, most: int, generator: torch.Generator) -> 
     """Copies of pictures, each moved in its own way, at most eight of each."""
     times = max(1, min(8, most // len(x)))
     some = x[torch.randperm(len(x), generator=generator)[:most]].repeat(times, 1, 1, 1)
-    return _in_parts(lambda part: moved(mirrored(part, generator) if flipped else part, SHIFT, TURN, generator), some)
+    return _in_parts(lambda part: _moved(mirrored(part, generator) if flipped else part, generator), some)
+
+
+def _moved(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures moved as far as parts may lie aside."""
+    return moved(x, min(max(SHIFT, PIXELS / min(x.shape[2:])), 2 * SHIFT), TURN, generator)
 
 
 def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: torch.Generator) -> tuple[float, Hourglass, Tensor]:
