@@ -678,9 +678,12 @@ def test_alarms_of_images_are_drawn_under_their_names():
     hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:300]).save("d.safetensors")
     image_folder()
     for file in Path("pictures").rglob("*.png"):
-        Image.fromarray(255 - np.asarray(Image.open(file))).save(file)
+        with Image.open(file) as image:
+            inverted = 255 - np.asarray(image)
+        Image.fromarray(inverted).save(file)
     said = run("detect", "d.safetensors", "pictures", "--heatmaps", "out")
     assert said.endswith("Wrote alarms.parquet.\nWrote 3 pictures to out.\n")
     assert files("out") == ["a.png", "b.png", "sub/c.png"]
-    assert min(Image.open("out/a.png").size) >= 256
+    with Image.open("out/a.png") as drawn:
+        assert min(drawn.size) >= 256
     assert "times the peak of a usual picture" in hg.read("alarms.parquet")["reason1"][0]
