@@ -250,7 +250,8 @@ def _drift_words(drift: Drift) -> str:
     if not drift.drifted:
         return "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved."
     moved = drift.which
-    which = f" Moved have: {', '.join(moved[:5])}{' and others' if len(moved) > 5 else ''}." if moved else ""
+    between = "; " if any("," in name for name in moved) else ", "
+    which = f" Moved have: {between.join(moved[:5])}{' and others' if len(moved) > 5 else ''}." if moved else ""
     return f"These rows are not of the sort that the detector was trained on, or many of them are strange.{which}"
 
 
