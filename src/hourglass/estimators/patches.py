@@ -16,7 +16,7 @@ STEPS = 100  # of an epoch
 MOST_JUDGED = 64  # pictures that are held out to choose the best weights by
 
 
-def learned(album: Album, numbers: Sequence[int], most: int, channels: int) -> Patches:
+def learned(album: Album, numbers: Sequence[int], most: int, channels: int, device: torch.device) -> Patches:
     """Patches to learn from, of at most so many pixels a side, of the pictures of those numbers."""
 
     def picture(number: int) -> Tensor:
@@ -27,7 +27,8 @@ def learned(album: Album, numbers: Sequence[int], most: int, channels: int) -> P
         return torch.from_numpy(np.ascontiguousarray(ready.transpose(2, 0, 1)))  # (channels, height, width)
 
     sides = sorted(max(album[number].shape[:2]) for number in numbers[:MOST_JUDGED])
-    patches = Patches(picture, numbers, min(most, sides[len(sides) // 2]), 0, unit)  # of few small ones no notice is taken
+    size = min(most, sides[len(sides) // 2])  # of few small ones no notice is taken
+    patches = Patches(picture, numbers, size, 0, lambda pixels: unit(pixels.to(device)))
     patches.per_epoch = STEPS * patches.per_step
     return patches
 
