@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -89,9 +90,21 @@ class Hourglass(nn.Module):
 
     def mend(self, x: Tensor) -> Tensor:
         """What x (batch, *shape) was before it was damaged: rebuilt where it may be, which is everywhere unless marks say more."""
+        if self.corruption is not None and self.corruption.blind:
+            return self._mended_in_turns(x, self.corruption.lattice)
         rebuilt = self.reconstruct(x)
         suspects = None if self.corruption is None else self.corruption.suspects(x)
         return rebuilt if suspects is None else torch.where(suspects, rebuilt, x)
+
+    def _mended_in_turns(self, x: Tensor, lattice: int) -> Tensor:
+        """Pictures x (batch, channels, height, width), each pixel rebuilt without having been seen."""
+        mended = torch.empty_like(x)
+        for row, column in product(range(lattice), repeat=2):
+            turn = (..., slice(row, None, lattice), slice(column, None, lattice))
+            hidden = x.clone()
+            hidden[turn] = torch.nan
+            mended[turn] = self.reconstruct(hidden)[turn]
+        return mended
 
     def nll(self, x: Tensor) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""

@@ -163,43 +163,19 @@ def test_text_that_makes_no_sense(text, sentence):
     assert str(caught.value).startswith(sentence)
 
 
-def test_a_blind_spot_takes_one_of_the_24_neighbours_mirrored_at_the_edges():
-    height, width = 9, 12
-    x = torch.arange(float(height * width)).view(1, 1, height, width).repeat(400, 1, 1, 1)  # each value says where it is
-    damaged = hg.BlindSpot(0.2)(x, chance())
-    swapped = damaged != x
-    assert swapped.float().mean().item() == pytest.approx(0.2, rel=0.03)
-    seen = set()
-    for _, _, row, column in swapped.nonzero().tolist():
-        seen.add((row, column))
-    assert len(seen) == height * width  # no place is spared
-    for row, column in [(0, 0), (4, 6), (8, 11)]:
-        rows = {abs(row + step) if row + step < height else 2 * (height - 1) - row - step for step in range(-2, 3)}
-        columns = {abs(column + step) if column + step < width else 2 * (width - 1) - column - step for step in range(-2, 3)}
-        allowed = {a * width + b for a in rows for b in columns} - {row * width + column}
-        taken = set(damaged[:, 0, row, column][swapped[:, 0, row, column]].int().tolist())
-        assert taken == allowed  # in the middle all 24
-    assert len(allowed) == 8  # a corner sees its neighbours twice or more
-
-
-def test_a_blind_spot_is_the_same_in_all_colours_and_only_what_is_swapped_counts():
-    part = hg.BlindSpot((0.1, 0.2))
+def test_a_blind_spot_is_hidden_in_all_colours_and_counts_alone():
+    part = hg.BlindSpot(0.2)
     damaged = part(PICTURE, chance())
-    counted = part.counted(PICTURE, damaged)
-    assert torch.equal(counted, damaged != PICTURE)
-    assert torch.equal(counted[:, 0], counted[:, 2])
-    assert part.everywhere
-    assert part.marks(damaged) is None
-    assert part.suspects(damaged) is None
+    counted = part.counted(PICTURE, damaged).expand_as(PICTURE)
+    assert counted.float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert torch.equal(counted, damaged.isnan())
+    assert part.blind
 
 
-def test_beside_erasures_a_blind_spot_still_counts_alone():
-    both = hg.BlindSpot(0.1) + hg.HalfErased("left")
-    damaged = both(PICTURE, chance())
-    counted = both.counted(PICTURE, damaged)
-    assert counted[..., :30].all()
-    assert torch.equal(counted[..., 30:], damaged[..., 30:] != PICTURE[..., 30:])
-    assert (hg.BlindSpot(0.1) + hg.Noise(0.1)).counted(PICTURE, damaged) is None
+@pytest.mark.parametrize(("share", "lattice"), [(0.25, 2), (0.5, 2), (0.11, 3), ((0.01, 0.0625), 4)])
+def test_a_lattice_hides_about_as_many_pixels_at_a_time_as_training(share, lattice):
+    assert hg.BlindSpot(share).lattice == lattice
+    assert (hg.BlindSpot(share) + hg.Noise(0.1)).lattice == lattice
 
 
 def test_white_and_black_pixels_are_marked():

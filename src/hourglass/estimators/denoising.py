@@ -117,7 +117,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             require_picture(picture, first + number, damaged=True, erased=corruption.hides)
         gaps = _gaps(mask, stack, first, n)
         told = gaps is not None or (stack.dtype.kind == "f" and np.isnan(stack).any())
-        if corruption.hides and not corruption.everywhere and not told:
+        if corruption.hides and not (corruption.everywhere or corruption.blind or told):
             raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
         contrast = np.array([1.0 if strength is None else self._contrast(picture, strength) for picture in stack])

@@ -60,9 +60,14 @@ class Corruption(Part):
         return self.suspects(seen)
 
     @property
+    def lattice(self) -> int:
+        """How far apart pixels lie that are hidden at a time, where all of a picture is mended in turns; 1 is all at once."""
+        return 1
+
+    @property
     def blind(self) -> bool:
-        """Whether x is noisy itself, and what should come out is unknown."""
-        return False
+        """Whether x is noisy itself, and what should come out is unknown: so nothing that is rebuilt may have been seen."""
+        return self.lattice > 1
 
     @property
     def of_pictures(self) -> bool:
@@ -118,8 +123,8 @@ class Together(Corruption):
         return reduce(lambda first, second: None if first is None or second is None else first | second, found)
 
     @property
-    def blind(self) -> bool:
-        return any(part.blind for part in self.parts)
+    def lattice(self) -> int:
+        return max(part.lattice for part in self.parts)
 
     @property
     def of_pictures(self) -> bool:

@@ -21,7 +21,6 @@ from hourglass.parts.base import one_of
 from hourglass.parts.corruptions import Corruption, Noise, Strength, Together, drawn, is_strength
 
 MOST_SCRATCHES = 100
-REACH = 5  # pixels across the square that a neighbour is taken from
 SIDES = ("any", "left", "right", "top", "bottom")
 
 
@@ -119,50 +118,6 @@ class SaltAndPepper(Damage):
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         chance, share = _pixels(x).uniform_(generator=generator), drawn(self.share, x, generator)
         return torch.where(chance < share / 2, 0.0, torch.where(chance < share, 1.0, x))
-
-
-@dataclass(frozen=True)
-class BlindSpot(Damage):
-    """Pixels swapped for a neighbour, to be rebuilt from what is around them: for learning from noisy pictures alone.
-
-    What is rebuilt is the noisy pixel, whose noise can't be foreseen from its neighbours: so the model learns what is clean.
-
-    Parameters
-    ----------
-    share : float or (float, float)
-        How many of the pixels, from 0 to 1; few, so that their surroundings are as they were.
-
-    References
-    ----------
-    Krull, Buchholz and Jug, "Noise2Void", 2019, section 3.3; Batson and Royer, "Noise2Self", 2019, equation 1.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.BlindSpot(0.03)
-    BlindSpot(share=0.03)
-    """
-
-    bounds: ClassVar[tuple[float, float]] = (0, 1)
-    share: Strength = 0.03
-
-    @property
-    def blind(self) -> bool:
-        return True
-
-    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
-        return seen != x
-
-    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        height, width = x.shape[-2:]
-        swapped = _pixels(x).uniform_(generator=generator) < drawn(self.share, x, generator)
-        step = torch.randint(1, REACH**2, swapped.shape, generator=generator, device=x.device) + REACH**2 // 2
-        step = step % REACH**2  # of the places in a square around a pixel, any but its own
-        row = torch.arange(height, device=x.device)[:, None] + step // REACH - REACH // 2
-        column = torch.arange(width, device=x.device) + step % REACH - REACH // 2
-        place = mirrored(row, height) * width + mirrored(column, width)  # (batch, 1, height, width)
-        neighbour = x.flatten(2).gather(2, place.flatten(2).expand(-1, x.shape[1], -1)).view_as(x)
-        return torch.where(swapped, neighbour, x)
 
 
 @dataclass(frozen=True)
@@ -377,6 +332,37 @@ class ErasePixels(Erasure):
 
 
 @dataclass(frozen=True)
+class BlindSpot(ErasePixels):
+    """Pixels hidden, to be rebuilt from what is around them: for learning from noisy pictures alone.
+
+    What is rebuilt is the noisy pixel, whose noise can't be foreseen from its neighbours: so the model learns what is clean. When
+    it mends, each pixel is hidden once, those of a lattice at a time.
+
+    Parameters
+    ----------
+    share : float or (float, float)
+        How many of the pixels are hidden at a time, from 0.01 to 0.5.
+
+    References
+    ----------
+    Batson and Royer, "Noise2Self", 2019, equation 1 and section 3.1; Krull, Buchholz and Jug, "Noise2Void", 2019.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.BlindSpot()
+    BlindSpot(share=0.25)
+    """
+
+    bounds: ClassVar[tuple[float, float]] = (0.01, 0.5)
+    share: Strength = 0.25
+
+    @property
+    def lattice(self) -> int:
+        return max(round(1 / math.sqrt(_ends(self.share)[1])), 2)
+
+
+@dataclass(frozen=True)
 class Scratches(Erasure):
     """Scratches from edge to edge, one to three pixels wide, in any direction.
 
@@ -506,12 +492,6 @@ def filtered(x: Tensor, kernels: Tensor) -> Tensor:
     padded = functional.pad(x, (pad, pad, pad, pad), mode="replicate").view(1, batch * channels, height + 2 * pad, width + 2 * pad)
     each = kernels.repeat_interleave(channels, 0)[:, None]
     return functional.conv2d(padded, each.to(x.dtype), groups=batch * channels).view_as(x)
-
-
-def mirrored(place: Tensor, length: int) -> Tensor:
-    """Places along a line of pixels; those beyond an end are mirrored at it."""
-    inner = torch.where(place < 0, -place, place)
-    return torch.where(inner >= length, 2 * (length - 1) - inner, inner).clamp(0, length - 1)
 
 
 def _pixels(x: Tensor) -> Tensor:
