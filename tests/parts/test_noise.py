@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from hourglass.parts.noise import noise_std
+from hourglass.parts.noise import noise_std, united
 
 
 def photo(side=160, seed=0):
@@ -35,3 +35,14 @@ def test_a_constant_picture_has_none(shape):
 def test_of_tiny_pictures_it_is_a_finite_number(shape):
     found = noise_std(torch.rand(shape, generator=torch.Generator().manual_seed(0)))
     assert 0 <= found < 1
+
+
+def test_two_independent_views_are_united_by_their_certainty():
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.full((1, 200, 200), 0.5)
+    seen, rebuilt = (clean + std * torch.randn(clean.shape, generator=generator) for std in (0.1, 0.05))
+    error = (united(seen, rebuilt) - clean).square().mean().item()
+    assert error == pytest.approx(1 / (1 / 0.1**2 + 1 / 0.05**2), rel=0.03)
+    seen[0, 0, 0] = torch.nan
+    assert united(seen, rebuilt)[0, 0, 0] == rebuilt[0, 0, 0]
+    assert torch.equal(united(clean, clean), clean)

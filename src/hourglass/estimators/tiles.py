@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hourglass.kinds.image import as_dtype, top_of, with_channels
 from hourglass.model import Hourglass
+from hourglass.parts.noise import united
 
 TILE = 1024  # pixels a side of what a tile gives; a picture of up to half as much again is one
 MIDDLE = 0.5  # of the pixels, which contrast is around
@@ -37,6 +38,8 @@ def mended(
     whole = _whole(model, seen.reshape(-1, channels, height, width), gaps, contrast.repeat(times), device, tiled=tiled)
     whole = whole.reshape(n, -1, height, width).transpose(0, 2, 3, 1)
     whole = whole.mean(3, keepdims=True) if given == 1 else whole
+    if model.corruption is not None and model.corruption.blind:
+        whole = np.stack([_united(*pair) for pair in zip(colours / top_of(pictures), whole, strict=True)])
     return np.concatenate([as_dtype(whole, pictures.dtype), kept], 3)
 
 
@@ -65,6 +68,12 @@ def _whole(
             inner = inner[..., min(top, MARGIN) :, min(left, MARGIN) :][..., : bottom - top, : right - left]
             result[..., top:bottom, left:right] = inner.clamp(0, 1).cpu().numpy()
     return result
+
+
+def _united(seen: Pixels, rebuilt: Pixels) -> Pixels:
+    """A noisy picture (height, width, channels) and what was rebuilt of it, together."""
+    both = (torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1))) for part in (seen, rebuilt))
+    return united(*both).clamp(0, 1).permute(1, 2, 0).numpy().astype(rebuilt.dtype)
 
 
 def reach(length: int) -> int:
