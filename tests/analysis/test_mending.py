@@ -92,5 +92,5 @@ def test_grey_and_coloured_pictures_of_differing_sizes_with_holes_are_drawn_toge
     before = [np.zeros((20, 30), np.uint8), np.zeros((25, 24, 3), np.float32), np.full((20, 20, 1), np.nan)]
     after = [before[0], before[1] + 0.5, np.zeros((20, 20, 1))]
     figure = hg.plots.mended(before, after)
-    assert figure.axes[0].images[0].get_array().shape == (20, 6 * (20 + 1), 4)  # there is room for six
+    assert figure.axes[0].images[0].get_array().shape == (20, 3 * (20 + 1), 4)
     assert np.isfinite(figure.axes[0].images[0].get_array()).all()
