@@ -155,20 +155,16 @@ def fit(
     """
     require_writable(output)
     layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
-    columns = column_types(column)
+    training: dict[str, Any] = {
+        "columns": column_types(column),
+        "max_epochs": max_epochs,
+        "max_seconds": max_seconds,
+        "random_state": seed,
+        "verbose": not quiet,
+    }
+    network: dict[str, Any] = {"kind": kind, "hidden": layers, "checkpoint": checkpoint}
     if need is Need.clean:
-        cleaner = hg.DenoisingAutoencoder(
-            bottleneck,
-            kind=kind,
-            columns=columns,
-            corruption=damage,
-            hidden=layers,
-            max_epochs=max_epochs,
-            max_seconds=max_seconds,
-            checkpoint=checkpoint,
-            random_state=seed,
-            verbose=not quiet,
-        )
+        cleaner = hg.DenoisingAutoencoder(bottleneck, corruption=damage, **network, **training)
         _save_cleaner(cleaner.fit((in_files if bottleneck is None else load)(data, skip_bad)), output)
         return
     if damage is not None:
@@ -178,28 +174,10 @@ def fit(
         inferred = hg.infer(X)
         say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
     if need is Need.flag and kind in {None, hg.infer(X).kind}:
-        detector = hg.AnomalyDetector(
-            contaminated=contaminated,
-            columns=columns,
-            max_epochs=max_epochs,
-            max_seconds=max_seconds,
-            random_state=seed,
-            verbose=not quiet,
-        )
-        _save_detector(detector.fit(X), output, len(X))
+        _save_detector(hg.AnomalyDetector(contaminated=contaminated, **training).fit(X), output, len(X))
         return
     width = 32 if bottleneck is None else bottleneck
-    model = hg.Autoencoder(
-        width,
-        kind=kind,
-        columns=columns,
-        hidden=layers,
-        max_epochs=max_epochs,
-        max_seconds=max_seconds,
-        random_state=seed,
-        checkpoint=checkpoint,
-        verbose=not quiet,
-    )
+    model = hg.Autoencoder(width, **network, **training)
     if need is Need.flag:
         _save_detector(hg.AnomalyDetector(model, contaminated=contaminated, random_state=seed).fit(X), output, len(X))
         return

@@ -233,11 +233,8 @@ def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: tor
         best = min(best, (error, kept, inverse), key=lambda choice: choice[0])
     error, kept, inverse = best
     model, _ = blank(task.kind, task.shape, codes)
-    encoder, decoder = model.encoder[1], model.decoder[0]  # type: ignore[index]
-    encoder.weight.copy_(axes.T)
-    encoder.bias.copy_(-mean @ axes)
-    decoder.weight.copy_(axes * kept)
-    decoder.bias.copy_(mean)
+    encoder = {"encoder.1.weight": axes.T, "encoder.1.bias": -mean @ axes}
+    model.load_state_dict({**encoder, "decoder.0.weight": axes * kept, "decoder.0.bias": mean})
     return error, model, inverse
 
 

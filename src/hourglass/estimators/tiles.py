@@ -13,8 +13,8 @@ from hourglass.model import Hourglass
 from hourglass.parts.noise import united
 
 TILE = 1024  # pixels a side of what a tile gives; a picture of up to half as much again is one
-MIDDLE = 0.5  # of the pixels, which contrast is around
 MARGIN = 64  # pixels around it that a tile sees as well
+MIDDLE = 0.5  # of the pixels, which contrast is around
 
 Pixels = NDArray[Any]
 
