@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from hourglass.errors import ParameterError
 from hourglass.parts.base import one_of
+from hourglass.parts.bell import bell
 from hourglass.parts.corruptions import Corruption, Noise, Strength, Together, drawn, is_strength
 
 MOST_SCRATCHES = 100
@@ -140,9 +141,8 @@ class Blur(Damage):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         radius = max(math.ceil(4 * max(_ends(self.std))), 1)
-        steps = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
         std = drawn(self.std, x, generator).flatten(1).clamp(min=1e-3)  # (batch, 1)
-        line = functional.softmax(-(steps**2) / (2 * std**2), dim=1)  # (batch, 2 radius + 1)
+        line = bell(radius, std, x)  # (batch, 2 radius + 1)
         return filtered(x, line[:, :, None] * line[:, None, :])
 
 

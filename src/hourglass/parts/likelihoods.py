@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, is_count
+from hourglass.parts.bell import bell
 
 Runs = tuple[tuple[int, int], ...]
 Measure = Callable[[Tensor, Tensor], Tensor]
@@ -78,10 +79,9 @@ def _reach(size: int) -> int:
 def _window(size: int, like: Tensor) -> Tensor:
     """The Gaussian window as a matrix (size, size) that blurs a column of pixels, mirrored at its ends."""
     reach = _reach(size)
-    at = torch.arange(-reach, reach + 1, dtype=like.dtype, device=like.device)
-    weights = torch.softmax(-0.5 * (at / 1.5).square(), 0)
+    weights = bell(reach, 1.5, like)
     pixels = torch.eye(size, dtype=like.dtype, device=like.device)
-    return (functional.pad(pixels, (reach, reach), mode="reflect").unfold(1, len(at), 1) @ weights).T
+    return (functional.pad(pixels, (reach, reach), mode="reflect").unfold(1, len(weights), 1) @ weights).T
 
 
 class _SquaredError(torch.autograd.Function):

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.parts.alarm import BEYOND, SMALLEST, Alarm, near
+from hourglass.parts.bell import bell
 
 WIDTHS = (0.0, 0.7, 1.0, 1.5, 2.5)  # standard deviations of the smoothing that are tried, in pixels of the map
 CELLS = 16  # a thumbnail's longer side, at most
@@ -92,8 +93,7 @@ def smoothed(maps: Tensor, width: float) -> Tensor:
     radius = min(math.ceil(3 * width), *(side - 1 for side in maps.shape[1:]))
     if width == 0 or radius == 0:
         return maps
-    steps = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
-    line = functional.softmax(-(steps**2) / (2 * width**2), dim=0)
+    line = bell(radius, width, maps)
     padded = functional.pad(maps[:, None], (radius,) * 4, mode="reflect")
     blurred: Tensor = functional.conv2d(functional.conv2d(padded, line[None, None, :, None]), line[None, None, None])
     return blurred[:, 0]
