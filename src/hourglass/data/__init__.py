@@ -5,12 +5,14 @@ from hourglass.data.files import atomic
 from hourglass.data.images import image_names, read_images, write_images
 from hourglass.data.pictures import Picture, Pictures, holds_pictures
 from hourglass.data.readers import read
+from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
 from hourglass.data.writers import write
 
 __all__ = [
     "Picture",
     "Pictures",
+    "Record",
     "appending",
     "atomic",
     "batches",

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from hourglass.data.files import check_archive, check_exists, naming
 from hourglass.data.images import read_images
 from hourglass.data.pictures import ENDINGS, holds_pictures
+from hourglass.data.record import Record
 from hourglass.data.tables import read_table
+from hourglass.data.waveforms import read_wfdb
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ PREFERRED = ("x_train", "X", "x", "data")
 
 def read(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
-) -> NDArray[Any] | list[NDArray[Any]] | pl.DataFrame:
+) -> NDArray[Any] | list[NDArray[Any]] | pl.DataFrame | Record:
     r"""Read a file, a folder of images, or a list of images.
 
     Parameters
@@ -34,13 +36,14 @@ def read(
     path : path or sequence of paths
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
         - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
-        - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them.
+        - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them;
+        - ``.hea`` or ``.dat``, a WFDB record.
     skip_bad : bool, default=False
         Leave out images that can't be read, with one `HourglassWarning`, instead of raising an error.
 
     Returns
     -------
-    ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), or list of n ndarrays
+    ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), list of n ndarrays, or Record
         Arrays keep their dtype. Images are uint8, or uint16 if all have 16 bits, of shape (n, height, width) or
         (n, height, width, 3); a list of such arrays if their sizes differ.
 
@@ -49,7 +52,7 @@ def read(
     FileError
         The path is missing, of an unknown ending, or can't be read; the sentence names the file and the line.
     MissingExtraError
-        An image is DICOM, and pydicom isn't installed.
+        An image is DICOM, and pydicom isn't installed; or a record is WFDB, and wfdb isn't.
 
     Examples
     --------
@@ -98,7 +101,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
     return frame
 
 
-READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame]] = {
+READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".csv": read_table,
     ".csv.gz": read_table,
     ".tsv": read_table,
@@ -106,6 +109,8 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame]] = {
     ".parquet": read_parquet,
     ".npy": read_numpy,
     ".npz": read_numpy,
+    ".hea": read_wfdb,
+    ".dat": read_wfdb,
 }
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
 

@@ -55,11 +55,12 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
     encoding, decoding = (network_from(owner, side, parameters, bottleneck) for side in SIDES)
     _require_fit(owner, bottleneck, likelihood, corruption, kind)
     if corruption is None and kind.gaps:
-        corruption = Hide(IMPUTED, kind.column_of, rest=True)  # to learn what belongs in a gap
+        corruption = Hide(IMPUTED, kind.column_of if kind.name == "table" else None, rest=True)  # to learn what belongs in a gap
     if kind.unit:
         gaps = Gaps(None if corruption is None else corruption.marks)
     else:
-        gaps = Gaps(torch.isnan if kind.gaps or (corruption is not None and corruption.hides) else None)
+        marks = torch.isnan if kind.gaps or (corruption is not None and corruption.hides) else None
+        gaps = Gaps(marks, beside=1 if kind.name == "series" else -1)
     seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
     encoder = _built(encoding, "encoder", seen, bottleneck.in_features, generator)
     decoder = _built(decoding, "decoder", kind.shape, bottleneck.n, generator)
@@ -137,6 +138,11 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
     if odd:
         raise ParameterError(
             f"The '{odd[0]}' parameter of {owner} can't be a Restorer beside a waist. Leave it out, or the bottleneck."
+        )
+    if getattr(kind, "scale", "channel") == "window":
+        raise ParameterError(
+            f"The 'kind' parameter of {owner} can't be scaled by window, as codes would not say how high and how strong a window was. "
+            "Leave the scale out."
         )
     if not isinstance(bottleneck, Open):
         return

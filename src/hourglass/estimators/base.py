@@ -25,7 +25,7 @@ from hourglass.estimators import patches
 from hourglass.estimators.assembly import WAIST, assemble, bottleneck_from, network_from, require_sides
 from hourglass.estimators.fitted import CHUNK, Fitted
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
-from hourglass.kinds import Album, as_raw
+from hourglass.kinds import Album, Series, as_raw
 from hourglass.kinds.base import require_finite
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Open, Part, Plain
@@ -41,7 +41,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self,
         bottleneck: int | Bottleneck | None = None,
         *,
-        kind: str | None = None,
+        kind: str | Series | None = None,
         columns: dict[str, str] | None = None,
         encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
@@ -113,7 +113,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X, apart=self._apart))
+        return self._fit(as_raw(X, apart=self._apart, kind=self.kind))
 
     def _fit(self, raw: Any, *, timeless: bool = False) -> Self:
         self._require_valid()
@@ -147,7 +147,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self
         """
         self._require_valid()
-        raw = as_raw(X, apart=self._apart)
+        raw = as_raw(X, apart=self._apart, kind=self.kind)
         if not hasattr(self, "model_"):
             values = self._learn(raw)
             self._adopt(self._build(values, self._generator(seed_from(self.random_state))))

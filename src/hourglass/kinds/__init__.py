@@ -11,11 +11,26 @@ from hourglass import data
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture
+from hourglass.kinds.series import Ragged, Series, SeriesKind
 from hourglass.kinds.table import TableKind, container_of
+from hourglass.kinds.windows import Windows
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (TableKind, ImageKind)}
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, TableKind, ImageKind)}
 
-__all__ = ["KINDS", "Album", "Inference", "Kind", "as_raw", "infer", "kind_from_config", "length", "rows", "taken"]
+__all__ = [
+    "KINDS",
+    "Album",
+    "Inference",
+    "Kind",
+    "Series",
+    "as_raw",
+    "infer",
+    "kind_from_config",
+    "kind_name",
+    "length",
+    "rows",
+    "taken",
+]
 
 
 class Inference(NamedTuple):
@@ -56,26 +71,34 @@ def infer(raw: Any) -> Inference:
     )
 
 
-def as_raw(X: Any, *, apart: bool = False) -> Any:
+def as_raw(X: Any, *, apart: bool = False, kind: str | Series | None = None) -> Any:
     """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused.
 
     Pictures of differing sizes become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is read yet.
+    Of the ``kind`` of series, rows may differ in length.
     """
     if isinstance(X, (str, os.PathLike)) or (isinstance(X, (list, tuple)) and X and all(map(_is_path, X))):
-        return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X))
+        return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X), kind=kind)
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
-    if isinstance(X, Album):
+    if isinstance(X, (Album, data.Record, Ragged, Windows)):
         return X
     if isinstance(X, data.Pictures):
         return Album(X)
     if isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
-        if all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
+        if kind_name(kind) != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
             return Album(X)
+        if kind_name(kind) == "series" and all(np.ndim(row) in (1, 2) for row in X):
+            return Ragged(X)
         raise DataError(ragged([np.shape(row) for row in X]))
     return np.asarray(X)
+
+
+def kind_name(kind: str | Series | None) -> str | None:
+    """The name of a kind that may be asked for by a part."""
+    return "series" if isinstance(kind, Series) else kind
 
 
 def kind_from_config(config: dict[str, Any]) -> Kind:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hourglass.errors import DataError
+from hourglass.parts.base import Part
 from hourglass.parts.likelihoods import Runs
 from hourglass.parts.scaling import Scaling
 
@@ -39,11 +40,13 @@ class Kind(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
+    def learn(
+        cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
+    ) -> Self:
         """The kind as this pile has it. Raises `DataError` where the data can't be used.
 
         Of a table, ``columns`` are types that were asked for, and ``timeless`` keeps the cycles of times but not the time itself,
-        which is always later in new data.
+        which is always later in new data. ``asked`` is a part that says more, such as `Series`.
         """
 
     @abstractmethod
@@ -72,6 +75,10 @@ class Kind(ABC):
     @abstractmethod
     def describe(self) -> str:
         """What the data is, in a few words: '28 x 28 grey images'."""
+
+    def opened(self, raw: Any) -> Any:
+        """Raw data as rows: a long record as its windows."""
+        return raw
 
     @property
     @abstractmethod

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hourglass.errors import DataError, ParameterError
 from hourglass.kinds.base import FLOATS, Album, Kind, as_tensor, ragged, require_finite
+from hourglass.parts.base import Part
 from hourglass.parts.scaling import Scaling, UnitScaling
 
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
@@ -41,7 +42,9 @@ class ImageKind(Kind):
         return None
 
     @classmethod
-    def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
+    def learn(
+        cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
+    ) -> Self:
         if columns:
             raise ParameterError(f"The 'columns' parameter is for tables, and images have none. Got {columns!r}.")
         if isinstance(raw, Album):

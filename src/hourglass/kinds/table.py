@@ -17,7 +17,7 @@ from hourglass.errors import DataError, HourglassWarning, ParameterError, sugges
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds.base import FLOATS, Kind, as_tensor
 from hourglass.kinds.columns import OTHER, TYPES, Column
-from hourglass.parts.base import one_of
+from hourglass.parts.base import Part, one_of
 from hourglass.parts.likelihoods import Runs
 from hourglass.parts.scaling import NUMBER, Cell, Expand, Scaling, Squash, Standardize, expand, squash
 
@@ -41,7 +41,9 @@ class TableKind(Kind):
         return f"an array of shape {raw.shape} has rows and columns" if raw.ndim == 2 else None
 
     @classmethod
-    def learn(cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False) -> Self:
+    def learn(
+        cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
+    ) -> Self:
         _require_two_dimensions(raw)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")

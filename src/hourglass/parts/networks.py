@@ -183,20 +183,23 @@ class Gaps(nn.Module):
     Parameters
     ----------
     marks : callable, optional
-        From x to what is put beside it: a channel of a picture, else more of the last axis. Where it is not zero is a gap as well.
-        None puts nothing there.
+        From x to what is put beside it: a channel of a picture, else more of the axis ``beside``. Where it is not zero is a gap as
+        well. None puts nothing there.
+    beside : int, default=-1
+        The axis, of anything but pictures: the last, of series that of the channels.
     """
 
-    def __init__(self, marks: Callable[[Tensor], Tensor | None] | None) -> None:
+    def __init__(self, marks: Callable[[Tensor], Tensor | None] | None, beside: int = -1) -> None:
         super().__init__()
         self.marks = marks
+        self.beside = beside
 
     def forward(self, x: Tensor) -> Tensor:
         marks = None if self.marks is None else self.marks(x)
         if marks is None:
             return x.nan_to_num(0.0, posinf=torch.inf, neginf=-torch.inf)
         if x.ndim != 4:
-            return torch.cat([x.masked_fill(x.isnan(), 0), marks.to(x.dtype)], -1)
+            return torch.cat([x.masked_fill(x.isnan(), 0), marks.to(x.dtype)], self.beside)
         return torch.cat([filled(x.nan_to_num(0), (marks == 0).to(x.dtype)), marks.to(x.dtype)], 1)
 
 

@@ -58,6 +58,21 @@ class Standardize(Scaling):
         return (x.double() * self.scale + self.mean).to(x.dtype)
 
 
+class PerWindow(Scaling):
+    """Each channel of a window (batch, channels, time) less its own mean, over its own standard deviation; missing values stay NaN.
+
+    What level and gain it had is forgotten, so there is no way back. A constant window becomes 0.
+    """
+
+    def forward(self, raw: Tensor) -> Tensor:
+        x = raw.double() if raw.is_floating_point() else raw.float().double()
+        centred = x - x.nanmean(-1, keepdim=True)
+        std = centred.square().nanmean(-1, keepdim=True).sqrt()
+        varied = std > 1e-9 * x.nan_to_num(0).abs().amax(-1, keepdim=True)  # not constant, up to rounding
+        scaled: Tensor = torch.where(varied, centred / torch.where(varied, std, 1.0), 0 * centred)
+        return scaled.to(raw.dtype if raw.is_floating_point() else torch.float32)
+
+
 class Squash(Scaling):
     """Standardised columns, of which the tailed ones are drawn in, 3 asinh(z / 3), and standardised again.
 

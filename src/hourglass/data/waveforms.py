@@ -1,0 +1,28 @@
+"""WFDB records, as PhysioNet has them: a header ``.hea`` beside its signals."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from pathlib import Path
+
+import numpy as np
+
+from hourglass.data.record import Record
+from hourglass.errors import MissingExtraError
+
+ENDINGS = (".hea", ".dat")
+
+
+def read_wfdb(path: Path) -> Record:
+    """Read a WFDB record by its header or its signals: in physical units, NaN where samples are missing."""
+    try:
+        import wfdb
+    except ImportError as error:
+        raise MissingExtraError(
+            f"'{path}' is a WFDB record, and reading those takes wfdb: pip install 'hourglass-ae[series]'."
+        ) from error
+    found = wfdb.rdrecord(str(path.with_suffix("")))
+    start = found.base_datetime
+    if start is None and isinstance(found.base_time, time):
+        start = datetime.combine(found.base_date or datetime.min.date(), found.base_time)
+    return Record(np.asarray(found.p_signal), float(found.fs), names=found.sig_name, start=start)

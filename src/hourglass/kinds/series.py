@@ -1,0 +1,373 @@
+"""Time series: a heartbeat a row, or one long record of one or many channels, cut to windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hourglass.data import Record
+from hourglass.data.record import CLOSE, Columns, numbers, record_of, roles
+from hourglass.errors import DataError, ParameterError, suggest
+from hourglass.kinds.base import FLOATS, Kind, as_tensor
+from hourglass.kinds.windows import Windows, chosen_window, overlap_added
+from hourglass.parts.base import Part, is_count
+from hourglass.parts.scaling import PerWindow, Scaling, Standardize, standardize
+
+OVERLAP = 4  # a window begins so many times within the length of one
+
+
+@dataclass(frozen=True)
+class Series(Part):
+    """The kind of time series, with what is to be known of them: an estimator's ``kind``.
+
+    Parameters
+    ----------
+    window : int, optional
+        Samples of a window that a record is cut to. Unless given, as many whole periods of the record as reach 128 samples, or 128
+        where it has no clear period, but at most a quarter of the record.
+    stride : int, optional
+        Samples from the start of a window to that of the next; a quarter of a window unless given.
+    rate : float, optional
+        Samples a second, where the data doesn't say it.
+    scale : {"channel", "window"}, optional
+        Whether channels are standardised by all of the data, or each window by itself, so that level and gain don't count. Unless
+        given, detectors of rows scale each row by itself, everything else is scaled by channel.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Series(window=250)
+    Series(window=250, stride=None, rate=None, scale=None)
+    """
+
+    window: int | None = None
+    stride: int | None = None
+    rate: float | None = None
+    scale: str | None = None
+
+    def __post_init__(self) -> None:
+        self._require("window", self.window is None or is_count(self.window, 2), "an int of at least 2, or None")
+        self._require("stride", self.stride is None or is_count(self.stride), "a positive int or None")
+        self._require("rate", self.rate is None or 0 < self.rate < math.inf, "a positive float or None")
+        self._require("scale", self.scale in (None, "channel", "window"), "'channel', 'window' or None")
+
+
+class Ragged(Sequence[Any]):
+    """Rows of differing length, each an array (time,) or (time, channels)."""
+
+    ndim = 1
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.rows = [np.asarray(row) for row in rows]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many there are."""
+        return (len(self.rows),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of all of them."""
+        return np.result_type(*(row.dtype for row in self.rows)) if self.rows else np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return Ragged(self.rows[which])
+        return Ragged([self.rows[i] for i in which]) if isinstance(which, np.ndarray) else self.rows[which]
+
+    def padded(self, length: int) -> NDArray[np.floating[Any]]:
+        """All of them (n, length, channels), with NaN behind the short ones."""
+        channels = {row.shape[1] if row.ndim == 2 else 1 for row in self.rows}
+        if len(channels) > 1 or any(row.ndim not in (1, 2) or not len(row) for row in self.rows):
+            shapes = sorted({row.shape for row in self.rows}, key=str)
+            raise DataError(f"Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes {shapes}.")
+        longest = max(map(len, self.rows))
+        if longest > length:
+            row = next(i for i, some in enumerate(self.rows) if len(some) > length)
+            raise DataError(f"The model was fitted on rows of at most {length} samples. Row {row} has {len(self.rows[row])}.")
+        found = np.full((len(self.rows), length, *channels), np.nan, float_of(self.dtype))
+        for number, row in enumerate(self.rows):
+            found[number, : len(row)] = row.reshape(len(row), -1)
+        return found
+
+
+@dataclass(frozen=True)
+class SeriesKind(Kind):
+    """Series; the networks see (channels, time)."""
+
+    name: ClassVar[str] = "series"
+    channel_axis: bool = False  # whether the raw arrays have one
+    channels: tuple[str, ...] = ()
+    of_record: bool = False  # whether rows are windows of a record
+    ragged: bool = False
+    container: str = "numpy"  # of the raw data: "numpy", "record", or the library of a table
+    time: str | None = None  # columns of a table
+    identifier: str | None = None
+    rate: float | None = None
+    stride: int = 0
+    period: float = 0.0  # of the record, in samples
+    scale: str = "channel"
+    incomplete: bool = False
+
+    @classmethod
+    def recognise(cls, raw: Any) -> str | None:
+        if isinstance(raw, Record):
+            return f"a record of {raw.shape[0]:,} samples"
+        return "rows of differing length" if isinstance(raw, Ragged) else None
+
+    @classmethod
+    def learn(
+        cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
+    ) -> Self:
+        wanted = asked if isinstance(asked, Series) else Series()
+        container, facts = "numpy", Columns(None, None, [])
+        if _is_frame(raw):
+            frame = _polars(raw)
+            container, facts = type(raw).__module__.partition(".")[0], roles(frame, columns)
+            raw = _of_frame(frame, columns, facts, wanted.rate)
+        elif isinstance(raw, np.ndarray) and raw.ndim == 1:
+            raw = Record(raw, wanted.rate)
+        if isinstance(raw, Record):
+            kind = _learned_record(cls, raw, wanted)
+            container = "record" if container == "numpy" else container
+        else:
+            kind = _learned_rows(cls, raw, wanted)
+        scale = wanted.scale or "channel"
+        return replace(kind, container=container, time=facts.time, identifier=facts.id, scale=scale)
+
+    # Raw data, made ready
+
+    def opened(self, raw: Any) -> Any:
+        """Rows of whatever came: windows of a record, an array, or rows of differing length."""
+        if isinstance(raw, (Windows, Ragged)):
+            return raw
+        origin = None
+        if _is_frame(raw):
+            frame = _polars(raw)
+            self._require_columns(frame)
+            asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
+            if self.of_record or self.ragged:
+                frame = frame.select([*asked, *self.channels])
+            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), None if self.time else self.rate)
+        if not self.of_record:
+            if isinstance(raw, Record):
+                raise DataError(f"The model was fitted on {self.describe()}. Got one long record: cut it to rows, or fit on a record.")
+            if self.ragged and isinstance(raw, np.ndarray):
+                return Ragged(list(raw))
+            return raw
+        if isinstance(raw, np.ndarray) and raw.ndim in (1, 2):
+            raw = Record(raw, names=self.channels if raw[:1].size == len(self.channels) else None)
+        if not isinstance(raw, Record):
+            raise DataError(f"The model was fitted on {self.describe()}. Got {_what(raw)}.")
+        return Windows(self.fitting(raw), self.shape[1], self.stride, origin)
+
+    def fitting(self, record: Record) -> Record:
+        """A record with its channels in the learned order; refused if one is missing, or the rate or the length doesn't fit."""
+        if record.rate and self.rate and abs(record.rate / self.rate - 1) > CLOSE:
+            raise DataError(
+                f"The model was fitted on a record at {self.rate:g} Hz, and this one is at {record.rate:g} Hz. "
+                "Resample it, or fit another model."
+            )
+        _require_some(record, self.shape[1])
+        if record.names == self.channels or record.shape[1] == len(self.channels) and record.names[0] == "x0":
+            return record
+        missing = [name for name in self.channels if name not in record.names]
+        if missing:
+            raise DataError(f"The record has no channel {missing[0]!r}, which the model was fitted on. {suggest(missing[0], record.names)}")
+        order = [record.names.index(name) for name in self.channels]
+        return Record(record.values[:, order], record.rate, names=self.channels, start=record.start, place=record.place)
+
+    def _require_columns(self, frame: Any) -> None:
+        wanted = [name for name in (self.time, self.identifier) if name] + list(self.channels if self.time or self.identifier else ())
+        for name in wanted:
+            if name not in frame.columns:
+                raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, frame.columns)}")
+
+    def check(self, raw: Any) -> None:
+        ready = self.opened(raw)
+        if isinstance(ready, (Windows, Ragged)):
+            return
+        if not isinstance(ready, np.ndarray) or ready.shape[1:] != self.raw_shape:
+            raise DataError(f"The model was fitted on series of shape {self.raw_shape}. Got {_what(ready)}.")
+
+    # To tensors and back
+
+    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+        ready = self.opened(raw)
+        if isinstance(ready, Windows):
+            return as_tensor(ready.stacked())
+        array = ready.padded(self.shape[1]) if isinstance(ready, Ragged) else as_floats(ready, first_row)
+        array = array.reshape(*array.shape[:2], -1)  # (n, time, channels)
+        _require_no_infinity(array, first_row)
+        return as_tensor(array).permute(0, 2, 1)  # (n, channels, time)
+
+    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
+        array = self.arrange(values)
+        dtype = np.dtype(self.dtype) if like is None else float_of(like.dtype)
+        array = array.astype(dtype, copy=False)
+        if isinstance(like, Ragged):
+            return [row[: len(one)] for row, one in zip(array, like.rows, strict=True)]
+        if not self.of_record:
+            return array
+        starts = np.arange(len(array)) * self.stride if like is None else like.starts
+        length = int(starts[-1]) + self.shape[1] if like is None else len(like.record)
+        whole = overlap_added(array.reshape(len(array), self.shape[1], -1), starts, length)
+        if like is None or like.origin is None:
+            return Record(whole, self.rate, names=self.channels, start=None if like is None else like.record.start)
+        place = slice(None) if like.record.place is None else like.record.place
+        found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
+        return found.to_pandas() if self.container == "pandas" else found.to_arrow() if self.container == "pyarrow" else found
+
+    def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
+        return (values.permute(0, 2, 1) if self.channel_axis else values.squeeze(1)).numpy()
+
+    def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        if self.scale == "window":
+            return PerWindow()
+        if values is None:
+            return Standardize(torch.zeros(self.shape[0], 1), torch.ones(self.shape[0], 1))
+        inner = standardize(values.transpose(1, 2).flatten(0, 1))
+        return Standardize(inner.mean[:, None], inner.scale[:, None])
+
+    def describe(self) -> str:
+        channels, time = self.shape
+        many = f" of {channels} channels" if channels > 1 else ""
+        if not self.of_record:
+            return f"series{many} of {'at most ' * self.ragged}{time} samples"
+        rate = "" if self.rate is None else f" at {self.rate:.6g} Hz"
+        period = f" (its period is {self.period:.4g})" if self.period else ""
+        return f"a record{many}{rate}, in windows of {time} samples{period} every {self.stride}"
+
+    @property
+    def gaps(self) -> bool:
+        return self.incomplete
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        only = self.shape[0] == 1
+        return tuple(str(i) if only else f"{channel} at {i}" for channel in self.channels for i in range(self.shape[1]))
+
+    @property
+    def raw_shape(self) -> tuple[int, ...]:
+        channels, time = self.shape
+        return (time, channels) if self.channel_axis else (time,)
+
+
+def _learned_record(cls: type[SeriesKind], record: Record, wanted: Series) -> SeriesKind:
+    if record.rate and wanted.rate and abs(record.rate / wanted.rate - 1) > CLOSE:
+        raise DataError(f"The record is at {record.rate:g} Hz, and kind= says {wanted.rate:g} Hz. Leave one of them out.")
+    _require_known(record.values[None], record.names)
+    window, period = chosen_window(record.values)
+    window = wanted.window or window
+    _require_some(record, window)
+    channels = record.shape[1]
+    return cls(
+        (channels, window),
+        str(record.values.dtype),
+        channel_axis=channels > 1,
+        channels=record.names,
+        of_record=True,
+        rate=record.rate or wanted.rate,
+        stride=min(wanted.stride or max(window // OVERLAP, 1), window),
+        period=period,
+        incomplete=bool(np.isnan(record.values).any()),
+    )
+
+
+def _learned_rows(cls: type[SeriesKind], raw: Any, wanted: Series) -> SeriesKind:
+    ragged = isinstance(raw, Ragged)
+    if not ragged and not (isinstance(raw, np.ndarray) and raw.ndim in (2, 3)):
+        raise DataError(
+            "Series are an array (n, time) or (n, time, channels), a list of arrays, a Record or a table with a column of times. "
+            f"Got {_what(raw)}."
+        )
+    if wanted.window or wanted.stride:
+        raise ParameterError("The window and the stride of Series are for a long record, and these are rows. Leave them out.")
+    axis = (raw.rows[0].ndim == 2) if ragged else raw.ndim == 3
+    array = raw.padded(max(map(len, raw.rows))) if ragged else as_floats(raw)
+    array = array.reshape(*array.shape[:2], -1)
+    _require_no_infinity(array)
+    names = tuple(f"x{i}" for i in range(array.shape[2]))
+    _require_known(array, names)
+    return cls(
+        (array.shape[2], array.shape[1]),
+        str(array.dtype),
+        channel_axis=axis,
+        channels=names,
+        ragged=ragged,
+        rate=wanted.rate,
+        incomplete=bool(np.isnan(array).any()),
+    )
+
+
+def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate: float | None) -> Any:
+    """What a table holds: a row each where it has no times, rows by identifier, or a record."""
+    if facts.id is not None:
+        order = frame.sort(facts.time, maintain_order=True) if facts.time else frame
+        parts = order.partition_by(facts.id, maintain_order=True)
+        stacked = [np.column_stack([numbers(part, name) for name in facts.values]) for part in parts]
+        return Ragged([rows[:, 0] if rows.shape[1] == 1 else rows for rows in stacked])
+    if facts.time is None:
+        return np.column_stack([numbers(frame, name) for name in facts.values])
+    return record_of(frame, asked, rate)
+
+
+def _require_some(record: Record, window: int) -> None:
+    if len(record) < window:
+        raise DataError(f"The record has {len(record):,} samples, fewer than the {window:,} of a window. Give a longer one, or another window.")
+    bad = np.isinf(record.values).any(0)
+    if bad.any():
+        row = int(np.isinf(record.values).any(1).argmax())
+        raise DataError(f"Channel {record.names[int(bad.argmax())]!r} is infinite at sample {row}. Put NaN in its place.")
+
+
+def _require_known(values: NDArray[np.floating[Any]], names: tuple[str, ...]) -> None:
+    for channel, name in enumerate(names):
+        if np.isnan(values[..., channel]).all():
+            raise DataError(f"Channel {name!r} has no value at all: every sample is missing. Leave it out.")
+
+
+def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -> None:
+    if np.isinf(array).any():
+        row, step, _ = (int(i) for i in np.argwhere(np.isinf(array))[0])
+        raise DataError(f"The series holds {array[np.isinf(array)][0]} in row {first_row + row}, sample {step}. Put NaN in its place.")
+
+
+def as_floats(raw: NDArray[Any], first_row: int = 0) -> NDArray[np.floating[Any]]:
+    """An array of series in float32 or float64."""
+    if raw.dtype.kind not in "fiub":
+        try:
+            raw = raw.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"Values of a series are numbers. Got an array of {raw.dtype} that holds other things.") from error
+    return raw.astype(float_of(raw.dtype), copy=False)
+
+
+def float_of(dtype: Any) -> np.dtype[Any]:
+    """The type of floats that numbers of a type are taken as."""
+    dtype = np.dtype(dtype)
+    return dtype if dtype in FLOATS else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+
+
+def _is_frame(raw: Any) -> bool:
+    return type(raw).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
+
+
+def _polars(raw: Any) -> Any:
+    import polars as pl
+
+    return raw if isinstance(raw, pl.DataFrame) else pl.DataFrame(raw)
+
+
+def _what(raw: Any) -> str:
+    return f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"

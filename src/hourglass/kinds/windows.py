@@ -1,0 +1,131 @@
+"""How a long record is cut to windows, and how windows become a record again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hourglass.data import Record
+
+Values = NDArray[np.floating[Any]]
+LOOKED_AT = 2**17  # samples of a record that its period is looked for in
+SHORTEST = 8  # samples that a period has at least
+CLEAR = 0.3  # autocorrelation at a period that is one
+NEARLY = 0.9  # of the highest peak: the first peak that reaches it is the period, later ones are its multiples
+WINDOW = 128  # samples of a window, at least, unless it is given
+OF_RECORD = 4  # a window has at most so great a part of the record
+
+
+class Windows(Sequence[Any]):
+    """The windows of a record, each an array (window, channels), cut when they are asked for.
+
+    They begin every ``stride`` samples; where the record goes on after the last whole one, one more ends where the record does.
+
+    Parameters
+    ----------
+    record : Record
+        At least as long as a window.
+    window, stride : int
+        Samples.
+    origin : table, optional
+        What the record was made of.
+    starts : array of int, optional
+        Which of the windows.
+    """
+
+    ndim = 1
+
+    def __init__(
+        self, record: Record, window: int, stride: int, origin: Any = None, starts: NDArray[np.intp] | None = None
+    ) -> None:
+        self.record, self.window, self.stride, self.origin = record, window, stride, origin
+        self.starts = starts_of(len(record), window, stride) if starts is None else starts
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many there are."""
+        return (len(self.starts),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the record."""
+        return self.record.values.dtype
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, (slice, np.ndarray)):
+            return Windows(self.record, self.window, self.stride, self.origin, self.starts[which])
+        start = self.starts[which]
+        return self.record.values[start : start + self.window]
+
+    def stacked(self) -> Values:
+        """All of them (n, channels, window)."""
+        if not len(self.starts):
+            return np.empty((0, self.record.shape[1], self.window), self.dtype)
+        return np.lib.stride_tricks.sliding_window_view(self.record.values, self.window, axis=0)[self.starts]
+
+
+def starts_of(length: int, window: int, stride: int) -> NDArray[np.intp]:
+    """Where the windows of a record of so many samples begin."""
+    starts = np.arange(0, length - window + 1, stride)
+    return starts if starts[-1] == length - window else np.append(starts, length - window)
+
+
+def overlap_added(windows: Values, starts: NDArray[np.intp], length: int) -> Values:
+    """A record (length, channels) of windows (n, window, channels): where they overlap, the nearer to its middle counts the more.
+
+    The weights are those of Hann's window, so that no seam is seen where one ends.
+    """
+    window, channels = windows.shape[1:]
+    bell = np.sin(np.pi * (np.arange(window) + 0.5) / window) ** 2
+    total, weight = np.zeros((length, channels)), np.zeros((length, 1))
+    for start, one in zip(starts, windows, strict=True):
+        total[start : start + window] += bell[:, None] * one
+        weight[start : start + window] += bell[:, None]
+    return (total / np.maximum(weight, 1e-12)).astype(windows.dtype)
+
+
+def chosen_window(values: Values) -> tuple[int, float]:
+    """How long windows of a record (time, channels) are unless it is said, and its period, 0 where there is none.
+
+    As many whole periods as reach `WINDOW` samples, but at most a quarter of the record.
+    """
+    period = dominant_period(values)
+    window = period * math.ceil(WINDOW / period) if period else WINDOW
+    return max(min(round(window), len(values) // OF_RECORD), 2), period
+
+
+def dominant_period(values: Values) -> float:
+    """The period of a record (time, channels) in samples, by its autocorrelation; 0 where there is no clear one.
+
+    The lag of the first peak that is nearly as high as the highest, refined by a parabola through its neighbours.
+    """
+    some = np.asarray(values[:LOOKED_AT], dtype=np.float64)
+    n, reach = len(some), min(len(some) // OF_RECORD, LOOKED_AT // 8)
+    if reach <= SHORTEST + 1:
+        return 0.0
+    total = np.zeros(reach)
+    for channel in some.T:
+        known = ~np.isnan(channel)
+        varied = known.any() and np.ptp(channel[known]) > 0
+        if not varied:
+            continue
+        centred = np.where(known, channel - channel[known].mean(), 0)
+        spectrum = np.fft.rfft(centred, 2 * n)
+        along = np.fft.irfft(np.abs(spectrum) ** 2)[:reach] / np.arange(n, n - reach, -1)
+        total += along / along[0]
+    total /= some.shape[1]
+    inner = np.flatnonzero((total[1:-1] > total[:-2]) & (total[1:-1] >= total[2:])) + 1
+    peaks = inner[inner >= SHORTEST]
+    if not len(peaks) or total[peaks].max() < CLEAR:
+        return 0.0
+    lag = int(peaks[total[peaks] >= NEARLY * total[peaks].max()][0])
+    before, at, after = total[lag - 1 : lag + 2]
+    bend = before - 2 * at + after
+    return float(lag + (0.5 * (before - after) / bend if bend < 0 else 0.0))
