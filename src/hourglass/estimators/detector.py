@@ -24,7 +24,7 @@ from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.regions import located
 from hourglass.estimators.watch import WIDTH
-from hourglass.kinds import as_raw, length, taken
+from hourglass.kinds import Series, as_raw, length, taken
 from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     ----------
     estimator : Autoencoder, optional
         What rebuilds the rows; its error of reconstruction is the score, measured against rows that are held out of its training.
+    kind : str or Series, optional
+        "table", "image", "series", or a `Series`, which says more; inferred from the data unless given. An estimator has its own.
     alarm_rate : float or "auto", default="auto"
         The share of usual rows that may raise an alarm, above 0 and at most 0.5. "auto" is 0.01 with 1,000 training rows or more,
         else 0.05.
@@ -111,6 +113,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self,
         estimator: BaseAutoencoder | None = None,
         *,
+        kind: str | Series | None = None,
         alarm_rate: float | str = "auto",
         contamination: float | str = "auto",
         neighbours: int | None = None,
@@ -123,6 +126,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         verbose: bool = False,
     ) -> None:
         self.estimator = estimator
+        self.kind = kind
         self.alarm_rate = alarm_rate
         self.contamination = contamination
         self.neighbours = neighbours
@@ -158,7 +162,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             The data can't be used.
         """
         self._require_valid()
-        raw = as_raw(X)
+        raw = as_raw(X, kind=self.kind)
         generator = torch.Generator().manual_seed(seed_from(self.random_state))
         self._adopt(recipes.of(self, raw).fit(self, raw, generator))
         self._set_threshold(raw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,13 +18,15 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.estimators import members, pictures
+from hourglass.estimators import beats, members, pictures
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
-from hourglass.kinds import infer, length, taken
+from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.parts.alarm import Alarm
+from hourglass.parts.base import one_of
 from hourglass.parts.maps import MapAlarm, thumbnails
+from hourglass.training import Epoch
 
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
@@ -45,9 +48,9 @@ def of(detector: Any, raw: Any) -> Recipe:
     if detector.estimator is not None:
         _require_no_features(detector, "an estimator, which has its own networks")
         return RECIPES["estimator"]
-    kind = infer(raw).kind
-    if kind == "table":
-        _require_no_features(detector, "a table")
+    kind = one_of(kind_name(detector.kind) or infer(raw).kind, KINDS, "kind", type(detector).__name__).name
+    if kind != "image":
+        _require_no_features(detector, "a table" if kind == "table" else "series")
     return RECIPES[kind]
 
 
@@ -169,6 +172,48 @@ def _blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, T
     return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector), size=(height, width))
 
 
+# Series: a memory of what is usual
+
+
+def _fit_series(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
+    if detector.neighbours == 0:
+        raise ParameterError(
+            "The 'neighbours' parameter of AnomalyDetector can't be 0 for series, which are compared with those remembered. "
+            "Give an estimator, such as Autoencoder(8, kind='series'), whose file holds none of the data."
+        )
+    began = time.perf_counter()
+    detector._learn_kind(raw, detector.kind if isinstance(detector.kind, Series) else "series")
+    detector.estimator_ = None
+    kind = detector.kind_
+    if not kind.of_record and getattr(detector.kind, "scale", None) is None:
+        kind = detector.kind_ = dataclasses.replace(kind, scale="window")
+    most = MOST_KEPT if detector.neighbours is None else detector.neighbours
+    ready = kind.opened(raw)
+    with torch.no_grad():
+        if kind.of_record:
+            scaling = kind.scaling(torch.from_numpy(ready.record.values.T[None]))
+            watch = beats.learn_record(scaling, ready, most, generator)
+        else:
+            values = kind.to_tensor(ready)
+            if len(values) < beats.FEWEST:
+                raise DataError(f"Found {len(values)} rows, while a minimum of {beats.FEWEST} is required to tell what is usual.")
+            scaling = kind.scaling(values)
+            x = scaling(values).float()
+            watch = beats.learn_rows(scaling, x, most, generator)
+            if detector.contaminated:
+                scores = torch.cat([watch(part) for part in torch.split(x, rows_at_once(kind.shape, WIDTH))])
+                watch = beats.learn_rows(scaling, x[torch.from_numpy(_least(np.arange(len(x)), scores.numpy()))], most, generator)
+    seconds = time.perf_counter() - began
+    error = float(torch.exp(2 * watch.alarm.centre[0])) * math.prod(kind.shape) / 2  # nats of a window, for its mean squared error
+    detector.history_ = [dataclasses.asdict(Epoch(1, error, error, seconds, length(raw) / seconds, 0.0))]
+    return watch
+
+
+def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
+    detector.estimator_ = None
+    return beats.blank(detector.kind_, tensors)
+
+
 # An estimator's own model
 
 
@@ -208,5 +253,6 @@ def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, T
 RECIPES = {
     "table": Recipe(_fit_members, _blank_members),
     "image": Recipe(partial(_hold_out, _watch_pictures), _blank_pictures),
+    "series": Recipe(_fit_series, _blank_series),
     "estimator": Recipe(partial(_hold_out, _watch_estimator), _blank_estimator),
 }

@@ -1,0 +1,127 @@
+"""How strange a window of a series is, and each of its steps: the distance to what is usual, the peak of the error, and runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hourglass.parts.alarm import Alarm, centred_upwards
+from hourglass.parts.memory import run_lengths, smoothed
+
+CELLS = 16  # that a window's outline has at most, a channel
+PEAK = 0.5  # what the error of a step counts, beside the distance of the window
+LATE = 1.0  # by so much less, so that it is heard where it is high
+RUN = 2.0  # of the score, for each doubling of the longest usual run of missing, or of equal, samples
+SMALLEST = 1e-4  # of a standard deviation: distances and errors below it count as this
+LEAST_SCALE = 0.05  # of a term: where all usual rows are alike, this counts as their spread
+
+
+class Judged(NamedTuple):
+    """What is seen of windows (n, channels, time)."""
+
+    distance: Tensor  # (n,) logarithm of the root mean squared distance to the nearest copy, in standard deviations of usual ones
+    errors: Tensor  # (n, channels, time) of the steps' errors the same
+    runs: Tensor  # (n, channels, time) of the score, for runs of missing or of equal samples
+
+
+class SeriesAlarm(Alarm):
+    """From the nearest copies of windows to scores; higher is stranger.
+
+    Two terms count by their soft maximum: the logarithm of the distance to the nearest copy, and half that of the error of a step,
+    smoothed over its neighbours, less 1; both from the median of what is held out, in standard deviations. A window is as strange as
+    its strangest step. Added are runs: a sample that is missing, or equal to the one before, is nothing, many in a row are.
+
+    It is an `Alarm` over the outlines of windows, the means of at most 16 parts of each channel, of which `drift` is told.
+
+    Parameters
+    ----------
+    channels, cells, references : int
+        Of the windows, of their outlines, and how many scores are kept.
+    """
+
+    usual: Tensor  # (2, channels) longest run of missing, and of equal samples
+
+    def __init__(self, channels: int, cells: int, references: int) -> None:
+        super().__init__(tuple(range(channels * cells)), 0, references)
+        self.spread = torch.ones(channels)
+        self.centre, self.scale = torch.zeros(2), torch.ones(2)
+        self.register_buffer("usual", torch.zeros(2, channels))
+
+    @classmethod
+    def learned_from(cls, x: Tensor) -> SeriesAlarm:
+        """What training windows x (n, channels, time) say; `settle` has to follow."""
+        cells = min(CELLS, x.shape[2])
+        seen = outlines(x)
+        plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
+        alarm = cls(x.shape[1], cells, 0)
+        for name in ("rarity", "gapless", "points", "shares", "learned"):
+            setattr(alarm, name, getattr(plain, name))
+        missing, equal = (run_lengths(holds).amax((0, 2)).float() for holds in _held(x))
+        alarm.usual = torch.stack([missing, equal])
+        return alarm
+
+    def step_errors(self, x: Tensor, copies: Tensor) -> Tensor:
+        """Logarithm of the root of the smoothed squared error of each step (n, channels, time), over what is usual for its channel."""
+        squared = smoothed((x - copies).square(), 1.0).nan_to_num(0)
+        return torch.log(squared / self.spread[:, None] + SMALLEST**2) / 2
+
+    def settle(self, distance: Tensor, errors: Tensor, *, peaks: bool) -> None:
+        """Learn from windows held out what distances (n,) and errors (n, channels, time) are usual; of whole windows by their peaks."""
+        for number, term in enumerate((distance, errors.flatten(1).amax(1) if peaks else errors.amax(1).flatten())):
+            centre, scale = centred_upwards(term[:, None])
+            self.centre[number], self.scale[number] = centre[0], scale[0].clamp(min=LEAST_SCALE)
+
+    def judge(self, x: Tensor, distance: Tensor, copies: Tensor) -> Judged:
+        """What is seen of windows x, at those mean squared distances (n,) from their copies."""
+        far = (log_distance(distance) - self.centre[0]) / self.scale[0]
+        errors = (self.step_errors(x, copies) - self.centre[1]) / self.scale[1]
+        return Judged(far, errors, self.runs(x))
+
+    def runs(self, x: Tensor) -> Tensor:
+        """What runs in windows add to the score of their steps (n, channels, time)."""
+        found = torch.zeros_like(x)
+        for holds, usual in zip(_held(x), self.usual, strict=True):
+            long = (holds.sum(2) > usual).any(1)  # the others can't have a longer run
+            if long.any():
+                length = run_lengths(holds[long])
+                excess = RUN * torch.log2((length + 1) / (usual[:, None] + 1)).clamp(min=0)
+                found[long] = found[long].maximum(excess.to(x))
+        return found
+
+    def of_windows(self, judged: Judged) -> Tensor:
+        """Scores (n,) of whole windows."""
+        return combined(judged.distance, judged.errors.flatten(1).amax(1)) + judged.runs.flatten(1).amax(1)
+
+
+def combined(distance: Tensor, errors: Tensor) -> Tensor:
+    """The soft maximum of the distance, in standard deviations, and of what the error counts; at least that of a usual window."""
+    return functional.softplus(torch.logaddexp(distance, PEAK * errors - LATE))
+
+
+def log_distance(mean_square: Tensor) -> Tensor:
+    """The term of a mean squared distance; where nothing could be compared, that of no distance."""
+    return torch.log(torch.where(mean_square.isinf(), 0.0, mean_square) + SMALLEST**2) / 2
+
+
+def outlines(x: Tensor) -> Tensor:
+    """The means (n, channels * cells) of parts of windows x (n, channels, time); NaN where all of a part is missing."""
+    cells = min(CELLS, x.shape[2])
+    ends = [round(i * x.shape[2] / cells) for i in range(cells + 1)]
+    return torch.stack([x[..., a:b].nanmean(2) for a, b in zip(ends[:-1], ends[1:], strict=True)], 2).flatten(1)
+
+
+def _held(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Where samples of windows (n, channels, time) are missing, and where they equal the one before."""
+    equal = torch.zeros_like(x, dtype=torch.bool)
+    equal[..., 1:] = x[..., 1:] == x[..., :-1]
+    return x.isnan(), equal
+
+
+def combined_steps(far: Tensor, errors: Tensor, runs: Tensor) -> Tensor:
+    """Scores of steps, of the largest distance of a window around them, their least error, and what runs add."""
+    return combined(far, errors) + runs
+
+

@@ -1,0 +1,154 @@
+"""The coarsest autoencoder there is: of a window it keeps which one of those remembered it is most like, and how that has to be moved."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hourglass.parts.bell import bell
+from hourglass.parts.scaling import PerWindow, Scaling
+
+SMOOTH = 0.01  # of a window: standard deviation of the smoothing under which windows are compared
+SHIFTS = (0.0, -0.03, -0.015, -0.007, 0.007, 0.015, 0.03)  # of a window, by which remembered ones may be moved
+RATES = (0.0, -0.08, -0.04, 0.04, 0.08)  # by which they may be slower or quicker
+COST = 0.18  # of a window's square, what the furthest shift costs, and the greatest change of rate
+MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
+BLOCK = 2**21  # distances that are held at a time
+
+
+class Memory(nn.Module):
+    """Rebuilds windows x (n, channels, time) as the nearest of those it remembers.
+
+    The distance is that of smoothed windows, squared, plus what the move costs that makes the remembered one fit: beats of a heart come
+    a little early or late, and quicker or slower. What is missing on either side doesn't count.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        From raw windows to x.
+    rows : Tensor
+        Scaled windows (m, channels, time) to remember.
+    source, move : Tensor
+        Of each copy, which row it is of, and which of `MOVES` it is moved by.
+    """
+
+    rows: Tensor
+    source: Tensor
+    move: Tensor
+
+    def __init__(self, scaling: Scaling, rows: Tensor, source: Tensor, move: Tensor) -> None:
+        super().__init__()
+        self.scaling = scaling
+        for name, tensor in {"rows": rows, "source": source, "move": move}.items():
+            self.register_buffer(name, tensor)
+        self._made: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def copies(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The copies (m, channels, time), the same smoothed and flat (m, elements) in single precision, and what their moves cost (m,)."""
+        if self._made is None or self._made[0].dtype != self.rows.dtype:
+            made = self.rows.new_empty(len(self.source), *self.rows.shape[1:])
+            cost = torch.zeros(len(self.source))
+            for number, (shift, rate) in enumerate(MOVES):
+                mine = self.move == number
+                copy = warped(self.rows[self.source[mine]], shift, rate) if number else self.rows[self.source[mine]]
+                made[mine] = self.scaling(copy) if isinstance(self.scaling, PerWindow) and number else copy
+                cost[mine] = COST * ((shift / max(SHIFTS)) ** 2 + (rate / max(RATES)) ** 2)
+            flat = smoothed(made, SMOOTH * made.shape[2]).flatten(1).float()
+            self._made = made, flat, cost * flat.shape[1]
+        return self._made
+
+    def nearest(self, x: Tensor, forbidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Which copy (n,) each window is nearest to, and the mean squared distance (n,), infinite where nothing can be compared.
+
+        Of ``forbidden`` (n, rows) copies of a row don't count.
+        """
+        _, flat, cost = self.copies()
+        seen = smoothed(x, SMOOTH * x.shape[2]).flatten(1)
+        found = [
+            self._nearest(part, flat, cost, None if forbidden is None else forbidden[first : first + len(part)])
+            for first, part in _parts(seen, max(BLOCK // len(flat), 1))
+        ]
+        index, far = (torch.cat(some) for some in zip(*found, strict=True))
+        return index, far
+
+    def _nearest(self, seen: Tensor, flat: Tensor, cost: Tensor, forbidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        single = seen.float()
+        if seen.isnan().any() or flat.isnan().any():
+            here, there = (~single.isnan()).float(), (~flat.isnan()).float()
+            x, kept = single.nan_to_num(0), flat.nan_to_num(0)
+            both = here @ there.T
+            apart = x.square() @ there.T - 2 * x @ kept.T + here @ kept.square().T
+            apart = torch.where(both > 0, apart * (flat.shape[1] / both.clamp(min=1)), torch.inf) + cost
+        else:
+            apart = torch.addmm(flat.square().sum(1) + cost, single, flat.T, alpha=-2)  # less the square of x, alike for all
+        if forbidden is not None:
+            apart.masked_fill_(forbidden[:, self.source], torch.inf)
+        least, index = apart.min(1)
+        between = seen - flat[index].to(seen)
+        known = ~between.isnan()
+        mean = between.nan_to_num(0).square().sum(1) / known.sum(1).clamp(min=1)
+        far = mean + cost[index].to(mean) / flat.shape[1]
+        return index, torch.where(least.isinf() | ~known.any(1), torch.inf, far)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The nearest copies (n, channels, time)."""
+        return self.copies()[0][self.nearest(x)[0]].to(x)
+
+
+def remembered(scaling: Scaling, rows: Tensor, most: int, *, moved: bool, generator: torch.Generator) -> Memory:
+    """A memory of rows (m, channels, time), and of so many copies at most that are moved: all moves of each, if there is room."""
+    m = len(rows)
+    source = torch.arange(m).repeat(len(MOVES)) if moved else torch.arange(m)
+    move = torch.arange(len(MOVES)).repeat_interleave(m) if moved else torch.zeros(m, dtype=torch.long)
+    if len(source) > max(most, m):
+        chosen = torch.cat([torch.arange(m), m + torch.randperm(len(source) - m, generator=generator)[: max(most - m, 0)]])
+        source, move = source[chosen], move[chosen]
+    return Memory(scaling, rows, source, move)
+
+
+def warped(x: Tensor, shift: float, rate: float) -> Tensor:
+    """Windows x (n, channels, time), shifted by a share of their length, and quicker by so much around their middle.
+
+    Between samples a line is drawn; beyond the ends, the last sample stands.
+    """
+    length = x.shape[2]
+    middle = (length - 1) / 2
+    place = ((torch.arange(length, dtype=torch.float64) - middle) * (1 + rate) + middle + shift * length).clamp(0, length - 1)
+    below = place.floor().long().clamp(max=max(length - 2, 0))
+    part = (place - below).to(x)
+    return x[..., below] * (1 - part) + x[..., (below + 1).clamp(max=length - 1)] * part
+
+
+def smoothed(x: Tensor, width: float) -> Tensor:
+    """Windows x (n, channels, time) under a Gaussian of that standard deviation, in samples; of what is missing nothing is made."""
+    radius = min(math.ceil(3 * width), x.shape[2] - 1)
+    if width < 0.3 or radius < 1:  # the neighbours would count for less than a hundredth
+        return x
+    line = bell(radius, width, x)[None, None]
+    flat = x.reshape(-1, 1, x.shape[2])
+
+    def blurred(values: Tensor) -> Tensor:
+        return functional.conv1d(functional.pad(values, (radius, radius), mode="replicate"), line)
+
+    missing = flat.isnan()
+    if not missing.any():
+        return blurred(flat).reshape(x.shape)
+    found = blurred(flat.nan_to_num(0)) / blurred((~missing).to(x.dtype)).clamp(min=1e-6)
+    return found.masked_fill(missing, torch.nan).reshape(x.shape)
+
+
+def run_lengths(holds: Tensor) -> Tensor:
+    """Of each step (..., time) where something holds, how long the run of such steps is that it is part of; else 0."""
+    time = holds.shape[-1]
+    step = torch.arange(time).expand(holds.shape)
+    before = torch.where(holds, -1, step).cummax(-1).values  # the last step that broke the run
+    after = torch.where(holds, time, step).flip(-1).cummin(-1).values.flip(-1)  # the next one that does
+    return torch.where(holds, after - before - 1, 0)
+
+
+def _parts(x: Tensor, size: int) -> list[tuple[int, Tensor]]:
+    return [(first, x[first : first + size]) for first in range(0, len(x), size)] or [(0, x)]
