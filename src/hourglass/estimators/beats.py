@@ -53,7 +53,7 @@ class SeriesWatch(Watch):
     def judge(self, x: Tensor) -> Judged:
         """What is seen of windows."""
         index, distance = self.model.nearest(x)
-        return self.alarm.judge(x, distance, self.model.copies()[0][index].to(x))
+        return self.alarm.judge(x, distance, self.model.copies().rows[index].to(x))
 
     def seen(self, x: Tensor) -> Tensor:
         return outlines(x)
@@ -75,7 +75,7 @@ def learn_rows(scaling: Scaling, x: Tensor, most: int, generator: torch.Generato
     nearest = _looked_up(watch, seen, lambda part: aside[part, None] == rows)
     errors = _spread(watch, seen, nearest)
     watch.alarm.settle(log_distance(nearest.distance), errors, peaks=True)
-    judged = watch.alarm.judge(seen, nearest.distance, watch.model.copies()[0][nearest.index])
+    judged = watch.alarm.judge(seen, nearest.distance, watch.model.copies().rows[nearest.index])
     watch.alarm.reference = watch.alarm.of_windows(judged).float().sort().values
     return watch.eval()
 
@@ -96,7 +96,15 @@ def learn_record(scaling: Scaling, windows: Windows, most: int, generator: torch
     order = scores.float().sort().values
     few = torch.linspace(0, len(order) - 1, min(len(order), REFERENCES)).round().long()
     watch.alarm.reference = order[few]
+    _thin(watch.model, round(aside.allowed * len(rows)), generator)
     return watch.eval()
+
+
+def _thin(memory: Memory, left: int, generator: torch.Generator) -> None:
+    """Forget rows, until new windows find as many to be near to as windows held out did: else they would look more usual."""
+    chosen = torch.randperm(len(memory.rows), generator=generator)[: max(left, 1)].sort().values
+    memory.rows, memory.source, memory.move = memory.rows[chosen].clone(), torch.arange(len(chosen)), memory.move[chosen]
+    memory.forget_copies()
 
 
 def blank(kind: Kind, tensors: dict[str, Tensor]) -> SeriesWatch:
@@ -139,7 +147,7 @@ def _looked_up(watch: SeriesWatch, x: Tensor, forbidden: Any) -> _Nearest:
 
 def _spread(watch: SeriesWatch, x: Tensor, nearest: _Nearest) -> Tensor:
     """Learn the usual error of each channel; the step errors (n, channels, time) of windows held out."""
-    copies = watch.model.copies()[0][nearest.index]
+    copies = watch.model.copies().rows[nearest.index]
     watch.alarm.spread = (x - copies).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)
     return watch.alarm.step_errors(x, copies)
 
@@ -149,6 +157,7 @@ class _Record:
 
     def __init__(self, watch: SeriesWatch, windows: Windows, there: Tensor) -> None:
         self.watch, self.windows, self.there = watch, windows, there
+        self.allowed = 1.0  # of what is remembered, how much a window may look at, in the mean
         self.edges = torch.arange(1, BLOCKS) * len(windows.record) // BLOCKS
 
     def settle(self) -> None:
@@ -162,6 +171,7 @@ class _Record:
                 f"The record of {time:,} samples is too short for windows of {length:,}: too few don't overlap. "
                 "Give a longer record, or shorter windows, as in kind=Series(window=32)."
             )
+        self.allowed = float(1 - torch.stack(self._shares).mean())
         known = _Nearest(nearest.index[usable], nearest.distance[usable])
         self.watch.alarm.settle(log_distance(known.distance), _spread(self.watch, x[usable], known), peaks=False)
 
@@ -173,7 +183,7 @@ class _Record:
 
     def _stretch(self, windows: Windows) -> Tensor:
         x, nearest = self._seen(windows)
-        judged = self.watch.alarm.judge(x, nearest.distance, self.watch.model.copies()[0][nearest.index])
+        judged = self.watch.alarm.judge(x, nearest.distance, self.watch.model.copies().rows[nearest.index])
         usable = torch.isfinite(nearest.distance)
         far = torch.where(usable, judged.distance, -torch.inf)
         errors = judged.errors.where(usable[:, None, None], torch.inf)
@@ -185,13 +195,16 @@ class _Record:
         """Scaled windows, and what is nearest to them."""
         x = _scaled(self.watch.scaling, windows)
         here, length = torch.from_numpy(windows.starts), windows.window
+        self._shares: list[Tensor] = []
 
         def forbidden(part: slice) -> Tensor:
             mine = here[part, None]
             near = (mine - self.there).abs() < length
             same = self._block(mine) == self._block(self.there)
             alone = (near | same).all(1, keepdim=True)  # a short record: what doesn't overlap will do
-            return near | (same & ~alone)
+            found = near | (same & ~alone)
+            self._shares.append(found.float().mean())
+            return found
 
         return x, _looked_up(self.watch, x, forbidden)
 

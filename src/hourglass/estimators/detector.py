@@ -20,17 +20,21 @@ from hourglass.estimators import recipes
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
+from hourglass.estimators.events import alarming, events, stretched
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.regions import located
+from hourglass.estimators.running import Stream
 from hourglass.estimators.watch import WIDTH
 from hourglass.kinds import Series, as_raw, length, taken
+from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
     import polars as pl
 
 FEWEST = 30  # rows below which a warning says that little can be promised
+PUSHED = 2**18  # samples of a record that are looked at a time
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -234,8 +238,66 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return -self._scores(X)
 
     def _scores(self, X: Any) -> Numbers:
+        raw = self._checked(X)
+        if isinstance(raw, Windows):
+            scores_of_steps = -self._steps(raw)
+            return scores_of_steps if raw.record.place is None else scores_of_steps[raw.record.place]
         scores: Numbers = self._collect(X, lambda watch, x: watch(x).double()).numpy()
         return scores
+
+    def _steps(self, windows: Windows) -> Numbers:
+        """How usual each step of a record is."""
+        stream, values = Stream(self), windows.record.values
+        found = [stream.push(values[first : first + PUSHED]) for first in range(0, len(values), PUSHED)]
+        return np.concatenate([*found, stream.finish()])
+
+    def stream(self) -> Stream:
+        """Scores of the samples of a record as they come, the same as in one batch.
+
+        Returns
+        -------
+        Stream
+            ``push(samples)`` gives the scores that are known by then, ``finish()`` those that are left; ``delay`` is after how many
+            samples the score of one is known.
+
+        Raises
+        ------
+        DataError
+            The detector was not fitted on a record.
+        """
+        self._require_record("stream")
+        return Stream(self)
+
+    def events(self, X: Any, *, most: int | None = None) -> pl.DataFrame:
+        """The alarms of a record as stretches of time.
+
+        Parameters
+        ----------
+        X : Record or table with a column of times
+            As in ``fit``.
+        most : int, optional
+            How many to name, the strangest; all unless given.
+
+        Returns
+        -------
+        polars.DataFrame
+            A line for each event, in the order of time: start, end (exclusive) and peak, as samples of the record or rows of the
+            table, time (of its start), score (the highest), p_value, channels (those most to blame, the first one most), share (of the first in the
+            blame), reason (what seems to be the matter, in words).
+
+        Raises
+        ------
+        DataError
+            The detector was not fitted on a record.
+        """
+        self._require_record("events")
+        raw = self._checked(X)
+        return events(self, raw, -self._steps(raw), most)
+
+    def _require_record(self, what: str) -> None:
+        check_is_fitted(self)
+        if not getattr(self.kind_, "of_record", False) or self.estimator_ is not None:
+            raise DataError(f"{what} is for a detector that was fitted on a record, without an estimator. This one was fitted on {self.kind_.describe()}.")
 
     def decision_function(self, X: Any) -> Numbers:
         """``score_samples`` less ``offset_``: below 0 is an alarm.
@@ -312,11 +374,28 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         frame = pl.DataFrame({"row": np.arange(len(scores)), "score": scores, "p_value": self._p_values(scores), "alarm": alarm})
         if not reasons:
             return frame
+        if isinstance(raw, Windows):
+            return self._with_events(frame, raw)
         blamed = self._blamed(raw, np.flatnonzero(alarm), scores, reasons)
         for number in range(1, min(reasons, len(self.kind_.names)) + 1):
             mine = blamed.filter(pl.int_range(pl.len()).over("row") == number - 1).select("row", reason=pl.col("reason"))
             frame = frame.join(mine.rename({"reason": f"reason{number}"}), on="row", how="left", maintain_order="left")
         return frame
+
+    def _with_events(self, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
+        """Beside each step which event it belongs to, and at its first step why."""
+        import polars as pl
+
+        found = self.events(windows).with_row_index("event", offset=1)
+        place = windows.record.place
+        steps = frame["score"].to_numpy() if place is None else -self._steps(windows)
+        number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
+        rough = alarming(steps, -self.offset_, windows.window // 2)
+        for (start, end), (event, first, why) in zip(rough, found.select("event", "start", "reason").iter_rows(), strict=True):
+            where = slice(start, end) if place is None else slice(*np.searchsorted(place, [start, end]))
+            number[where], reason[first] = event, why
+        columns = pl.Series("event", number), pl.Series("reason1", reason)
+        return frame.with_columns(*(column.replace(empty, None) for column, empty in zip(columns, (0, ""), strict=True)))
 
     def explain(self, X: Any, *, most: int | None = None) -> pl.DataFrame:
         """What raised each alarm: the columns of its row by their share of the score, or the regions of its picture.
@@ -340,6 +419,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         raw = self._checked(X)
         scores = self._scores(raw)
+        if isinstance(raw, Windows):
+            return self.events(raw, most=most)
         return self._blamed(raw, np.flatnonzero(-scores < self.offset_), scores, most)
 
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
@@ -352,6 +433,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         observed = self.kind_.to_tensor(strange).double().numpy() if len(alarms) else found[:, 1]
         cells = Cells(alarms, p_values, found[:, 0], observed, found[:, 1])
         return explained(self.model_, self.kind_, cells, most)
+
+    def _blamed_stretches(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+        values = self.kind_.to_tensor(strange) if len(alarms) else torch.empty(0, *self.kind_.shape)
+        return stretched(self, values, alarms, p_values, most)
 
     def _blamed_regions(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
         heat = self.heatmaps(strange) if len(alarms) else np.empty((0, *self.kind_.shape[1:]))
@@ -399,8 +484,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             ``drifted``, ``p_value``, ``moved``, and ``columns``, a frame with a line for each column, the most moved first.
         """
         raw = self._checked(X_new)
+        if isinstance(raw, Windows):  # steps of the same windows say much the same
+            p_values = self._p_values(-self._steps(raw))
+            raw = raw[:: -(-raw.window // raw.stride)]
+            p_values = p_values[raw.starts]
+        else:
+            p_values = self._p_values(self._scores(raw))
         x = self._collect(raw, lambda watch, x: watch.seen(x)).float()
-        return compare(self._alarm, self.model_.names(self.kind_), x, self._p_values(self._scores(raw)))
+        return compare(self._alarm, self.model_.names(self.kind_), x, p_values)
 
     @property
     def _alarm(self) -> Alarm:
@@ -423,4 +514,4 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]
 
 
-BLAME = {"table": AnomalyDetector._blamed_columns, "image": AnomalyDetector._blamed_regions}
+BLAME = {"table": AnomalyDetector._blamed_columns, "image": AnomalyDetector._blamed_regions, "series": AnomalyDetector._blamed_stretches}

@@ -29,6 +29,7 @@ from hourglass.parts.maps import MapAlarm, thumbnails
 from hourglass.training import Epoch
 
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
+MOST_WINDOWS = 3000  # of a record, the same: a day of it is to be scored in a minute
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
 FIFTH = 5  # rank of the kept row that the distance is measured to, where some may be strange
 TRIMMED = 0.1  # of contaminated training rows
@@ -187,7 +188,7 @@ def _fit_series(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     kind = detector.kind_
     if not kind.of_record and getattr(detector.kind, "scale", None) is None:
         kind = detector.kind_ = dataclasses.replace(kind, scale="window")
-    most = MOST_KEPT if detector.neighbours is None else detector.neighbours
+    most = detector.neighbours or (MOST_WINDOWS if kind.of_record else MOST_KEPT)
     ready = kind.opened(raw)
     with torch.no_grad():
         if kind.of_record:

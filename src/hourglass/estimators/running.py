@@ -139,7 +139,7 @@ class Stream:
 
     def _judged(self, piece: Numbers, stride: int) -> Judged:
         windows = np.lib.stride_tricks.sliding_window_view(piece, self._length, axis=0)[::stride]
-        values = torch.from_numpy(np.ascontiguousarray(windows))
+        values = torch.from_numpy(windows.copy())
         watch = self._detector._model_for(values.dtype)
         with torch.inference_mode():
             judged: Judged = watch.judge(watch.scaling(values))

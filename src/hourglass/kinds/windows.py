@@ -14,7 +14,7 @@ from hourglass.data import Record
 Values = NDArray[np.floating[Any]]
 LOOKED_AT = 2**17  # samples of a record that its period is looked for in
 SHORTEST = 8  # samples that a period has at least
-CLEAR = 0.3  # autocorrelation at a period that is one
+CLEAR = 0.2  # autocorrelation at a period that is one
 NEARLY = 0.9  # of the highest peak: the first peak that reaches it is the period, later ones are its multiples
 WINDOW = 128  # samples of a window, at least, unless it is given
 OF_RECORD = 4  # a window has at most so great a part of the record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,16 @@ RATES = (0.0, -0.08, -0.04, 0.04, 0.08)  # by which they may be slower or quicke
 COST = 0.18  # of a window's square, what the furthest shift costs, and the greatest change of rate
 MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
 BLOCK = 2**21  # distances that are held at a time
+
+
+class _Copies(NamedTuple):
+    """Remembered rows, moved."""
+
+    rows: Tensor  # (m, channels, time)
+    flat: Tensor  # (m, elements) smoothed, in single precision
+    cost: Tensor  # (m,) of their moves
+    squares: Tensor  # (m,) of the flat ones, and the cost
+    gaps: bool  # whether something is missing
 
 
 class Memory(nn.Module):
@@ -45,11 +56,11 @@ class Memory(nn.Module):
         self.scaling = scaling
         for name, tensor in {"rows": rows, "source": source, "move": move}.items():
             self.register_buffer(name, tensor)
-        self._made: tuple[Tensor, Tensor, Tensor] | None = None
+        self._made: _Copies | None = None
 
-    def copies(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The copies (m, channels, time), the same smoothed and flat (m, elements) in single precision, and what their moves cost (m,)."""
-        if self._made is None or self._made[0].dtype != self.rows.dtype:
+    def copies(self) -> _Copies:
+        """The remembered rows, moved, ready to be compared with."""
+        if self._made is None or self._made.rows.dtype != self.rows.dtype:
             made = self.rows.new_empty(len(self.source), *self.rows.shape[1:])
             cost = torch.zeros(len(self.source))
             for number, (shift, rate) in enumerate(MOVES):
@@ -58,33 +69,38 @@ class Memory(nn.Module):
                 made[mine] = self.scaling(copy) if isinstance(self.scaling, PerWindow) and number else copy
                 cost[mine] = COST * ((shift / max(SHIFTS)) ** 2 + (rate / max(RATES)) ** 2)
             flat = smoothed(made, SMOOTH * made.shape[2]).flatten(1).float()
-            self._made = made, flat, cost * flat.shape[1]
+            cost *= flat.shape[1]
+            self._made = _Copies(made, flat, cost, flat.square().sum(1) + cost, bool(flat.isnan().any()))
         return self._made
+
+    def forget_copies(self) -> None:
+        """Make the copies anew when they are next needed: the rows are others now."""
+        self._made = None
 
     def nearest(self, x: Tensor, forbidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Which copy (n,) each window is nearest to, and the mean squared distance (n,), infinite where nothing can be compared.
 
         Of ``forbidden`` (n, rows) copies of a row don't count.
         """
-        _, flat, cost = self.copies()
         seen = smoothed(x, SMOOTH * x.shape[2]).flatten(1)
         found = [
-            self._nearest(part, flat, cost, None if forbidden is None else forbidden[first : first + len(part)])
-            for first, part in _parts(seen, max(BLOCK // len(flat), 1))
+            self._nearest(part, None if forbidden is None else forbidden[first : first + len(part)])
+            for first, part in _parts(seen, max(BLOCK // len(self.source), 1))
         ]
         index, far = (torch.cat(some) for some in zip(*found, strict=True))
         return index, far
 
-    def _nearest(self, seen: Tensor, flat: Tensor, cost: Tensor, forbidden: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _nearest(self, seen: Tensor, forbidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        _, flat, cost, squares, gaps = self.copies()
         single = seen.float()
-        if seen.isnan().any() or flat.isnan().any():
+        if gaps or seen.isnan().any():
             here, there = (~single.isnan()).float(), (~flat.isnan()).float()
             x, kept = single.nan_to_num(0), flat.nan_to_num(0)
             both = here @ there.T
             apart = x.square() @ there.T - 2 * x @ kept.T + here @ kept.square().T
             apart = torch.where(both > 0, apart * (flat.shape[1] / both.clamp(min=1)), torch.inf) + cost
         else:
-            apart = torch.addmm(flat.square().sum(1) + cost, single, flat.T, alpha=-2)  # less the square of x, alike for all
+            apart = torch.addmm(squares, single, flat.T, alpha=-2)  # less the square of x, alike for all
         if forbidden is not None:
             apart.masked_fill_(forbidden[:, self.source], torch.inf)
         least, index = apart.min(1)
@@ -96,7 +112,7 @@ class Memory(nn.Module):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The nearest copies (n, channels, time)."""
-        return self.copies()[0][self.nearest(x)[0]].to(x)
+        return self.copies().rows[self.nearest(x)[0]].to(x)
 
 
 def remembered(scaling: Scaling, rows: Tensor, most: int, *, moved: bool, generator: torch.Generator) -> Memory:

@@ -1,0 +1,257 @@
+"""Where in a series an alarm was raised: stretches of steps, the channels to blame, and what seems to be the matter, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects, label
+
+from hourglass.data.record import when
+from hourglass.kinds.windows import Windows, dominant_period
+from hourglass.parts.beats import RUN, Judged
+
+if TYPE_CHECKING:
+    import polars as pl
+
+OF_PEAK = 0.5  # of an alarm's highest error: what belongs to its stretch
+CLEAR = 1.0  # standard deviations that the highest error has to reach, for a stretch to be narrowed down
+MOST = 3  # stretches of a row that are told of
+BRIEF = 3  # samples that a spike has at most
+LEVEL, NOISE, GAIN, SIMILAR = 2.0, 2.0, 1.3, 0.8  # from where on an error is one of level, of noise, of gain in a similar shape
+WIDESPREAD = 0.2  # of a record that is alarming, from where on its rate is looked at
+OTHER_RATE = 0.1  # by which its period then differs
+Numbers = NDArray[np.floating[Any]]
+
+
+class Stretch(NamedTuple):
+    """Steps from ``start`` to before ``end`` of a channel."""
+
+    start: int
+    end: int
+    peak: int
+    channel: int
+    share: float
+    reason: str
+
+
+class Seen(NamedTuple):
+    """What is known of each step of a piece of a series, by channel (channels, time)."""
+
+    values: Numbers  # in the units of the data
+    expected: Numbers
+    errors: Numbers  # in standard deviations of a usual step's logarithm
+    runs: Numbers
+    usual: Numbers  # (2, channels) longest run of missing, and of equal samples
+
+
+def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
+    """What is known of the steps of windows (n, channels, time) in the units of the data."""
+    with torch.inference_mode():
+        x = watch.scaling(values)
+        judged: Judged = watch.judge(x)
+        copies = watch.model.reconstruct(x)
+        expected = in_units(kind, watch.scaling, copies, values)
+    found = zip(values.numpy(), expected.numpy(), judged.errors.numpy(), judged.runs.numpy(), strict=True)
+    return [Seen(*some, watch.alarm.usual.numpy()) for some in found]
+
+
+def in_units(kind: Any, scaling: Any, x: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Scaled windows x (n, channels, time) in the units of the data; of those scaled each by itself, with level and gain of ``values``."""
+    if kind.scale == "channel":
+        return scaling.inverse(x)  # type: ignore[no-any-return]
+    centre = values.nanmean(2, keepdim=True)
+    return x * (values - centre).square().nanmean(2, keepdim=True).sqrt() + centre
+
+
+def stretches(seen: Seen, channels: tuple[str, ...], most: int | None = None) -> list[Stretch]:
+    """The strangest stretches of a window: neighbouring steps of at least `OF_PEAK` of its highest error, the channels apart."""
+    strange = np.maximum(seen.errors, seen.runs)
+    peak = strange.max()
+    labels, count = label(strange >= OF_PEAK * peak, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
+    places = find_objects(labels)
+    blame = np.array([weight(strange[place][labels[place] == i + 1]) for i, place in enumerate(places)])
+    found = []
+    for i in np.argsort(-blame, kind="stable")[: min(count, most or MOST)]:
+        rows, steps = places[i]
+        own = strange[rows, steps][0]
+        share = float(blame[i] / blame.sum())
+        found.append(stretch(seen, channels, rows.start, (steps.start, steps.stop), steps.start + int(own.argmax()), share))
+    return found
+
+
+def stretch(seen: Seen, channels: tuple[str, ...], channel: int, ends: tuple[int, int], peak: int, share: float) -> Stretch:
+    """A stretch with what is the matter with it."""
+    start, end = ends
+    name = f"{channels[channel]}: " if len(channels) > 1 else ""
+    return Stretch(start, end, peak, channel, share, name + matter(seen, channel, slice(start, end)))
+
+
+def weight(strange: Numbers) -> float:
+    """How much strange steps are to blame: their relative squared errors, added up."""
+    return float(np.exp(np.minimum(2 * strange, 60.0)).sum())
+
+
+def matter(seen: Seen, channel: int, steps: slice) -> str:
+    """What is the matter with a channel's steps, in words."""
+    values, expected = seen.values[channel, steps], seen.expected[channel, steps]
+    n, runs = len(values), seen.runs[channel, steps]
+    known = ~np.isnan(values)
+    if known.mean() < 0.5:
+        return f"no values for {n:,} samples, usual are at most {seen.usual[0, channel]:,.0f}"
+    flat = np.flatnonzero(known)[0]
+    if runs.max() >= RUN and np.mean(np.diff(values[known]) == 0) > 0.5:
+        return f"a flat line at {values[known][n // 2 if n // 2 < known.sum() else 0]:.4g} for {n:,} samples"
+    both = known & ~np.isnan(expected)
+    if not both.any():
+        return f"nothing to compare with from sample {flat}"
+    off = values[both] - expected[both]
+    at = int(np.abs(off).argmax())
+    if n <= BRIEF:
+        return f"a spike to {values[both][at]:.4g}, expected {expected[both][at]:.4g}"
+    if abs(off.mean()) > LEVEL * off.std():
+        return f"its level is {values[both].mean():.4g}, expected {expected[both].mean():.4g}"
+    return _shape(values[both], expected[both])
+
+
+def _shape(values: Numbers, expected: Numbers) -> str:
+    """What differs in shape: more noise, less or more gain, or something else."""
+    rough, usual = (float(np.std(np.diff(some, 2))) if len(some) > 3 else 0.0 for some in (values, expected))
+    if rough > NOISE * usual > 0:
+        return f"it is {rough / usual:.1f} times as rough as expected"
+    a, b = values - values.mean(), expected - expected.mean()
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    if power > 0 and a @ b / power > SIMILAR:
+        gain = float(np.sqrt((a @ a) / (b @ b)))
+        if gain > GAIN or gain < 1 / GAIN:
+            return f"its swing is {gain:.2g} times the expected one"
+    return f"another shape: it goes from {values.min():.4g} to {values.max():.4g}, expected {expected.min():.4g} to {expected.max():.4g}"
+
+
+def stretched(detector: Any, values: torch.Tensor, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+    """A line for each stretch of each of those rows (n, channels, time), in the units of the data."""
+    import polars as pl
+
+    kind, lines = detector.kind_, []
+    looked = seen_in(detector._model_for(values.dtype), kind, values) if len(rows) else []
+    for row, p_value, seen in zip(rows, p_values, looked, strict=True):
+        for one in stretches(seen, kind.channels, most):
+            there = (one.channel, one.peak)
+            facts = {"channel": kind.channels[one.channel], "start": one.start, "end": one.end, "peak": one.peak, "share": one.share}
+            observed = {"observed": float(seen.values[there]), "expected": float(seen.expected[there])}
+            lines.append({"row": int(row), "p_value": float(p_value), **facts, **observed, "reason": one.reason})
+    schema = {"row": pl.Int64, "p_value": pl.Float64, "channel": pl.String, "start": pl.Int64, "end": pl.Int64, "peak": pl.Int64}
+    schema |= {"share": pl.Float64, "observed": pl.Float64, "expected": pl.Float64, "reason": pl.String}
+    return pl.DataFrame(lines, schema=schema)
+
+
+# Of records
+
+
+def alarming(scores: Numbers, threshold: float, gap: int) -> list[tuple[int, int]]:
+    """Stretches (start, end) of steps above a threshold; nearer than ``gap``, two are one."""
+    above = np.flatnonzero(scores > threshold)
+    if not len(above):
+        return []
+    cuts = np.flatnonzero(np.diff(above) > gap)
+    return list(zip(above[np.r_[0, cuts + 1]].tolist(), (above[np.r_[cuts, len(above) - 1]] + 1).tolist(), strict=True))
+
+
+def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = None) -> pl.DataFrame:
+    """A line for each event of a record whose steps have these scores, in the order of time."""
+    import polars as pl
+
+    kind, record = detector.kind_, windows.record
+    rough = alarming(scores, -detector.offset_, windows.window // 2)
+    other = other_rate(kind, record.values, sum(b - a for a, b in rough))
+    if most is not None:
+        rough = sorted(sorted(rough, key=lambda ends: -scores[slice(*ends)].max())[:most])
+    lines = []
+    for start, end in rough:
+        one = _event(detector, windows, start, end)
+        highest = float(scores[start:end].max())
+        names = [kind.channels[c] for c, share in one.channels if share >= 0.1][:3]
+        begin, until, peak = (int(_row(record.place, step)) for step in (one.start, one.end, one.peak))
+        lines.append(
+            {
+                "start": begin,
+                "end": max(until, begin + 1),
+                "peak": peak,
+                "time": when(record, one.start),
+                "score": highest,
+                "p_value": float(detector._p_values(np.array([highest]))[0]),
+                "channels": ", ".join(names),
+                "share": one.channels[0][1],
+                "reason": other or one.reason,
+            }
+        )
+    numbers = dict.fromkeys(("start", "end", "peak"), pl.Int64)
+    rest = {"time": pl.String, "score": pl.Float64, "p_value": pl.Float64, "channels": pl.String, "share": pl.Float64, "reason": pl.String}
+    return pl.DataFrame(lines, schema={**numbers, **rest})
+
+
+def _row(place: NDArray[np.intp] | None, step: int) -> int:
+    return step if place is None else int(np.searchsorted(place, step))
+
+
+class _Event(NamedTuple):
+    start: int
+    end: int
+    peak: int
+    channels: list[tuple[int, float]]  # each with its share of the blame, the largest first
+    reason: str
+
+
+def _event(detector: Any, windows: Windows, start: int, end: int) -> _Event:
+    """The event that the steps from ``start`` to ``end`` are the alarms of: narrowed down to where the error is high."""
+    seen = _piece(detector, windows, start, end)
+    strange = np.maximum(seen.errors, seen.runs)  # (channels, time)
+    of_steps = strange.max(0)
+    high = np.flatnonzero(of_steps >= max(OF_PEAK * of_steps.max(), CLEAR)) if of_steps.max() >= CLEAR else np.arange(len(of_steps))
+    inner = slice(int(high[0]), int(high[-1]) + 1)
+    blame = np.array([weight(channel[inner]) for channel in strange])
+    order = np.argsort(-blame, kind="stable")
+    shares = [(int(c), float(blame[c] / blame.sum())) for c in order]
+    peak = int(of_steps.argmax())
+    told = stretch(seen, detector.kind_.channels, int(order[0]), (inner.start, inner.stop), peak, shares[0][1])
+    return _Event(start + inner.start, start + inner.stop, start + peak, shares, told.reason)
+
+
+LONGEST = 200  # windows of an event that are looked at
+
+
+def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
+    """What is known of the steps of a stretch: of each the least error that a window around it finds."""
+    mine = windows.starts[(windows.starts < end) & (windows.starts + windows.window > start)]
+    every = max(len(mine) // LONGEST, 1) if len(mine) > LONGEST else 1
+    some = Windows(windows.record, windows.window, windows.stride, starts=mine[::every])
+    values = detector.kind_.to_tensor(some)
+    looked = seen_in(detector._model_for(values.dtype), detector.kind_, values)
+    shape = (values.shape[1], end - start)
+    found = Seen(
+        windows.record.values[start:end].T, np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape), looked[0].usual
+    )
+    for begin, one in zip(some.starts, looked, strict=True):
+        a, b = max(begin, start), min(begin + windows.window, end)
+        there, here = slice(a - start, b - start), slice(a - begin, b - begin)
+        less = one.errors[:, here] < found.errors[:, there]
+        found.errors[:, there] = np.where(less, one.errors[:, here], found.errors[:, there])
+        found.expected[:, there] = np.where(less, one.expected[:, here], found.expected[:, there])
+        found.runs[:, there] = np.maximum(found.runs[:, there], one.runs[:, here])
+    found.errors[np.isinf(found.errors)] = -np.inf
+    return found
+
+
+def other_rate(kind: Any, values: Numbers, alarms: int) -> str:
+    """What to say of a record that is alarming all over, with another period than the one that was learned from; else nothing."""
+    if not kind.period or alarms < WIDESPREAD * len(values):
+        return ""
+    period = dominant_period(values)
+    if not period or abs(period / kind.period - 1) < OTHER_RATE:
+        return ""
+    return (
+        f"its period is {period:.4g} samples, that of the training {kind.period:.4g}: is the sampling rate "
+        f"{period / kind.period:.3g} times the one that was learned from?"
+    )
