@@ -29,10 +29,10 @@ ROOMS = [
     "__main__",
 ]
 SHARED = {
-    "kinds": {"base", "columns"},
+    "kinds": {"base", "columns", "windows"},
     "estimators": {
-        *("assembly", "base", "blame", "drift", "fitted", "members", "parameters", "patches"),
-        *("pictures", "progress", "recipes", "regions", "tiles", "watch"),
+        *("assembly", "base", "beats", "blame", "drift", "events", "fitted", "members", "parameters", "patches"),
+        *("pictures", "progress", "recipes", "regions", "running", "tiles", "watch"),
     },
 }  # what files of a room may import of their own
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
     from hourglass.analysis import compare_detectors, metrics, plots, report, self_check, sweep
-    from hourglass.data import datasets, read, write
+    from hourglass.data import Record, datasets, read, write
     from hourglass.errors import (
         CheckpointError,
         DataError,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         TrainingDivergedError,
     )
     from hourglass.estimators import AnomalyDetector, Autoencoder, DenoisingAutoencoder, info, load
-    from hourglass.kinds import infer
+    from hourglass.kinds import Series, infer
     from hourglass.parts import (
         Bernoulli,
         BlindSpot,
@@ -91,10 +91,12 @@ __all__ = [
     "ParameterError",
     "Plain",
     "Poisson",
+    "Record",
     "ResidualBlocks",
     "Restorer",
     "SaltAndPepper",
     "Scratches",
+    "Series",
     "Speckle",
     "Structural",
     "Together",
@@ -117,9 +119,9 @@ __all__ = [
 
 _HOMES = {
     "hourglass.analysis": ("compare_detectors", "metrics", "plots", "report", "self_check", "sweep"),
-    "hourglass.data": ("datasets", "read", "write"),
+    "hourglass.data": ("Record", "datasets", "read", "write"),
     "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "DenoisingAutoencoder", "info", "load"),
-    "hourglass.kinds": ("infer",),
+    "hourglass.kinds": ("Series", "infer"),
     "hourglass.parts": (
         "Bernoulli",
         "BlindSpot",

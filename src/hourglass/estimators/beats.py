@@ -96,6 +96,7 @@ def learn_record(scaling: Scaling, windows: Windows, most: int, generator: torch
     order = scores.float().sort().values
     few = torch.linspace(0, len(order) - 1, min(len(order), REFERENCES)).round().long()
     watch.alarm.reference = order[few]
+    watch.alarm.alike = torch.tensor(windows.window * len(few) / len(order))
     _thin(watch.model, round(aside.allowed * len(rows)), generator)
     return watch.eval()
 

@@ -208,11 +208,12 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         check_is_fitted(self)
         if not is_rate(rate):
             raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
-        n = len(self._alarm.reference)
-        if rate * (n + 1) < 1:
+        n, least = round(len(self._alarm.reference) / self._alarm.of_one), self._alarm.least_rate
+        if rate < least * (1 - 1e-9):
+            rows = "rows" if self._alarm.of_one == 1 else "windows' worth of samples"
             warnings.warn(
-                f"{n} rows are too few to promise an alarm rate of {rate:g}: only rows stranger than all of them raise an alarm, "
-                f"a rate of {1 / (n + 1):.2g}. Give at least {int(np.ceil(1 / rate))} rows.",
+                f"{n} {rows} are too few to promise an alarm rate of {rate:g}: only rows stranger than all of them raise an alarm, "
+                f"a rate of {least:.2g}. Give at least {int(np.ceil(1 / rate))} {rows}.",
                 HourglassWarning,
                 stacklevel=2,
             )
@@ -235,21 +236,27 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         ndarray of shape (n,)
             The negated score of `Alarm`: standard deviations, about 0 for usual rows.
         """
-        return -self._scores(X)
+        scores = self._scores(X)
+        return np.negative(scores, out=scores)
 
     def _scores(self, X: Any) -> Numbers:
         raw = self._checked(X)
         if isinstance(raw, Windows):
-            scores_of_steps = -self._steps(raw)
-            return scores_of_steps if raw.record.place is None else scores_of_steps[raw.record.place]
+            found = self._steps(raw)
+            return found if raw.record.place is None else found[raw.record.place]
         scores: Numbers = self._collect(X, lambda watch, x: watch(x).double()).numpy()
         return scores
 
     def _steps(self, windows: Windows) -> Numbers:
-        """How usual each step of a record is."""
+        """How strange each step of a record is."""
         stream, values = Stream(self), windows.record.values
-        found = [stream.push(values[first : first + PUSHED]) for first in range(0, len(values), PUSHED)]
-        return np.concatenate([*found, stream.finish()])
+        found, known = np.empty(len(values)), 0
+        for first in range(0, len(values) + 1, PUSHED):
+            more = stream.push(values[first : first + PUSHED])
+            found[known : known + len(more)] = more
+            known += len(more)
+        found[known:] = stream.finish()
+        return np.negative(found, out=found)
 
     def stream(self) -> Stream:
         """Scores of the samples of a record as they come, the same as in one batch.
@@ -292,7 +299,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         self._require_record("events")
         raw = self._checked(X)
-        return events(self, raw, -self._steps(raw), most)
+        return events(self, raw, self._steps(raw), most)
 
     def _require_record(self, what: str) -> None:
         check_is_fitted(self)
@@ -388,7 +395,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
         found = self.events(windows).with_row_index("event", offset=1)
         place = windows.record.place
-        steps = frame["score"].to_numpy() if place is None else -self._steps(windows)
+        steps = frame["score"].to_numpy() if place is None else self._steps(windows)
         number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
         rough = alarming(steps, -self.offset_, windows.window // 2)
         for (start, end), (event, first, why) in zip(rough, found.select("event", "start", "reason").iter_rows(), strict=True):
@@ -485,7 +492,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         raw = self._checked(X_new)
         if isinstance(raw, Windows):  # steps of the same windows say much the same
-            p_values = self._p_values(-self._steps(raw))
+            p_values = self._p_values(self._steps(raw))
             raw = raw[:: -(-raw.window // raw.stride)]
             p_values = p_values[raw.starts]
         else:

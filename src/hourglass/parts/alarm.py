@@ -142,12 +142,22 @@ class Alarm(nn.Module):
         """
         n = len(self.reference)
         below = torch.searchsorted(self.reference, scores.to(self.reference.dtype).contiguous())
-        return (1.0 + n - below) / (n + 1)
+        return (self.of_one + n - below) / (n + self.of_one)
 
     def threshold(self, rate: float) -> float:
         """The score that only a share ``rate`` of usual rows is above; the highest known, where the reference is too small."""
         n = len(self.reference)
-        return float(self.reference[n - max(int(rate * (n + 1) + 1e-9), 1)])
+        return float(self.reference[n - max(int(rate * (n + self.of_one) - self.of_one + 1 + 1e-9), 1)])
+
+    @property
+    def of_one(self) -> float:
+        """How many scores of the reference say as much as one that is independent of the others."""
+        return 1.0
+
+    @property
+    def least_rate(self) -> float:
+        """The smallest rate of false alarms that the reference can promise."""
+        return self.of_one / (len(self.reference) + self.of_one)
 
 
 def centred_upwards(terms: Tensor) -> tuple[Tensor, Tensor]:

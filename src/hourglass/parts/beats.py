@@ -43,12 +43,14 @@ class SeriesAlarm(Alarm):
     """
 
     usual: Tensor  # (2, channels) longest run of missing, and of equal samples
+    alike: Tensor  # () how many scores of the reference belong to one window
 
     def __init__(self, channels: int, cells: int, references: int) -> None:
         super().__init__(tuple(range(channels * cells)), 0, references)
         self.spread = torch.ones(channels)
         self.centre, self.scale = torch.zeros(2), torch.ones(2)
         self.register_buffer("usual", torch.zeros(2, channels))
+        self.register_buffer("alike", torch.ones(()))
 
     @classmethod
     def learned_from(cls, x: Tensor) -> SeriesAlarm:
@@ -62,6 +64,11 @@ class SeriesAlarm(Alarm):
         missing, equal = (run_lengths(holds).amax((0, 2)).float() for holds in _held(x))
         alarm.usual = torch.stack([missing, equal])
         return alarm
+
+    @property
+    def of_one(self) -> float:
+        """Steps of one window say much the same, so they count as one."""
+        return float(self.alike)
 
     def step_errors(self, x: Tensor, copies: Tensor) -> Tensor:
         """Logarithm of the root of the smoothed squared error of each step (n, channels, time), over what is usual for its channel."""

@@ -1,0 +1,99 @@
+"""Heartbeats, the series of NAB, and how well steps are told apart."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.common import QUICK
+
+LEARNED = 0.15  # of each series of NAB, from its beginning
+WINDOW = 128  # samples of the peers' windows, and of ours where a series has no period
+BUFFERS = (0, 25, 50, 75, 100)  # samples that an event is widened by, for VUS-PR
+THRESHOLDS = 250
+
+
+def beats() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The usual ones of the 500 training beats of ECG5000, the 4,500 test beats (n, 140), and which of those are strange."""
+    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "ecg5000.npz") as file:
+        usual = file["x_train"][file["y_train"] == 1]
+        return usual[:100] if QUICK else usual, file["x_test"], (file["y_test"] != 1).astype(int)
+
+
+def nab() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, values (n,) and labels of the steps of each series of NAB: 1 within one of its windows."""
+    import polars as pl
+
+    with zipfile.ZipFile(Path(os.environ["HOURGLASS_DATA"]) / "nab.zip") as archive:
+        windows = json.loads(archive.read("labels/combined_windows.json"))
+        names = sorted(name for name in archive.namelist() if name.endswith(".csv"))
+        for name in names[5:8] if QUICK else names:
+            frame = pl.read_csv(io.BytesIO(archive.read(name)), try_parse_dates=True)
+            stamps = frame["timestamp"].to_numpy().astype("datetime64[us]")
+            labels = np.zeros(len(stamps), int)
+            for first, last in windows[name.removeprefix("data/")]:
+                labels |= (stamps >= np.datetime64(first)) & (stamps <= np.datetime64(last))
+            yield name.removeprefix("data/"), frame["value"].to_numpy().astype(float), labels
+
+
+def judged(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> dict[str, float]:
+    """Means over the series with an event of the figures of ``score(first part, whole series)``, a number a step."""
+    found = []
+    for name, values, labels in nab():
+        scores = score(values[: int(LEARNED * len(values))], values)
+        if labels.any():
+            found.append((roc_auc_score(labels, scores), vus_pr(labels, scores)))
+    auroc, volume = np.mean(found, 0)
+    return {"auroc": auroc, "vus_pr": volume}
+
+
+def of_windows(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Of a score of windows one of steps: the mean over the windows around each."""
+
+    def of_steps(first: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        window = min(WINDOW, len(first) // 4)
+        mean, std = first.mean(), first.std() or 1.0
+        learned, seen = (sliding_window_view((values - mean) / std, window) for values in (first, whole))
+        scores = score(learned, seen)
+        total, count = (np.convolve(values, np.ones(window)) for values in (scores, np.ones(len(scores))))
+        return total / count
+
+    return of_steps
+
+
+def vus_pr(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Volume under the surface of precision and recall: the area under their curve, averaged over how far events are widened.
+
+    A label falls off as the root of 1 - d / b within b samples of an event; recall counts the share of events that were found at
+    all. Paparrizos et al., "Volume Under the Surface", 2022, section 4, with five widths.
+    """
+    edges = np.flatnonzero(np.diff(np.r_[0, labels, 0]))
+    events = list(zip(edges[::2], edges[1::2], strict=True))
+    order = np.argsort(-scores, kind="stable")
+    cuts = np.unique(np.linspace(1, len(scores), THRESHOLDS).round().astype(int))
+    return float(np.mean([_area(labels, events, order, cuts, buffer) for buffer in BUFFERS]))
+
+
+def _area(labels: np.ndarray, events: list[tuple[int, int]], order: np.ndarray, cuts: np.ndarray, buffer: int) -> float:
+    steps, soft, rank = np.arange(len(labels)), labels.astype(float), np.empty(len(labels), int)
+    rank[order] = np.arange(len(order))
+    first_found = []
+    for start, end in events:
+        away = np.maximum(np.maximum(start - steps, steps - end + 1), 0)
+        near = away <= buffer
+        if buffer:
+            soft[near] = np.maximum(soft[near], np.sqrt(1 - away[near] / buffer))
+        first_found.append(rank[near].min())
+    true = np.cumsum(soft[order])[cuts - 1]
+    found = np.mean([first < cuts for first in first_found], 0)
+    recall = np.minimum(true / ((labels.sum() + soft.sum()) / 2), 1) * found
+    precision = true / cuts
+    return float(np.sum(np.diff(np.r_[0, recall]) * precision))
