@@ -28,6 +28,7 @@ from hourglass.parts import (
     Open,
     Plain,
     Restorer,
+    Temporal,
 )
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
@@ -36,6 +37,7 @@ from hourglass.parts.networks import Gaps, dry_run, linear_path
 NETWORKS: dict[str, Callable[[Any], Network]] = {
     "dense": Dense,
     "convolutional": Convolutional,
+    "temporal": lambda hidden: Temporal(),
     "restorer": lambda hidden: Restorer(),
 }
 WAIST = 32  # numbers, unless it is said
@@ -105,6 +107,11 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
         raise ParameterError(
             f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for images. "
             "Use Noise, Mask or Hide."
+        )
+    if corruption is not None and corruption.of_series and kind.name != "series":
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for series. "
+            "Use another, or kind='series'."
         )
     if kind.gaps and not likelihood.masks:
         raise ParameterError(

@@ -46,7 +46,7 @@ def _is_network(value: object) -> bool:
     return isinstance(value, (str, Network, nn.Module)) or callable(value)
 
 
-_NETWORK = _optional(_is_network, "'dense', 'convolutional', a network part, a torch module, a function that makes one")
+_NETWORK = _optional(_is_network, "'dense', 'convolutional', 'temporal', a network part, a torch module, a function that makes one")
 
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
 

@@ -1,5 +1,6 @@
 """The six swappable parts of an autoencoder, in torch alone."""
 
+from hourglass.parts.artefacts import BaselineWander, DropSpans, MainsHum
 from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Open, Plain, TopK
 from hourglass.parts.convolution import Convolutional
@@ -23,8 +24,10 @@ from hourglass.parts.damage import (
 from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed, Structural
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 from hourglass.parts.restorer import Restorer
+from hourglass.parts.temporal import Temporal
 
 __all__ = [
+    "BaselineWander",
     "Bernoulli",
     "BlindSpot",
     "Blur",
@@ -33,6 +36,7 @@ __all__ = [
     "Convolutional",
     "Corruption",
     "Dense",
+    "DropSpans",
     "Erase",
     "ErasePixels",
     "Fade",
@@ -42,6 +46,7 @@ __all__ = [
     "Jpeg",
     "Likelihood",
     "LowResolution",
+    "MainsHum",
     "Mask",
     "Mixed",
     "MotionBlur",
@@ -57,6 +62,7 @@ __all__ = [
     "Scratches",
     "Speckle",
     "Structural",
+    "Temporal",
     "Together",
     "TopK",
     "corruption",

@@ -74,6 +74,11 @@ class Corruption(Part):
         """Whether x has to be (batch, channels, height, width)."""
         return False
 
+    @property
+    def of_series(self) -> bool:
+        """Whether x has to be (batch, channels, time)."""
+        return False
+
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A damaged copy of x, of the same shape."""
@@ -129,6 +134,10 @@ class Together(Corruption):
     @property
     def of_pictures(self) -> bool:
         return any(part.of_pictures for part in self.parts)
+
+    @property
+    def of_series(self) -> bool:
+        return any(part.of_series for part in self.parts)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         for part in self.parts:

@@ -19,6 +19,7 @@ from torch.nn import functional
 from hourglass.errors import ParameterError
 from hourglass.parts.base import one_of
 from hourglass.parts.bell import bell
+from hourglass.parts.artefacts import BaselineWander, DropSpans, MainsHum
 from hourglass.parts.corruptions import Corruption, Noise, Strength, Together, drawn, is_strength
 
 MOST_SCRATCHES = 100
@@ -445,13 +446,18 @@ NAMES: dict[str, tuple[type[Corruption], float]] = {  # and the unit of the numb
     "pixels": (ErasePixels, 1),
     "scratches": (Scratches, 1),
     "half": (HalfErased, 1),
+    "white": (Noise, 1),
+    "wander": (BaselineWander, 1),
+    "hum": (MainsHum, 1),
+    "spans": (DropSpans, 1),
 }
 
 
 def corruption(text: str) -> Corruption:
     """The corruption that a text names, such as ``noise:25``, ``noise:5-50`` or ``speckle:0.2+saltpepper:0.1``.
 
-    The strength of noise is in grey levels of 255, that of the others as their parameter; ``half`` has a side or nothing.
+    The strength of noise is in grey levels of 255, that of the others as their first parameter; ``half`` has a side or nothing. Of
+    series, ``white:0.3`` is noise in their standard deviations, beside ``wander``, ``hum`` and ``spans``.
 
     Raises
     ------
@@ -467,7 +473,8 @@ def _named(name: str, strength: str) -> Any:
     kind, unit = one_of(name, NAMES, "corruption", "Hourglass")
     if not strength:
         if kind is Noise:
-            raise ParameterError("The corruption 'noise' needs its strength in grey levels, as in 'noise:25'.")
+            units = "grey levels, as in 'noise:25'" if name == "noise" else "standard deviations, as in 'white:0.3'"
+            raise ParameterError(f"The corruption {name!r} needs its strength in {units}.")
         return kind()
     if kind is HalfErased:
         return HalfErased(strength)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, is_count, one_of
 
-Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
