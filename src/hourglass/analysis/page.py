@@ -91,7 +91,7 @@ def report(
     FileError
         The file can't be written.
     """
-    raw = as_raw(X, apart=_mends(model))
+    raw = as_raw(X, apart=_mends(model), kind=model.kind_.name)
     if isinstance(model, AnomalyDetector):
         page = _alarm_page(model, raw, comparison, title)
     elif _mends(model):
@@ -110,6 +110,7 @@ def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | N
         headline=headline(model, measured["explained_variance"]),
         noun=plots.noun(model),
         is_image=model.kind_.name == "image",
+        is_series=model.kind_.name == "series",
         waist=plots.waist(model),
         codes=len(model.get_feature_names_out()),
         features=model.kind_.n_features,
@@ -128,43 +129,58 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
     found, drift = detector.alarms(raw, reasons=0), detector.drift(raw)
     alarms, n = int(found["alarm"].sum()), length(raw)
     blame, is_image = detector.explain(raw), detector.kind_.name == "image"
+    of_record, is_series = getattr(detector.kind_, "of_record", False), detector.kind_.name == "series"
+    noun = "samples" if of_record else "rows"
     drawn = {"calibration": plots.calibration(found["p_value"].to_numpy())}
     worst = []
     if not is_image:
         drawn["drift"] = plots.moved_columns(drift)
-    if not blame.is_empty():
+    if of_record:
+        drawn["blame"] = plots.timeline(detector, raw, blame)
+        strangest = blame.sort("score", descending=True)[: plots.MOST_ROWS]
+        worst = [{"row": time, "p_value": p, "reasons": [why]} for time, p, why in strangest.select("time", "p_value", "reason").iter_rows()]
+    elif is_series:
+        drawn["blame"] = plots.waves(detector, raw)
+    elif not blame.is_empty():
         drawn["blame"] = plots.strangest(detector, raw, blame) if is_image else plots.blame(blame)
+    if not blame.is_empty() and not of_record:
         for (row,), lines in list(blame.group_by(["row"], maintain_order=True))[: plots.MOST_ROWS]:
-            worst.append({"row": row, "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()})
+            worst.append({"row": f"{row:,}", "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()})
     rate, learned = f"{detector.alarm_rate_:g}", int(detector.model_.alarm.learned)
     page: str = _template("alarms.html.j2").render(
         title=title or f"Hourglass alarms: {detector.kind_.describe()}",
-        headline=f"{alarms:,} of {n:,} rows raised an alarm",
+        headline=f"{alarms:,} of {n:,} rows raised an alarm" if not of_record else _events_headline(blame.height),
         learned=f"{learned:,}",
         rate=f"{detector.alarm_rate_:.3g}",
         cards=[
-            Card("Alarms", f"{alarms / n:.2%}", f"of {n:,} rows"),
-            Card("Promised", f"{detector.alarm_rate_:.3g}", "the share of usual rows that may raise one"),
+            Card("Alarms", f"{alarms / n:.2%}", f"of {n:,} {noun}"),
+            Card("Promised", f"{detector.alarm_rate_:.3g}", f"the share of usual {noun} that may raise one"),
             Card(
                 "Smallest p-value",
                 f"{min(found['p_value']):.2g}",
-                f"of {len(detector.model_.alarm.reference):,} usual rows to compare with",
+                f"of {len(detector.model_.alarm.reference):,} usual {noun} to compare with",
             ),
-            Card("Learned from", f"{learned:,}", "usual rows"),
+            Card("Learned from", f"{learned:,}", "usual windows" if of_record else "usual rows"),
         ],
         drift_words=_drift_words(drift),
         worst=worst,
         is_image=is_image,
+        is_series=is_series,
+        of_record=of_record,
         pictures={name: _svg(figure, name) for name, figure in drawn.items()},
         comparison=comparison,
         facts={
-            "Measured on": f"{n:,} rows ({detector.kind_.describe()})",
+            "Measured on": f"{n:,} {noun} ({detector.kind_.describe()})",
             "Promised rate": rate,
             "Settings": " ".join(repr(detector).split()),
             "Versions": _versions(),
         },
     )
     return page
+
+
+def _events_headline(count: int) -> str:
+    return f"{count:,} event{'s' * (count != 1)} raised an alarm" if count else "Nothing raised an alarm"
 
 
 def _mends(model: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, mse, spread
+from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
 from hourglass.kinds import as_raw
@@ -32,7 +33,9 @@ __all__ = [
     "overlays",
     "reconstructions",
     "strangest",
+    "timeline",
     "training_curves",
+    "waves",
     "widths",
 ]
 
@@ -60,7 +63,8 @@ def reconstructions(
     Returns
     -------
     matplotlib.figure.Figure
-        Images side by side; of anything else a heat map, a line a column (at most 20) and a column a row.
+        Images side by side; of series at most four, with the error shaded; of tables a heat map, a line a column (at most 20) and a
+        column a row.
 
     Raises
     ------
@@ -76,6 +80,8 @@ def reconstructions(
         strips.append((f"{waist(model)}, error {mse(before, after):#.3g}", after[chosen]))
     if fitted[0].kind_.name == "image":
         return drawing.strips_of_images(strips)
+    if fitted[0].kind_.name == "series":
+        return curves(strips, n)
     return drawing.heat_maps(strips, columns(fitted[0]))
 
 

@@ -20,7 +20,7 @@ from hourglass.estimators import recipes
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
-from hourglass.estimators.events import alarming, events, stretched
+from hourglass.estimators.events import events, stretched
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.regions import located
@@ -371,7 +371,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         polars.DataFrame
-            row, score (higher is stranger), p_value, alarm, reason1, reason2 ...
+            row, score (higher is stranger), p_value, alarm, reason1, reason2 ... Of a record a line for each sample, whose alarm is that
+            of its event (see ``events``): event is the number of that, from 1 on, and reason1 stands at its first sample.
         """
         import polars as pl
 
@@ -379,10 +380,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         scores = self._scores(raw)
         alarm = -scores < self.offset_
         frame = pl.DataFrame({"row": np.arange(len(scores)), "score": scores, "p_value": self._p_values(scores), "alarm": alarm})
-        if not reasons:
-            return frame
         if isinstance(raw, Windows):
             return self._with_events(frame, raw)
+        if not reasons:
+            return frame
         blamed = self._blamed(raw, np.flatnonzero(alarm), scores, reasons)
         for number in range(1, min(reasons, len(self.kind_.names)) + 1):
             mine = blamed.filter(pl.int_range(pl.len()).over("row") == number - 1).select("row", reason=pl.col("reason"))
@@ -390,17 +391,15 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return frame
 
     def _with_events(self, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
-        """Beside each step which event it belongs to, and at its first step why."""
+        """The alarm of a step is that of its event; beside it which one that is, and at its first step why."""
         import polars as pl
 
-        found = self.events(windows).with_row_index("event", offset=1)
         place = windows.record.place
-        steps = frame["score"].to_numpy() if place is None else self._steps(windows)
+        found = events(self, windows, frame["score"].to_numpy() if place is None else self._steps(windows))
         number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
-        rough = alarming(steps, -self.offset_, windows.window // 2)
-        for (start, end), (event, first, why) in zip(rough, found.select("event", "start", "reason").iter_rows(), strict=True):
-            where = slice(start, end) if place is None else slice(*np.searchsorted(place, [start, end]))
-            number[where], reason[first] = event, why
+        for event, (start, end, why) in enumerate(found.select("start", "end", "reason").iter_rows(), 1):
+            number[start:end], reason[start] = event, why
+        frame = frame.with_columns(alarm=pl.Series(number > 0))
         columns = pl.Series("event", number), pl.Series("reason1", reason)
         return frame.with_columns(*(column.replace(empty, None) for column, empty in zip(columns, (0, ""), strict=True)))
 

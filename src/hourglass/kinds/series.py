@@ -255,7 +255,7 @@ class SeriesKind(Kind):
     @property
     def names(self) -> tuple[str, ...]:
         only = self.shape[0] == 1
-        return tuple(str(i) if only else f"{channel} at {i}" for channel in self.channels for i in range(self.shape[1]))
+        return tuple(f"sample {i}" if only else f"{channel}, sample {i}" for channel in self.channels for i in range(self.shape[1]))
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
