@@ -47,7 +47,7 @@ def nab() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 def judged(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> dict[str, float]:
     """Means over the series with an event of the figures of ``score(first part, whole series)``, a number a step."""
     found = []
-    for name, values, labels in nab():
+    for _, values, labels in nab():
         scores = score(values[: int(LEARNED * len(values))], values)
         if labels.any():
             found.append((roc_auc_score(labels, scores), vus_pr(labels, scores)))

@@ -17,9 +17,9 @@ def error(learned, seen):
 
 
 def weighted(learned, seen):
-    from pyod.models.pca import PCA as Weighted
+    from pyod.models import pca
 
-    return Weighted(standardization=False).fit(learned).decision_function(seen) if learned.std() else error(learned, seen)
+    return pca.PCA(standardization=False).fit(learned).decision_function(seen) if learned.std() else error(learned, seen)
 
 
 with Stopwatch() as watch:

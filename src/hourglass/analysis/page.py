@@ -138,7 +138,10 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
     if of_record:
         drawn["blame"] = plots.timeline(detector, raw, blame)
         strangest = blame.sort("score", descending=True)[: plots.MOST_ROWS]
-        worst = [{"row": time, "p_value": p, "reasons": [why]} for time, p, why in strangest.select("time", "p_value", "reason").iter_rows()]
+        worst = [
+            {"row": time, "p_value": p, "reasons": [why]}
+            for time, p, why in strangest.select("time", "p_value", "reason").iter_rows()
+        ]
     elif is_series:
         drawn["blame"] = plots.waves(detector, raw)
     elif not blame.is_empty():

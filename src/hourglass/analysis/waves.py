@@ -49,7 +49,7 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     """
     if model.kind_.name != "series":
         raise DataError(f"waves is for series. The model was fitted on {model.kind_.describe()}.")
-    raw = model._checked(as_raw(X, kind="series"))
+    raw, channels = model._checked(as_raw(X, kind="series")), getattr(model.kind_, "channels", ())
     scores, words = _strangeness(model, raw)
     order = np.argsort(scores, kind="stable")
     n = min(n, len(order))
@@ -63,7 +63,7 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     for place, (row, before, after) in enumerate(zip(chosen, seen, expected, strict=True)):
         axes = grid[place % n, place // n]
         channel = int(np.nanargmax(np.nanmean(np.square(before - after), 1))) if len(before) > 1 else 0
-        name = f", {model.kind_.channels[channel]}" if len(before) > 1 else ""
+        name = f", {channels[channel]}" if len(before) > 1 else ""
         _wave(axes, before[channel], after[channel], f"{row:,}{name}: {words(row)}", last=place % n == n - 1)
     grid[0, 0].annotate("typical", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")
     grid[0, 1].annotate("strangest", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")

@@ -31,6 +31,7 @@ from hourglass.cli.files import (
     require_writable,
     save_figure,
     save_overlays,
+    series_kind,
     whole_numbers,
     with_keys,
 )
@@ -70,7 +71,7 @@ class Need(StrEnum):
 Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
 Model = Annotated[Path, typer.Argument(help="A model file, from hourglass fit.")]
 Rebuilt = Annotated[Path, typer.Option("-o", "--output", help="A folder (images as PNG), or a .npy, .csv or .parquet file.")]
-Kind = Annotated[str | None, typer.Option(help="table or image; inferred unless given.")]
+Kind = Annotated[str | None, typer.Option(help="table, image or series; inferred unless given, series of records alone.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and count them.")]
@@ -134,8 +135,13 @@ def fit(
     max_seconds: Annotated[float | None, typer.Option(help="How long to train at most.")] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out."),
+        typer.Option(
+            help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out; "
+            "of series time, id, value."
+        ),
     ] = None,
+    window: Annotated[int | None, typer.Option(help="Of a record: samples of the windows that it is cut to.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Of series: samples a second, where the data doesn't say.")] = None,
     damage: Annotated[
         str | None, typer.Option(help="For cleaning: what has to be mended, such as noise:25, blur:1-2+noise:5, saltpepper:0.1.")
     ] = None,
@@ -162,7 +168,8 @@ def fit(
         "random_state": seed,
         "verbose": not quiet,
     }
-    network: dict[str, Any] = {"kind": kind, "hidden": layers, "checkpoint": checkpoint}
+    asked = series_kind(kind, window, rate)
+    network: dict[str, Any] = {"kind": asked, "hidden": layers, "checkpoint": checkpoint}
     if need is Need.clean:
         cleaner = hg.DenoisingAutoencoder(bottleneck, corruption=damage, **network, **training)
         _save_cleaner(cleaner.fit((in_files if bottleneck is None else load)(data, skip_bad)), output)
@@ -173,8 +180,8 @@ def fit(
     if kind is None:
         inferred = hg.infer(X)
         say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
-    if need is Need.flag and kind in {None, hg.infer(X).kind}:
-        _save_detector(hg.AnomalyDetector(contaminated=contaminated, **training).fit(X), output, len(X))
+    if need is Need.flag and (kind in {None, "series"} or kind == hg.infer(X).kind):
+        _save_detector(hg.AnomalyDetector(kind=asked, contaminated=contaminated, **training).fit(X), output, len(X))
         return
     width = 32 if bottleneck is None else bottleneck
     model = hg.Autoencoder(width, **network, **training)
@@ -246,6 +253,10 @@ def detect(
     alarm_rate: Annotated[float | None, typer.Option(help="The share of usual rows that may raise an alarm.")] = None,
     key: Annotated[list[str] | None, typer.Option(help="A column to copy beside each row; identifiers are unless given.")] = None,
     reasons: Annotated[int, typer.Option(help="How many columns, or regions of a picture, to name for each alarm.")] = 3,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Of series: a picture of the record and its events, or of the strangest rows (.png, .svg, .pdf)."),
+    ] = None,
     heatmaps: Annotated[
         Path | None, typer.Option(help="A folder: of images, each alarm is drawn there under its score map, as PNG.")
     ] = None,
@@ -254,35 +265,44 @@ def detect(
 ) -> None:
     """Score rows and flag the strange ones.
 
-    The file gets a line for each row: its number, its identifiers, score, p-value, whether it raised an alarm, and why. Tables may
-    be larger than memory.
+    The file gets a line for each row, or sample of a record: its number, its identifiers, score, p-value, whether it raised an
+    alarm, and why. Tables may be larger than memory.
 
     Example: hourglass detect detector.safetensors new.csv -o alarms.parquet
     """
     from hourglass.data import appending
 
     require_writable(output, TABLES)
+    if picture is not None:
+        require_writable(picture, CHARTS)
     detector = hg.load(model)
     if not hasattr(detector, "p_values"):
         raise hg.ModelFileError(f"'{model}' is no detector. Make one with: hourglass fit DATA --for flag")
     if heatmaps is not None and detector.kind_.name != "image":
         raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
+    if picture is not None and detector.kind_.name != "series":
+        raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
     rows = alarms = 0
+    of_record = getattr(detector.kind_, "of_record", False)
     with appending(output) as append:
         for batch in in_batches(detector, data, skip_bad):
             found = with_keys(detector.alarms(batch, reasons=reasons), batch, key or identifiers(detector, batch), rows)
             append(found)
             if heatmaps is not None:
                 save_overlays(detector, batch, found["alarm"].to_numpy(), None if skip_bad else data, heatmaps)
+            if picture is not None:
+                save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
     share = f"{alarms / rows:.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
     show(histogram(tally, rows))
-    say(f"{alarms:,} of {rows:,} rows raised an alarm ({share}).")
+    say(f"{alarms:,} of {rows:,} {'samples are part of an event' if of_record else 'rows raised an alarm'} ({share}).")
     say(f"Wrote {output}.")
+    if picture is not None:
+        say(f"Wrote {picture}.")
     if heatmaps is not None and alarms:
         say(f"Wrote {alarms:,} pictures to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
@@ -430,7 +450,8 @@ def main() -> None:
 
 def _save_detector(detector: Any, output: Path, n: int) -> None:
     detector.save(output)
-    say(f"Learned from {n:,} rows what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
+    rows = "samples" if getattr(detector.kind_, "of_record", False) else "rows"
+    say(f"Learned from {n:,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     say(f"Wrote {output}. Next: hourglass detect {quote(str(output))} NEW -o alarms.parquet")
 
 

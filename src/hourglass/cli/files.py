@@ -121,6 +121,8 @@ def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
 
 def identifiers(detector: Any, batch: Any) -> list[str]:
     """The columns of the data that the detector took for identifiers."""
+    if detector.kind_.name == "series":
+        return [name for name in (detector.kind_.time,) if name]
     if detector.kind_.name != "table":
         return []
     known = detector.schema_.filter(detector.schema_["type"] == "identifier")["column"]
@@ -136,6 +138,15 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
             raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
     copied = [batch[name].alias(name if name not in found.columns else f"{name}_") for name in keys]
     return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
+
+
+def series_kind(kind: str | None, window: int | None, rate: float | None) -> Any:
+    """What --kind, --window and --rate give together."""
+    if window is None and rate is None:
+        return kind
+    if kind not in {None, "series"}:
+        raise hg.ParameterError(f"--window and --rate are for series. Leave them out beside --kind {kind}.")
+    return hg.Series(window=window, rate=rate)
 
 
 def column_types(given: list[str] | None) -> dict[str, str] | None:

@@ -94,7 +94,7 @@ class Record:
 
     def __repr__(self) -> str:
         time, channels = self.shape
-        rate = "" if self.rate is None else f" at {self.rate:g} Hz"
+        rate = "" if self.rate is None else f" at {paced(self.rate)}"
         return f"Record of {time:,} samples x {channels} channel{'s' * (channels > 1)}{rate}"
 
 
@@ -138,7 +138,20 @@ def roles(frame: pl.DataFrame, asked: Mapping[str, str] | None) -> Columns:
 
 
 def _tells_time(frame: pl.DataFrame, name: str) -> bool:
-    return frame[name].dtype.is_temporal() or name.lower() in TIMES
+    import polars as pl
+
+    column = frame[name]
+    if column.dtype == pl.String:
+        try:
+            return column.head(10).str.to_datetime(strict=False).null_count() == 0 < len(column)
+        except pl.exceptions.PolarsError:
+            return False
+    return column.dtype.is_temporal() or name.lower() in TIMES
+
+
+def paced(rate: float) -> str:
+    """A sampling rate in words: '250 Hz', or 'a sample every 300 s'."""
+    return f"{rate:.6g} Hz" if rate >= 1 else f"a sample every {1 / rate:.6g} s"
 
 
 def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate: float | None = None) -> Record:
@@ -205,7 +218,9 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
         try:
             column = column.str.to_datetime(strict=True)
         except pl.exceptions.PolarsError as error:
-            raise DataError(f"Column {name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.") from error
+            raise DataError(
+                f"Column {name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=."
+            ) from error
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(f"Column {name!r} has no time in row {row}. Leave that row out.")
@@ -232,5 +247,4 @@ def numbers(frame: pl.DataFrame, name: str) -> Values:
         column = found
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         raise DataError(f"Column {name!r} is of type {column.dtype}, and values of a series are numbers. Leave it out.")
-    array = column.cast(pl.Float32 if column.dtype == pl.Float32 else pl.Float64).to_numpy()
-    return array  # type: ignore[no-any-return]
+    return column.cast(pl.Float32 if column.dtype == pl.Float32 else pl.Float64).to_numpy()

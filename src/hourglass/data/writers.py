@@ -14,6 +14,7 @@ import numpy as np
 from hourglass.data.files import atomic, reason
 from hourglass.data.images import image_names, write_images
 from hourglass.data.pictures import holds_pictures
+from hourglass.data.record import Record
 from hourglass.errors import DataError, FileError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     path : path
         Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes);
         without an ending it is a folder, and images are written there as PNG.
-    raw : array-like, or a polars, pandas or pyarrow table
+    raw : array-like, Record, or a polars, pandas or pyarrow table
         The columns of an array are called ``x0``, ``x1`` and so on.
     like : path or list of paths, optional
         The folder, zip or list of images that these come from: they get the same names.
@@ -70,7 +71,8 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
 
 
 def _npy(path: Path, raw: Any) -> None:
-    np.save(path, raw.to_numpy() if hasattr(raw, "to_numpy") else np.asarray(raw), allow_pickle=False)
+    array = raw.values if isinstance(raw, Record) else raw.to_numpy() if hasattr(raw, "to_numpy") else np.asarray(raw)
+    np.save(path, array, allow_pickle=False)
 
 
 def _csv(path: Path, raw: Any, separator: str = ",") -> None:
@@ -95,6 +97,10 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
 def _frame(raw: Any) -> pl.DataFrame:
     import polars as pl
 
+    if isinstance(raw, Record):
+        frame = pl.DataFrame(raw.values, schema=list(raw.names), orient="row")
+        seconds = pl.Series("time", np.arange(len(raw)) / (raw.rate or 1.0))
+        return frame if raw.rate is None else frame.insert_column(0, seconds)
     if hasattr(raw, "columns"):
         return pl.DataFrame(raw)
     array = np.asarray(raw)

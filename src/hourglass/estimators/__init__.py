@@ -17,6 +17,8 @@ from hourglass.estimators.fitted import Fitted
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Open, Part, Plain
 
+MEMORY = "which window of those remembered is the nearest"  # what a detector of series keeps of a window
+
 __all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "DenoisingAutoencoder", "Drift", "info", "load"]
 
 
@@ -76,12 +78,16 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     return {
         "estimator": header["estimator"],
         "data": kind.describe(),
-        "bottleneck": _shown((header.get("inner") or header).get("bottleneck")),
+        "bottleneck": MEMORY if _remembers(header) else _shown((header.get("inner") or header).get("bottleneck")),
         "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
     }
+
+
+def _remembers(header: dict[str, Any]) -> bool:
+    return header["kind"]["kind"] == "series" and header.get("inner", header) is None
 
 
 def _require_model(path: str | os.PathLike[str], header: dict[str, Any]) -> None:

@@ -148,7 +148,7 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
         )
     if getattr(kind, "scale", "channel") == "window":
         raise ParameterError(
-            f"The 'kind' parameter of {owner} can't be scaled by window, as codes would not say how high and how strong a window was. "
+            f"The 'kind' parameter of {owner} can't be scaled by window: codes would not say how high and how strong one was. "
             "Leave the scale out."
         )
     if not isinstance(bottleneck, Open):

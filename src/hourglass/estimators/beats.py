@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ class SeriesWatch(Watch):
         cells = min(CELLS, length)
         edges = [round(i * length / cells) for i in range(cells + 1)]
         before = [f"{name}, " for name in kind.channels] if channels > 1 else [""]  # type: ignore[attr-defined]
-        return tuple(f"{name}samples {a}-{b - 1}" for name in before for a, b in zip(edges[:-1], edges[1:], strict=True))
+        return tuple(f"{name}samples {a}-{b - 1}" for name in before for a, b in pairwise(edges))
 
 
 def learn_rows(scaling: Scaling, x: Tensor, most: int, generator: torch.Generator) -> SeriesWatch:
@@ -75,7 +76,7 @@ def learn_rows(scaling: Scaling, x: Tensor, most: int, generator: torch.Generato
     nearest = _looked_up(watch, seen, lambda part: aside[part, None] == rows)
     errors = _spread(watch, seen, nearest)
     watch.alarm.settle(log_distance(nearest.distance), errors, peaks=True)
-    judged = watch.alarm.judge(seen, nearest.distance, watch.model.copies().rows[nearest.index])
+    judged = watch.alarm.judge(seen, nearest.distance, watch.model.copies().rows[nearest.which])
     watch.alarm.reference = watch.alarm.of_windows(judged).float().sort().values
     return watch.eval()
 
@@ -132,7 +133,7 @@ def _begun(scaling: Scaling, rows: Tensor, x: Tensor, generator: torch.Generator
 class _Nearest(NamedTuple):
     """Which copies windows are nearest to, of those that they may look at, and how far these are."""
 
-    index: Tensor
+    which: Tensor
     distance: Tensor
 
 
@@ -148,7 +149,7 @@ def _looked_up(watch: SeriesWatch, x: Tensor, forbidden: Any) -> _Nearest:
 
 def _spread(watch: SeriesWatch, x: Tensor, nearest: _Nearest) -> Tensor:
     """Learn the usual error of each channel; the step errors (n, channels, time) of windows held out."""
-    copies = watch.model.copies().rows[nearest.index]
+    copies = watch.model.copies().rows[nearest.which]
     watch.alarm.spread = (x - copies).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)
     return watch.alarm.step_errors(x, copies)
 
@@ -173,7 +174,7 @@ class _Record:
                 "Give a longer record, or shorter windows, as in kind=Series(window=32)."
             )
         self.allowed = float(1 - torch.stack(self._shares).mean())
-        known = _Nearest(nearest.index[usable], nearest.distance[usable])
+        known = _Nearest(nearest.which[usable], nearest.distance[usable])
         self.watch.alarm.settle(log_distance(known.distance), _spread(self.watch, x[usable], known), peaks=False)
 
     def scores(self) -> Tensor:
@@ -184,7 +185,7 @@ class _Record:
 
     def _stretch(self, windows: Windows) -> Tensor:
         x, nearest = self._seen(windows)
-        judged = self.watch.alarm.judge(x, nearest.distance, self.watch.model.copies().rows[nearest.index])
+        judged = self.watch.alarm.judge(x, nearest.distance, self.watch.model.copies().rows[nearest.which])
         usable = torch.isfinite(nearest.distance)
         far = torch.where(usable, judged.distance, -torch.inf)
         errors = judged.errors.where(usable[:, None, None], torch.inf)

@@ -22,7 +22,11 @@ from hourglass.parts import Noise, Open, Plain, Together
 from hourglass.parts.noise import noise_std
 
 PLURALS = {"table": "tables", "series": "series"}
-DEFAULTS = {"image": Noise((5 / 255, 50 / 255)), "table": Noise(0.3), "series": Noise((0.0, 0.5))}  # what is mended unless it is said
+DEFAULTS = {
+    "image": Noise((5 / 255, 50 / 255)),
+    "table": Noise(0.3),
+    "series": Noise((0.0, 0.5)),
+}  # what is mended unless it is said
 
 
 class DenoisingAutoencoder(BaseAutoencoder):
@@ -38,8 +42,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
     corruption : corruption part or text, optional
         The damage to mend, such as ``Speckle(0.2)``, "noise:25" or "blur:1-2+noise:5". A range of strengths makes one model for all
-        of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables, of up to 0.5 for series. `BlindSpot` learns
-        from noisy pictures, without clean ones.
+        of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables,
+        of up to 0.5 for series. `BlindSpot` learns         from noisy pictures, without clean ones.
     kind, columns, encoder, decoder, likelihood, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, schedule, \
     validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`. Of a restorer an epoch is 100 steps, each of 32,768 pixels.
@@ -107,7 +111,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
             found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
             return np.stack(found) if isinstance(raw, np.ndarray) else found
         if strength is not None or mask is not None:
-            raise ParameterError(f"strength and mask are for pictures, and this model is one of {PLURALS[self.kind_.name]}. Leave them out.")
+            raise ParameterError(
+                f"strength and mask are for pictures, and this model is one of {PLURALS[self.kind_.name]}. Leave them out."
+            )
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
         return self.kind_.from_tensor(values, raw)
 

@@ -289,8 +289,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         -------
         polars.DataFrame
             A line for each event, in the order of time: start, end (exclusive) and peak, as samples of the record or rows of the
-            table, time (of its start), score (the highest), p_value, channels (those most to blame, the first one most), share (of the first in the
-            blame), reason (what seems to be the matter, in words).
+            table, time (of its start), score (the highest), p_value, channels (those most to blame, the first one most), share (of
+            the first in the blame), reason (what seems to be the matter, in words).
 
         Raises
         ------
@@ -304,7 +304,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _require_record(self, what: str) -> None:
         check_is_fitted(self)
         if not getattr(self.kind_, "of_record", False) or self.estimator_ is not None:
-            raise DataError(f"{what} is for a detector that was fitted on a record, without an estimator. This one was fitted on {self.kind_.describe()}.")
+            raise DataError(
+                f"{what} is for a detector that was fitted on a record, without an estimator. "
+                f"This one was fitted on {self.kind_.describe()}."
+            )
 
     def decision_function(self, X: Any) -> Numbers:
         """``score_samples`` less ``offset_``: below 0 is an alarm.
@@ -371,8 +374,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         polars.DataFrame
-            row, score (higher is stranger), p_value, alarm, reason1, reason2 ... Of a record a line for each sample, whose alarm is that
-            of its event (see ``events``): event is the number of that, from 1 on, and reason1 stands at its first sample.
+            row, score (higher is stranger), p_value, alarm, reason1, reason2 ... Of a record a line for each sample, whose alarm is
+            that of its event (see ``events``): event is the number of that, from 1 on, and reason1 stands at its first sample.
         """
         import polars as pl
 
@@ -401,7 +404,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             number[start:end], reason[start] = event, why
         frame = frame.with_columns(alarm=pl.Series(number > 0))
         columns = pl.Series("event", number), pl.Series("reason1", reason)
-        return frame.with_columns(*(column.replace(empty, None) for column, empty in zip(columns, (0, ""), strict=True)))
+        empty: tuple[Any, ...] = (0, "")
+        return frame.with_columns(*(column.replace(nothing, None) for column, nothing in zip(columns, empty, strict=True)))
 
     def explain(self, X: Any, *, most: int | None = None) -> pl.DataFrame:
         """What raised each alarm: the columns of its row by their share of the score, or the regions of its picture.
@@ -520,4 +524,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]
 
 
-BLAME = {"table": AnomalyDetector._blamed_columns, "image": AnomalyDetector._blamed_regions, "series": AnomalyDetector._blamed_stretches}
+BLAME = {
+    "table": AnomalyDetector._blamed_columns,
+    "image": AnomalyDetector._blamed_regions,
+    "series": AnomalyDetector._blamed_stretches,
+}

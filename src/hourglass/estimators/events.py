@@ -59,7 +59,7 @@ def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
 
 
 def in_units(kind: Any, scaling: Any, x: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Scaled windows x (n, channels, time) in the units of the data; of those scaled each by itself, with level and gain of ``values``."""
+    """Scaled windows x (n, channels, time) in the units of the data; those scaled each by itself get level and gain of ``values``."""
     if kind.scale == "channel":
         return scaling.inverse(x)  # type: ignore[no-any-return]
     centre = values.nanmean(2, keepdim=True)
@@ -78,13 +78,13 @@ def stretches(seen: Seen, channels: tuple[str, ...], most: int | None = None) ->
         rows, steps = places[i]
         own = strange[rows, steps][0]
         share = float(blame[i] / blame.sum())
-        found.append(stretch(seen, channels, rows.start, (steps.start, steps.stop), steps.start + int(own.argmax()), share))
+        found.append(stretch(seen, channels, rows.start, (steps.start, steps.stop, steps.start + int(own.argmax())), share))
     return found
 
 
-def stretch(seen: Seen, channels: tuple[str, ...], channel: int, ends: tuple[int, int], peak: int, share: float) -> Stretch:
-    """A stretch with what is the matter with it."""
-    start, end = ends
+def stretch(seen: Seen, channels: tuple[str, ...], channel: int, place: tuple[int, int, int], share: float) -> Stretch:
+    """A stretch of a channel, whose start, end and peak are given, with what is the matter with it."""
+    start, end, peak = place
     name = f"{channels[channel]}: " if len(channels) > 1 else ""
     return Stretch(start, end, peak, channel, share, name + matter(seen, channel, slice(start, end)))
 
@@ -127,7 +127,8 @@ def _shape(values: Numbers, expected: Numbers) -> str:
         gain = float(np.sqrt((a @ a) / (b @ b)))
         if gain > GAIN or gain < 1 / GAIN:
             return f"its swing is {gain:.2g} times the expected one"
-    return f"another shape: it goes from {values.min():.4g} to {values.max():.4g}, expected {expected.min():.4g} to {expected.max():.4g}"
+    reach, usual_reach = (f"{some.min():.4g} to {some.max():.4g}" for some in (values, expected))
+    return f"another shape: it goes from {reach}, expected {usual_reach}"
 
 
 def stretched(detector: Any, values: torch.Tensor, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
@@ -139,9 +140,16 @@ def stretched(detector: Any, values: torch.Tensor, rows: NDArray[np.intp], p_val
     for row, p_value, seen in zip(rows, p_values, looked, strict=True):
         for one in stretches(seen, kind.channels, most):
             there = (one.channel, one.peak)
-            facts = {"channel": kind.channels[one.channel], "start": one.start, "end": one.end, "peak": one.peak, "share": one.share}
+            facts = {
+                "channel": kind.channels[one.channel],
+                "start": one.start,
+                "end": one.end,
+                "peak": one.peak,
+                "share": one.share,
+            }
             observed = {"observed": float(seen.values[there]), "expected": float(seen.expected[there])}
-            lines.append({"row": int(row), "p_value": float(p_value), **facts, **observed, "reason": one.reason})
+            reason = f"samples {one.start}-{one.end - 1}: {one.reason}"
+            lines.append({"row": int(row), "p_value": float(p_value), **facts, **observed, "reason": reason})
     schema = {"row": pl.Int64, "p_value": pl.Float64, "channel": pl.String, "start": pl.Int64, "end": pl.Int64, "peak": pl.Int64}
     schema |= {"share": pl.Float64, "observed": pl.Float64, "expected": pl.Float64, "reason": pl.String}
     return pl.DataFrame(lines, schema=schema)
@@ -188,7 +196,14 @@ def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = 
             }
         )
     numbers = dict.fromkeys(("start", "end", "peak"), pl.Int64)
-    rest = {"time": pl.String, "score": pl.Float64, "p_value": pl.Float64, "channels": pl.String, "share": pl.Float64, "reason": pl.String}
+    rest = {
+        "time": pl.String,
+        "score": pl.Float64,
+        "p_value": pl.Float64,
+        "channels": pl.String,
+        "share": pl.Float64,
+        "reason": pl.String,
+    }
     return pl.DataFrame(lines, schema={**numbers, **rest})
 
 
@@ -215,7 +230,7 @@ def _event(detector: Any, windows: Windows, start: int, end: int) -> _Event:
     order = np.argsort(-blame, kind="stable")
     shares = [(int(c), float(blame[c] / blame.sum())) for c in order]
     peak = int(of_steps.argmax())
-    told = stretch(seen, detector.kind_.channels, int(order[0]), (inner.start, inner.stop), peak, shares[0][1])
+    told = stretch(seen, detector.kind_.channels, int(order[0]), (inner.start, inner.stop, peak), shares[0][1])
     return _Event(start + inner.start, start + inner.stop, start + peak, shares, told.reason)
 
 

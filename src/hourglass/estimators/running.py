@@ -120,7 +120,9 @@ class Stream:
         array = array.astype(array.dtype if array.dtype in (np.float32, np.float64) else np.float64, copy=False)
         array = array.reshape(-1, 1) if array.ndim < 2 else array
         if array.ndim != 2 or array.shape[1] != self._channels:
-            raise DataError(f"The stream has {self._channels} channels: give samples (m, {self._channels}). Got shape {array.shape}.")
+            raise DataError(
+                f"The stream has {self._channels} channels: give samples (m, {self._channels}). Got shape {array.shape}."
+            )
         self._seen += len(array)
         latest = array[-self._length :]
         self._ending = latest.copy() if len(latest) == self._length else np.concatenate([self._ending, latest])[-self._length :]

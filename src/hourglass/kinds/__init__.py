@@ -11,9 +11,9 @@ from hourglass import data
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture
-from hourglass.kinds.series import Ragged, Series, SeriesKind
+from hourglass.kinds.series import Series, SeriesKind
 from hourglass.kinds.table import TableKind, container_of
-from hourglass.kinds.windows import Windows
+from hourglass.kinds.windows import Ragged, Windows
 
 KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, TableKind, ImageKind)}
 
@@ -83,10 +83,8 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | None = None) -> 
         return X.to_frame() if hasattr(X, "to_frame") else X
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
-    if isinstance(X, (Album, data.Record, Ragged, Windows)):
-        return X
-    if isinstance(X, data.Pictures):
-        return Album(X)
+    if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
+        return Album(X) if isinstance(X, data.Pictures) else X
     if isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
         if kind_name(kind) != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
             return Album(X)

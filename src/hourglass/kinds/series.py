@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hourglass.data import Record
-from hourglass.data.record import CLOSE, Columns, numbers, record_of, roles
+from hourglass.data.record import CLOSE, Columns, numbers, paced, record_of, roles
 from hourglass.errors import DataError, ParameterError, suggest
-from hourglass.kinds.base import FLOATS, Kind, as_tensor
-from hourglass.kinds.windows import Windows, chosen_window, overlap_added
+from hourglass.kinds.base import Kind, as_tensor
+from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count
 from hourglass.parts.scaling import PerWindow, Scaling, Standardize, standardize
 
@@ -59,48 +59,6 @@ class Series(Part):
         self._require("scale", self.scale in (None, "channel", "window"), "'channel', 'window' or None")
 
 
-class Ragged(Sequence[Any]):
-    """Rows of differing length, each an array (time,) or (time, channels)."""
-
-    ndim = 1
-
-    def __init__(self, rows: Sequence[Any]) -> None:
-        self.rows = [np.asarray(row) for row in rows]
-
-    @property
-    def shape(self) -> tuple[int]:
-        """How many there are."""
-        return (len(self.rows),)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of all of them."""
-        return np.result_type(*(row.dtype for row in self.rows)) if self.rows else np.dtype(np.float32)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, which: Any) -> Any:
-        if isinstance(which, slice):
-            return Ragged(self.rows[which])
-        return Ragged([self.rows[i] for i in which]) if isinstance(which, np.ndarray) else self.rows[which]
-
-    def padded(self, length: int) -> NDArray[np.floating[Any]]:
-        """All of them (n, length, channels), with NaN behind the short ones."""
-        channels = {row.shape[1] if row.ndim == 2 else 1 for row in self.rows}
-        if len(channels) > 1 or any(row.ndim not in (1, 2) or not len(row) for row in self.rows):
-            shapes = sorted({row.shape for row in self.rows}, key=str)
-            raise DataError(f"Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes {shapes}.")
-        longest = max(map(len, self.rows))
-        if longest > length:
-            row = next(i for i, some in enumerate(self.rows) if len(some) > length)
-            raise DataError(f"The model was fitted on rows of at most {length} samples. Row {row} has {len(self.rows[row])}.")
-        found = np.full((len(self.rows), length, *channels), np.nan, float_of(self.dtype))
-        for number, row in enumerate(self.rows):
-            found[number, : len(row)] = row.reshape(len(row), -1)
-        return found
-
-
 @dataclass(frozen=True)
 class SeriesKind(Kind):
     """Series; the networks see (channels, time)."""
@@ -116,6 +74,7 @@ class SeriesKind(Kind):
     rate: float | None = None
     stride: int = 0
     period: float = 0.0  # of the record, in samples
+    length: int = 0  # of the record, in samples
     scale: str = "channel"
     incomplete: bool = False
 
@@ -161,7 +120,9 @@ class SeriesKind(Kind):
             origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), None if self.time else self.rate)
         if not self.of_record:
             if isinstance(raw, Record):
-                raise DataError(f"The model was fitted on {self.describe()}. Got one long record: cut it to rows, or fit on a record.")
+                raise DataError(
+                    f"The model was fitted on {self.describe()}. Got one long record: cut it to rows, or fit on a record."
+                )
             if self.ragged and isinstance(raw, np.ndarray):
                 return Ragged(list(raw))
             return raw
@@ -175,20 +136,24 @@ class SeriesKind(Kind):
         """A record with its channels in the learned order; refused if one is missing, or the rate or the length doesn't fit."""
         if record.rate and self.rate and abs(record.rate / self.rate - 1) > CLOSE:
             raise DataError(
-                f"The model was fitted on a record at {self.rate:g} Hz, and this one is at {record.rate:g} Hz. "
+                f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
                 "Resample it, or fit another model."
             )
         _require_some(record, self.shape[1])
-        if record.names == self.channels or record.shape[1] == len(self.channels) and record.names[0] == "x0":
+        if record.names == self.channels or (record.shape[1] == len(self.channels) and record.names[0] == "x0"):
             return record
         missing = [name for name in self.channels if name not in record.names]
         if missing:
-            raise DataError(f"The record has no channel {missing[0]!r}, which the model was fitted on. {suggest(missing[0], record.names)}")
+            raise DataError(
+                f"The record has no channel {missing[0]!r}, which the model was fitted on. {suggest(missing[0], record.names)}"
+            )
         order = [record.names.index(name) for name in self.channels]
         return Record(record.values[:, order], record.rate, names=self.channels, start=record.start, place=record.place)
 
     def _require_columns(self, frame: Any) -> None:
-        wanted = [name for name in (self.time, self.identifier) if name] + list(self.channels if self.time or self.identifier else ())
+        wanted = [name for name in (self.time, self.identifier) if name] + list(
+            self.channels if self.time or self.identifier else ()
+        )
         for name in wanted:
             if name not in frame.columns:
                 raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, frame.columns)}")
@@ -219,7 +184,7 @@ class SeriesKind(Kind):
             return [row[: len(one)] for row, one in zip(array, like.rows, strict=True)]
         if not self.of_record:
             return array
-        starts = np.arange(len(array)) * self.stride if like is None else like.starts
+        starts = self._starts(len(array)) if like is None else like.starts
         length = int(starts[-1]) + self.shape[1] if like is None else len(like.record)
         whole = overlap_added(array.reshape(len(array), self.shape[1], -1), starts, length)
         if like is None or like.origin is None:
@@ -227,6 +192,11 @@ class SeriesKind(Kind):
         place = slice(None) if like.record.place is None else like.record.place
         found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
         return found.to_pandas() if self.container == "pandas" else found.to_arrow() if self.container == "pyarrow" else found
+
+    def _starts(self, n: int) -> NDArray[np.intp]:
+        """Where so many windows begin, if nothing else is known: as in the record that was learned from, if that had as many."""
+        learned = starts_of(self.length, self.shape[1], self.stride)
+        return learned if len(learned) == n else np.arange(n) * self.stride
 
     def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
         return (values.permute(0, 2, 1) if self.channel_axis else values.squeeze(1)).numpy()
@@ -244,7 +214,7 @@ class SeriesKind(Kind):
         many = f" of {channels} channels" if channels > 1 else ""
         if not self.of_record:
             return f"series{many} of {'at most ' * self.ragged}{time} samples"
-        rate = "" if self.rate is None else f" at {self.rate:.6g} Hz"
+        rate = "" if self.rate is None else f" at {paced(self.rate)}"
         period = f" (its period is {self.period:.4g})" if self.period else ""
         return f"a record{many}{rate}, in windows of {time} samples{period} every {self.stride}"
 
@@ -263,7 +233,10 @@ class SeriesKind(Kind):
         return (time, channels) if self.channel_axis else (time,)
 
 
-def _learned_record(cls: type[SeriesKind], record: Record, wanted: Series) -> SeriesKind:
+Learned = TypeVar("Learned", bound=SeriesKind)
+
+
+def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learned:
     if record.rate and wanted.rate and abs(record.rate / wanted.rate - 1) > CLOSE:
         raise DataError(f"The record is at {record.rate:g} Hz, and kind= says {wanted.rate:g} Hz. Leave one of them out.")
     _require_known(record.values[None], record.names)
@@ -280,11 +253,12 @@ def _learned_record(cls: type[SeriesKind], record: Record, wanted: Series) -> Se
         rate=record.rate or wanted.rate,
         stride=min(wanted.stride or max(window // OVERLAP, 1), window),
         period=period,
+        length=len(record),
         incomplete=bool(np.isnan(record.values).any()),
     )
 
 
-def _learned_rows(cls: type[SeriesKind], raw: Any, wanted: Series) -> SeriesKind:
+def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
     ragged = isinstance(raw, Ragged)
     if not ragged and not (isinstance(raw, np.ndarray) and raw.ndim in (2, 3)):
         raise DataError(
@@ -324,7 +298,9 @@ def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate:
 
 def _require_some(record: Record, window: int) -> None:
     if len(record) < window:
-        raise DataError(f"The record has {len(record):,} samples, fewer than the {window:,} of a window. Give a longer one, or another window.")
+        raise DataError(
+            f"The record has {len(record):,} samples, fewer than the {window:,} of a window. Give a longer one, or another window."
+        )
     bad = np.isinf(record.values).any(0)
     if bad.any():
         row = int(np.isinf(record.values).any(1).argmax())
@@ -340,23 +316,9 @@ def _require_known(values: NDArray[np.floating[Any]], names: tuple[str, ...]) ->
 def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -> None:
     if np.isinf(array).any():
         row, step, _ = (int(i) for i in np.argwhere(np.isinf(array))[0])
-        raise DataError(f"The series holds {array[np.isinf(array)][0]} in row {first_row + row}, sample {step}. Put NaN in its place.")
-
-
-def as_floats(raw: NDArray[Any], first_row: int = 0) -> NDArray[np.floating[Any]]:
-    """An array of series in float32 or float64."""
-    if raw.dtype.kind not in "fiub":
-        try:
-            raw = raw.astype(np.float64)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"Values of a series are numbers. Got an array of {raw.dtype} that holds other things.") from error
-    return raw.astype(float_of(raw.dtype), copy=False)
-
-
-def float_of(dtype: Any) -> np.dtype[Any]:
-    """The type of floats that numbers of a type are taken as."""
-    dtype = np.dtype(dtype)
-    return dtype if dtype in FLOATS else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+        raise DataError(
+            f"The series holds {array[np.isinf(array)][0]} in row {first_row + row}, sample {step}. Put NaN in its place."
+        )
 
 
 def _is_frame(raw: Any) -> bool:

@@ -1,4 +1,4 @@
-"""How a long record is cut to windows, and how windows become a record again."""
+"""How series are held: rows of differing length; a long record as its windows, and windows as a record again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
+from hourglass.errors import DataError
+from hourglass.kinds.base import FLOATS
 
 Values = NDArray[np.floating[Any]]
 LOOKED_AT = 2**17  # samples of a record that its period is looked for in
@@ -69,6 +71,66 @@ class Windows(Sequence[Any]):
         if not len(self.starts):
             return np.empty((0, self.record.shape[1], self.window), self.dtype)
         return np.lib.stride_tricks.sliding_window_view(self.record.values, self.window, axis=0)[self.starts]
+
+
+class Ragged(Sequence[Any]):
+    """Rows of differing length, each an array (time,) or (time, channels)."""
+
+    ndim = 1
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.rows = [np.asarray(row) for row in rows]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many there are."""
+        return (len(self.rows),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of all of them."""
+        return np.result_type(*(row.dtype for row in self.rows)) if self.rows else np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return Ragged(self.rows[which])
+        return Ragged([self.rows[int(i)] for i in which]) if isinstance(which, np.ndarray) else self.rows[which]
+
+    def padded(self, length: int) -> NDArray[np.floating[Any]]:
+        """All of them (n, length, channels), with NaN behind the short ones."""
+        channels = {row.shape[1] if row.ndim == 2 else 1 for row in self.rows}
+        if len(channels) > 1 or any(row.ndim not in (1, 2) or not len(row) for row in self.rows):
+            shapes = sorted({row.shape for row in self.rows}, key=str)
+            raise DataError(
+                f"Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes {shapes}."
+            )
+        longest = max(map(len, self.rows))
+        if longest > length:
+            row = next(i for i, some in enumerate(self.rows) if len(some) > length)
+            raise DataError(f"The model was fitted on rows of at most {length} samples. Row {row} has {len(self.rows[row])}.")
+        found = np.full((len(self.rows), length, *channels), np.nan, float_of(self.dtype))
+        for number, one in enumerate(self.rows):
+            found[number, : len(one)] = one.reshape(len(one), -1)
+        return found
+
+
+def as_floats(raw: NDArray[Any], first_row: int = 0) -> NDArray[np.floating[Any]]:
+    """An array of series in float32 or float64."""
+    if raw.dtype.kind not in "fiub":
+        try:
+            raw = raw.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise DataError(f"Values of a series are numbers. Got an array of {raw.dtype} that holds other things.") from error
+    return raw.astype(float_of(raw.dtype), copy=False)
+
+
+def float_of(dtype: Any) -> np.dtype[Any]:
+    """The type of floats that numbers of a type are taken as."""
+    dtype = np.dtype(dtype)
+    return dtype if dtype in FLOATS else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
 def starts_of(length: int, window: int, stride: int) -> NDArray[np.intp]:

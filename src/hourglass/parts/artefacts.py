@@ -16,7 +16,7 @@ WAVES = 2  # that it is made of
 
 @dataclass(frozen=True)
 class BaselineWander(Corruption):
-    """A baseline that wanders, as breath and loose electrodes make it: slow waves, of half a period to two in a window, a channel each.
+    """A baseline that wanders, as breath and loose electrodes make it: slow waves, half a period to two in a window.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -31,8 +32,8 @@ class SeriesAlarm(Alarm):
     """From the nearest copies of windows to scores; higher is stranger.
 
     Two terms count by their soft maximum: the logarithm of the distance to the nearest copy, and half that of the error of a step,
-    smoothed over its neighbours, less 1; both from the median of what is held out, in standard deviations. A window is as strange as
-    its strangest step. Added are runs: a sample that is missing, or equal to the one before, is nothing, many in a row are.
+    smoothed over its neighbours, less 1; both from the median of what is held out, in standard deviations. A window is as strange
+    as its strangest step. Added are runs: a sample that is missing, or equal to the one before, is nothing, many in a row are.
 
     It is an `Alarm` over the outlines of windows, the means of at most 16 parts of each channel, of which `drift` is told.
 
@@ -71,12 +72,15 @@ class SeriesAlarm(Alarm):
         return float(self.alike)
 
     def step_errors(self, x: Tensor, copies: Tensor) -> Tensor:
-        """Logarithm of the root of the smoothed squared error of each step (n, channels, time), over what is usual for its channel."""
+        """Logarithm of the root of each step's smoothed squared error (n, channels, time), over what is usual for its channel."""
         squared = smoothed((x - copies).square(), 1.0).nan_to_num(0)
         return torch.log(squared / self.spread[:, None] + SMALLEST**2) / 2
 
     def settle(self, distance: Tensor, errors: Tensor, *, peaks: bool) -> None:
-        """Learn from windows held out what distances (n,) and errors (n, channels, time) are usual; of whole windows by their peaks."""
+        """Learn from windows held out what distances (n,) and errors (n, channels, time) are usual.
+
+        Of whole windows the errors count by their peaks.
+        """
         for number, term in enumerate((distance, errors.flatten(1).amax(1) if peaks else errors.amax(1).flatten())):
             centre, scale = centred_upwards(term[:, None])
             self.centre[number], self.scale[number] = centre[0], scale[0].clamp(min=LEAST_SCALE)
@@ -117,7 +121,7 @@ def outlines(x: Tensor) -> Tensor:
     """The means (n, channels * cells) of parts of windows x (n, channels, time); NaN where all of a part is missing."""
     cells = min(CELLS, x.shape[2])
     ends = [round(i * x.shape[2] / cells) for i in range(cells + 1)]
-    return torch.stack([x[..., a:b].nanmean(2) for a, b in zip(ends[:-1], ends[1:], strict=True)], 2).flatten(1)
+    return torch.stack([x[..., a:b].nanmean(2) for a, b in pairwise(ends)], 2).flatten(1)
 
 
 def _held(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,5 +134,3 @@ def _held(x: Tensor) -> tuple[Tensor, Tensor]:
 def combined_steps(far: Tensor, errors: Tensor, runs: Tensor) -> Tensor:
     """Scores of steps, of the largest distance of a window around them, their least error, and what runs add."""
     return combined(far, errors) + runs
-
-

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
+from hourglass.parts.artefacts import BaselineWander, DropSpans, MainsHum
 from hourglass.parts.base import one_of
 from hourglass.parts.bell import bell
-from hourglass.parts.artefacts import BaselineWander, DropSpans, MainsHum
 from hourglass.parts.corruptions import Corruption, Noise, Strength, Together, drawn, is_strength
 
 MOST_SCRATCHES = 100

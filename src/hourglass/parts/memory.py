@@ -1,4 +1,4 @@
-"""The coarsest autoencoder there is: of a window it keeps which one of those remembered it is most like, and how that has to be moved."""
+"""The coarsest autoencoder: of a window it keeps which one of those remembered it is most like, and how that has to be moved."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class _Copies(NamedTuple):
 class Memory(nn.Module):
     """Rebuilds windows x (n, channels, time) as the nearest of those it remembers.
 
-    The distance is that of smoothed windows, squared, plus what the move costs that makes the remembered one fit: beats of a heart come
-    a little early or late, and quicker or slower. What is missing on either side doesn't count.
+    The distance is that of smoothed windows, squared, plus what the move costs that makes the remembered one fit: beats of a heart
+    come a little early or late, and quicker or slower. What is missing on either side doesn't count.
 
     Parameters
     ----------

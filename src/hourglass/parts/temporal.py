@@ -65,7 +65,7 @@ class Temporal(Network):
         channels, length = _series(shape)
         left = min(MOST_LEFT, length)
         waist = linear(self.width * left, n, generator, gain=0.0 if self.residual else 1.0)
-        inside = [_Filters(channels, self.width, 1, self.causal, generator), *self._dilated(length, generator)]
+        inside = [_Filters((channels, self.width), 1, self.causal, generator), *self._dilated(length, generator)]
         bent = nn.Sequential(*inside, nn.AdaptiveAvgPool1d(left), nn.Flatten(), waist)
         return Residual(linear(math.prod(shape), n, generator), bent) if self.residual else bent
 
@@ -73,12 +73,14 @@ class Temporal(Network):
         channels, length = _series(shape)
         left = min(MOST_LEFT, length)
         waist = linear(n, self.width * left, generator, gain=math.sqrt(2))
-        last = _Filters(self.width, channels, 1, self.causal, generator, gain=0.0 if self.residual else 1.0)
+        last = _Filters((self.width, channels), 1, self.causal, generator, gain=0.0 if self.residual else 1.0)
         grown = nn.Upsample(length, mode="linear")
         bent = nn.Sequential(waist, nn.Unflatten(1, (self.width, left)), grown, *self._dilated(length, generator), last)
         if not self.residual:
             return bent
-        return nn.Sequential(Residual(linear(n, math.prod(shape), generator), nn.Sequential(bent, nn.Flatten())), nn.Unflatten(1, shape))
+        return nn.Sequential(
+            Residual(linear(n, math.prod(shape), generator), nn.Sequential(bent, nn.Flatten())), nn.Unflatten(1, shape)
+        )
 
     def _dilated(self, length: int, generator: torch.Generator) -> list[nn.Module]:
         blocks = max(math.ceil(math.log2(max(length / 4, 2))), 1) if self.blocks is None else self.blocks
@@ -91,7 +93,7 @@ class _Block(nn.Module):
     def __init__(self, network: Temporal, dilation: int, generator: torch.Generator) -> None:
         super().__init__()
         width = network.width
-        self.first = _Filters(width, width, dilation, network.causal, generator)
+        self.first = _Filters((width, width), dilation, network.causal, generator)
         self.activation = ACTIVATIONS[network.activation]()
         self.second = drawn(nn.Conv1d(width, width, 1, device="meta"), generator, 0.3)
 
@@ -104,10 +106,10 @@ class _Filters(nn.Module):
     """Filters of three steps, ``dilation`` apart: around each step, or where it is ``causal`` before it."""
 
     def __init__(
-        self, before: int, after: int, dilation: int, causal: bool, generator: torch.Generator, gain: float = math.sqrt(2)
+        self, size: tuple[int, int], dilation: int, causal: bool, generator: torch.Generator, gain: float = math.sqrt(2)
     ) -> None:
         super().__init__()
-        self.filters = drawn(nn.Conv1d(before, after, KERNEL, dilation=dilation, device="meta"), generator, gain)
+        self.filters = drawn(nn.Conv1d(*size, KERNEL, dilation=dilation, device="meta"), generator, gain)
         reach = (KERNEL - 1) * dilation
         self.pad = (reach, 0) if causal else (reach // 2, reach - reach // 2)
 
