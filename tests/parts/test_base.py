@@ -38,6 +38,11 @@ PARTS = [
     hg.Open(),
     hg.Restorer((16, 32), blocks=1),
     hg.Noise((0.1, 0.2)) + hg.Jpeg(50.0),
+    hg.BaselineWander(0.4),
+    hg.MainsHum((0.1, 0.3), period=6.0),
+    hg.DropSpans(0.2),
+    hg.Temporal(8, blocks=2, causal=True),
+    hg.Series(window=50),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime, time
 from pathlib import Path
 
@@ -16,12 +17,16 @@ ENDINGS = (".hea", ".dat")
 def read_wfdb(path: Path) -> Record:
     """Read a WFDB record by its header or its signals: in physical units, NaN where samples are missing."""
     try:
-        import wfdb
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it leans on
+            import wfdb
     except ImportError as error:
         raise MissingExtraError(
             f"'{path}' is a WFDB record, and reading those takes wfdb: pip install 'hourglass-ae[series]'."
         ) from error
-    found = wfdb.rdrecord(str(path.with_suffix("")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = wfdb.rdrecord(str(path.with_suffix("")))
     start = found.base_datetime
     if start is None and isinstance(found.base_time, time):
         start = datetime.combine(found.base_date or datetime.min.date(), found.base_time)

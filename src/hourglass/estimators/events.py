@@ -11,7 +11,7 @@ from scipy.ndimage import find_objects, label
 
 from hourglass.data.record import when
 from hourglass.kinds.windows import Windows, dominant_period
-from hourglass.parts.beats import RUN, Judged
+from hourglass.parts.beats import Judged
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,10 @@ OF_PEAK = 0.5  # of an alarm's highest error: what belongs to its stretch
 CLEAR = 1.0  # standard deviations that the highest error has to reach, for a stretch to be narrowed down
 MOST = 3  # stretches of a row that are told of
 BRIEF = 3  # samples that a spike has at most
-LEVEL, NOISE, GAIN, SIMILAR = 2.0, 2.0, 1.3, 0.8  # from where on an error is one of level, of noise, of gain in a similar shape
+BRUNT = 0.9  # of the squared error, that a spike has in so few
+LEVEL, NOISE, GAIN, SIMILAR = 1.2, 2.0, 1.3, 0.8  # from where on an error is one of level, of noise, of gain in a similar shape
+ROUNDS = 5  # of weighted least squares
+GAINS = 0.5, 2.0  # that the copy of a window can be given
 WIDESPREAD = 0.2  # of a record that is alarming, from where on its rate is looked at
 OTHER_RATE = 0.1  # by which its period then differs
 Numbers = NDArray[np.floating[Any]]
@@ -51,15 +54,39 @@ def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
     """What is known of the steps of windows (n, channels, time) in the units of the data."""
     with torch.inference_mode():
         x = watch.scaling(values)
-        judged: Judged = watch.judge(x)
-        copies = watch.model.reconstruct(x)
+        index, distance = watch.model.nearest(x)
+        copies = watch.model.copies().rows[index].to(x)
+        if kind.scale == "window":
+            copies = fitted(x, copies)
+        judged: Judged = watch.alarm.judge(x, distance, copies)
         expected = in_units(kind, watch.scaling, copies, values)
     found = zip(values.numpy(), expected.numpy(), judged.errors.numpy(), judged.runs.numpy(), strict=True)
     return [Seen(*some, watch.alarm.usual.numpy()) for some in found]
 
 
+def fitted(x: torch.Tensor, copies: torch.Tensor) -> torch.Tensor:
+    """Copies (n, channels, time) with the gain and the offset that fit most of x: what is strange in it has moved its own.
+
+    Least squares with weights 1 / (1 + (r / s)^2), of residuals r and their median s, in a few rounds (Holland and Welsch, "Robust
+    regression using iteratively reweighted least-squares", 1977).
+    """
+    known = ~(x.isnan() | copies.isnan())
+    y, c = x.nan_to_num(0), copies.nan_to_num(0)
+    weights, found = known.to(x.dtype), copies
+    for _ in range(ROUNDS):
+        total = weights.sum(2, keepdim=True).clamp(min=1e-9)
+        mean_y, mean_c = (weights * y).sum(2, keepdim=True) / total, (weights * c).sum(2, keepdim=True) / total
+        spread = (weights * (c - mean_c).square()).sum(2, keepdim=True).clamp(min=1e-9)
+        gain = (weights * (y - mean_y) * (c - mean_c)).sum(2, keepdim=True) / spread
+        found = mean_y + gain.clamp(*GAINS) * (copies - mean_c)
+        off = (x - found).abs()
+        usual = off.nanmedian(2, keepdim=True).values.nan_to_num(1.0).clamp(min=1e-3)
+        weights = known / (1 + (off.nan_to_num(0) / usual).square())
+    return found
+
+
 def in_units(kind: Any, scaling: Any, x: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Scaled windows x (n, channels, time) in the units of the data; those scaled each by itself get level and gain of ``values``."""
+    """Scaled windows (n, channels, time) in the units of the data; those scaled each by itself get level and gain of ``values``."""
     if kind.scale == "channel":
         return scaling.inverse(x)  # type: ignore[no-any-return]
     centre = values.nanmean(2, keepdim=True)
@@ -102,14 +129,14 @@ def matter(seen: Seen, channel: int, steps: slice) -> str:
     if known.mean() < 0.5:
         return f"no values for {n:,} samples, usual are at most {seen.usual[0, channel]:,.0f}"
     flat = np.flatnonzero(known)[0]
-    if runs.max() >= RUN and np.mean(np.diff(values[known]) == 0) > 0.5:
+    if runs.max() >= 1 and np.mean(np.diff(values[known]) == 0) > 0.5:
         return f"a flat line at {values[known][n // 2 if n // 2 < known.sum() else 0]:.4g} for {n:,} samples"
     both = known & ~np.isnan(expected)
     if not both.any():
         return f"nothing to compare with from sample {flat}"
     off = values[both] - expected[both]
     at = int(np.abs(off).argmax())
-    if n <= BRIEF:
+    if n <= BRIEF or np.sort(np.square(off))[-BRIEF:].sum() > BRUNT * np.square(off).sum():
         return f"a spike to {values[both][at]:.4g}, expected {expected[both][at]:.4g}"
     if abs(off.mean()) > LEVEL * off.std():
         return f"its level is {values[both].mean():.4g}, expected {expected[both].mean():.4g}"

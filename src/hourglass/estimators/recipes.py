@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from torch import Tensor, nn
 
+from hourglass.data import Record
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import beats, members, pictures
 from hourglass.estimators.fitted import Fitted, rows_at_once
@@ -219,6 +220,8 @@ def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tens
 
 
 def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
+    if isinstance(raw, Record):
+        raise DataError("A record can't be scored by an estimator: cut it to rows, an array (n, time), or leave the estimator out.")
     estimator = clone(detector.estimator)
     if estimator.get_params()["random_state"] is None:
         estimator.set_params(random_state=seed)

@@ -101,8 +101,9 @@ class SeriesKind(Kind):
             container = "record" if container == "numpy" else container
         else:
             kind = _learned_rows(cls, raw, wanted)
+        names = tuple(facts.values) if facts.id else kind.channels
         scale = wanted.scale or "channel"
-        return replace(kind, container=container, time=facts.time, identifier=facts.id, scale=scale)
+        return replace(kind, container=container, time=facts.time, identifier=facts.id, scale=scale, channels=names)
 
     # Raw data, made ready
 

@@ -15,7 +15,8 @@ from hourglass.parts.memory import run_lengths, smoothed
 CELLS = 16  # that a window's outline has at most, a channel
 PEAK = 0.5  # what the error of a step counts, beside the distance of the window
 LATE = 1.0  # by so much less, so that it is heard where it is high
-RUN = 2.0  # of the score, for each doubling of the longest usual run of missing, or of equal, samples
+BRIEF = 0.02, 0.06  # of a window: a run of missing, and one of equal samples, up to which it is nothing
+RUN = 3.0  # of the score, for each doubling of the longest usual run of missing, or of equal, samples
 SMALLEST = 1e-4  # of a standard deviation: distances and errors below it count as this
 LEAST_SCALE = 0.05  # of a term: where all usual rows are alike, this counts as their spread
 
@@ -62,8 +63,8 @@ class SeriesAlarm(Alarm):
         alarm = cls(x.shape[1], cells, 0)
         for name in ("rarity", "gapless", "points", "shares", "learned"):
             setattr(alarm, name, getattr(plain, name))
-        missing, equal = (run_lengths(holds).amax((0, 2)).float() for holds in _held(x))
-        alarm.usual = torch.stack([missing, equal])
+        longest = [run_lengths(holds).amax((0, 2)).float() for holds in _held(x)]
+        alarm.usual = torch.stack([long.clamp(min=share * x.shape[2]) for long, share in zip(longest, BRIEF, strict=True)])
         return alarm
 
     @property

@@ -16,8 +16,9 @@ from hourglass.parts.scaling import PerWindow, Scaling
 SMOOTH = 0.01  # of a window: standard deviation of the smoothing under which windows are compared
 SHIFTS = (0.0, -0.03, -0.015, -0.007, 0.007, 0.015, 0.03)  # of a window, by which remembered ones may be moved
 RATES = (0.0, -0.08, -0.04, 0.04, 0.08)  # by which they may be slower or quicker
-COST = 0.18  # of a window's square, what the furthest shift costs, and the greatest change of rate
+COST = 6.0  # of the usual distance to a copy that is not moved, what the furthest shift costs, and the greatest change of rate
 MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
+MOST_TRIED = 2000  # rows, to tell the usual distance
 BLOCK = 2**21  # distances that are held at a time
 
 
@@ -45,16 +46,19 @@ class Memory(nn.Module):
         Scaled windows (m, channels, time) to remember.
     source, move : Tensor
         Of each copy, which row it is of, and which of `MOVES` it is moved by.
+    usual : float, default=1
+        The usual mean squared distance of a row to the nearest of the others, none being moved.
     """
 
     rows: Tensor
     source: Tensor
     move: Tensor
+    usual: Tensor
 
-    def __init__(self, scaling: Scaling, rows: Tensor, source: Tensor, move: Tensor) -> None:
+    def __init__(self, scaling: Scaling, rows: Tensor, source: Tensor, move: Tensor, usual: float = 1.0) -> None:
         super().__init__()
         self.scaling = scaling
-        for name, tensor in {"rows": rows, "source": source, "move": move}.items():
+        for name, tensor in {"rows": rows, "source": source, "move": move, "usual": torch.tensor(usual)}.items():
             self.register_buffer(name, tensor)
         self._made: _Copies | None = None
 
@@ -69,7 +73,7 @@ class Memory(nn.Module):
                 made[mine] = self.scaling(copy) if isinstance(self.scaling, PerWindow) and number else copy
                 cost[mine] = COST * ((shift / max(SHIFTS)) ** 2 + (rate / max(RATES)) ** 2)
             flat = smoothed(made, SMOOTH * made.shape[2]).flatten(1).float()
-            cost *= flat.shape[1]
+            cost *= self.usual.cpu().float() * flat.shape[1]
             self._made = _Copies(made, flat, cost, flat.square().sum(1) + cost, bool(flat.isnan().any()))
         return self._made
 
@@ -118,12 +122,18 @@ class Memory(nn.Module):
 def remembered(scaling: Scaling, rows: Tensor, most: int, *, moved: bool, generator: torch.Generator) -> Memory:
     """A memory of rows (m, channels, time), and of so many copies at most that are moved: all moves of each, if there is room."""
     m = len(rows)
-    source = torch.arange(m).repeat(len(MOVES)) if moved else torch.arange(m)
-    move = torch.arange(len(MOVES)).repeat_interleave(m) if moved else torch.zeros(m, dtype=torch.long)
+    plain = Memory(scaling, rows, torch.arange(m), torch.zeros(m, dtype=torch.long))
+    if not moved:
+        return plain
+    some = torch.arange(m)[: MOST_TRIED]
+    far = plain.nearest(rows[some], some[:, None] == torch.arange(m))[1]
+    known = far[torch.isfinite(far)]
+    usual = float(known.median()) if len(known) else 1.0
+    source, move = torch.arange(m).repeat(len(MOVES)), torch.arange(len(MOVES)).repeat_interleave(m)
     if len(source) > max(most, m):
         chosen = torch.cat([torch.arange(m), m + torch.randperm(len(source) - m, generator=generator)[: max(most - m, 0)]])
         source, move = source[chosen], move[chosen]
-    return Memory(scaling, rows, source, move)
+    return Memory(scaling, rows, source, move, usual)
 
 
 def warped(x: Tensor, shift: float, rate: float) -> Tensor:

@@ -1,0 +1,120 @@
+import datetime as dt
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+import hourglass as hg
+from hourglass.data.record import paced, record_of, when
+
+NOON = dt.datetime(2024, 1, 1, 12)
+
+
+def every(minutes, n):
+    return [NOON + dt.timedelta(minutes=minutes * i) for i in range(n)]
+
+
+def test_a_record_knows_its_shape_rate_and_names():
+    record = hg.Record(np.zeros((500, 2), np.int16), 250, names=["a", "b"], start=NOON)
+    assert record.shape == (500, 2)
+    assert record.values.dtype == np.float32
+    assert repr(record) == "Record of 500 samples x 2 channels at 250 Hz"
+    assert record[250:].start == NOON + dt.timedelta(seconds=1)
+    assert when(record, 500) == "2024-01-01 12:00:02"
+    assert (when(hg.Record([1.0], 2), 3), when(hg.Record([1.0]), 3)) == ("1.5 s", "3")
+    assert (paced(250), paced(1 / 300)) == ("250 Hz", "a sample every 300 s")
+
+
+def test_a_table_with_times_is_a_record_with_gaps():
+    frame = pl.DataFrame({"stamp": every(5, 10), "x": np.arange(10.0)})[[0, 1, 2, 5, 6, 7, 8, 9]]
+    record = record_of(frame)
+    np.testing.assert_array_equal(record.values[:, 0], [0, 1, 2, np.nan, np.nan, 5, 6, 7, 8, 9])
+    assert record.place.tolist() == [0, 1, 2, 5, 6, 7, 8, 9]
+    assert record.rate == pytest.approx(1 / 300)
+    assert record.names == ("x",)
+
+
+def test_times_as_text_and_as_seconds():
+    text = pl.DataFrame({"when": ["2024-01-01 00:00:00", "2024-01-01 00:00:10"], "x": [1.0, None]})
+    assert record_of(text).rate == pytest.approx(0.1)
+    assert np.isnan(record_of(text).values[1, 0])
+    assert record_of(pl.DataFrame({"t": [0.0, 0.5, 1.0], "x": [1, 2, 3]})).rate == 2
+
+
+def test_samples_that_share_a_step_are_their_mean_and_that_is_said():
+    frame = pl.DataFrame({"t": [0.0, 10.0, 20.0, 21.0, 30.0, 40.0, 50.0], "x": [0.0, 1, 2, 4, 5, 6, 7]})
+    with pytest.warns(hg.HourglassWarning, match="1 of 7 samples stand closer to the one before than half the usual 10 s"):
+        record = record_of(frame)
+    assert record.values[:, 0].tolist() == [0, 1, 3, 5, 6, 7]
+
+
+REFUSED = {
+    "backwards": (
+        pl.DataFrame({"t": [0, 1, 3, 2], "x": [0.0] * 4}),
+        "The stamps of column 't' run backwards in row 3 (3, then 2). Sort the rows, and leave one of each time.",
+    ),
+    "repeated": (
+        pl.DataFrame({"t": [0, 1, 1, 2], "x": [0.0] * 4}),
+        "The stamps of column 't' repeat in row 2 (1, then 1). Sort the rows, and leave one of each time.",
+    ),
+    "text": (
+        pl.DataFrame({"t": [0, 1], "x": ["1.5", "off"]}),
+        "Column 'x' holds text in row 1 ('off'), and values of a series are numbers. Correct it, or leave the column out: "
+        "columns={'x': 'left out'}.",
+    ),
+    "no time": (pl.DataFrame({"t": [0, None, 2], "x": [0.0] * 3}), "Column 't' has no time in row 1. Leave that row out."),
+    "sparse": (
+        pl.DataFrame({"t": [0, 1, 2, 3, 500], "x": [0.0] * 5}),
+        "Column 't' has stamps that are 1 s apart in the middle, yet reach over 500 such steps in 5 rows. "
+        "Cut the table at its long gaps, or give the rate.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_tables_are_refused(case):
+    frame, said = REFUSED[case]
+    with pytest.raises(hg.DataError) as error:
+        record_of(frame)
+    assert str(error.value) == said
+
+
+def test_bad_records_are_refused():
+    with pytest.raises(hg.DataError, match=r"^The values of a record are numbers. Got an array of <U1.$"):
+        hg.Record(["a"])
+    with pytest.raises(hg.DataError, match=r"^A record is an array \(time,\) or \(time, channels\) with a sample at least"):
+        hg.Record(np.zeros((2, 2, 2)))
+    with pytest.raises(hg.DataError, match=r"^The record has 2 channels and 1 names. Give a name for each.$"):
+        hg.Record(np.zeros((5, 2)), names=["a"])
+    with pytest.raises(hg.ParameterError, match=r"^The 'rate' of a record must be a positive number of samples a second. Got 0"):
+        hg.Record([1.0], 0)
+    with pytest.raises(hg.ParameterError, match=r"no role 'tim' for 't' of series. Did you mean 'time'\?"):
+        record_of(pl.DataFrame({"t": [0, 1], "x": [0, 1]}), {"t": "tim"})
+
+
+def test_wfdb_records_are_read(tmp_path):
+    pytest.importorskip("wfdb")
+    counts = np.random.default_rng(0).integers(-500, 500, (400, 2)).astype("<i2")
+    counts[5, 1] = -32768  # missing
+    counts.tofile(tmp_path / "r1.dat")
+    (tmp_path / "r1.hea").write_text("r1 2 360 400\nr1.dat 16 200/mV 16 0 0 0 0 I\nr1.dat 16 100/mV 16 0 0 0 0 II\n")
+    for ending in ("hea", "dat"):
+        record = hg.read(tmp_path / f"r1.{ending}")
+        assert (record.rate, record.names, record.shape) == (360, ("I", "II"), (400, 2))
+        np.testing.assert_allclose(record.values[6:], counts[6:] / [200, 100])
+        assert np.argwhere(np.isnan(record.values)).tolist() == [[5, 1]]
+
+
+def test_wfdb_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wfdb", None)
+    (tmp_path / "r1.hea").write_text("r1 1 360 400")
+    with pytest.raises(hg.MissingExtraError, match=r"reading those takes wfdb: pip install 'hourglass-ae\[series\]'."):
+        hg.read(tmp_path / "r1.hea")
+
+
+def test_a_record_is_written_as_a_table(tmp_path):
+    hg.write(tmp_path / "r.csv", hg.Record([[1.0, 2.0], [3.0, 4.0]], 2, names=["a", "b"]))
+    assert (tmp_path / "r.csv").read_text() == "time,a,b\n0.0,1.0,2.0\n0.5,3.0,4.0\n"
+    hg.write(tmp_path / "r.npy", hg.Record([1.0, 2.0]))
+    assert np.load(tmp_path / "r.npy").tolist() == [[1.0], [2.0]]

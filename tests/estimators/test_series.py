@@ -1,0 +1,283 @@
+"""Detectors, autoencoders and cleaners of series."""
+
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.signal import savgol_filter
+from sklearn.metrics import roc_auc_score
+
+import hourglass as hg
+
+rng = np.random.default_rng(0)
+STEP = np.linspace(0, 1, 100)
+
+
+def bump(place, width, height):
+    return height * np.exp(-((STEP - place) ** 2) / 2 / width**2)
+
+
+def beats(n, *, turned=False):
+    """Beats (n, 100) of a heart; with the last wave upside down where they are ``turned``."""
+    rows = [bump(0.3 + 0.01 * rng.normal(), 0.02, 5) + bump(0.7, 0.06, (-1 if turned else 1) * rng.uniform(0.8, 1.2)) for _ in range(n)]
+    return (np.array(rows) + 0.05 * rng.normal(size=(n, 100))).astype(np.float32)
+
+
+usual, fresh, strange = beats(200), beats(400), beats(50, turned=True)
+
+
+@pytest.fixture(scope="module")
+def det():
+    return hg.AnomalyDetector(kind="series", random_state=0).fit(usual)
+
+
+def test_strange_beats_are_told_from_usual_ones(det):
+    scores = -det.score_samples(np.concatenate([fresh, strange]))
+    assert roc_auc_score(np.repeat([0, 1], [400, 50]), scores) == 1
+    assert 0.01 < (det.predict(fresh) == -1).mean() < 0.1  # 5% are promised, by 200 rows
+    assert det.kind_.scale == "window"
+
+
+def test_gain_and_offset_do_not_count(det):
+    np.testing.assert_allclose(det.score_samples(7 * fresh.astype(float) - 20), det.score_samples(fresh.astype(float)), atol=1e-5)
+
+
+def test_another_rate_and_another_time_are_less_strange_than_another_shape(det):
+    place = (STEP - 0.5) * 1.05 + 0.51
+    moved, other = (np.array([np.interp(place, STEP, row) for row in rows]) for rows in (fresh, strange))
+    assert det.score_samples(moved).min() > det.score_samples(other).max()
+
+
+def test_a_saved_detector_gives_the_same_numbers(det, tmp_path):
+    det.save(tmp_path / "d.safetensors")
+    again = hg.load(tmp_path / "d.safetensors")
+    np.testing.assert_array_equal(again.score_samples(fresh), det.score_samples(fresh))
+    assert hg.info(tmp_path / "d.safetensors")["bottleneck"] == "which window of those remembered is the nearest"
+
+
+def damaged(how):
+    row = fresh[0].copy()
+    part = row[44:64]
+    row[44:64] = {"missing": np.nan, "flat": part[0], "high": part + 3, "rough": part + rng.normal(size=20)}[how]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [("missing", "no values for 20 samples"), ("flat", "a flat line"), ("high", "its level is"), ("rough", "as rough")]
+)
+def test_explain_marks_the_part_of_the_beat_and_names_what_is_the_matter(det, how, said):
+    lines = det.explain(np.array([damaged(how)]))
+    found = lines.row(0, named=True)
+    assert 40 <= found["start"] < found["end"] <= 68
+    assert said in " ".join(lines["reason"])
+    assert found["reason"].startswith(f"samples {found['start']}-{found['end'] - 1}: ")
+
+
+def test_explain_of_no_alarm_is_an_empty_frame(det):
+    calm = fresh[det.predict(fresh) == 1][:3]
+    assert det.explain(calm).columns == ["row", "p_value", "channel", "start", "end", "peak", "share", "observed", "expected", "reason"]
+    assert det.explain(calm).is_empty()
+    assert det.alarms(calm)["alarm"].sum() == 0
+
+
+def test_rows_of_differing_length_are_scored():
+    rows = [row[: 90 + i % 11] for i, row in enumerate(usual)]
+    ragged = hg.AnomalyDetector(kind="series", random_state=0).fit(rows)
+    scores = -ragged.score_samples([row[:95] for row in np.concatenate([fresh, strange])])
+    assert roc_auc_score(np.repeat([0, 1], [400, 50]), scores) > 0.99
+
+
+def test_strange_rows_among_the_training_rows_are_left_out():
+    dirty = np.concatenate([usual, strange[:20]])
+    plain, robust = (hg.AnomalyDetector(kind="series", contaminated=c, random_state=0).fit(dirty) for c in (False, True))
+    assert (robust.predict(strange[20:]) == -1).mean() > (plain.predict(strange[20:]) == -1).mean()
+
+
+def test_channels_are_blamed():
+    both = np.stack([usual, usual[:, ::-1]], 2)
+    two = hg.AnomalyDetector(kind="series", random_state=0).fit(both)
+    odd = np.stack([fresh[:30], fresh[:30, ::-1]], 2)
+    odd[:, 20:30, 1] += 3
+    assert (two.explain(odd).group_by("row").first()["channel"] == "x1").mean() > 0.95
+
+
+def test_an_estimator_can_be_the_detector_of_rows():
+    own = hg.AnomalyDetector(hg.Autoencoder(4, kind="series", max_epochs=5, random_state=0), random_state=0).fit(usual)
+    assert roc_auc_score(np.repeat([0, 1], [400, 50]), -own.score_samples(np.concatenate([fresh, strange]))) > 0.9
+    with pytest.raises(hg.DataError, match="A record can't be scored by an estimator"):
+        hg.AnomalyDetector(hg.Autoencoder(4)).fit(hg.Record(np.zeros(500)))
+
+
+# Records
+
+
+def plant(n, seed):
+    """Three channels (n, 3) of a period of 60, with noise."""
+    noise, t = np.random.default_rng(seed), 2 * np.pi * np.arange(n) / 60
+    waves = np.stack([np.sin(t) + 0.5 * np.sin(2 * t + 1), 5 * np.cos(t) + np.sin(3 * t), 0.2 * np.sin(t)], 1)
+    return waves + 0.1 * np.array([1, 5, 0.2]) * noise.normal(size=(n, 3)) + 10
+
+
+NAMES = ("flow", "level", "heat")
+
+
+@pytest.fixture(scope="module")
+def sick():
+    values = plant(6000, 2)
+    values[1000:1060, 1] = np.nan
+    values[2000:2100, 0] = values[2000, 0]
+    values[3000:3400, 2] += 0.8
+    values[4500:4550, 1] += 20 * np.random.default_rng(0).normal(size=50)
+    values[5500, 0] += 5
+    return hg.Record(values, 50, names=NAMES)
+
+
+@pytest.fixture(scope="module")
+def watcher():
+    return hg.AnomalyDetector(alarm_rate=0.02, random_state=0).fit(hg.Record(plant(12_000, 1), 50, names=NAMES))
+
+
+def test_faults_of_a_record_are_events_with_a_channel_and_a_name(watcher, sick):
+    found = watcher.events(sick)
+    assert found.columns == ["start", "end", "peak", "time", "score", "p_value", "channels", "share", "reason"]
+    assert found["channels"].to_list() == ["level", "flow", "heat", "level", "flow"]
+    assert found["time"][0] == "20 s"
+    for start, planted in zip(found["start"], (1000, 2000, 3000, 4500, 5500), strict=True):
+        assert abs(start - planted) <= 5
+    for end, planted in zip(found["end"], (1060, 2100, 3400, 4550, 5501), strict=True):
+        assert abs(end - planted) <= 5
+    words = ("no values for 60 samples", "a flat line", "its level is", "as rough as expected", "a spike to")
+    for reason, said in zip(found["reason"], words, strict=True):
+        assert said in reason
+    assert (found["p_value"] <= 0.02).all()
+    assert watcher.events(sick, most=2).height == 2
+    assert watcher.explain(sick).equals(found)
+
+
+def test_a_step_has_the_alarm_of_its_event(watcher, sick):
+    lines = watcher.alarms(sick)
+    assert lines.height == 6000
+    assert lines.filter("alarm")["event"].unique(maintain_order=True).to_list() == [1, 2, 3, 4, 5]
+    assert lines["reason1"].drop_nulls().len() == 5
+
+
+def test_a_usual_record_raises_next_to_nothing(watcher):
+    calm = hg.Record(plant(20_000, 3), 50, names=NAMES)
+    assert watcher.score_samples(calm).shape == (20_000,)
+    assert (watcher.predict(calm) == -1).mean() < 0.06
+
+
+def test_a_stream_gives_the_same_numbers(watcher, sick):
+    batch, stream, found, first = watcher.score_samples(sick), watcher.stream(), [], 0
+    while first < len(sick):
+        size = int(rng.integers(1, 400))
+        found.append(stream.push(sick.values[first : first + size]))
+        first = min(first + size, len(sick))
+        assert first - sum(map(len, found)) <= stream.delay
+    found.append(stream.finish())
+    np.testing.assert_allclose(np.concatenate(found), batch, atol=1e-5)
+
+
+def test_a_wrong_sampling_rate_is_named(watcher):
+    (reason,) = watcher.events(plant(12_000, 5)[::2])["reason"]
+    assert reason.startswith("its period is 30 samples, that of the training 60: is the sampling rate 0.5 times")
+
+
+def test_scores_of_a_table_with_gaps_in_time_are_those_of_its_rows():
+    values = plant(3000, 1)[:, 0]
+    frame = pl.DataFrame({"time": np.arange(3000) / 2, "x": values})
+    timed = hg.AnomalyDetector(kind="series", random_state=0, alarm_rate=0.1).fit(frame)
+    holes = frame.filter(~pl.int_range(pl.len()).is_between(1500, 1539))
+    assert timed.score_samples(holes).shape == (2960,)
+    assert timed.alarms(holes).height == 2960
+    assert "no values for 40 samples" in " ".join(timed.events(holes)["reason"])
+
+
+def test_a_record_detector_is_kept_in_a_file(watcher, sick, tmp_path):
+    watcher.save(tmp_path / "w.safetensors")
+    again = hg.load(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(again.score_samples(sick), watcher.score_samples(sick))
+    assert again.events(sick).equals(watcher.events(sick))
+
+
+def test_the_promise_of_a_short_record_is_told():
+    with pytest.warns(hg.HourglassWarning, match="windows' worth of samples are too few to promise an alarm rate of 0.01"):
+        hg.AnomalyDetector(alarm_rate=0.01, random_state=0).fit(hg.Record(plant(3000, 1)))
+
+
+def test_drift_of_a_record(watcher):
+    assert not watcher.drift(hg.Record(plant(6000, 7), 50, names=NAMES)).drifted
+    moved = watcher.drift(hg.Record(plant(6000, 7) + [0, 10, 0], 50, names=NAMES))
+    assert moved.which[0].startswith("level, samples ")
+
+
+def test_what_is_refused(watcher, det):
+    with pytest.raises(hg.DataError, match="is for a detector that was fitted on a record"):
+        det.stream()
+    with pytest.raises(hg.DataError, match=r"^The stream has 3 channels: give samples \(m, 3\). Got shape \(4, 2\).$"):
+        watcher.stream().push(np.zeros((4, 2)))
+    ended = watcher.stream()
+    ended.push(np.zeros((4, 3)))
+    with pytest.raises(hg.DataError, match="^The stream ended after 4 samples, fewer than the "):
+        ended.finish()
+    with pytest.raises(hg.DataError, match="is too short for windows of"):
+        hg.AnomalyDetector(kind=hg.Series(window=60)).fit(hg.Record(plant(100, 1)))
+    with pytest.raises(hg.ParameterError, match="The 'neighbours' parameter of AnomalyDetector can't be 0 for series"):
+        hg.AnomalyDetector(kind="series", neighbours=0).fit(usual)
+    with pytest.raises(hg.DataError, match="^Found 3 rows, while a minimum of 5 is required to tell what is usual.$"):
+        hg.AnomalyDetector(kind="series").fit(usual[:3])
+    with pytest.raises(hg.ParameterError, match="can't be scaled by window"):
+        hg.Autoencoder(2, kind=hg.Series(scale="window")).fit(usual)
+
+
+# Autoencoders and cleaners
+
+
+@pytest.mark.parametrize("network", ["dense", "temporal"])
+def test_codes_and_reconstructions_in_units_and_length(network):
+    settings = {"encoder": network, "decoder": network, "max_epochs": 5, "random_state": 0}
+    ae = hg.Autoencoder(6, kind="series", **settings).fit(100 * usual)
+    assert ae.transform(100 * fresh).shape == (400, 6)
+    rebuilt = ae.reconstruct(100 * fresh)
+    assert rebuilt.shape == fresh.shape
+    assert np.square(rebuilt - 100 * fresh).mean() < 0.05 * np.var(100 * fresh)
+    np.testing.assert_allclose(ae.inverse_transform(ae.transform(100 * fresh)), rebuilt, atol=1e-3)
+
+
+def test_a_record_through_the_waist_and_back(sick, tmp_path):
+    learned = hg.Record(plant(2000, 1), 50, names=NAMES)
+    ae = hg.Autoencoder(4, max_epochs=10, random_state=0).fit(learned)
+    rebuilt = ae.reconstruct(learned)
+    assert (rebuilt.shape, rebuilt.names, rebuilt.rate) == ((2000, 3), NAMES, 50)
+    assert np.square(rebuilt.values - learned.values).mean() < 0.1 * np.square(learned.values - 10).mean()
+    np.testing.assert_allclose(ae.inverse_transform(ae.transform(learned)).values, rebuilt.values, atol=1e-5)
+    ae.save(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(hg.load(tmp_path / "a.safetensors").reconstruct(learned).values, rebuilt.values)
+
+
+def test_gaps_are_filled_by_what_belongs_there():
+    rows = beats(300).astype(float)
+    rows[::2, 25:35] = np.nan
+    ae = hg.Autoencoder(6, kind="series", max_epochs=40, random_state=0).fit(rows)
+    holes = fresh.astype(float).copy()
+    holes[:, 60:75] = np.nan
+    assert np.square(ae.reconstruct(holes)[:, 60:75] - fresh[:, 60:75]).mean() < 0.1 * np.square(fresh[:, 60:75]).mean()
+
+
+@pytest.mark.parametrize("damage", ["white:0.5", "hum:0.5"])
+def test_a_cleaner_of_beats_is_better_than_a_filter(damage):
+    import torch
+
+    dae = hg.DenoisingAutoencoder(kind="series", corruption=damage, max_epochs=60, random_state=0).fit(beats(1000))
+    std = float(fresh.std())
+    noisy = std * hg.corruption(damage)(torch.from_numpy(fresh / std)[:, None], torch.Generator().manual_seed(0))[:, 0].numpy()
+    filters = [savgol_filter(noisy, w, p, axis=1) for w in (5, 7, 9, 11, 15, 21) for p in (2, 3)]
+    classical = min(np.square(some - fresh).mean() for some in filters)
+    assert np.square(dae.denoise(noisy) - fresh).mean() < 0.5 * classical
+
+
+def test_a_detector_of_a_record_warns_of_nothing_it_can_keep():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hg.AnomalyDetector(alarm_rate=0.1, random_state=0).fit(hg.Record(plant(6000, 1)))

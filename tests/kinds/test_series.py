@@ -1,0 +1,175 @@
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import hourglass as hg
+from hourglass.kinds import KINDS, kind_from_config
+from hourglass.kinds.windows import Ragged, Windows, chosen_window, dominant_period, overlap_added, starts_of
+
+SeriesKind = KINDS["series"]
+rng = np.random.default_rng(0)
+wave = np.sin(2 * np.pi * np.arange(1000) / 40)
+finite = st.floats(-1e6, 1e6, width=32)
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(2, 9), st.integers(1, 3)), elements=finite))
+def test_rows_come_back(x):
+    kind = SeriesKind.learn(x)
+    assert kind.to_tensor(x).shape == (len(x), x.shape[2], x.shape[1])
+    np.testing.assert_array_equal(kind.from_tensor(kind.to_tensor(x), x), x)
+    assert kind_from_config(kind.to_config()) == kind
+
+
+@given(st.integers(10, 60), st.integers(2, 10), st.integers(1, 10))
+def test_windows_overlap_to_the_record_they_were_cut_from(time, window, stride):
+    record = hg.Record(rng.normal(size=(time, 2)))
+    kind = SeriesKind.learn(record, asked=hg.Series(window=window, stride=min(stride, window)))
+    found = kind.from_tensor(kind.to_tensor(record), kind.opened(record))
+    np.testing.assert_allclose(found.values, record.values, atol=1e-12)
+
+
+def test_overlap_add_leaves_no_seam():
+    starts = starts_of(100, 20, 5)
+    steps = np.ones((len(starts), 20, 1)) * np.arange(len(starts))[:, None, None]  # windows that disagree
+    joined = overlap_added(steps, starts, 100)[:, 0]
+    assert np.abs(np.diff(joined[20:80])).max() < 0.35  # a cut from one to the next would be a step of 1
+
+
+def test_rows_of_differing_length_are_padded_with_a_mask_and_come_back_in_theirs():
+    rows = [wave[:30].astype(np.float32), wave[:50], wave[:41]]
+    kind = SeriesKind.learn(Ragged(rows))
+    values = kind.to_tensor(Ragged(rows))
+    assert values.shape == (3, 1, 50)
+    assert values.isnan().sum((1, 2)).tolist() == [20, 0, 9]
+    assert kind.gaps
+    for row, back in zip(rows, kind.from_tensor(values, Ragged(rows)), strict=True):
+        np.testing.assert_array_equal(row, back)
+
+
+def test_long_form_is_rows_by_identifier():
+    frame = pl.DataFrame({"beat": [1, 1, 1, 2, 2], "t": [0, 1, 2, 0, 1], "mv": [1.0, 2, 3, 4, 5]})
+    kind = SeriesKind.learn(frame, {"beat": "id", "t": "time"})
+    assert kind.describe() == "series of at most 3 samples"
+    np.testing.assert_array_equal(kind.to_tensor(frame)[:, 0], [[1, 2, 3], [4, 5, np.nan]])
+
+
+def test_a_table_is_a_record_if_it_has_times_and_else_a_row_each():
+    table = pl.DataFrame({"a": wave[:200], "b": -wave[:200]})
+    assert SeriesKind.learn(table).describe() == "series of 2 samples"
+    timed = table.with_columns(time=pl.int_range(pl.len()) * 0.5)
+    kind = SeriesKind.learn(timed)
+    assert kind.describe() == "a record of 2 channels at 2 Hz, in windows of 50 samples (its period is 40.25) every 12"
+    back = kind.from_tensor(kind.to_tensor(timed), kind.opened(timed))
+    assert back.columns == timed.columns
+    np.testing.assert_allclose(back["a"], timed["a"], atol=1e-12)
+
+
+def test_the_period_and_the_window_of_a_record():
+    noisy = wave[:, None] + 0.3 * rng.normal(size=(1000, 1))
+    assert dominant_period(noisy) == pytest.approx(40, abs=0.6)
+    assert chosen_window(noisy)[0] == pytest.approx(160, abs=3)  # whole periods that reach 128 samples
+    assert dominant_period(rng.normal(size=(1000, 1))) == 0
+    assert chosen_window(rng.normal(size=(200, 1))) == (50, 0)  # a quarter of the record
+    holes = noisy.copy()
+    holes[100:150] = np.nan
+    assert dominant_period(holes) == pytest.approx(40, abs=0.6)
+
+
+def test_a_window_less_its_own_mean_over_its_own_deviation():
+    kind = SeriesKind.learn(np.array([[1.0, 2, 3], [5, 5, 5]]), asked=hg.Series(scale="window"))
+    scaled = kind.scaling()(torch.tensor([[[1.0, 2, 3]], [[5, 5, 5]], [[1, np.nan, 3]]], dtype=torch.float64))
+    np.testing.assert_allclose(scaled[:, 0], [[-1.5**0.5, 0, 1.5**0.5], [0, 0, 0], [-1, np.nan, 1]])
+
+
+def test_infer_takes_records_for_series_and_leaves_arrays_what_they_were():
+    assert hg.infer(hg.Record(wave)) == ("series", "a record of 1,000 samples")
+    assert hg.infer(np.zeros((5, 9))).kind == "table"
+    assert hg.infer(np.zeros((5, 9, 3))).kind == "image"
+
+
+def test_channels_are_matched_by_name():
+    record = hg.Record(np.column_stack([wave, -wave]), 100, names=["a", "b"])
+    kind = SeriesKind.learn(record)
+    turned = hg.Record(record.values[:, ::-1], 100, names=["b", "a"])
+    np.testing.assert_array_equal(kind.fitting(turned).values, record.values)
+
+
+record = hg.Record(np.column_stack([wave, -wave]), 100, names=["flow", "level"])
+REFUSED = {
+    "short": (record[:100], "The record has 100 samples, fewer than the 160 of a window. Give a longer one, or another window."),
+    "rate": (
+        hg.Record(record.values, 200, names=record.names),
+        "The model was fitted on a record at 100 Hz, and this one is at 200 Hz. Resample it, or fit another model.",
+    ),
+    "channel": (
+        hg.Record(wave, 100, names=["flow"]),
+        "The record has no channel 'level', which the model was fitted on. Known: flow.",
+    ),
+    "infinite": (
+        hg.Record(np.where(np.arange(1000)[:, None] == 7, np.inf, record.values), 100, names=record.names),
+        "Channel 'flow' is infinite at sample 7. Put NaN in its place.",
+    ),
+    "rows": (
+        np.zeros((3, 160, 2)),
+        "The model was fitted on a record of 2 channels at 100 Hz, in windows of 160 samples (its period is 40.04) every 40. "
+        "Got an array of shape (3, 160, 2).",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_fit_a_record_is_refused(case):
+    raw, said = REFUSED[case]
+    with pytest.raises(hg.DataError) as error:
+        SeriesKind.learn(record).check(raw)
+    assert str(error.value) == said
+
+
+LEARNED = {
+    "all missing": (np.full((4, 5), np.nan), "Channel 'x0' has no value at all: every sample is missing. Leave it out."),
+    "infinite": (np.array([[1.0, np.inf]]), "The series holds inf in row 0, sample 1. Put NaN in its place."),
+    "text": (np.array([["a", "b"]]), "Values of a series are numbers. Got an array of <U1 that holds other things."),
+    "shape": (
+        np.zeros((2, 2, 2, 2)),
+        "Series are an array (n, time) or (n, time, channels), a list of arrays, a Record or a table with a column of times. "
+        "Got an array of shape (2, 2, 2, 2).",
+    ),
+    "channels": (
+        Ragged([np.zeros((3, 1)), np.zeros((3, 2))]),
+        "Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes [(3, 1), (3, 2)].",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LEARNED)
+def test_what_can_not_be_learned_from_is_refused(case):
+    raw, said = LEARNED[case]
+    with pytest.raises(hg.DataError) as error:
+        SeriesKind.learn(raw)
+    assert str(error.value) == said
+
+
+def test_rows_that_do_not_fit_are_refused():
+    kind = SeriesKind.learn(np.zeros((3, 9)) + np.arange(9))
+    with pytest.raises(hg.DataError, match=r"^The model was fitted on series of shape \(9,\). Got an array of shape \(3, 8\).$"):
+        kind.check(np.zeros((3, 8)))
+    with pytest.raises(hg.DataError, match="Got one long record: cut it to rows, or fit on a record"):
+        kind.check(hg.Record(wave))
+    long = SeriesKind.learn(Ragged([wave[:5], wave[:7]]))
+    with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 1 has 8.$"):
+        long.to_tensor(Ragged([wave[:5], wave[:8]]))
+    with pytest.raises(hg.ParameterError, match="The window and the stride of Series are for a long record"):
+        SeriesKind.learn(np.zeros((3, 9)) + np.arange(9), asked=hg.Series(window=4))
+    with pytest.raises(hg.DataError, match="The record is at 100 Hz, and kind= says 50 Hz"):
+        SeriesKind.learn(record, asked=hg.Series(rate=50))
+
+
+def test_windows_are_cut_when_they_are_asked_for():
+    windows = Windows(hg.Record(np.arange(11.0)), 4, 3)
+    assert windows.starts.tolist() == [0, 3, 6, 7]  # the last one ends where the record does
+    assert windows[1][:, 0].tolist() == [3, 4, 5, 6]
+    assert windows[2:].stacked()[:, 0].tolist() == [[6, 7, 8, 9], [7, 8, 9, 10]]
