@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.common import QUICK
+from benchmarks.common import QUICK, SEED
 
 LEARNED = 0.15  # of each series of NAB, from its beginning
 WINDOW = 128  # samples of the peers' windows, and of ours where a series has no period
@@ -97,3 +97,25 @@ def _area(labels: np.ndarray, events: list[tuple[int, int]], order: np.ndarray, 
     recall = np.minimum(true / ((labels.sum() + soft.sum()) / 2), 1) * found
     precision = true / cuts
     return float(np.sum(np.diff(np.r_[0, recall]) * precision))
+
+
+# Cleaning
+
+
+def damaged(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The 500 training beats, the test beats, and the same damaged; every beat has a standard deviation of 1."""
+    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "ecg5000.npz") as file:
+        learned, clean = file["x_train"], file["x_test"][:500] if QUICK else file["x_test"]
+    rng = np.random.default_rng(SEED)
+    step = np.linspace(0, 1, clean.shape[1])
+    white = rng.normal(size=clean.shape)
+    phase, periods = rng.uniform(size=(2, len(clean), 1)), rng.uniform(0.5, 2, (2, len(clean), 1))
+    slow = np.sin(2 * np.pi * (periods * step + phase)).sum(0)  # of two waves, whose square is 1 in the mean
+    hum = np.sqrt(2) * np.sin(2 * np.pi * (np.arange(clean.shape[1]) / 6 + phase[0]))
+    added = {"white": 0.3 * white, "wander": 0.5 * slow + 0.1 * white, "hum": 0.3 * hum + 0.1 * white}[kind]
+    return learned, clean, (clean + added).astype(np.float32)
+
+
+def snr(clean: np.ndarray, other: np.ndarray) -> float:
+    """Signal to noise in dB, the mean over the beats."""
+    return float(np.mean(10 * np.log10(np.square(clean).sum(1) / np.square(clean - other).sum(1))))

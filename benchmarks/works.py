@@ -86,6 +86,8 @@ def cleaning(
 
 
 PEERS = ("AutoEncoder", "VAE", "DeepSVDD", "LUNAR", "IForest", "ECOD", "COPOD", "KNN", "LOF", "PCA", "OCSVM", "GMM")
+BEAT_PEERS = ("AutoEncoder", "PCA4", "KNN")
+FILTERS = ("Savitzky-Golay", "Butterworth")
 IMAGE_PEERS = ("AutoEncoder", "PCA", "KNN")
 
 WORKS = (
@@ -277,6 +279,52 @@ WORKS = (
     cleaning("half", "photos with a half erased", "middles half", filters=("linear", "biharmonic")),
     cleaning("xrays", "chest X-rays with noise of 25 grey levels", "xrays noise25", filters=("BM3D", "NLM"), seconds=180),
     cleaning("xrays-half", "chest X-rays with a half erased", "xrays half", filters=("linear", "biharmonic"), seconds=180),
+    Work(
+        "beats",
+        "heartbeats, trained on the usual ones of 500",
+        {"Hourglass": "beats_hourglass", **{name: f"beats_peer {name}" for name in BEAT_PEERS}},
+        (
+            Row("AUROC", "auroc", target=at_least(0.993)),
+            *(Row("AUROC", "auroc", name, NO_WORSE, operator.gt) for name in BEAT_PEERS),
+            Row("F1 at the default alarm rate", "f1", target=at_least(0.965)),
+            Row("false alarms, of 5% promised", "false_alarms"),
+            Row("AUROC with another gain, offset and rate for each beat", "auroc_other"),
+            Row("fit and score, s", "seconds", "AutoEncoder", at_most(20)),
+        ),
+    ),
+    Work(
+        "nab",
+        "the series of NAB, trained on the first 15% of each",
+        {"Hourglass": "nab_hourglass", "PCA": "nab_peer PCA", "PyOD-PCA": "nab_peer PyOD-PCA"},
+        (
+            *(Row("AUROC of steps, mean", "auroc", name, NO_WORSE, operator.gt) for name in ("PCA", "PyOD-PCA")),
+            *(Row("VUS-PR, mean", "vus_pr", name, NO_WORSE, operator.gt) for name in ("PCA", "PyOD-PCA")),
+            Row("all 58 series, s", "seconds", target=at_most(600)),
+        ),
+    ),
+    Work(
+        "record",
+        "a day at 500 Hz, trained on an hour",
+        {"Hourglass": "record_hourglass"},
+        (
+            Row("scoring 43 million samples, s", "score_s", target=at_most(60)),
+            Row("memory that scoring adds, MB", "above_mb"),
+            Row("of it the scores themselves, MB", "of_scores_mb"),
+            Row("samples a second of a stream", "stream_per_s", target=at_least(100_000)),
+            Row("largest difference of stream and batch", "stream_off", target=at_most(1e-5)),
+            Row("false alarms at 1%", "false_alarms_1"),
+            Row("false alarms at 0.1%", "false_alarms_01"),
+        ),
+    ),
+    *(
+        Work(
+            f"beats-{kind}",
+            f"heartbeats with {words}",
+            {"Hourglass": f"clean_beats_hourglass {kind}", **{name: f"clean_beats_classical {kind} {name}" for name in FILTERS}},
+            (*(Row("signal to noise, dB", "snr", name, NO_WORSE, operator.gt) for name in FILTERS), Row("before, dB", "before")),
+        )
+        for kind, words in (("white", "white noise"), ("wander", "a wandering baseline"), ("hum", "the hum of the mains"))
+    ),
     Work(
         "import",
         "the cost of starting",

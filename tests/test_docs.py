@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 API = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"clean_photos.py": ["photos", "photos", "noise:25"], "clean_xrays.py": ["xrays.npz"]}
+ARGUMENTS = {"clean_photos.py": ["photos", "photos", "noise:25"], "clean_xrays.py": ["xrays.npz"], "strange_heartbeats.py": ["beats.npz"]}
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
 QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
 
@@ -119,6 +119,10 @@ def test_scripts_run(script, monkeypatch):
     digits = hg.datasets.load("digits")
     hg.write("photos", digits.x_train[:20])
     np.savez("xrays.npz", train_images=digits.x_train[:50], test_images=digits.x_test[:10])
+    beats = np.sin(np.arange(60) / 4) + 0.1 * np.random.default_rng(0).normal(size=(90, 60))
+    beats[80:, 20:40] += 2
+    labels = np.where(np.arange(90) < 80, 1, 2)
+    np.savez("beats.npz", x_train=beats[:50], y_train=labels[:50], x_test=beats[50:], y_test=labels[50:])
     monkeypatch.setattr(sys, "argv", [str(script), *ARGUMENTS.get(script.name, ["mnist"])])
     monkeypatch.setattr(Trainer, "_seconds", lambda self, seconds=Trainer._seconds: 30 * seconds(self))
     runpy.run_path(str(script), run_name="__main__")
