@@ -687,3 +687,66 @@ def test_alarms_of_images_are_drawn_under_their_names():
     with Image.open("out/a.png") as drawn:
         assert min(drawn.size) >= 256
     assert "times the peak of a usual picture" in hg.read("alarms.parquet")["reason1"][0]
+
+
+# Series
+
+
+@pytest.fixture
+def records():
+    """A record to learn from and one with a fault, as CSV with times."""
+    rng, time = np.random.default_rng(0), np.arange(6000)
+    values = np.sin(time / 10) + 0.1 * rng.normal(size=6000)
+    values[5000:5060] += 3
+    stamps = pl.Series(time * 60_000_000).cast(pl.Datetime("us"))
+    table = pl.DataFrame({"at": stamps, "load": values})
+    hg.write("usual.csv", table[:4000])
+    hg.write("new.csv", table[4000:])
+
+
+def test_detect_on_a_record(records):
+    said = run("fit", "usual.csv", "--for", "flag", "--kind", "series", "--window", "126", "--seed", "0", "-o", "plant.safetensors")
+    assert "Learned from 4,000 samples what is usual (a record at a sample every 60 s, in windows of 126 samples" in said
+    said = run("detect", "plant.safetensors", "new.csv", "-o", "alarms.csv", "--picture", "alarms.png")
+    assert "of 2,000 samples are part of an event" in said
+    found = hg.read("alarms.csv")
+    assert found.columns == ["row", "at", "score", "p_value", "alarm", "event", "reason1"]
+    assert found.height == 2000
+    assert abs(found.filter(pl.col("event") == 1)["row"][0] - 1000) <= 5
+    assert Path("alarms.png").stat().st_size > 1000
+    assert "Wrote page.html" in run("report", "plant.safetensors", "new.csv", "-o", "page.html")
+
+
+def test_detect_on_rows_of_series():
+    rows = np.sin(np.arange(50) / 5) + 0.1 * np.random.default_rng(0).normal(size=(60, 50))
+    np.save("rows.npy", rows)
+    run("fit", "rows.npy", "--for", "flag", "--kind", "series", "-o", "d.safetensors")
+    rows[7, 20:30] += 3
+    hg.write("new.csv", rows)
+    run("detect", "d.safetensors", "new.csv", "-o", "alarms.csv", "--picture", "p.svg")
+    assert hg.read("alarms.csv")["alarm"][7]
+    run(
+        "fit", "rows.npy", "--for", "clean", "--kind", "series", "--damage", "white:0.2", "--max-epochs", "1", "-o", "c.safetensors"
+    )
+    assert "Wrote 60 rows to clean.npy." in run("denoise", "c.safetensors", "rows.npy", "-o", "clean.npy")
+
+
+def test_a_record_is_rebuilt_and_decoded(records):
+    run("fit", "usual.csv", "--kind", "series", "-b", "4", "--max-epochs", "1", "-o", "m.safetensors")
+    run("reconstruct", "m.safetensors", "new.csv", "-o", "rebuilt.csv")
+    assert hg.read("rebuilt.csv").columns == ["at", "load"]
+    run("encode", "m.safetensors", "new.csv", "-o", "codes.csv")
+    run("decode", "m.safetensors", "codes.csv", "-o", "decoded.csv")
+    assert hg.read("decoded.csv").columns == ["time", "load"]
+
+
+def test_what_series_refuse(fails, records):
+    run("fit", "usual.csv", "--for", "flag", "--kind", "series", "-o", "plant.safetensors")
+    hg.write("short.csv", hg.read("usual.csv")[:50])
+    assert "has 50 samples, fewer than the" in fails("detect", "plant.safetensors", "short.csv")[1]
+    hg.write("other.csv", hg.read("usual.csv").rename({"load": "lod"}))
+    said = "The table has no column 'load', which the model was fitted on. Did you mean 'lod'?"
+    assert said in fails("detect", "plant.safetensors", "other.csv")[1]
+    assert "--window and --rate are for series" in fails("fit", "usual.csv", "--kind", "table", "--window", "9")[1]
+    run("fit", "digits", "--for", "flag", "-o", "digits.safetensors")
+    assert "--picture is for series" in fails("detect", "digits.safetensors", "digits", "--picture", "p.png")[1]

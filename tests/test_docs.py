@@ -29,7 +29,11 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 API = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"clean_photos.py": ["photos", "photos", "noise:25"], "clean_xrays.py": ["xrays.npz"], "strange_heartbeats.py": ["beats.npz"]}
+ARGUMENTS = {
+    "clean_photos.py": ["photos", "photos", "noise:25"],
+    "clean_xrays.py": ["xrays.npz"],
+    "strange_heartbeats.py": ["beats.npz"],
+}
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
 QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
 

@@ -20,7 +20,9 @@ def bump(place, width, height):
 
 def beats(n, *, turned=False):
     """Beats (n, 100) of a heart; with the last wave upside down where they are ``turned``."""
-    rows = [bump(0.3 + 0.01 * rng.normal(), 0.02, 5) + bump(0.7, 0.06, (-1 if turned else 1) * rng.uniform(0.8, 1.2)) for _ in range(n)]
+    rows = [
+        bump(0.3 + 0.01 * rng.normal(), 0.02, 5) + bump(0.7, 0.06, (-1 if turned else 1) * rng.uniform(0.8, 1.2)) for _ in range(n)
+    ]
     return (np.array(rows) + 0.05 * rng.normal(size=(n, 100))).astype(np.float32)
 
 
@@ -64,7 +66,8 @@ def damaged(how):
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("missing", "no values for 20 samples"), ("flat", "a flat line"), ("high", "its level is"), ("rough", "as rough")]
+    ("how", "said"),
+    [("missing", "no values for 20 samples"), ("flat", "a flat line"), ("high", "its level is"), ("rough", "as rough")],
 )
 def test_explain_marks_the_part_of_the_beat_and_names_what_is_the_matter(det, how, said):
     lines = det.explain(np.array([damaged(how)]))
@@ -76,7 +79,18 @@ def test_explain_marks_the_part_of_the_beat_and_names_what_is_the_matter(det, ho
 
 def test_explain_of_no_alarm_is_an_empty_frame(det):
     calm = fresh[det.predict(fresh) == 1][:3]
-    assert det.explain(calm).columns == ["row", "p_value", "channel", "start", "end", "peak", "share", "observed", "expected", "reason"]
+    assert det.explain(calm).columns == [
+        "row",
+        "p_value",
+        "channel",
+        "start",
+        "end",
+        "peak",
+        "share",
+        "observed",
+        "expected",
+        "reason",
+    ]
     assert det.explain(calm).is_empty()
     assert det.alarms(calm)["alarm"].sum() == 0
 

@@ -82,7 +82,7 @@ def test_the_period_and_the_window_of_a_record():
 def test_a_window_less_its_own_mean_over_its_own_deviation():
     kind = SeriesKind.learn(np.array([[1.0, 2, 3], [5, 5, 5]]), asked=hg.Series(scale="window"))
     scaled = kind.scaling()(torch.tensor([[[1.0, 2, 3]], [[5, 5, 5]], [[1, np.nan, 3]]], dtype=torch.float64))
-    np.testing.assert_allclose(scaled[:, 0], [[-1.5**0.5, 0, 1.5**0.5], [0, 0, 0], [-1, np.nan, 1]])
+    np.testing.assert_allclose(scaled[:, 0], [[-(1.5**0.5), 0, 1.5**0.5], [0, 0, 0], [-1, np.nan, 1]])
 
 
 def test_infer_takes_records_for_series_and_leaves_arrays_what_they_were():

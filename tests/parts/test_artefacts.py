@@ -52,13 +52,21 @@ def test_chance_comes_from_the_generator_alone(part):
 def test_as_text():
     assert hg.corruption("white:0.3") == hg.Noise(0.3)
     assert hg.corruption("wander:0.2-0.5+hum:0.1+spans:0.2").parts[:2] == (hg.BaselineWander((0.2, 0.5)), hg.MainsHum(0.1))
-    with pytest.raises(hg.ParameterError, match=r"^The corruption 'white' needs its strength in standard deviations, as in 'white:0.3'.$"):
+    with pytest.raises(
+        hg.ParameterError, match=r"^The corruption 'white' needs its strength in standard deviations, as in 'white:0.3'.$"
+    ):
         hg.corruption("white")
 
 
 REFUSED = {
-    "std": (lambda: hg.BaselineWander(-1.0), "The 'std' parameter of BaselineWander must be a float of at least 0, or a range of them."),
-    "period": (lambda: hg.MainsHum(0.1, 1.0), "The 'period' parameter of MainsHum must be a float of at least 2, or a range of them."),
+    "std": (
+        lambda: hg.BaselineWander(-1.0),
+        "The 'std' parameter of BaselineWander must be a float of at least 0, or a range of them.",
+    ),
+    "period": (
+        lambda: hg.MainsHum(0.1, 1.0),
+        "The 'period' parameter of MainsHum must be a float of at least 2, or a range of them.",
+    ),
     "share": (lambda: hg.DropSpans(1.5), "The 'share' parameter of DropSpans must be a float from 0 to 1, or a range of them."),
 }
 

@@ -37,9 +37,13 @@ def test_it_adds_nothing_to_the_linear_path_at_first():
 
 
 def test_what_is_refused():
-    with pytest.raises(hg.ParameterError, match=r"^A Temporal network takes series \(channels, time\). Got elements of shape \(5,\).$"):
+    with pytest.raises(
+        hg.ParameterError, match=r"^A Temporal network takes series \(channels, time\). Got elements of shape \(5,\).$"
+    ):
         built(hg.Temporal(), shape=(5,))
     with pytest.raises(hg.ParameterError, match=r"^The 'width' parameter of Temporal must be a positive int. Got 0 instead.$"):
         hg.Temporal(0)
-    with pytest.raises(hg.ParameterError, match=r"^The 'blocks' parameter of Temporal must be a positive int or None. Got 0 instead.$"):
+    with pytest.raises(
+        hg.ParameterError, match=r"^The 'blocks' parameter of Temporal must be a positive int or None. Got 0 instead.$"
+    ):
         hg.Temporal(blocks=0)

@@ -57,7 +57,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         "table", "image", "series", or a `Series`, which says more; inferred from the data unless given. An estimator has its own.
     alarm_rate : float or "auto", default="auto"
         The share of usual rows that may raise an alarm, above 0 and at most 0.5. "auto" is 0.01 with 1,000 training rows or more,
-        else 0.05.
+        else 0.05; of a record 0.01 with 100 windows' worth of samples.
     contamination : float or "auto", default="auto"
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
@@ -191,7 +191,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             self.alarm_rate_ = float(self.contamination)
             self.offset_ = float(np.quantile(self.score_samples(raw), self.alarm_rate_))
         else:
-            self.set_alarm_rate((0.01 if length(raw) >= 1000 else 0.05) if self.alarm_rate == "auto" else float(self.alarm_rate))
+            self.set_alarm_rate(self._rate_for(length(raw)) if self.alarm_rate == "auto" else float(self.alarm_rate))
+
+    def _rate_for(self, n: int) -> float:
+        """The rate of false alarms for so many training rows; of a record what its windows can promise."""
+        if getattr(self.kind_, "of_record", False):
+            least = self._alarm.least_rate
+            return 0.01 if least <= 0.01 else min(max(0.05, least), 0.5)
+        return 0.01 if n >= 1000 else 0.05
 
     def set_alarm_rate(self, rate: float) -> Self:
         """Promise another rate of false alarms, without another fit.

@@ -125,7 +125,7 @@ def remembered(scaling: Scaling, rows: Tensor, most: int, *, moved: bool, genera
     plain = Memory(scaling, rows, torch.arange(m), torch.zeros(m, dtype=torch.long))
     if not moved:
         return plain
-    some = torch.arange(m)[: MOST_TRIED]
+    some = torch.arange(m)[:MOST_TRIED]
     far = plain.nearest(rows[some], some[:, None] == torch.arange(m))[1]
     known = far[torch.isfinite(far)]
     usual = float(known.median()) if len(known) else 1.0

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+import hourglass as hg
+
+rng = np.random.default_rng(0)
+rows = np.sin(np.arange(60) / 6 + 0.1 * rng.normal(size=(80, 1))) + 0.05 * rng.normal(size=(80, 60))
+odd = rows[:20].copy()
+odd[3, 20:30] += 3
+long = np.column_stack([np.sin(np.arange(9000) / 8), np.cos(np.arange(9000) / 8)]) + 0.1 * rng.normal(size=(9000, 2))
+
+
+@pytest.fixture(scope="module")
+def det():
+    return hg.AnomalyDetector(kind="series", random_state=0).fit(rows)
+
+
+@pytest.fixture(scope="module")
+def watch():
+    return hg.AnomalyDetector(alarm_rate=0.1, random_state=0).fit(hg.Record(long[:4000], 10, names=["in", "out"]))
+
+
+@pytest.fixture(scope="module")
+def sick():
+    values = long[4000:].copy()
+    values[1000:1100, 1] += 3
+    return hg.Record(values, 10, names=["in", "out"])
+
+
+def test_typical_rows_stand_beside_the_strangest(det):
+    figure = hg.plots.waves(det, odd, n=3)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert len(titles) == 6
+    assert titles[1].startswith("3: p = ")  # the first of the strangest
+    expected, seen = figure.axes[1].lines
+    np.testing.assert_allclose(seen.get_ydata(), odd[3])
+    assert np.abs(expected.get_ydata() - odd[3])[20:30].min() > 1
+    assert len(figure.axes[1].collections) == 1  # the error, shaded
+
+
+def test_waves_of_an_autoencoder_and_of_a_record(watch, sick):
+    ae = hg.Autoencoder(4, kind="series", max_epochs=2, random_state=0).fit(rows)
+    assert "nats" in hg.plots.waves(ae, odd, n=2).axes[0].get_title(loc="left")
+    assert ", out: p = " in hg.plots.waves(watch, sick, n=1).axes[1].get_title(loc="left")
+    assert len(hg.plots.reconstructions(ae, odd).axes) == 4
+    assert len(hg.plots.reconstructions(hg.Autoencoder(4, max_epochs=1).fit(sick), sick).axes) == 4
+
+
+def test_a_record_stands_above_its_score_with_its_events(watch, sick):
+    figure = hg.plots.timeline(watch, sick)
+    first, second, score = figure.axes
+    assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("in", "out")
+    assert score.get_xlabel() == "minutes"
+    events = watch.events(sick)
+    spans = [patch for patch in score.patches if patch.get_width() > 0]
+    assert len(spans) == events.height
+    place = [float(span.get_x()) * 600 for span in spans]
+    np.testing.assert_allclose(place, events["start"])
+    threshold = next(line for line in score.lines if line.get_label() == "threshold")
+    assert threshold.get_ydata()[0] == -watch.offset_
+
+
+def test_what_is_refused(det, sick):
+    with pytest.raises(hg.DataError, match="timeline is for a detector that was fitted on a record"):
+        hg.plots.timeline(det, sick)
+    with pytest.raises(hg.DataError, match="waves is for series. The model was fitted on a table of 3 numeric columns."):
+        hg.plots.waves(hg.Autoencoder(1, max_epochs=1).fit(rng.normal(size=(20, 3))), np.zeros((2, 3)))
+
+
+def test_pages(det, watch, sick, tmp_path):
+    page = hg.report(det, odd, tmp_path / "rows.html").read_text()
+    assert "Typical and strangest" in page
+    assert "samples 1" in page or "samples 2" in page
+    page = hg.report(watch, sick, tmp_path / "record.html").read_text()
+    assert "The record and its events" in page
+    assert "1 event raised an alarm" in page
+    assert "of 5,000 samples" in page
+    page = hg.report(hg.Autoencoder(4, kind="series", max_epochs=1).fit(rows), odd, tmp_path / "ae.html").read_text()
+    assert "in standard deviations of a channel" in page
