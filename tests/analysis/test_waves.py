@@ -63,7 +63,7 @@ def test_a_record_stands_above_its_score_with_its_events(watch, sick):
 def test_what_is_refused(det, sick):
     with pytest.raises(hg.DataError, match="timeline is for a detector that was fitted on a record"):
         hg.plots.timeline(det, sick)
-    with pytest.raises(hg.DataError, match="waves is for series. The model was fitted on a table of 3 numeric columns."):
+    with pytest.raises(hg.DataError, match=r"waves is for series. The model was fitted on a table of 3 numeric columns."):
         hg.plots.waves(hg.Autoencoder(1, max_epochs=1).fit(rng.normal(size=(20, 3))), np.zeros((2, 3)))
 
 

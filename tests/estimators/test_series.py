@@ -222,7 +222,7 @@ def test_the_promise_of_a_short_record_is_told():
 
 def test_drift_of_a_record(watcher):
     assert not watcher.drift(hg.Record(plant(6000, 7), 50, names=NAMES)).drifted
-    moved = watcher.drift(hg.Record(plant(6000, 7) + [0, 10, 0], 50, names=NAMES))
+    moved = watcher.drift(hg.Record(plant(6000, 7) + np.array([0, 10, 0]), 50, names=NAMES))
     assert moved.which[0].startswith("level, samples ")
 
 
@@ -233,13 +233,13 @@ def test_what_is_refused(watcher, det):
         watcher.stream().push(np.zeros((4, 2)))
     ended = watcher.stream()
     ended.push(np.zeros((4, 3)))
-    with pytest.raises(hg.DataError, match="^The stream ended after 4 samples, fewer than the "):
+    with pytest.raises(hg.DataError, match=r"^The stream ended after 4 samples, fewer than the "):
         ended.finish()
     with pytest.raises(hg.DataError, match="is too short for windows of"):
         hg.AnomalyDetector(kind=hg.Series(window=60)).fit(hg.Record(plant(100, 1)))
     with pytest.raises(hg.ParameterError, match="The 'neighbours' parameter of AnomalyDetector can't be 0 for series"):
         hg.AnomalyDetector(kind="series", neighbours=0).fit(usual)
-    with pytest.raises(hg.DataError, match="^Found 3 rows, while a minimum of 5 is required to tell what is usual.$"):
+    with pytest.raises(hg.DataError, match=r"^Found 3 rows, while a minimum of 5 is required to tell what is usual.$"):
         hg.AnomalyDetector(kind="series").fit(usual[:3])
     with pytest.raises(hg.ParameterError, match="can't be scaled by window"):
         hg.Autoencoder(2, kind=hg.Series(scale="window")).fit(usual)

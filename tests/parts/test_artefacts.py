@@ -80,5 +80,5 @@ def test_what_is_refused(case):
 
 
 def test_they_are_for_series():
-    with pytest.raises(hg.ParameterError, match="it is for series. Use another, or kind='series'."):
+    with pytest.raises(hg.ParameterError, match=r"it is for series. Use another, or kind='series'."):
         hg.Autoencoder(2, corruption=hg.MainsHum()).fit(np.random.default_rng(0).normal(size=(30, 9)))
