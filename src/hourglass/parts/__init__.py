@@ -20,44 +20,63 @@ from hourglass.parts.damage import (
     Speckle,
     corruption,
 )
-from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed, Structural
+from hourglass.parts.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood, Mixed, Structural
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
+from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objective, TotalCorrelation
+from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
+from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
 from hourglass.parts.restorer import Restorer
+from hourglass.parts.variational import Matched, Variational
 
 __all__ = [
     "Bernoulli",
     "BlindSpot",
     "Blur",
     "Bottleneck",
+    "Capacity",
+    "Categorical",
     "Code",
     "Convolutional",
     "Corruption",
     "Dense",
+    "Elbo",
     "Erase",
     "ErasePixels",
     "Fade",
+    "FiniteScalar",
     "Gaussian",
     "HalfErased",
     "Hide",
+    "ImportanceWeighted",
     "Jpeg",
     "Likelihood",
     "LowResolution",
     "Mask",
+    "Matched",
     "Mixed",
+    "MixturePrior",
     "MotionBlur",
     "Network",
     "Noise",
+    "Objective",
     "Open",
     "Part",
     "Plain",
     "Poisson",
+    "Prior",
+    "Quantized",
     "ResidualBlocks",
     "Restorer",
     "SaltAndPepper",
     "Scratches",
     "Speckle",
+    "StandardNormal",
     "Structural",
     "Together",
     "TopK",
+    "TotalCorrelation",
+    "VampPrior",
+    "Variational",
+    "VectorQuantized",
     "corruption",
 ]
