@@ -294,7 +294,7 @@ def first_non_finite(model: Hourglass, x: Tensor, given: Tensor | None = None) -
 
     def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def look(module: nn.Module, _: Any, output: Any) -> None:
-            named = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
+            named: list[tuple[str, Tensor]] = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
             named += [(f"the output of {name}", value) for value in _tensors_in(output)]
             found.extend(key for key, value in named if not value.isfinite().all())
 

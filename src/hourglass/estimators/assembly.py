@@ -115,7 +115,7 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
             "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
         )
-    if not isinstance(bottleneck, Open) and bottleneck.capacity >= kind.n_features:
+    if not isinstance(bottleneck, (Open, Variational)) and bottleneck.capacity >= kind.n_features:
         warnings.warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
             "anything: choose a narrower one.",
@@ -248,11 +248,13 @@ def start_as_pca(model: Hourglass, x: Tensor, bottleneck: Plain | Variational, s
         decoder.linear.weight.zero_()
         inward = outward = variance**0.25
         if isinstance(bottleneck, Variational):
+            columns = rows.shape[1]
             left = torch.tensor(pca.noise_variance_).float().clamp(min=1e-6 * float(variance[0]))
             kept = (1 - left / variance).clamp(min=1e-3).sqrt()
             inward, outward = variance.sqrt() / kept, variance.sqrt() * kept
             encoder.linear.bias[n:] = (left / variance).clamp(max=1).log()
-            model.likelihood.start(torch.from_numpy((rows - pca.inverse_transform(pca.transform(rows))).var(0)).float())
+            lost = torch.from_numpy((rows - pca.inverse_transform(pca.transform(rows))).var(0)).float()
+            model.likelihood.start(lost * columns / (columns - n))
         encoder.linear.weight[:n, : rows.shape[1]] = axes / inward[:, None]
         encoder.linear.bias[:n] = -(axes @ mean) / inward
         decoder.linear.weight[:, :n] = slope * (axes * outward[:, None]).T

@@ -34,6 +34,8 @@ def numbers(kind: TableKind, condition: Any, n: int) -> Tensor:
         Other columns, a label that was never seen, or another number of rows.
     """
     frame = _frame(condition)
+    if frame.columns == [NAME] and len(kind.columns) == 1:
+        frame.columns = [kind.columns[0].name]
     if len(frame) == 1:
         import polars as pl
 

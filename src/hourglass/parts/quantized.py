@@ -224,10 +224,19 @@ def nearest(vectors: Tensor, book: Tensor) -> Tensor:
 
 
 def means(vectors: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """The k means (k, dim) of vectors (n, dim): Lloyd's algorithm, from rows drawn at random; those near nothing stay."""
-    book = vectors[torch.randint(len(vectors), (k,), generator=generator, device=vectors.device)].clone()
+    """The k means (k, dim) of vectors (n, dim): Lloyd's algorithm; those near nothing stay where they are.
+
+    It begins at vectors that are drawn one after the other, each with a probability that grows with its squared distance from those
+    before (Arthur and Vassilvitskii, "k-means++", 2007, section 2.2).
+    """
+    book = vectors[torch.randint(len(vectors), (1,), generator=generator, device=vectors.device)]
+    away = torch.full((len(vectors),), torch.inf, dtype=vectors.dtype, device=vectors.device)
+    for _ in range(k - 1):
+        away = torch.minimum(away, (vectors - book[-1]).square().sum(1))
+        chosen = torch.multinomial(away + 1e-12, 1, generator=generator)
+        book = torch.cat([book, vectors[chosen]])
     for _ in range(ROUNDS):
-        chosen = functional.one_hot(nearest(vectors, book), k).to(vectors)
-        count = chosen.sum(0)[:, None]
-        book = torch.where(count > 0, chosen.T @ vectors / count.clamp(min=1), book)
+        near = functional.one_hot(nearest(vectors, book), k).to(vectors)
+        count = near.sum(0)[:, None]
+        book = torch.where(count > 0, near.T @ vectors / count.clamp(min=1), book)
     return book
