@@ -15,26 +15,30 @@ def untouched(x):
     return x
 
 
+def whole(epoch):
+    return torch.cat([batch.x for batch in epoch])
+
+
 # Rows
 
 
 def test_an_epoch_has_each_row_once_in_an_order_of_the_generator():
     rows = Batches(torch.arange(10.0)[:, None], torch.arange(2, 9), untouched)
-    epoch = [batch.clone() for batch in rows.shuffled(3, chance())]  # the buffer is used again
+    epoch = [batch.x.clone() for batch in rows.shuffled(3, chance())]  # the buffer is used again
     assert [len(batch) for batch in epoch] == [3, 3, 1]
     assert sorted(torch.cat(epoch).flatten().tolist()) == list(range(2, 9))
-    assert torch.equal(torch.cat(epoch), torch.cat([batch.clone() for batch in rows.shuffled(3, chance())]))
-    assert torch.cat([batch.clone() for batch in rows.ordered(4)]).flatten().tolist() == list(range(2, 9))
+    assert torch.equal(torch.cat(epoch), torch.cat([batch.x.clone() for batch in rows.shuffled(3, chance())]))
+    assert torch.cat([batch.x.clone() for batch in rows.ordered(4)]).flatten().tolist() == list(range(2, 9))
 
 
 def test_integers_are_prepared_a_batch_at_a_time():
     rows = Batches(torch.tensor([[0], [255]], dtype=torch.uint8), torch.arange(2), lambda batch: batch / 255)
-    assert torch.cat([batch.clone() for batch in rows.ordered(1)]).tolist() == [[0], [1]]
+    assert torch.cat([batch.x.clone() for batch in rows.ordered(1)]).tolist() == [[0], [1]]
 
 
 def test_members_have_rows_of_their_own():
     rows = Batches(torch.arange(6.0)[:, None], torch.tensor([[0, 3], [1, 4], [2, 5]]), untouched)
-    epoch = torch.cat([batch.clone() for batch in rows.shuffled(2, chance())])
+    epoch = torch.cat([batch.x.clone() for batch in rows.shuffled(2, chance())])
     assert epoch.shape == (3, 2, 1)
     assert sorted(epoch[:, 0, 0].tolist()) == [0, 1, 2]
     assert sorted(epoch[:, 1, 0].tolist()) == [3, 4, 5]
@@ -60,7 +64,7 @@ def ways(patch):
 
 
 def test_every_patch_is_a_square_of_a_picture_flipped_or_turned():
-    found = torch.cat(list(patches_of(LARGE, 8).shuffled(7, chance())))
+    found = whole(patches_of(LARGE, 8).shuffled(7, chance()))
     assert found.shape == (40, 1, 8, 8)
     seen = set()
     for patch in found:
@@ -75,14 +79,14 @@ def test_every_patch_is_a_square_of_a_picture_flipped_or_turned():
 
 
 def test_the_same_seed_gives_the_same_patches():
-    first, second, other = (torch.cat(list(patches_of(LARGE, 8).shuffled(7, chance(seed)))) for seed in (1, 1, 2))
+    first, second, other = (whole(patches_of(LARGE, 8).shuffled(7, chance(seed))) for seed in (1, 1, 2))
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
 def test_whole_pictures_are_neither_flipped_nor_turned():
     pictures = [torch.rand(1, 6, 6, generator=chance()), torch.rand(1, 6, 6, generator=chance(1))]
-    for patch in torch.cat(list(patches_of(pictures, 6).shuffled(10, chance()))):
+    for patch in whole(patches_of(pictures, 6).shuffled(10, chance())):
         assert any(torch.equal(patch, picture) for picture in pictures)
 
 
@@ -90,13 +94,13 @@ def test_pictures_that_are_too_small_are_mirrored_there_and_back():
     row = torch.tensor([1.0, 2, 3])
     assert mirrored(row.view(1, 1, 3), (0, 5)).flatten().tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
     assert mirrored(row.view(1, 3, 1), (2, 1)).tolist() == [[[1, 1], [2, 2], [3, 3], [2, 2], [1, 1]]]
-    patch = next(patches_of([row.view(1, 1, 3)], 4, per_epoch=1).shuffled(1, chance()))
+    patch = next(patches_of([row.view(1, 1, 3)], 4, per_epoch=1).shuffled(1, chance())).x
     assert torch.equal(patch, torch.tensor([1.0, 2, 3, 2]).expand(1, 1, 4, 4))
 
 
 def test_what_is_judged_by_is_the_same_each_time():
     judged = patches_of(LARGE, 8, per_epoch=12)
-    first, second = (torch.cat(list(judged.ordered(5))) for _ in range(2))
+    first, second = (whole(judged.ordered(5)) for _ in range(2))
     assert torch.equal(first, second)
     assert len(first) == len(judged) == 12
     assert torch.equal(first[0], LARGE[0][:, 3:11, 5:13])  # a quarter of the way down and across
@@ -113,7 +117,7 @@ def test_pictures_beyond_memory_pass_by_and_all_of_them_are_seen(monkeypatch):
     pictures = [torch.full((1, 8, 8), float(number)) for number in range(30)]
     passing = patches_of(pictures, 4, per_epoch=200)
     assert passing.kept is None
-    first, second = (list(passing.shuffled(2, chance(3))) for _ in range(2))
+    first, second = ([batch.x for batch in passing.shuffled(2, chance(3))] for _ in range(2))
     assert all(torch.equal(*pair) for pair in zip(first, second, strict=True))
     assert sum(map(len, first)) == 200
     assert {int(patch.max()) for patch in torch.cat(first)} == set(range(30))

@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,6 +17,17 @@ PIXELS = 2**15  # of a step
 WINDOW = 64  # pictures that patches are taken from at a time, where not all are kept
 AHEAD = 8  # pictures that are read while others are learned from
 PLACES = ((0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))  # of the patches to judge by, in each picture
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from: elements as the networks see them, and what is known beside them, if anything is."""
+
+    x: Tensor  # (batch, ...)
+    given: Tensor | None = None  # (batch, conditions)
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
 class Batches:
@@ -32,10 +44,20 @@ class Batches:
         From a batch of x to floats.
     per_epoch : int, optional
         How many rows make an epoch, where it is not all of them once.
+    given : Tensor, optional
+        (n, conditions), what is known beside each row.
     """
 
-    def __init__(self, x: Tensor, rows: Tensor, prepare: Callable[[Tensor], Tensor], per_epoch: int | None = None) -> None:
+    def __init__(
+        self,
+        x: Tensor,
+        rows: Tensor,
+        prepare: Callable[[Tensor], Tensor],
+        per_epoch: int | None = None,
+        given: Tensor | None = None,
+    ) -> None:
         self.x = x
+        self.given = given
         self.rows = rows
         self.per_epoch = per_epoch or len(rows)
         self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
@@ -48,7 +70,7 @@ class Batches:
         """How many rows make a step, unless it is said: a thirty-second of them, but 16 to 256."""
         return int(min(max(2 ** round(math.log2(max(self.per_epoch, 1) / 32)), 16), 256))
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
         times = math.ceil(self.per_epoch / len(self.rows))
         orders = [self._shuffled_once(generator) for _ in range(times)]
@@ -60,15 +82,16 @@ class Batches:
 
         return once(self.rows) if self.rows.ndim == 1 else torch.stack([once(rows) for rows in self.rows.T], dim=1)
 
-    def ordered(self, batch_size: int) -> Iterator[Tensor]:
+    def ordered(self, batch_size: int) -> Iterator[Batch]:
         """All rows once, as they come."""
         yield from self._taken(self.rows, batch_size)
 
-    def _taken(self, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+    def _taken(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
         buffer = self.x.new_empty((min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:]))
         for index in torch.split(order, batch_size):
             taken = torch.index_select(self.x, 0, index.flatten(), out=buffer[: index.numel()])
-            yield self.prepare(taken.view(*index.shape, *self.x.shape[1:]))
+            given = None if self.given is None else self.given[index]
+            yield Batch(self.prepare(taken.view(*index.shape, *self.x.shape[1:])), given)
 
 
 class Patches:
@@ -114,24 +137,24 @@ class Patches:
         """How many patches make a step, unless it is said."""
         return max(PIXELS // self.size**2, 1)
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """An epoch of patches."""
         passing = iter(()) if self.kept is not None else self._passing(generator)
         window = self.kept or deque((next(passing) for _ in range(WINDOW)), maxlen=WINDOW)
         for start in range(0, self.per_epoch, batch_size):
             count = min(batch_size, self.per_epoch - start)
             chance = torch.rand(count, 4, generator=generator, device=generator.device).tolist()
-            yield self.prepare(torch.stack([self._patch(window[int(which * len(window))], *how) for which, *how in chance]))
+            yield Batch(self.prepare(torch.stack([self._patch(window[int(which * len(window))], *how) for which, *how in chance])))
             if isinstance(window, deque):
                 window.append(next(passing))
 
-    def ordered(self, batch_size: int) -> Iterator[Tensor]:
+    def ordered(self, batch_size: int) -> Iterator[Batch]:
         """Patches at the same places of the pictures each time, no more at once than in training."""
         pictures = self.kept or map(self.picture, self.numbers)
         patches = [self._patch(picture, *place) for picture in pictures for place in PLACES[: len(self) // len(self.numbers)]]
         count = min(batch_size, self.per_step)
         for start in range(0, len(patches), count):
-            yield self.prepare(torch.stack(patches[start : start + count]))
+            yield Batch(self.prepare(torch.stack(patches[start : start + count])))
 
     def _patch(self, picture: Tensor, down: float, across: float, turn: float = 0.0) -> Tensor:
         """The patch at a place that is given as shares of the way; turned and flipped in one of eight ways."""

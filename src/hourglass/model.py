@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from hourglass.parts.bottlenecks import Code, Codes
+from hourglass.parts.bottlenecks import BottleneckModule, Code, Codes
 from hourglass.parts.corruptions import Corruption
+from hourglass.parts.densities import Density, Normal
 from hourglass.parts.likelihoods import LikelihoodModule
-from hourglass.parts.scaling import Scaling
-
-
-class Loss(NamedTuple):
-    """The loss of a batch, in nats an example."""
-
-    nll: Tensor  # scalar: negative log-likelihood, summed over the example
-    cost: Tensor  # scalar: cost of the bottleneck
-
-    @property
-    def total(self) -> Tensor:
-        """What training minimises."""
-        return self.nll + self.cost
+from hourglass.parts.objectives import Elbo, Loss, Objective
+from hourglass.parts.scaling import Conditions, Scaling
 
 
 class Hourglass(nn.Module):
     """An autoencoder: scaling, corruption, encoder, bottleneck, decoder and likelihood in a row.
 
     "raw" below is a tensor of numbers as the kind of data gives them, "x" the scaled floats that the networks see (batch, *shape).
-    Missing elements of x are NaN; ``gaps`` is what the encoder sees in their place.
+    Missing elements of x are NaN; ``gaps`` is what the encoder sees in their place. ``given`` (batch, conditions) is what is known
+    beside x, as ``conditions`` makes it, and told to encoder and decoder.
     """
 
     def __init__(
@@ -39,11 +29,13 @@ class Hourglass(nn.Module):
         *,
         scaling: Scaling,
         encoder: nn.Module,
-        bottleneck: nn.Module,
+        bottleneck: BottleneckModule,
         decoder: nn.Module,
         likelihood: LikelihoodModule,
         corruption: Corruption | None = None,
         gaps: nn.Module | None = None,
+        objective: Objective | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -54,7 +46,9 @@ class Hourglass(nn.Module):
         self.bottleneck = bottleneck
         self.decoder = decoder
         self.likelihood = likelihood
-        self.convolves = any(parameter.ndim == 4 for parameter in self.parameters())
+        self.objective = objective or Elbo()
+        self.conditions = conditions
+        self.convolves = any(parameter.ndim == 4 for network in (encoder, decoder) for parameter in network.parameters())
         if self.convolves:
             for order in (torch.channels_last, torch.contiguous_format):  # the first is the one that processors convolve fastest in
                 self.to(memory_format=order)  # type: ignore[call-overload]
@@ -66,27 +60,65 @@ class Hourglass(nn.Module):
         before = self.training
         try:
             with torch.no_grad():
-                self.eval().nll(torch.zeros(1, *(size or 1 for size in self.shape), device=next(self.parameters()).device))
+                device = next(self.parameters()).device
+                x = torch.zeros(1, *(size or 1 for size in self.shape), device=device)
+                given = None if self.conditions is None else torch.zeros(1, self.conditions.width, device=device)
+                self.eval().nll(x, given)
         except Exception:  # whatever a network of someone else's raises
             return False
         finally:
             self.train(before)
         return True
 
-    def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
+    @property
+    def progress(self) -> float:
+        """How much of training has passed, from 0 to 1."""
+        return self.bottleneck.progress
+
+    @progress.setter
+    def progress(self, share: float) -> None:
+        self.bottleneck.progress = share
+
+    def encode(self, x: Tensor, generator: torch.Generator | None = None, given: Tensor | None = None) -> Code:
         """Codes (batch, codes) of x and their cost (batch,); what an open waist lets pass is a list of tensors."""
-        h = self.encoder(self.gaps(x))
-        code: Code = self.bottleneck(h.flatten(1) if isinstance(h, Tensor) else h, generator)  # (batch, in_features)
+        code: Code = self.bottleneck(self._encoded(x, given), generator, self._encoded_inputs())
         return code
 
-    def decode(self, z: Codes) -> Tensor:
+    def posterior(self, x: Tensor, given: Tensor | None = None) -> Normal:
+        """The distribution of the codes of x that a variational waist has."""
+        posterior = self.encode(x, None, given).posterior
+        assert posterior is not None
+        return posterior
+
+    def density(self) -> Density | None:
+        """The prior of the codes as it stands, if there is one."""
+        return self.bottleneck.density(self._encoded_inputs())
+
+    def decode(self, z: Codes, given: Tensor | None = None) -> Tensor:
         """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction."""
-        output: Tensor = self.decoder(z)
+        output: Tensor = self.decoder(self._beside(z, given) if isinstance(z, Tensor) else z)
         return output.reshape(len(z), *self.shape) if isinstance(z, Tensor) else output
 
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def _encoded(self, x: Tensor, given: Tensor | None = None) -> Codes:
+        """What the encoder makes of x (batch, numbers), or of an open waist the tensors that pass."""
+        h: Codes = self.encoder(self._beside(self.gaps(x), given))
+        return h.flatten(1) if isinstance(h, Tensor) else h
+
+    def _beside(self, x: Tensor, given: Tensor | None) -> Tensor:
+        """X (batch, ...) with what is known beside it: more channels of a picture, else more of the last axis."""
+        if given is None:
+            return x
+        given = given.to(x)
+        return torch.cat([x, given if x.ndim == 2 else given[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
+
+    def _encoded_inputs(self) -> Tensor | None:
+        """What the encoder makes of the inputs that the prior has, if it has some."""
+        prior = self.bottleneck.prior
+        return None if prior is None or prior.inputs is None else self._encoded(prior.inputs)  # type: ignore[return-value]
+
+    def reconstruct(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """The mean of the likelihood (batch, *shape) for codes of x."""
-        return self.likelihood.mean(self.decode(self.encode(x).z))
+        return self.likelihood.mean(self.decode(self.encode(x, None, given).z, given))
 
     def mend(self, x: Tensor) -> Tensor:
         """What x (batch, *shape) was before it was damaged: rebuilt where it may be, which is everywhere unless marks say more."""
@@ -106,19 +138,36 @@ class Hourglass(nn.Module):
             mended[turn] = self.reconstruct(hidden)[turn]
         return mended
 
-    def nll(self, x: Tensor) -> Tensor:
+    def nll(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
-        return self.likelihood.of_rows(x, self.decode(self.encode(x).z))
+        return self.likelihood.of_rows(x, self.decode(self.encode(x, None, given).z, given))
 
-    def loss(self, x: Tensor, generator: torch.Generator | None = None) -> Loss:
+    # Training
+
+    def loss(self, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
         """Loss of a batch: x is damaged, if the model has a corruption, and has to be rebuilt undamaged."""
-        seen = x if self.corruption is None else self.corruption(x, generator)
-        code = self.encode(seen, generator)
-        output = self.decode(code.z)
-        counted = None if self.corruption is None else self.corruption.counted(x, seen)
-        return Loss(self._nll(x, output, counted) / len(x), code.cost.mean())
+        return self.objective.loss(self, x, generator, given)
 
-    def _nll(self, x: Tensor, output: Tensor, counted: Tensor | None) -> Tensor:
+    def damaged(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What has to be rebuilt, and what is seen of it."""
+        x = self.likelihood.drawn(x, generator)
+        return x, x if self.corruption is None else self.corruption(x, generator)
+
+    def rebuilding(self, x: Tensor, seen: Tensor, output: Tensor) -> Tensor:
+        """Negative log-likelihood of x, all that counts of it, in nats an example: a scalar."""
+        counted = None if self.corruption is None else self.corruption.counted(x, seen)
         if counted is None:
-            return self.likelihood.total(x, output)
-        return torch.where(counted, self.likelihood.nll(x, output), 0).sum()
+            return self.likelihood.total(x, output) / len(x)
+        return torch.where(counted, self.likelihood.nll(x, output), 0).sum() / len(x)
+
+    def weighed(self, x: Tensor, z: Tensor, posterior: Normal, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Of codes z (samples, batch, codes) drawn from a posterior, two terms (samples, batch) in nats.
+
+        -log p(x | z), and log p(z) / q(z | x): the second less the first is the logarithm of the importance weight.
+        """
+        samples = len(z)
+        prior = self.density()
+        assert prior is not None
+        repeated = None if given is None else given.repeat(samples, 1)
+        output = self.decode(z.flatten(0, 1), repeated).view(samples, len(x), *self.shape)
+        return self.likelihood.of_samples(x, output), prior.log_density(z) - posterior.log_density(z)

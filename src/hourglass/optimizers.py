@@ -119,9 +119,10 @@ def adam(model: nn.Module) -> list[Optimizer]:
 
 
 def muon(model: nn.Module) -> list[Optimizer]:
-    """Muon for matrices and filters, Adam for the rest."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim in (2, 4)]
-    return [Muon(matrices), Adam(parameter for parameter in model.parameters() if parameter.ndim not in (2, 4))]
+    """Muon for matrices and filters of the networks, Adam for the rest."""
+    named = dict(model.named_parameters())
+    matrices = [name for name, parameter in named.items() if parameter.ndim in (2, 4) and not name.startswith("bottleneck.")]
+    return [Muon(named[name] for name in matrices), Adam(named[name] for name in named if name not in matrices)]
 
 
 OPTIMIZERS: dict[str, Callable[[nn.Module], list[Optimizer]]] = {"adam": adam, "muon": muon}

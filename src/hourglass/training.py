@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hourglass.batches import Batches, Patches
+from hourglass.batches import Batch, Batches, Patches
 from hourglass.errors import TrainingDivergedError
 from hourglass.model import Hourglass
 from hourglass.optimizers import OPTIMIZERS
@@ -159,10 +159,11 @@ class Trainer:
         self.model.train()
         with torch.random.fork_rng(devices=[]):  # a user's module may draw from the global generator, dropout for one
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator, device=self.generator.device)))
-            for number, x in enumerate(self.train.shuffled(self.plan.batch_size, self.generator)):
+            for number, batch in enumerate(self.train.shuffled(self.plan.batch_size, self.generator)):
+                self.model.progress = self._progress(number)
                 rate = self._rate(number)
-                total += self._step(x, number, rate) * len(x)
-                seen += len(x)
+                total += self._step(batch, number, rate) * len(batch)
+                seen += len(batch)
                 if self.plan.max_seconds is not None and self._seconds() >= self.plan.max_seconds:
                     break
         speed = seen / (time.perf_counter() - began)
@@ -177,14 +178,14 @@ class Trainer:
             return None
         return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
 
-    def _step(self, x: Tensor, number: int, rate: float) -> float:
+    def _step(self, batch: Batch, number: int, rate: float) -> float:
         with torch.autocast(
             self.generator.device.type, torch.bfloat16, enabled=self.in_half
         ):  # the weights and their steps stay float32
-            loss = self.model.loss(x, self.generator).total
+            loss = self.model.loss(batch.x, self.generator, batch.given).total
         value = loss.item()
         if not math.isfinite(value):
-            raise self._diverged(x, number, value)
+            raise self._diverged(batch, number, value)
         self.model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if self.plan.gradient_clip is not None:
@@ -217,8 +218,8 @@ class Trainer:
         if loss is None or self.best_loss is None or loss <= self.best_loss:
             self.best, self.best_epoch, self.best_loss = _snapshot(self.model), len(self.history), loss
 
-    def _diverged(self, x: Tensor, number: int, value: float) -> TrainingDivergedError:
-        where = first_non_finite(self.model, x)
+    def _diverged(self, batch: Batch, number: int, value: float) -> TrainingDivergedError:
+        where = first_non_finite(self.model, batch.x, batch.given)
         return TrainingDivergedError(
             f"The loss became {value} in epoch {len(self.history) + 1}, batch {number + 1}; the first tensor that went bad is "
             f"{where}. Lower learning_rate (now {self.plan.learning_rate:g}) or set gradient_clip; the last good weights are kept."
@@ -259,7 +260,7 @@ def mean_loss(model: Hourglass, batches: Batches | Patches, generator: torch.Gen
     """The loss over all rows, in nats an example: the formula of training, with the model in evaluation mode."""
     model.eval()
     with torch.inference_mode():
-        total = sum(model.loss(x, generator).total.item() * len(x) for x in batches.ordered(batch_size))
+        total = sum(model.loss(batch.x, generator, batch.given).total.item() * len(batch) for batch in batches.ordered(batch_size))
     return total / len(batches)
 
 
@@ -285,7 +286,7 @@ def watched_units(model: nn.Module) -> Iterator[Tensors]:
             handle.remove()
 
 
-def first_non_finite(model: Hourglass, x: Tensor) -> str:
+def first_non_finite(model: Hourglass, x: Tensor, given: Tensor | None = None) -> str:
     """The name of the first tensor on the way through the model that holds NaN or infinity, parameters before what they make."""
     if x.isinf().any():  # a missing element is NaN
         return "the input"
@@ -293,9 +294,8 @@ def first_non_finite(model: Hourglass, x: Tensor) -> str:
 
     def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def look(module: nn.Module, _: Any, output: Any) -> None:
-            named = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
-            outputs = output if isinstance(output, tuple) else (output,)
-            named += [(f"the output of {name}", value) for value in outputs]
+            named: list[tuple[str, Tensor]] = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
+            named += [(f"the output of {name}", value) for value in _tensors_in(output)]
             found.extend(key for key, value in named if not value.isfinite().all())
 
         return look
@@ -303,7 +303,7 @@ def first_non_finite(model: Hourglass, x: Tensor) -> str:
     handles = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name]
     try:
         with torch.no_grad():
-            model.loss(x, torch.Generator(x.device).manual_seed(0))
+            model.loss(x, torch.Generator(x.device).manual_seed(0), given)
     finally:
         for handle in handles:
             handle.remove()
@@ -312,6 +312,15 @@ def first_non_finite(model: Hourglass, x: Tensor) -> str:
 
 def _snapshot(model: nn.Module) -> Tensors:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _tensors_in(output: Any) -> Iterator[Tensor]:
+    """The tensors of what a module gave, which may be a nest of tuples."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (tuple, list)):
+        for part in output:
+            yield from _tensors_in(part)
 
 
 def _under(tensors: Tensors, prefix: str) -> Tensors:

@@ -29,6 +29,6 @@ def test_bernoulli_refuses_standardised_columns():
     with pytest.raises(hg.ParameterError) as caught:
         hg.Autoencoder(2, likelihood=hg.Bernoulli()).fit(load_wine().data)
     assert str(caught.value) == (
-        "The 'likelihood' parameter of Autoencoder can't be Bernoulli() for a table of 13 numeric columns: it takes values from 0 "
-        "to 1, and columns are standardised. Use Gaussian(), or kind='image'."
+        "The 'likelihood' parameter of Autoencoder can't be Bernoulli(drawn=False) for a table of 13 numeric columns: it takes "
+        "values from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
     )

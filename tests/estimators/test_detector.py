@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
+from hourglass.estimators.recipes import rank
 from hourglass.parts.alarm import Alarm, near
 
 rng = np.random.default_rng(0)
@@ -279,6 +280,26 @@ def test_dirty_training_data():
         assert (found.p_values(judged)[1000:] <= 0.05).mean() > (0.9 if contaminated else 0)
     assert areas[True] >= areas[False] - 0.001
     assert areas[True] > 0.97
+
+
+def test_a_cluster_in_dirty_training_data_does_not_hide_its_likes():
+    cluster = np.full(8, 1.5) * USUAL.std(0) * [1, -1, 1, -1, 1, -1, 1, -1] + 0.01 * rng.normal(size=(100, 8))
+    for contaminated in (False, True):
+        found = hg.AnomalyDetector(contaminated=contaminated, max_epochs=2, random_state=0).fit(np.r_[USUAL[:900], cluster[:40]])
+        assert (found.p_values(cluster[40:]) <= 0.05).mean() == contaminated
+
+
+@pytest.mark.parametrize(("contaminated", "kept", "expected"), [(False, 5000, 1), (True, 5000, 250), (True, 101, 6), (True, 40, 5)])
+def test_distances_are_measured_beyond_a_twentieth_of_what_may_be_dirty(contaminated, kept, expected):
+    assert rank(hg.AnomalyDetector(contaminated=contaminated), kept) == expected
+
+
+def test_of_dirty_rows_a_fifth_is_not_learned_from_and_a_tenth_not_usual():
+    found = hg.AnomalyDetector(contaminated=True, max_epochs=1, random_state=0).fit(USUAL[:200])
+    alarm = found.model_.alarm
+    assert (len(alarm.kept), int(alarm.learned)) == (160, 180)
+    assert len(alarm.reference) == 3 * (160 // 3) + 20  # as many of each fold, and those between
+    assert (alarm.reference.diff() >= 0).all()
 
 
 def test_the_mean_error_of_a_gap():

@@ -41,3 +41,11 @@ def test_a_score_by_hand():
     from_rows = 1.645 * (np.log(30) - np.log(10)) / (np.log(19) - np.log(10))
     wanted = np.log(np.exp(from_net) + np.exp(from_rows)) + 1.5 * (30 - 20)
     assert alarm(row, error).item() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_more_references_by_hand():
+    alarm = Alarm((0,), 0, 0)
+    alarm.reference = torch.tensor([1.0, 3.0])
+    alarm.add_references(torch.tensor([4.0, 2.0]))
+    assert alarm.reference.tolist() == [1, 2, 3, 4]
+    assert alarm.p_values(torch.tensor([2.5])).tolist() == pytest.approx([3 / 5])  # two at least as strange, and itself

@@ -9,14 +9,14 @@ import hourglass as hg
 
 def test_plain_passes_the_code_through_for_nothing():
     h = torch.tensor([[1.0, -2.0], [0.5, 3.0]])
-    z, cost = hg.Plain(2).build()(h)
+    z, cost, *_ = hg.Plain(2).build()(h)
     assert torch.equal(z, h)
     assert torch.equal(cost, torch.zeros(2))
 
 
 def test_topk_keeps_the_largest_positive_codes():
     h = torch.tensor([[0.1, 3.0, -5.0, 2.0], [-1.0, -2.0, -3.0, 0.5]])
-    z, cost = hg.TopK(4, k=2).build()(h)
+    z, cost, *_ = hg.TopK(4, k=2).build()(h)
     assert torch.equal(z, torch.tensor([[0.0, 3.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.5]]))
     assert torch.equal(cost, torch.zeros(2))
 

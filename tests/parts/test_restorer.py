@@ -61,7 +61,6 @@ def test_double_precision_goes_through_in_double_precision():
         (lambda: hg.Restorer((8, 0)), "The 'widths' parameter of Restorer must be a tuple of positive ints. Got (8, 0) instead."),
         (lambda: hg.Restorer(blocks=0), "The 'blocks' parameter of Restorer must be a positive int. Got 0 instead."),
         (lambda: hg.Restorer(patch=0.5), "The 'patch' parameter of Restorer must be a positive int. Got 0.5 instead."),
-        (lambda: hg.Open(3), "The 'n' parameter of Open must be 0. Got 3 instead."),
     ],
 )
 def test_what_is_refused(make, sentence):

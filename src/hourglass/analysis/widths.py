@@ -18,6 +18,7 @@ from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import as_raw, length
 from hourglass.parts import Bottleneck
 from hourglass.parts.base import is_count
+from hourglass.parts.bottlenecks import Numbers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -199,7 +200,9 @@ def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int |
     from sklearn.base import clone
 
     part = estimator.bottleneck
-    changed: dict[str, Any] = {"bottleneck": dataclasses.replace(part, n=width) if isinstance(part, Bottleneck) else width}
+    if isinstance(part, Bottleneck) and not isinstance(part, Numbers):
+        raise ParameterError(f"A sweep changes how many numbers are kept, and {part} doesn't say that. Give a number, or Plain(n).")
+    changed: dict[str, Any] = {"bottleneck": dataclasses.replace(part, n=width) if isinstance(part, Numbers) else width}
     if verbose:
         changed["verbose"] = True
     if seed is not None:

@@ -16,6 +16,7 @@ import hourglass as hg
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
+    apart,
     column_types,
     dataset_named,
     identifiers,
@@ -26,6 +27,7 @@ from hourglass.cli.files import (
     load_cleaner,
     marked,
     noise_from,
+    numbered,
     of_same_names,
     place_of,
     require_writable,
@@ -66,6 +68,7 @@ class Need(StrEnum):
     compress = "compress"
     flag = "flag"
     clean = "clean"
+    generate = "generate"
 
 
 Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
@@ -75,6 +78,9 @@ Kind = Annotated[str | None, typer.Option(help="table, image or series; inferred
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and count them.")]
+Condition = Annotated[
+    str | None, typer.Option(help="What is asked for, of a model that was fitted with --condition: a level of that column.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -148,6 +154,10 @@ def fit(
     contaminated: Annotated[
         bool, typer.Option("--contaminated", help="For flagging: up to a tenth of the rows may be strange.")
     ] = False,
+    condition: Annotated[
+        str | None,
+        typer.Option(help="For generating: a column by which samples can be asked for; of a dataset with labels, label."),
+    ] = None,
     seed: Seed = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Keep the run in this file, and go on from it if it exists.")] = None,
     skip_bad: SkipBad = False,
@@ -176,7 +186,14 @@ def fit(
         return
     if damage is not None:
         raise hg.ParameterError("--damage says what has to be mended: it goes with --for clean.")
+    if condition is not None and need is not Need.generate:
+        raise hg.ParameterError("--condition is what samples are asked for by: it goes with --for generate.")
     X = load(data, skip_bad)
+    if need is Need.generate:
+        X, known = apart(data, X, condition)
+        model = hg.VariationalAutoencoder(bottleneck, **network, **training).fit(X, condition=known)
+        _save_generator(model, X, known, output)
+        return
     if kind is None:
         inferred = hg.infer(X)
         say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
@@ -193,6 +210,53 @@ def fit(
     say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
     say(f"{width:,} numbers in place of {model.n_features_in_:,} keep {_survival_of_unseen(model, data, X)}")
     say(f"Wrote {output}. Next: hourglass report {quote(str(output))} {quote(data)}")
+
+
+@app.command()
+def generate(
+    model: Model,
+    *,
+    output: Rebuilt,
+    n: Annotated[int, typer.Option("-n", help="How many.")] = 64,
+    condition: Condition = None,
+    seed: Seed = None,
+) -> None:
+    """Draw new data from a model.
+
+    A folder gets a PNG for each picture, a file all rows. Models that were not fitted to generate draw from a distribution that was
+    fitted to their codes, see the guide.
+
+    Example: hourglass generate model.safetensors -n 64 -o samples/
+    """
+    require_writable(output)
+    fitted = load_autoencoder(model)
+    made = fitted.sample(n, condition=condition, random_state=seed)
+    hg.write(output, made)
+    say(f"Wrote {len(made):,} new rows to {output}.")
+
+
+@app.command()
+def interpolate(
+    model: Model,
+    data: Data,
+    *,
+    output: Rebuilt,
+    rows: Annotated[str, typer.Option(help="The rows to go by, counted from 0, such as 0,7 or 0,7,12.")] = "0,1",
+    steps: Annotated[int, typer.Option(help="Rows from one to the next, both of them included.")] = 8,
+    path: Annotated[str, typer.Option(help="straight or spherical.")] = "straight",
+    condition: Condition = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Go from one row to another by way of their codes.
+
+    Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
+    """
+    require_writable(output)
+    fitted, X = load_autoencoder(model), load(data, skip_bad)
+    ends = numbered(X, whole_numbers(rows, "--rows"))
+    way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
+    hg.write(output, way)
+    say(f"Wrote {len(way):,} rows to {output}, from row {rows.replace(',', ' to row ')}.")
 
 
 @app.command()
@@ -459,6 +523,15 @@ def _save_cleaner(model: Any, output: Path) -> None:
     model.save(output)
     say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
     say(f"Wrote {output}. Next: hourglass denoise {quote(str(output))} DAMAGED -o clean/")
+
+
+def _save_generator(model: Any, X: Any, known: Any, output: Path) -> None:
+    model.save(output)
+    bound = model.elbo(X[:1000], condition=None if known is None else known[:1000], random_state=0)
+    asked = "" if known is None else " --condition LEVEL"
+    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
+    say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
+    say(f"Wrote {output}. Next: hourglass generate {quote(str(output))} -n 64{asked} -o samples/")
 
 
 def _codes(model: Any, X: Any) -> Any:

@@ -31,6 +31,31 @@ def load(data: str, skip_bad: bool) -> Any:
     return hg.read(data, skip_bad=skip_bad) if named is None else named.x_train
 
 
+def apart(data: str, X: Any, condition: str | None) -> tuple[Any, Any]:
+    """Rows, and what is known beside them: a column of a table, which it then lacks, or the labels of a named dataset."""
+    if condition is None:
+        return X, None
+    named = dataset_named(data)
+    columns = list(getattr(X, "columns", []))
+    if condition in columns:
+        return X.drop(condition), X[condition]
+    if condition == "label" and getattr(named, "y_train", None) is not None:
+        return X, named.y_train
+    raise hg.DataError(f"'{data}' has no column {condition!r} to ask by. {suggest(condition, columns or ['label'])}")
+
+
+def numbered(X: Any, rows: list[int]) -> Any:
+    """The rows of data that have these numbers."""
+    import numpy as np
+
+    from hourglass.kinds import taken
+
+    strange = [row for row in rows if not 0 <= row < len(X)]
+    if strange:
+        raise hg.DataError(f"There is no row {strange[0]}: the data has rows 0 to {len(X) - 1}.")
+    return taken(X, np.array(rows))
+
+
 def in_files(data: str, skip_bad: bool) -> Any:
     """Pictures at a path one by one, as they are asked for; anything else whole."""
     from hourglass.data import Pictures, holds_pictures

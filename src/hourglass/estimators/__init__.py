@@ -14,12 +14,22 @@ from hourglass.estimators.denoising import DenoisingAutoencoder
 from hourglass.estimators.detector import AnomalyDetector
 from hourglass.estimators.drift import Drift
 from hourglass.estimators.fitted import Fitted
+from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Open, Part, Plain
 
 MEMORY = "which window of those remembered is the nearest"  # what a detector of series keeps of a window
 
-__all__ = ["AnomalyDetector", "Autoencoder", "BaseAutoencoder", "DenoisingAutoencoder", "Drift", "info", "load"]
+__all__ = [
+    "AnomalyDetector",
+    "Autoencoder",
+    "BaseAutoencoder",
+    "DenoisingAutoencoder",
+    "Drift",
+    "VariationalAutoencoder",
+    "info",
+    "load",
+]
 
 
 def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None, features: Any = None) -> Any:

@@ -25,14 +25,19 @@ from hourglass.parts import (
     Likelihood,
     Mixed,
     Network,
+    Objective,
     Open,
     Plain,
     Restorer,
     Temporal,
+    VampPrior,
+    Variational,
 )
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
 from hourglass.parts.networks import Gaps, dry_run, linear_path
+from hourglass.parts.objectives import OBJECTIVES
+from hourglass.parts.scaling import Conditions
 
 NETWORKS: dict[str, Callable[[Any], Network]] = {
     "dense": Dense,
@@ -45,17 +50,26 @@ IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a 
 PCA_ROWS = 10_000  # at most that many are looked at
 
 
-def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor | None, generator: torch.Generator) -> Hourglass:
+def assemble(
+    owner: str,
+    parameters: dict[str, Any],
+    kind: Kind,
+    values: Tensor | None,
+    generator: torch.Generator,
+    *,
+    conditions: Conditions | None = None,
+) -> Hourglass:
     """The model that an estimator's parameters ask for, its scaling learned from ``values``, its networks freshly drawn.
 
     Without ``values`` it is blank, for a model file to fill.
     """
-    bottleneck = bottleneck_from(parameters)
+    bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
     asked = parameters["corruption"]
     corruption = corruption_from(asked) if isinstance(asked, str) else asked
-    encoding, decoding = (network_from(owner, side, parameters, bottleneck) for side in SIDES)
+    encoding, decoding = (network_from(owner, side, parameters) for side in SIDES)
     _require_fit(owner, bottleneck, likelihood, corruption, kind)
+    _require_drawn(owner, bottleneck, objective, conditions)
     if corruption is None and kind.gaps:
         corruption = Hide(IMPUTED, kind.column_of if kind.name == "table" else None, rest=True)  # to learn what belongs in a gap
     if kind.unit:
@@ -64,8 +78,9 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
         marks = torch.isnan if kind.gaps or (corruption is not None and corruption.hides) else None
         gaps = Gaps(marks, beside=1 if kind.name == "series" else -1)
     seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
-    encoder = _built(encoding, "encoder", seen, bottleneck.in_features, generator)
-    decoder = _built(decoding, "decoder", kind.shape, bottleneck.n, generator)
+    told = 0 if conditions is None else conditions.width
+    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, generator)
+    decoder = _built(decoding, "decoder", kind.shape, bottleneck.width + told, generator)
     squashed = kind.unit and isinstance(decoding, Network) and not decoding.restores
     if squashed and not likelihood.takes_logits:
         decoder = nn.Sequential(decoder, nn.Sigmoid())
@@ -75,12 +90,19 @@ def assemble(owner: str, parameters: dict[str, Any], kind: Kind, values: Tensor 
         corruption=corruption,
         gaps=None if kind.unit and seen == kind.shape else gaps,
         encoder=encoder,
-        bottleneck=bottleneck.build(),
+        bottleneck=bottleneck.build(kind.shape),
         decoder=decoder,
         likelihood=likelihood.build(kind.shape, kind.categories),
+        objective=objective,
+        conditions=conditions,
     ).to(generator.device)
-    if values is not None and isinstance(bottleneck, Plain):
-        start_as_pca(model, values, bottleneck.n, squashed or likelihood.takes_logits, generator)
+    if values is not None:
+        some = model.scaling(values[torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]]).float()
+        model.likelihood.start(some.var(0, correction=0).nan_to_num(0))
+        if model.bottleneck.prior is not None:
+            model.bottleneck.prior.start(some, generator)
+        if isinstance(bottleneck, (Plain, Variational)):
+            start_as_pca(model, some, bottleneck, squashed or likelihood.takes_logits)
     return model
 
 
@@ -96,7 +118,7 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
             "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
         )
-    if not isinstance(bottleneck, Open) and bottleneck.capacity >= kind.n_features:
+    if not isinstance(bottleneck, (Open, Variational)) and bottleneck.capacity >= kind.n_features:
         warnings.warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
             "anything: choose a narrower one.",
@@ -131,8 +153,8 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
 
 def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
     """Refuse networks that don't go with the waist, or with its lack, before any data is made ready for them."""
-    bottleneck = bottleneck_from(parameters)
-    networks = [network_from(owner, side, parameters, bottleneck) for side in SIDES]
+    bottleneck = parameters["bottleneck"]
+    networks = [network_from(owner, side, parameters) for side in SIDES]
     odd = [
         side
         for side, network in zip(SIDES, networks, strict=True)
@@ -164,16 +186,30 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
         raise ParameterError(f"The 'hidden' parameter of {owner} is for dense networks. Leave it out, or give a bottleneck.")
 
 
-def bottleneck_from(parameters: dict[str, Any]) -> Bottleneck:
-    """The waist that is asked for, as a part."""
-    asked = parameters["bottleneck"]
-    return asked if isinstance(asked, Bottleneck) else Plain(asked)
+def objective_from(owner: str, parameters: dict[str, Any]) -> Objective:
+    """The objective that is asked for, as a part."""
+    asked = parameters["objective"] or "elbo"
+    objective: Objective = one_of(asked, OBJECTIVES, "objective", owner)() if isinstance(asked, str) else asked
+    return objective
 
 
-def network_from(owner: str, side: str, parameters: dict[str, Any], bottleneck: Bottleneck) -> Any:
+def _require_drawn(owner: str, bottleneck: Bottleneck, objective: Objective, conditions: Conditions | None) -> None:
+    """Refuse what needs a distribution of codes where there is none, and priors that would need to be told."""
+    if objective.draws and not isinstance(bottleneck, Variational):
+        raise ParameterError(
+            f"The 'objective' parameter of {owner} can't be {objective!r} with {bottleneck}: it needs codes with a distribution. "
+            "Use Variational(n), or leave the objective out."
+        )
+    if conditions is not None and isinstance(bottleneck, Open):
+        raise ParameterError(f"{owner} can't take a condition without a waist. Give a bottleneck, or leave the condition out.")
+    if conditions is not None and isinstance(getattr(bottleneck, "prior", None), VampPrior):
+        raise ParameterError("A VampPrior can't go with a condition, as its inputs have none. Use MixturePrior().")
+
+
+def network_from(owner: str, side: str, parameters: dict[str, Any]) -> Any:
     """The network part that is asked for, or a user's own module or function."""
     asked = parameters[side]
-    if asked is None and isinstance(bottleneck, Open):  # then both sides are one thing
+    if asked is None and isinstance(parameters["bottleneck"], Open):  # then both sides are one thing
         asked = next((parameters[other] for other in SIDES if parameters[other] is not None), "restorer")
     asked = "dense" if asked is None else asked
     return one_of(asked, NETWORKS, side, owner)(parameters["hidden"]) if isinstance(asked, str) else asked
@@ -200,28 +236,41 @@ def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: t
     return made
 
 
-def start_as_pca(model: Hourglass, values: Tensor, n: int, squashed: bool, generator: torch.Generator) -> None:
-    """Let the linear paths of both networks be PCA, so that training bends a model that is already as good as that.
+def start_as_pca(model: Hourglass, x: Tensor, bottleneck: Plain | Variational, squashed: bool) -> None:
+    """Let the linear paths of both networks be PCA of rows x, so that training bends a model that is already as good as that.
 
     The codes are the principal components over the roots of their standard deviations: half way to whitened ones, which would bury
-    the main directions under the noise of the last. Where the output is ``squashed`` by a sigmoid, the linear path takes the
-    sigmoid's tangent in its middle: logit(p) is about 4 (p - 1/2). Networks without a linear path, and waists that PCA can't
-    fill, stay as they are.
+    the main directions under the noise of the last. Those of a variational waist are what they are in probabilistic PCA, of which
+    σ² is the mean variance that is left out: components over their standard deviations, drawn in by (1 - σ² / λ), with a posterior
+    variance of σ² / λ (Tipping and Bishop 1999, equations 6 and 7). Where the output is ``squashed`` by a sigmoid, the linear path
+    takes the sigmoid's tangent in its middle: logit(p) is about 4 (p - 1/2). Networks without a linear path, and waists that PCA
+    can't fill, stay as they are.
     """
-    encoder, decoder = linear_path(model.encoder), linear_path(model.decoder)
-    some = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
-    x = model.scaling(values[some]).float().flatten(1).nan_to_num(0).cpu().numpy()
-    if encoder is None or decoder is None or n >= min(x.shape) or (x == x[0]).all():
+    encoder, decoder, n = linear_path(model.encoder), linear_path(model.decoder), bottleneck.n
+    rows = x.flatten(1).nan_to_num(0).cpu().numpy()
+    if encoder is None or decoder is None or n >= min(rows.shape) or (rows == rows[0]).all():
         return
-    pca = PCA(n, random_state=0).fit(x)
-    axes = torch.from_numpy(pca.components_).float()  # (codes, columns)
-    mean, std = torch.from_numpy(pca.mean_).float(), torch.from_numpy(pca.explained_variance_).float().sqrt()
-    scale = std.clamp(min=1e-3 * float(std[0])).sqrt()
+    pca = PCA(n, random_state=0).fit(rows)
+    axes, mean = torch.from_numpy(pca.components_).float(), torch.from_numpy(pca.mean_).float()  # (codes, columns), (columns,)
+    variance = torch.from_numpy(pca.explained_variance_).float()
+    variance = variance.clamp(min=1e-6 * float(variance[0]))
     slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
     with torch.no_grad():
-        encoder.linear.weight.zero_()[:, : x.shape[1]] = axes / scale[:, None]  # marks of gaps, behind, say nothing at first
-        encoder.linear.bias.copy_(-(axes @ mean) / scale)
-        decoder.linear.weight.copy_(slope * (axes * scale[:, None]).T)
+        encoder.linear.weight.zero_()  # marks of gaps, and what is known beside, say nothing at first
+        encoder.linear.bias.zero_()
+        decoder.linear.weight.zero_()
+        inward = outward = variance**0.25
+        if isinstance(bottleneck, Variational):
+            columns = rows.shape[1]
+            left = torch.tensor(pca.noise_variance_).float().clamp(min=1e-6 * float(variance[0]))
+            kept = (1 - left / variance).clamp(min=1e-3).sqrt()
+            inward, outward = variance.sqrt() / kept, variance.sqrt() * kept
+            encoder.linear.bias[n:] = (left / variance).clamp(max=1).log()
+            lost = torch.from_numpy((rows - pca.inverse_transform(pca.transform(rows))).var(0)).float()
+            model.likelihood.start(lost * columns / (columns - n))
+        encoder.linear.weight[:n, : rows.shape[1]] = axes / inward[:, None]
+        encoder.linear.bias[:n] = -(axes @ mean) / inward
+        decoder.linear.weight[:, :n] = slope * (axes * outward[:, None]).T
         decoder.linear.bias.copy_(slope * (mean - middle))
     for path in (encoder, decoder):
         path.linear.requires_grad_(not path.kept)

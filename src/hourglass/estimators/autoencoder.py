@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.generating import GeneratingAutoencoder
 
 
-class Autoencoder(BaseAutoencoder):
+class Autoencoder(GeneratingAutoencoder):
     """Squeeze data through a narrow waist and rebuild it.
 
     Parameters
@@ -25,6 +25,9 @@ class Autoencoder(BaseAutoencoder):
         some cells are hidden unless something else is given, so that the model learns what belongs there.
     likelihood : likelihood part, optional
         How far the output is from the input; ``Gaussian()``, the squared error, unless given.
+    objective : {"elbo", "importance-weighted", "total-correlation", "capacity"} or objective part, optional
+        What training minimises: the negative log-likelihood plus the cost of the waist, "elbo", unless given. The others need
+        a ``Variational`` waist.
     hidden : tuple of int, optional
         Widths of the encoder's layers, dense or convolutional, mirrored in the decoder; chosen from the sizes unless given.
     max_epochs : int, optional
@@ -72,6 +75,8 @@ class Autoencoder(BaseAutoencoder):
         How many numbers a row has.
     feature_names_in_ : ndarray of str
         Names of the columns, where the data had some.
+    sampler_ : Sampler or None
+        What ``fit_sampler`` fitted to the codes.
 
     References
     ----------

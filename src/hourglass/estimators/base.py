@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,22 +19,26 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
-from hourglass.errors import CheckpointError, DataError, HourglassWarning
-from hourglass.estimators import patches
-from hourglass.estimators.assembly import WAIST, assemble, bottleneck_from, network_from, require_sides
-from hourglass.estimators.fitted import CHUNK, Fitted
+from hourglass.errors import CheckpointError, DataError, HourglassWarning, ParameterError
+from hourglass.estimators import conditions, patches
+from hourglass.estimators.assembly import WAIST, assemble, network_from, require_sides
+from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
-from hourglass.kinds import Album, Series, as_raw
+from hourglass.kinds import Album, Series, as_raw, length
 from hourglass.kinds.base import require_finite
+from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Open, Part, Plain
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
+from hourglass.parts.scaling import Conditions
 from hourglass.training import Epoch, Trainer
 
 
 class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     """Everything that autoencoders share. Subclasses document it, choose what is taken where nothing is said, or add methods."""
 
+    condition_kind_: TableKind | None
     _trainer: Trainer | None
+    _waist_of: ClassVar[Callable[..., Bottleneck]] = Plain  # of a number that is asked for
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         corruption: Corruption | str | None = None,
         likelihood: Likelihood | None = None,
+        objective: Objective | str | None = None,
         hidden: tuple[int, ...] | None = None,
         max_epochs: int | None = None,
         max_seconds: float | None = None,
@@ -70,6 +74,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.decoder = decoder
         self.corruption = corruption
         self.likelihood = likelihood
+        self.objective = objective
         self.hidden = hidden
         self.max_epochs = max_epochs
         self.max_seconds = max_seconds
@@ -88,7 +93,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # Fitting
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
         """Learn to rebuild X through the waist.
 
         Ctrl-C ends training early and keeps the best weights so far.
@@ -99,6 +104,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             The data; no labels are needed.
         y : None
             Ignored.
+        condition : array of shape (n,) or (n, columns), or table, optional
+            What is known beside each row, a label for one. Encoder and decoder are told, so the codes need not say it, and samples
+            can be asked for by it. Everything that is done with the fitted model then needs a condition too.
 
         Returns
         -------
@@ -113,17 +121,19 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X, apart=self._apart, kind=self.kind))
+        return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition)
 
-    def _fit(self, raw: Any, *, timeless: bool = False) -> Self:
+    def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False) -> Self:
         self._require_valid()
         values = self._learn(raw, timeless=timeless)
+        raw_condition = self._learn_condition(condition, length(raw))
         tensors, facts = self._unfinished(values)
         generator = self._generator(facts["seed"])
-        model = self._build(values, generator)
+        model = self._build(values, generator, raw_condition)
+        given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
         order = torch.randperm(len(values), generator=generator, device=generator.device)
         held_out = round(len(order) * self.validation_fraction) if len(order) >= 10 else 0
-        train, validation = self._batches(values, model, order, held_out)
+        train, validation = self._batches(values, model, order, held_out, given)
         plan = plan_from(self._asked, len(train), self._network, train.per_step)
         trainer = Trainer(model, train, validation, plan, generator)
         if tensors:
@@ -132,7 +142,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._run(trainer, facts)
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
         """Go once over X at a constant rate, from where training stands; the first call settles kind and scaling.
 
         Parameters
@@ -141,6 +151,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             More data of the same shape.
         y : None
             Ignored.
+        condition : as in ``fit``, optional
+            What is known beside each row.
 
         Returns
         -------
@@ -150,11 +162,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         raw = as_raw(X, apart=self._apart, kind=self.kind)
         if not hasattr(self, "model_"):
             values = self._learn(raw)
-            self._adopt(self._build(values, self._generator(seed_from(self.random_state))))
+            known = self._learn_condition(condition, length(raw))
+            self._adopt(self._build(values, self._generator(seed_from(self.random_state)), known))
             self.history_: list[dict[str, Any]] = []
         else:
             values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(raw)).to(self._device)
-        batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device))
+        given = self._told(condition, length(raw))
+        batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
         if self._trainer is None:
             plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
             plan = dataclasses.replace(plan, schedule="constant", max_seconds=None)
@@ -173,8 +187,28 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.kind_ = self.kind_.opaque()
         return Album(raw)
 
+    def _learn_condition(self, condition: Any, n: int) -> Tensor | None:
+        """Learn what is known beside n rows, if anything is, and give it as numbers (n, cells)."""
+        self.condition_kind_ = None if condition is None else conditions.learned(condition, n)
+        return None if self.condition_kind_ is None else conditions.numbers(self.condition_kind_, condition, n).to(self._device)
+
+    def _told(self, condition: Any, n: int) -> tuple[Tensor, ...]:
+        """What the model is told beside n rows: one tensor (n, conditions), or nothing where it was fitted on rows alone."""
+        owner = type(self).__name__
+        if condition is None and self.condition_kind_ is None:
+            return ()
+        if self.condition_kind_ is None:
+            raise ParameterError(f"This {owner} was fitted without a condition, so it can't be given one. Fit it with condition=.")
+        if condition is None:
+            names = ", ".join(self.condition_kind_.names)
+            raise ParameterError(
+                f"This {owner} was fitted with a condition ({names}). Say condition=, one for each row or one for all."
+            )
+        raw = conditions.numbers(self.condition_kind_, condition, n).to(self._device)
+        return (self.model_.conditions(raw),)
+
     def _batches(
-        self, values: Tensor | Album, model: Hourglass, order: Tensor, held_out: int = 0
+        self, values: Tensor | Album, model: Hourglass, order: Tensor, held_out: int = 0, given: Tensor | None = None
     ) -> tuple[Batches | Patches, Batches | Patches | None]:
         """What is learned from, and what is held out: the first so many in an order."""
         judged, learned = order[:held_out], order[held_out:]
@@ -182,22 +216,25 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
         x = values if not values.is_floating_point() else model.scaling(values).float()
-        return Batches(x, learned, model.scaling), Batches(x, judged, model.scaling) if held_out else None
+        of_rows, others = (Batches(x, some, model.scaling, given=given) for some in (learned, judged))
+        return of_rows, others if held_out else None
 
     @property
     def _asked(self) -> dict[str, Any]:
         """The parameters, with what is chosen where nothing was said."""
         asked: dict[str, Any] = self.get_params(deep=False)
-        return asked | {name: choice for name, choice in self._choices().items() if asked[name] is None}
+        asked |= {name: choice for name, choice in self._choices().items() if asked[name] is None}
+        waist = asked["bottleneck"]
+        return asked | {"bottleneck": waist if isinstance(waist, Bottleneck) else type(self)._waist_of(waist)}
 
     def _choices(self) -> dict[str, Any]:
         """What is taken for this kind of data where a parameter says nothing."""
-        return {"bottleneck": Plain(WAIST)}
+        return {"bottleneck": WAIST}
 
     @property
     def _network(self) -> Any:
         """The decoder that is asked for."""
-        return network_from(type(self).__name__, "decoder", self._asked, bottleneck_from(self._asked))
+        return network_from(type(self).__name__, "decoder", self._asked)
 
     @property
     def _apart(self) -> bool:
@@ -209,9 +246,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Whether pictures of any size are corrected, in place of rows of one shape rebuilt."""
         return getattr(self._network, "restores", False)
 
-    def _build(self, values: Tensor | Album | None, generator: torch.Generator) -> Hourglass:
+    def _build(self, values: Tensor | Album | None, generator: torch.Generator, given: Tensor | None = None) -> Hourglass:
         numbers = values if isinstance(values, Tensor) else None
-        return assemble(type(self).__name__, self._asked, self.kind_, numbers, generator)
+        told = self.condition_kind_
+        known = None if told is None else Conditions(told.scaling(given), told.shape[0])
+        return assemble(type(self).__name__, self._asked, self.kind_, numbers, generator, conditions=known)
 
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
@@ -265,13 +304,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # Passing data through
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, condition: Any = None) -> Any:
         """The codes of X.
 
         Parameters
         ----------
         X : as in ``fit``
             Data of the fitted shape.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
 
         Returns
         -------
@@ -279,15 +320,17 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             float64 for float64 data, else float32; a frame after ``set_output``.
         """
         _ = self._waist  # a model without one is refused
-        return self._collect(X, lambda model, x: model.encode(x).z).numpy()
+        return self._passed(X, condition, lambda model, x, given=None: model.encode(x, None, given).z).numpy()
 
-    def inverse_transform(self, Z: Any) -> Any:
+    def inverse_transform(self, Z: Any, condition: Any = None) -> Any:
         """Rebuild data from codes, in the kind and the container that ``fit`` saw.
 
         Parameters
         ----------
         Z : array or frame of shape (n, codes)
             Codes, as ``transform`` gives them.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
 
         Returns
         -------
@@ -298,7 +341,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         DataError
             The number of codes is not the model's.
         """
-        wanted = self._waist.n
+        wanted = self._waist.width
         codes = np.asarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy())
         if codes.dtype.kind not in "fiub":
             raise DataError(f"Codes are numbers, as transform gives them. Got an array of {codes.dtype}.")
@@ -306,56 +349,73 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         codes = codes if codes.dtype == np.float64 else codes.astype(np.float32)
         if codes.ndim != 2 or codes.shape[1] != wanted:
             raise DataError(f"The model has {wanted} codes, so Z must be of shape (n, {wanted}). Got {codes.shape}.")
-        model = self._model_for(torch.from_numpy(codes[:0]).dtype)
-        with torch.inference_mode():
-            chunks = [
-                model.scaling.inverse(model.likelihood.mean(model.decode(torch.tensor(part, device=self._device)))).cpu()
-                for part in np.array_split(codes, max(1, codes.shape[0] * math.prod(self.kind_.shape) // CHUNK))
-            ]
-        return self.kind_.from_tensor(torch.cat(chunks))
 
-    def reconstruct(self, X: Any) -> Any:
+        def rebuilt(model: Any, z: Tensor, *given: Tensor) -> Tensor:
+            rebuilt: Tensor = model.scaling.inverse(model.likelihood.mean(model.decode(z, *given)))
+            return rebuilt
+
+        return self.kind_.from_tensor(self._from_codes(torch.tensor(codes), condition, rebuilt))
+
+    def _from_codes(self, codes: Tensor, condition: Any, function: Callable[..., Tensor]) -> Tensor:
+        """A function of model, codes (n, width) and what is given, if anything is, over all of them, a chunk at a time."""
+        model, size = self._model_for(codes.dtype), rows_at_once(self.kind_.shape)
+        beside = (codes, *self._told(condition, len(codes)))
+        with torch.inference_mode():
+            return torch.cat(
+                [
+                    function(model, *(part.to(self._device) for part in parts)).cpu()
+                    for parts in zip(*(torch.split(each, size) for each in beside), strict=True)
+                ]
+            )
+
+    def reconstruct(self, X: Any, condition: Any = None) -> Any:
         """X through the waist and back: what survives the squeeze.
 
         Parameters
         ----------
         X : as in ``fit``
             Data of the fitted shape.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
 
         Returns
         -------
         array or table of the kind, shape and container of X
         """
         raw = self._checked(X)
-        values = self._collect(raw, lambda model, x: model.scaling.inverse(model.reconstruct(x)))
+        values = self._passed(raw, condition, lambda model, x, given=None: model.scaling.inverse(model.reconstruct(x, given)))
         return self.kind_.from_tensor(values, raw)
 
-    def score_samples(self, X: Any) -> Any:
+    def score_samples(self, X: Any, condition: Any = None) -> Any:
         """The log-likelihood of each row's reconstruction.
 
         Parameters
         ----------
         X : as in ``fit``
             Data of the fitted shape.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
 
         Returns
         -------
         ndarray of shape (n,)
             Nats, of densities over the scaled data; higher is more usual.
         """
-        return -self._collect(X, lambda model, x: model.nll(x)).numpy()
+        return -self._passed(X, condition, lambda model, x, given=None: model.nll(x, given)).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of ``score_samples``, in nats a row: what a grid search maximises."""
         return float(self.score_samples(X).mean())
 
-    def feature_errors(self, X: Any) -> Any:
+    def feature_errors(self, X: Any, condition: Any = None) -> Any:
         """The error of each element of each reconstruction, squared.
 
         Parameters
         ----------
         X : as in ``fit``
             Data of the fitted shape.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
 
         Returns
         -------
@@ -363,8 +423,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             In the units of the scaled data: standard deviations of a column, squared, or pixels from 0 to 1, squared. Of a
             category, in nats (minus the logarithm of its level's probability). Of a missing cell 0, of a column left out NaN.
         """
-        errors = self._collect(X, lambda model, x: model.likelihood.errors(x, model.reconstruct(x)))
+        errors = self._passed(X, condition, lambda model, x, given=None: model.likelihood.errors(x, model.reconstruct(x, given)))
         return self.kind_.summed(errors)
+
+    def _passed(self, X: Any, condition: Any, function: Callable[..., Tensor]) -> Tensor:
+        """A function of model, x and what is given, if anything is, over all rows."""
+        raw = self._checked(X)
+        return self._collect(raw, function, *self._told(condition, length(raw)))
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """The names of the codes: code0, code1 ...
@@ -378,21 +443,24 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         -------
         ndarray of str
         """
-        return np.array([f"code{i}" for i in range(self._waist.n)], dtype=object)
+        return np.array([f"code{i}" for i in range(self._waist.width)], dtype=object)
 
     @property
     def _waist(self) -> Bottleneck:
         """The bottleneck of the fitted model, which has codes."""
         check_is_fitted(self)
-        waist = bottleneck_from(self._asked)
+        waist: Bottleneck = self._asked["bottleneck"]
         if isinstance(waist, Open):
             raise DataError("The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.")
         return waist
 
     def _header(self) -> dict[str, Any]:
-        return super()._header() | {"bottleneck": bottleneck_from(self._asked).to_config()}
+        condition = None if self.condition_kind_ is None else self.condition_kind_.to_config()
+        return super()._header() | {"bottleneck": self._asked["bottleneck"].to_config(), "condition": condition}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
+        condition = header.get("condition")
+        self.condition_kind_ = None if condition is None else TableKind.from_config(condition)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
             model = self._build(None, self._generator(0))

@@ -103,7 +103,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             A strength for a model that was not trained on noise.
         """
         check_is_fitted(self)
-        raw = as_raw(X)
+        raw = as_raw(X, kind=self.kind_.name)
         if self.kind_.name == "image":
             require_pictures(raw)
             if not self._restores:

@@ -68,13 +68,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         (batch, d, h, w) of pictures (batch, channels, height, width) with values from 0 to 1, and is not trained.
     contaminated : bool, default=False
         Whether up to a tenth of the training rows may be strange themselves. Training is then done twice, the second time without
-        the strangest tenth, which is left out of what is usual as well, and the distance is that to the fifth nearest row: a few
-        strange rows that remain then don't make their likes look usual.
+        the strangest tenth, which is left out of what is usual as well; of a table the ensemble learns from the least strange four
+        fifths. The distance is that to a row further off, beyond the nearest twentieth of those that are kept, and at least to the
+        fifth nearest: strange rows that remain, a cluster of them too, then don't make their likes look usual.
     columns : dict of str to str, optional
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
         For the ensemble; an estimator has its own.
     max_epochs : int, optional
-        How often 100 batches are learned from, by the ensemble: 20 times unless given. Pictures need no epochs.
+        How often 100 batches are learned from, by the ensemble: 10 times unless given. Pictures need no epochs.
     max_seconds : float, optional
         How long to train the ensemble at most.
     random_state : int, RandomState, Generator or None

@@ -123,8 +123,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
         return raw
 
-    def _collect(self, X: Any, function: Callable[[Any, Tensor], Tensor]) -> Tensor:
-        """A function of model and x over all rows, a chunk at a time, into one tensor in memory."""
+    def _collect(self, X: Any, function: Callable[..., Tensor], *beside: Tensor) -> Tensor:
+        """A function of model and x over all rows, a chunk at a time, into one tensor in memory.
+
+        What is ``beside`` has as many rows, of which those of the chunk are handed over too.
+        """
         raw = self._checked(X)
         n, size = length(raw), rows_at_once(self.kind_.shape, self._widest)
         result: Tensor | None = None
@@ -132,7 +135,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             for start in range(0, n, size):
                 values = self.kind_.to_tensor(rows(raw, start, min(start + size, n)), start).to(self._device)
                 model = self._model_for(values.dtype)
-                part = function(model, model.scaling(values))
+                own = (each[start : start + len(values)].to(self._device) for each in beside)
+                part = function(model, model.scaling(values), *own)
                 if result is None:
                     result = torch.empty((n, *part.shape[1:]), dtype=part.dtype)
                 result[start : start + len(part)] = part
@@ -170,7 +174,12 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             The file can't be written.
         """
         check_is_fitted(self)
-        storage.write(path, self.model_.state_dict(), self._header())
+        storage.write(path, self._tensors(), self._header())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All that a file holds of the model in numbers."""
+        tensors: dict[str, Tensor] = self.model_.state_dict()
+        return tensors
 
     def _header(self) -> dict[str, Any]:
         """All that a file says of the model beside its tensors."""

@@ -18,7 +18,7 @@ MEMBERS = 3
 BLOCKS = ResidualBlocks(width=128, blocks=2)
 GROUPS = 12  # so many times some of the columns are hidden, until each was hidden once
 MOST_HELD_OUT = 2048  # rows a member that choose the best weights
-PLAN = Plan(20, None, 128, "adam", 2e-3, "cosine", 20, None)
+PLAN = Plan(10, None, 128, "adam", 4e-3, "cosine", 10, None)
 STEPS = 100  # an epoch
 WIDE = 512  # elements of a row from where on there are fewer steps, for each costs more
 

@@ -14,7 +14,7 @@ from torch import nn
 from hourglass.errors import ModelFileError, ParameterError
 from hourglass.kinds import Series
 from hourglass.optimizers import OPTIMIZERS
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Part
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
 from hourglass.parts.base import is_count
 from hourglass.training import SCHEDULES, Plan
 
@@ -66,6 +66,7 @@ RULES: dict[str, Rule] = {
     "decoder": _NETWORK,
     "corruption": _instance((Corruption, str), "a corruption part, text such as 'noise:25'"),
     "likelihood": _instance(Likelihood, "a likelihood part"),
+    "objective": _instance((Objective, str), "an objective part or the name of one"),
     "hidden": _optional(lambda value: isinstance(value, (tuple, list)) and all(map(is_count, value)), "a tuple of positive ints"),
     "max_epochs": _optional(is_count, "a positive int"),
     "max_seconds": _optional(_positive, "a positive number of seconds"),

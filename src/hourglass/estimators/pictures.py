@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -166,8 +167,8 @@ class Task(NamedTuple):
     kind: Kind
     front: Front
     shape: tuple[int, ...]  # of what the front makes
-    rank: int  # of the thumbnail that distances are measured to
-    kept: int  # thumbnails
+    rank: Callable[[int], int]  # of the thumbnail that distances are measured to, of as many as are kept
+    kept: int  # thumbnails, at most
 
 
 def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> tuple[MapWatch, list[dict[str, Any]]]:
@@ -180,7 +181,8 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
     trials = [_fitted(task, _copies(x, flipped, TRIED, generator), aside, CODES // 4, generator)[0] for flipped in (False, True)]
     copies = _copies(x, trials[1] < trials[0], COPIES, generator)
     error, model, inverse = _fitted(task, copies, aside, CODES, generator)
-    alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), thumbnails(copies[: task.kept]), task.rank)
+    kept = thumbnails(copies[: task.kept])
+    alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), kept, task.rank(len(kept)))
     around = thumbnails(copies)
     alarm.points[0], alarm.points[-1] = alarm.points[0].minimum(around.amin(0)), alarm.points[-1].maximum(around.amax(0))
     watch = MapWatch(model, alarm, task.front, inverse)

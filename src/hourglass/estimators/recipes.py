@@ -32,8 +32,10 @@ from hourglass.training import Epoch
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
 MOST_WINDOWS = 3000  # of a record, the same: a day of it is to be scored in a minute
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
-FIFTH = 5  # rank of the kept row that the distance is measured to, where some may be strange
-TRIMMED = 0.1  # of contaminated training rows
+FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
+FIFTH = 5  # at least: the rank of that one
+TRIMMED = 0.1  # of contaminated training rows: what is usual is told by the others
+DOUBTED = 0.2  # of contaminated training rows of a table: the ensemble learns from the others
 FEWEST = 10  # rows of which a fifth can be held out
 Rows = NDArray[np.intp]
 
@@ -66,9 +68,9 @@ def _require_no_features(detector: Any, what: str) -> None:
         raise ParameterError(f"The 'features' parameter of {type(detector).__name__} is for images. It can't stand before {what}.")
 
 
-def rank(detector: Any) -> int:
-    """Of the kept row that distances are measured to."""
-    return FIFTH if detector.contaminated else 1
+def rank(detector: Any, kept: int) -> int:
+    """Of the kept row that distances are measured to: beyond a cluster of strange rows, where there may be some among the kept."""
+    return max(FIFTH, math.ceil(FURTHER * kept)) if detector.contaminated else 1
 
 
 # Tables: an ensemble, each row new to one of its members
@@ -83,13 +85,19 @@ def _fit_members(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     del values
     watch, scores = _watch_members(detector, x, scaling, generator)
     if detector.contaminated:
-        least = _least(np.arange(len(x)), scores.numpy())
-        watch, _ = _watch_members(detector, x[torch.from_numpy(least)], scaling, generator)
+        order = scores.argsort(stable=True)  # the strangest last
+        learned, usual = (math.ceil(len(x) * (1 - share)) for share in (DOUBTED, TRIMMED))
+        watch, _ = _watch_members(detector, x[order[:learned]], scaling, generator, x[order[learned:usual]])
     return watch
 
 
-def _watch_members(detector: Any, x: Tensor, scaling: Any, generator: torch.Generator) -> tuple[Watch, Tensor]:
-    """Train the members on rows x (n, elements); also their scores (n,), as rows that were held out."""
+def _watch_members(
+    detector: Any, x: Tensor, scaling: Any, generator: torch.Generator, aside: Tensor | None = None
+) -> tuple[Watch, Tensor]:
+    """Train the members on rows x (n, elements); also their scores (n,), as rows that were held out.
+
+    Rows ``aside`` (m, elements) are usual as well, but nothing is learned from them.
+    """
     model = members.build(detector.kind_, scaling, generator)
     max_epochs = detector.max_epochs or members.PLAN.max_epochs
     plan = dataclasses.replace(members.PLAN, max_epochs=max_epochs, max_seconds=detector.max_seconds)
@@ -97,19 +105,22 @@ def _watch_members(detector: Any, x: Tensor, scaling: Any, generator: torch.Gene
     detector._train(trainer)
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
     kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
-    watch = Watch(model, Alarm.learn(detector.kind_.column_of, x, kept, rank(detector)), ensemble=True)
+    usual = x if aside is None else torch.cat([x, aside])
+    watch = Watch(model, Alarm.learn(detector.kind_.column_of, usual, kept, rank(detector, len(kept))), ensemble=True)
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
+    at_once = rows_at_once(model.shape, WIDTH)
     errors = []
     with torch.inference_mode():
-        for part in torch.split(held_out, rows_at_once(model.shape, WIDTH)):
+        for part in torch.split(held_out, at_once):
             mine = x[part]  # (m, members, elements)
             expected = members.expected_out_of_fold(model, mine, watch.group)
             errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
-        aside = x[held_out.flatten()]
-        watch.alarm.calibrate(aside, torch.cat(errors))
+        watch.alarm.calibrate(x[held_out.flatten()], torch.cat(errors))
         scores = torch.full((len(x),), -torch.inf)
-        scores[held_out.flatten()] = watch.alarm(aside, torch.cat(errors))
+        scores[held_out.flatten()] = watch.alarm(x[held_out.flatten()], torch.cat(errors))
+        if aside is not None:
+            watch.alarm.add_references(torch.cat([watch(part) for part in torch.split(aside, at_once)]))
     return watch, scores
 
 
@@ -117,7 +128,7 @@ def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
     detector.estimator_ = None
     kind, (rows, references) = detector.kind_, header["sizes"]
     model = members.build(kind, kind.scaling(), torch.Generator())
-    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector)), ensemble=True)
+    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=True)
 
 
 # All others: a fifth of the rows held out
@@ -149,7 +160,8 @@ def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed
     detector.estimator_ = None
     kind, scaling = detector.kind_, detector.kind_.scaling()
     front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
-    task = pictures.Task(kind, front, shape, rank(detector), MOST_KEPT if detector.neighbours is None else detector.neighbours)
+    kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
+    task = pictures.Task(kind, front, shape, partial(rank, detector), kept)
     with torch.no_grad():
         x, aside = (scaling(kind.to_tensor(taken(raw, some))).float() for some in (learned, held_out))
         watch, detector.history_ = pictures.learn(task, x, aside, generator)
@@ -171,7 +183,7 @@ def _blank_pictures(detector: Any, header: dict[str, Any], tensors: dict[str, Te
 
 def _blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
     (rows, references), (height, width) = header["sizes"], tensors["alarm.spread"].shape
-    return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector), size=(height, width))
+    return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector, rows), size=(height, width))
 
 
 # Series: a memory of what is usual
@@ -233,11 +245,11 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
         x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
         kept = x[: detector.neighbours or 0]
         if detector.kind_.name == "image":
-            alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector))
+            alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
             of_maps = MapWatch(estimator.model_, alarm)
             pictures.calibrate(of_maps, aside, torch.Generator().manual_seed(seed))
             return of_maps
-        plain = Alarm.learn(detector.kind_.column_of, x.flatten(1), kept.flatten(1), rank(detector))
+        plain = Alarm.learn(detector.kind_.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
         watch = Watch(estimator.model_, plain, ensemble=False)
         errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(detector.kind_.shape, WIDTH))])
         plain.calibrate(aside.flatten(1), errors)
@@ -251,7 +263,7 @@ def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, T
     model, kind, (rows, references) = detector.estimator_.model_, detector.kind_, header["sizes"]
     if kind.name == "image":
         return MapWatch(model, _blank_map_alarm(detector, header, tensors))
-    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector)), ensemble=False)
+    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=False)
 
 
 RECIPES = {

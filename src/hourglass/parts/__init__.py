@@ -21,10 +21,14 @@ from hourglass.parts.damage import (
     Speckle,
     corruption,
 )
-from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood, Mixed, Structural
+from hourglass.parts.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood, Mixed, Structural
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
+from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objective, TotalCorrelation
+from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
+from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
 from hourglass.parts.restorer import Restorer
 from hourglass.parts.temporal import Temporal
+from hourglass.parts.variational import Matched, Variational
 
 __all__ = [
     "BaselineWander",
@@ -32,38 +36,53 @@ __all__ = [
     "BlindSpot",
     "Blur",
     "Bottleneck",
+    "Capacity",
+    "Categorical",
     "Code",
     "Convolutional",
     "Corruption",
     "Dense",
     "DropSpans",
+    "Elbo",
     "Erase",
     "ErasePixels",
     "Fade",
+    "FiniteScalar",
     "Gaussian",
     "HalfErased",
     "Hide",
+    "ImportanceWeighted",
     "Jpeg",
     "Likelihood",
     "LowResolution",
     "MainsHum",
     "Mask",
+    "Matched",
     "Mixed",
+    "MixturePrior",
     "MotionBlur",
     "Network",
     "Noise",
+    "Objective",
     "Open",
     "Part",
     "Plain",
     "Poisson",
+    "Prior",
+    "Quantized",
     "ResidualBlocks",
     "Restorer",
     "SaltAndPepper",
     "Scratches",
     "Speckle",
+    "StandardNormal",
     "Structural",
     "Temporal",
     "Together",
     "TopK",
+    "TotalCorrelation",
+    "VampPrior",
+    "Variational",
+    "VectorQuantized",
     "corruption",
 ]

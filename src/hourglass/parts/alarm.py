@@ -97,6 +97,10 @@ class Alarm(nn.Module):
         self.centre, self.scale = centred_upwards(terms)
         self.reference = self.combined(terms, held_out).sort().values
 
+    def add_references(self, scores: Tensor) -> None:
+        """Let p-values refer to more rows that were held out, by their scores (n,)."""
+        self.reference = torch.cat([self.reference, scores]).sort().values
+
     def forward(self, x: Tensor, errors: Tensor) -> Tensor:
         """Scores (n,)."""
         return self.combined(self.terms(x, errors), x)

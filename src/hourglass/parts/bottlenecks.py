@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hourglass.parts.base import Part, is_count
+from hourglass.parts.densities import Density, Normal
+from hourglass.parts.priors import PriorModule
 
 Codes = Tensor | list[Tensor]
 """(batch, codes); of an open waist all that passes it."""
@@ -19,15 +21,55 @@ class Code(NamedTuple):
     """What comes out of a bottleneck: the codes, and what they cost."""
 
     z: Codes
-    cost: Tensor  # (batch,), nats
+    cost: Tensor  # (batch,), nats, as training counts them
+    posterior: Normal | None = None  # what z was drawn from
+    kl: Tensor | None = None  # (batch,), nats: divergence of the posterior from the prior, of a sample where it has no closed form
+
+
+class BottleneckModule(nn.Module):
+    """What every built bottleneck offers.
+
+    ``forward(h, generator=None, encoded=None)`` takes the encoder's output (batch, in_features) and gives a `Code`; without a
+    generator nothing is left to chance. ``encoded`` is the encoder's output for the inputs that a prior has.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prior: PriorModule | None = None  # what codes can be drawn from without further ado
+        self.progress = 1.0  # how much of training has passed, from 0 to 1
+
+    def density(self, encoded: Tensor | None = None) -> Density | None:
+        """The prior as it stands."""
+        return None
 
 
 @dataclass(frozen=True)
 class Bottleneck(Part):
-    """Base of the bottlenecks: ``n`` codes, ``in_features`` numbers asked of the encoder, a module that maps one to the other.
+    """Base of the bottlenecks."""
 
-    The module's ``forward(h, generator=None)`` takes the encoder's output (batch, in_features) and gives a `Code`.
-    """
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """How many numbers a code has."""
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers the encoder has to give."""
+        return self.width
+
+    @property
+    def capacity(self) -> int:
+        """How many numbers of an example may differ from zero: with as many as the input has, the model can copy."""
+        return self.width
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
+        """The torch module of this bottleneck, for elements of a shape."""
+
+
+@dataclass(frozen=True)
+class Numbers(Bottleneck):
+    """Base of the bottlenecks of ``n`` numbers."""
 
     n: int
 
@@ -35,22 +77,12 @@ class Bottleneck(Part):
         self._require("n", is_count(self.n), "a positive int")
 
     @property
-    def in_features(self) -> int:
-        """How many numbers the encoder has to give."""
+    def width(self) -> int:
         return self.n
-
-    @property
-    def capacity(self) -> int:
-        """How many numbers of an example may differ from zero: with as many as the input has, the model can copy."""
-        return self.n
-
-    @abstractmethod
-    def build(self) -> nn.Module:
-        """The torch module of this bottleneck."""
 
 
 @dataclass(frozen=True)
-class Plain(Bottleneck):
+class Plain(Numbers):
     """The plain waist: ``n`` numbers, free of cost.
 
     Parameters
@@ -65,12 +97,12 @@ class Plain(Bottleneck):
     Plain(n=32)
     """
 
-    def build(self) -> nn.Module:
+    def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Plain()
 
 
-class _Plain(nn.Module):
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+class _Plain(BottleneckModule):
+    def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         return Code(h, h.new_zeros(()).expand(len(h)))
 
 
@@ -85,22 +117,21 @@ class Open(Bottleneck):
     Open()
     """
 
-    n: int = field(default=0, repr=False)
+    @property
+    def width(self) -> int:
+        return 0
 
-    def __post_init__(self) -> None:
-        self._require("n", self.n == 0, "0")
-
-    def build(self) -> nn.Module:
+    def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Open()
 
 
-class _Open(nn.Module):
-    def forward(self, h: list[Tensor], generator: torch.Generator | None = None) -> Code:
+class _Open(BottleneckModule):
+    def forward(self, h: list[Tensor], generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         return Code(h, h[0].new_zeros(()).expand(len(h[0])))
 
 
 @dataclass(frozen=True)
-class TopK(Bottleneck):
+class TopK(Numbers):
     """The sparse waist: of ``n`` codes, the ``k`` largest of each example survive, if positive; the rest are zero.
 
     Parameters
@@ -132,16 +163,16 @@ class TopK(Bottleneck):
     def capacity(self) -> int:
         return self.k
 
-    def build(self) -> nn.Module:
+    def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _TopK(self.k)
 
 
-class _TopK(nn.Module):
+class _TopK(BottleneckModule):
     def __init__(self, k: int) -> None:
         super().__init__()
         self.k = k
 
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+    def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         kept = h.relu().topk(self.k, dim=1, sorted=False)  # (batch, k)
         z = torch.zeros_like(h).scatter(1, kept.indices, kept.values)  # (batch, codes)
         return Code(z, h.new_zeros(()).expand(len(h)))

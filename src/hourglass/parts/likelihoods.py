@@ -20,6 +20,7 @@ Runs = tuple[tuple[int, int], ...]
 Measure = Callable[[Tensor, Tensor], Tensor]
 SMALLEST = 1e-6  # a probability below it counts as this
 LOG_2PI = math.log(2 * math.pi)
+LEAST = -12.0  # logarithm of a learned variance: without an end to it, one element that is rebuilt perfectly would drown the others
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # what each scale of MS-SSIM weighs, from fine to coarse
 
 
@@ -100,6 +101,10 @@ class _SquaredError(torch.autograd.Function):
         return difference.mul_(2 * grad), None  # in place: a second backward pass is an error, not a wrong number
 
 
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
 class LikelihoodModule(nn.Module):
     """What every built likelihood offers. The decoder's output and the target are of one shape (batch, ...)."""
 
@@ -114,6 +119,22 @@ class LikelihoodModule(nn.Module):
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood summed over everything, in nats, as training wants it."""
         return self.nll(target, output).sum()
+
+    def of_samples(self, target: Tensor, outputs: Tensor) -> Tensor:
+        """`of_rows` for several outputs (samples, batch, ...) of each target (batch, ...): (samples, batch)."""
+        repeated = target.expand_as(outputs).flatten(0, 1)
+        return self.of_rows(repeated, outputs.flatten(0, 1)).view(outputs.shape[:2])
+
+    def drawn(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        """What training takes for a target, where that is left to chance."""
+        return target
+
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        """Elements drawn from their distributions, of the output's shape."""
+        raise NotImplementedError
+
+    def start(self, variance: Tensor) -> None:
+        """Begin with the variance (...) of each element, where one is learned."""
 
     def mean(self, output: Tensor) -> Tensor:
         """The expected value of each element: the reconstruction."""
@@ -139,6 +160,11 @@ class Likelihood(Part):
     def any_size(self) -> bool:
         """Whether elements may have any size: nothing is learned for each of their places."""
         return False
+
+    @property
+    def learns(self) -> bool:
+        """Whether how far elements are from what is expected of them was learned, so that they can be drawn."""
+        return True
 
     @abstractmethod
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
@@ -173,6 +199,10 @@ class Gaussian(Likelihood):
     def any_size(self) -> bool:
         return self.variance != "element"
 
+    @property
+    def learns(self) -> bool:
+        return isinstance(self.variance, str)
+
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         if isinstance(self.variance, str):
             return _LearnedGaussian(shape if self.variance == "element" else ())
@@ -186,6 +216,9 @@ class _FixedGaussian(LikelihoodModule):
 
     def nll(self, target: Tensor, output: Tensor) -> Tensor:
         return gaussian_nll(target, output, torch.tensor(self.log_variance, dtype=output.dtype, device=output.device))
+
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        return output + math.exp(0.5 * self.log_variance) * _normal(output, generator)
 
     def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
         difference = (target - output).flatten(1)  # (batch, elements)
@@ -202,8 +235,16 @@ class _LearnedGaussian(LikelihoodModule):
         super().__init__()
         self.log_variance = nn.Parameter(torch.zeros(shape))
 
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        return output + (0.5 * self.log_variance.clamp(min=LEAST)).exp() * _normal(output, generator)
+
+    def start(self, variance: Tensor) -> None:
+        known = variance.flatten() if self.log_variance.ndim else variance.mean()
+        with torch.no_grad():
+            self.log_variance.copy_(known.clamp(min=1e-4).log().reshape(self.log_variance.shape))
+
     def nll(self, target: Tensor, output: Tensor) -> Tensor:
-        return gaussian_nll(target, output, self.log_variance.clamp(min=-20))  # a perfectly rebuilt element has no bound
+        return gaussian_nll(target, output, self.log_variance.clamp(min=LEAST))
 
 
 @dataclass(frozen=True)
@@ -212,25 +253,79 @@ class Bernoulli(Likelihood):
 
     The decoder gives logits; the reconstruction is their sigmoid. Targets between 0 and 1 are taken as probabilities.
 
+    Parameters
+    ----------
+    drawn : bool, default=False
+        Whether training draws each target afresh, 0 or 1 with its probability, at each step.
+
+    References
+    ----------
+    Salakhutdinov and Murray, "On the Quantitative Analysis of Deep Belief Networks", 2008, section 5 (targets drawn).
+
     Examples
     --------
     >>> import hourglass as hg
-    >>> hg.Bernoulli()
-    Bernoulli()
+    >>> hg.Bernoulli(drawn=True)
+    Bernoulli(drawn=True)
+    """
+
+    takes_logits: ClassVar[bool] = True
+    drawn: bool = False
+
+    def __post_init__(self) -> None:
+        self._require("drawn", isinstance(self.drawn, bool), "True or False")
+
+    def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
+        return _Bernoulli(self.drawn)
+
+
+class _Bernoulli(LikelihoodModule):
+    def __init__(self, draws: bool = False) -> None:
+        super().__init__()
+        self.draws = draws
+
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        return bernoulli_nll(target, output)
+
+    def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
+        return self.of_samples(target, output[None])[0]
+
+    def of_samples(self, target: Tensor, outputs: Tensor) -> Tensor:
+        logits = outputs.flatten(2)  # (samples, batch, elements)
+        ones = (target.to(logits.dtype).flatten(1)[:, None] @ logits.permute(1, 2, 0)).squeeze(1)  # of log(1 + e^l) - x l, Σ x l
+        return functional.softplus(logits).sum(2) - ones.T
+
+    def total(self, target: Tensor, output: Tensor) -> Tensor:
+        logits = output.float() if output.dtype == torch.bfloat16 else output
+        return functional.softplus(logits).sum() - torch.dot(target.flatten(), logits.flatten())
+
+    def drawn(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.bernoulli(target, generator=generator) if self.draws else target
+
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.bernoulli(output.sigmoid(), generator=generator)
+
+    def mean(self, output: Tensor) -> Tensor:
+        return output.sigmoid()
+
+
+@dataclass(frozen=True)
+class Categorical(Likelihood):
+    """One of several levels, along the last axis of each element: for symbols, and whatever is a one among zeros.
+
+    The decoder gives logits; the reconstruction is their softmax.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Categorical()
+    Categorical()
     """
 
     takes_logits: ClassVar[bool] = True
 
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
-        return _Bernoulli()
-
-
-class _Bernoulli(LikelihoodModule):
-    def nll(self, target: Tensor, output: Tensor) -> Tensor:
-        return bernoulli_nll(target, output)
-
-    def mean(self, output: Tensor) -> Tensor:
-        return output.sigmoid()
+        return _Mixed(Gaussian().build(shape), ((0, shape[-1]),))
 
 
 @dataclass(frozen=True)
@@ -255,6 +350,10 @@ class Mixed(Likelihood):
     def __post_init__(self) -> None:
         Gaussian(self.variance)
 
+    @property
+    def learns(self) -> bool:
+        return isinstance(self.variance, str)
+
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         return _Mixed(Gaussian(self.variance).build(shape), categories)
 
@@ -269,6 +368,17 @@ class _Mixed(LikelihoodModule):
 
     def nll(self, target: Tensor, output: Tensor) -> Tensor:
         return self._by_column(target, output, self.numbers.nll, lambda logits: functional.log_softmax(logits, -1))
+
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        def level(logits: Tensor, _: slice) -> Tensor:
+            chosen = torch.multinomial(logits.flatten(0, -2).softmax(-1), 1, generator=generator)
+            return functional.one_hot(chosen.squeeze(1), logits.shape[-1]).reshape(logits.shape).to(logits)
+
+        numbers = self.numbers.sample(output, generator)
+        return self._joined(output, lambda _, places: numbers[..., places], level)
+
+    def start(self, variance: Tensor) -> None:
+        self.numbers.start(variance)
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         plain = not self.categories and not target.isnan().any()
@@ -350,6 +460,10 @@ class Structural(Likelihood):
     def any_size(self) -> bool:
         return self.base.any_size
 
+    @property
+    def learns(self) -> bool:
+        return self.base.learns
+
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
         least = 3 * 2 ** (self.scales - 1)
         if len(shape) != 3 or 0 < min(shape[1:]) < least:
@@ -373,6 +487,12 @@ class _Structural(LikelihoodModule):
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         penalty = self._penalty(target, output)
         return self.base.total(target, output) + penalty.sum() * (target.numel() / penalty.numel())
+
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        return self.base.sample(output, generator)
+
+    def start(self, variance: Tensor) -> None:
+        self.base.start(variance)
 
     def mean(self, output: Tensor) -> Tensor:
         return self.base.mean(output)

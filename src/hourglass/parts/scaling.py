@@ -22,6 +22,10 @@ class Scaling(nn.Module):
     def inverse(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def within(self, x: Tensor) -> Tensor:
+        """X with numbers drawn into the range of what the scaling was learned from, where it knows that."""
+        return x
+
 
 class UnitScaling(Scaling):
     """Pixels from 0 to ``top`` become floats from 0 to 1."""
@@ -80,12 +84,16 @@ class Squash(Scaling):
     """
 
     tailed: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, first: Standardize, second: Standardize, tailed: Tensor) -> None:
         super().__init__()
         self.first = first
         self.second = second
         self.register_buffer("tailed", tailed)
+        self.register_buffer("low", torch.full(tailed.shape, -torch.inf))  # ends of the range, scaled
+        self.register_buffer("high", torch.full(tailed.shape, torch.inf))
 
     def forward(self, raw: Tensor) -> Tensor:
         z: Tensor = self.first(raw)
@@ -100,6 +108,22 @@ class Squash(Scaling):
             z = torch.where(self.tailed, SQUASH * torch.sinh(self.second.inverse(x) / SQUASH), x)
         raw: Tensor = self.first.inverse(z)
         return raw
+
+    def within(self, x: Tensor) -> Tensor:
+        return x.clamp(self.low.to(x), self.high.to(x))
+
+
+class Conditions(nn.Module):
+    """What is known beside rows, raw numbers (batch, cells), as networks like it: (batch, width), 0 where it is missing."""
+
+    def __init__(self, scaling: Scaling, width: int) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.width = width
+
+    def forward(self, raw: Tensor) -> Tensor:
+        known: Tensor = self.scaling(raw).nan_to_num(0)
+        return known
 
 
 @dataclass(frozen=True)
@@ -133,6 +157,9 @@ class Expand(Scaling):
     def forward(self, raw: Tensor) -> Tensor:
         x: Tensor = self.then(expand(raw, self.cells))
         return x
+
+    def within(self, x: Tensor) -> Tensor:
+        return self.then.within(x)
 
     def inverse(self, x: Tensor) -> Tensor:
         values, start, found = self.then.inverse(x), 0, []
@@ -190,7 +217,10 @@ def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squ
     first = standardize(values, numbers)
     z = first(values.double())
     tailed = heavy_tailed(z) & numbers if tailed is None else tailed
-    return Squash(first, standardize(SQUASH * torch.asinh(z / SQUASH)), tailed)
+    found = Squash(first, standardize(SQUASH * torch.asinh(z / SQUASH)), tailed)
+    x = found(values).float()
+    found.low, found.high = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
+    return found
 
 
 def heavy_tailed(z: Tensor) -> Tensor:

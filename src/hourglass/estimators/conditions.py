@@ -1,0 +1,74 @@
+"""What is known beside each row, a label or some columns, and told to encoder and decoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from hourglass.errors import DataError, suggest
+from hourglass.kinds.columns import OTHER
+from hourglass.kinds.table import TableKind, container_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NAME = "condition"  # of a column that has none
+
+
+def learned(condition: Any, n: int) -> TableKind:
+    """What the conditions of n rows are taken for."""
+    frame = _frame(condition)
+    _require_rows(frame, n)
+    labels = {NAME: "categorical"} if frame.columns == [NAME] and not frame[NAME].dtype.is_float() else {}
+    return TableKind.learn(frame, labels)
+
+
+def numbers(kind: TableKind, condition: Any, n: int) -> Tensor:
+    """The conditions of n rows as numbers (n, cells); one condition alone is that of all rows.
+
+    Raises
+    ------
+    DataError
+        Other columns, a label that was never seen, or another number of rows.
+    """
+    frame = _frame(condition)
+    if frame.columns == [NAME] and len(kind.columns) == 1:
+        frame.columns = [kind.columns[0].name]
+    if len(frame) == 1:
+        import polars as pl
+
+        frame = pl.concat([frame] * n)
+    _require_rows(frame, n)
+    kind.check(frame)
+    _require_known(kind, frame)
+    return kind.to_tensor(frame)
+
+
+def _frame(condition: Any) -> pl.DataFrame:
+    """Conditions as a table: a label, labels, or columns."""
+    import polars as pl
+
+    if container_of(condition) != "numpy" and getattr(condition, "ndim", 2) == 2:
+        return condition if isinstance(condition, pl.DataFrame) else pl.DataFrame(condition)
+    values = np.atleast_1d(np.asarray(condition))
+    if values.ndim > 2:
+        raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
+    if values.ndim == 1:
+        return pl.DataFrame({NAME: values})
+    return pl.DataFrame(values, schema=[f"{NAME}{i}" for i in range(values.shape[1])])
+
+
+def _require_rows(frame: pl.DataFrame, n: int) -> None:
+    if len(frame) != n:
+        raise DataError(f"There are {n} rows and {len(frame)} conditions. Give one for each row.")
+
+
+def _require_known(kind: TableKind, frame: pl.DataFrame) -> None:
+    for column in kind.columns:
+        if column.type == "categorical" and column.used:
+            strange = set(frame[column.name].cast(str).drop_nulls().unique()) - set(column.levels)
+            if strange:
+                label = min(strange)
+                raise DataError(f"The model knows no {column.name} {label!r}. {suggest(label, set(column.levels) - {OTHER})}")

@@ -1,0 +1,282 @@
+"""What codes are good for beyond their rows: samples, ways from one row to another, what a code stands for."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor, nn
+
+from hourglass.errors import DataError, ParameterError
+from hourglass.estimators import samplers
+from hourglass.estimators.assembly import default_likelihood
+from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.samplers import Sampler
+from hourglass.kinds import as_raw, length
+from hourglass.parts import Quantized
+from hourglass.parts.base import is_count
+from hourglass.training import Trainer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PATHS = ("straight", "spherical")
+MOST_COMPARED = 5000  # rows of which the usual distance is told
+SAMPLER = "sampler."  # before the names of its tensors in a file
+CLOSE = 0.01  # of those rows are nearer to another one than a copy is
+
+
+class GeneratingAutoencoder(BaseAutoencoder):
+    """Base of the autoencoders with codes, which can be drawn, moved and decoded."""
+
+    sampler_: Sampler | None
+
+    def fit_sampler(self, X: Any, sampler: str = "auto", *, condition: Any = None, random_state: Any = None) -> Self:
+        """Fit a distribution to the codes of X, for `sample` to draw from.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            The training data; every fifth row is held out to judge by.
+        sampler : {"auto", "prior", "mixture", "autoregressive"}, default="auto"
+            The model's own prior; a mixture of up to 50 normal distributions; or, for quantised codes, a small recurrent network
+            that draws one after the other. "auto" takes the one that the codes held out are likeliest under, see ``sampler_``.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
+        random_state : int, RandomState or Generator, optional
+            The same seed gives the same distribution.
+
+        Returns
+        -------
+        self
+            With ``sampler_``, which says what was chosen and why.
+
+        Raises
+        ------
+        ParameterError
+            A sampler that doesn't fit the waist.
+        """
+        seed = seed_from(random_state)
+        waist = self._waist
+        generator = self._generator(seed)
+
+        def codes(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
+            z = model.encode(x, generator, given).z
+            found: Tensor = model.bottleneck.indices(z) if isinstance(waist, Quantized) else z
+            return found
+
+        found = self._passed(X, condition, codes).to(self._device)
+        self.sampler_ = samplers.fitted(self.model_, waist, sampler, found, seed)
+        return self
+
+    def sample(self, n: int = 1, *, condition: Any = None, noisy: bool | None = None, random_state: Any = None) -> Any:
+        """New data: codes drawn from the prior, or from what `fit_sampler` fitted, and decoded.
+
+        Parameters
+        ----------
+        n : int, default=1
+            How many rows.
+        condition : as in ``fit``, optional
+            For models that were fitted with one: one for each row, or one for all.
+        noisy : bool, optional
+            Whether each element is drawn from its distribution in place of its mean; of tables it is unless given, as otherwise all
+            columns would vary too little, of pictures not.
+        random_state : int, RandomState or Generator, optional
+            The same seed gives the same samples.
+
+        Returns
+        -------
+        array or table of shape (n, ...)
+            In the kind and the container that ``fit`` saw.
+
+        Raises
+        ------
+        ParameterError
+            The model has no distribution to draw from, or a condition is missing.
+        """
+        if not is_count(n):
+            raise ParameterError(f"The number of samples must be a positive int. Got {n!r} instead.")
+        generator = self._generator(seed_from(random_state))
+        with torch.inference_mode():
+            z = self._drawn(n, generator)
+        return self._decoded(z, condition, generator, noisy)
+
+    def _drawn(self, n: int, generator: torch.Generator) -> Tensor:
+        """Codes (n, width) from the sampler, or from the prior."""
+        waist = self._waist
+        sampler = self.sampler_
+        density = self.model_.density() if sampler is None or sampler.module is None else sampler.module
+        if density is None:
+            name = samplers.names_for(waist, None)[0]
+            raise ParameterError(
+                f"A model with {waist} has no distribution of codes to draw from. Fit one to the codes of your data: "
+                f"model.fit_sampler(X, {name!r}). Or use VariationalAutoencoder, which has a prior."
+            )
+        drawn = density.draw(generator, n)
+        z: Tensor = self.model_.bottleneck.vectors(drawn) if isinstance(waist, Quantized) else drawn
+        return z
+
+    def _decoded(self, z: Tensor, condition: Any, generator: torch.Generator | None = None, noisy: bool | None = None) -> Any:
+        """Data of codes (n, width): the mean, or with a generator and ``noisy`` a draw."""
+        likelihood = self._asked["likelihood"] or default_likelihood(self.kind_)
+        if noisy is None:
+            noisy = self.kind_.name == "table" and likelihood.learns
+        noise = generator if noisy else None
+
+        def decoded(model: Any, z: Tensor, *given: Tensor) -> Tensor:
+            output = model.decode(z, *given)
+            x = model.likelihood.mean(output) if noise is None else model.likelihood.sample(output, noise)
+            raw: Tensor = model.scaling.inverse(model.scaling.within(x))
+            return raw
+
+        return self.kind_.from_tensor(self._from_codes(z, condition, decoded))
+
+    def interpolate(self, a: Any, b: Any = None, *, steps: int = 8, path: str = "straight", condition: Any = None) -> Any:
+        """The way from one row to another through the codes, decoded.
+
+        Parameters
+        ----------
+        a, b : as in ``fit``
+            A row each; or only ``a``, with two rows or more, which are visited one after the other.
+        steps : int, default=8
+            Rows from one end to the other, both of them included.
+        path : {"straight", "spherical"}, default="straight"
+            A straight line; or an arc on which the length changes evenly too: straight ways between normal codes lead through the
+            middle, where hardly any are.
+        condition : as in ``fit``, optional
+            For models that were fitted with one: one for all rows.
+
+        Returns
+        -------
+        array or table of shape (steps, ...)
+            Of m rows, ((m - 1) (steps - 1) + 1, ...).
+
+        References
+        ----------
+        White, "Sampling Generative Networks", 2016, section 2.1 (arcs).
+        """
+        if not is_count(steps, 2):
+            raise ParameterError(f"The 'steps' of a way must be an int of at least 2. Got {steps!r} instead.")
+        if path not in PATHS:
+            raise ParameterError(f"The 'path' of a way must be one of {', '.join(map(repr, PATHS))}. Got {path!r} instead.")
+        ends = [self._rows_from(part) for part in (a, b) if part is not None]
+        z = np.concatenate([self.transform(rows, condition) for rows in ends])
+        if len(z) < 2:
+            raise DataError(f"A way needs two ends or more. Got {len(z)} row.")
+        between = _arc if path == "spherical" else _line
+        pieces = [between(start, end, np.linspace(0, 1, steps, dtype=z.dtype)[:, None]) for start, end in pairwise(z)]
+        way = np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
+        return self._decoded(torch.from_numpy(way), condition)
+
+    def traverse(self, dimension: int, row: Any = None, *, steps: int = 8, reach: float = 3.0, condition: Any = None) -> Any:
+        """What one code stands for: decoded while it moves and the others stay.
+
+        Parameters
+        ----------
+        dimension : int
+            Which code, counted from 0.
+        row : as in ``fit``, optional
+            The row whose codes the others are; all of them 0 unless given.
+        steps : int, default=8
+            How many places it stands at.
+        reach : float, default=3.0
+            It moves from -reach to reach: standard deviations of a standard normal prior.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
+
+        Returns
+        -------
+        array or table of shape (steps, ...)
+        """
+        width = self._waist.width
+        if not is_count(dimension, 0) or dimension >= width:
+            raise ParameterError(f"The 'dimension' must be one of {width} codes, 0 to {width - 1}. Got {dimension!r} instead.")
+        if not is_count(steps, 2):
+            raise ParameterError(f"The 'steps' must be an int of at least 2. Got {steps!r} instead.")
+        start = np.zeros((1, width), np.float32) if row is None else self.transform(self._rows_from(row), condition)[:1]
+        z = np.repeat(start, steps, axis=0)
+        z[:, dimension] = np.linspace(-reach, reach, steps)
+        return self._decoded(torch.from_numpy(z), condition)
+
+    def nearest(self, samples: Any, X: Any) -> pl.DataFrame:
+        """The row of X that is nearest to each sample: is it new, or a copy?
+
+        Parameters
+        ----------
+        samples : as in ``fit``
+            Data to be judged, such as `sample` gives.
+        X : as in ``fit``
+            The training data.
+
+        Returns
+        -------
+        polars.DataFrame
+            A row each: ``row``, the number of the nearest one in X; ``distance``, Euclidean over the scaled data; ``usual``, the
+            median distance of rows of X (5,000 at most) from their nearest other one; ``copy``, whether it is nearer than all but
+            1% of those are.
+        """
+        import polars as pl
+
+        known, judged = (
+            self._collect(self._checked(part), lambda model, x: x.flatten(1)).nan_to_num(0).numpy() for part in (X, samples)
+        )
+        index = NearestNeighbors(algorithm="brute").fit(known)
+        some = known[np.linspace(0, len(known) - 1, min(len(known), MOST_COMPARED)).astype(int)]
+        among = index.kneighbors(some, 2)[0][:, 1] if len(known) > 1 else np.array([np.inf])
+        distance, row = (found[:, 0] for found in index.kneighbors(judged, 1))
+        return pl.DataFrame(
+            {
+                "row": row,
+                "distance": distance,
+                "usual": np.full(len(row), np.median(among)),
+                "copy": distance <= np.quantile(among, CLOSE),
+            }
+        )
+
+    def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
+        super()._adopt(model, trainer)
+        self.sampler_ = None
+
+    def _tensors(self) -> dict[str, Tensor]:
+        module = None if self.sampler_ is None else self.sampler_.module
+        own = {} if module is None else {f"{SAMPLER}{name}": tensor for name, tensor in module.state_dict().items()}
+        return super()._tensors() | own
+
+    def _header(self) -> dict[str, Any]:
+        sampler = self.sampler_ and {"name": self.sampler_.name, "held_out": self.sampler_.held_out}
+        return super()._header() | {"sampler": sampler}
+
+    def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
+        own = {name.removeprefix(SAMPLER): tensor for name, tensor in tensors.items() if name.startswith(SAMPLER)}
+        super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
+        if header.get("sampler") is not None:
+            self.sampler_ = samplers.blank(header["sampler"], own, self._waist)
+
+    def _rows_from(self, part: Any) -> Any:
+        """Raw data of rows, of a single row as well, which has an axis less."""
+        raw = as_raw(part)
+        if isinstance(raw, np.ndarray) and raw.shape == self.kind_.raw_shape:
+            raw = raw[None]
+        return raw if length(raw) else self._checked(raw)
+
+
+def _line(start: Any, end: Any, share: Any) -> Any:
+    return start + share * (end - start)
+
+
+def _arc(start: Any, end: Any, share: Any) -> Any:
+    """Along the arc between the directions, while the length goes evenly from one to the other; a line where there is no arc."""
+    lengths = np.linalg.norm(start), np.linalg.norm(end)
+    if min(lengths) == 0:
+        return _line(start, end, share)
+    cosine = float(np.clip(start @ end / (lengths[0] * lengths[1]), -1, 1))
+    angle = np.arccos(cosine)
+    if np.sin(angle) < 1e-6:
+        return _line(start, end, share)
+    way = (np.sin((1 - share) * angle) * start / lengths[0] + np.sin(share * angle) * end / lengths[1]) / np.sin(angle)
+    return (way * (lengths[0] + share * (lengths[1] - lengths[0]))).astype(start.dtype)

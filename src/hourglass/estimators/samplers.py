@@ -1,0 +1,123 @@
+"""Fitting a distribution to the codes of a trained model, and choosing among several."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+
+from hourglass.batches import Batches
+from hourglass.errors import ParameterError, suggest
+from hourglass.parts import Bottleneck, Quantized
+from hourglass.parts.samplers import Autoregressive, Mixture
+from hourglass.training import Plan, Trainer
+
+COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried
+HELD_OUT = 5  # every fifth row
+PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
+STEPS = 3000
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Where samples come from.
+
+    Attributes
+    ----------
+    name : str
+        "prior", "mixture" or "autoregressive".
+    held_out : dict of str to float
+        The log-likelihood of the codes of rows held out under each sampler that was tried, in nats a row.
+    module : torch.nn.Module or None
+        What was fitted; the prior is the model's own.
+    """
+
+    name: str
+    held_out: dict[str, float]
+    module: Any = None
+
+    def __str__(self) -> str:
+        tried = ", ".join(f"{name} {nats:.2f}" for name, nats in sorted(self.held_out.items(), key=lambda item: -item[1]))
+        return f"{self.name} (log-likelihood of codes held out, in nats a row: {tried})"
+
+
+def names_for(waist: Bottleneck, prior: Any) -> tuple[str, ...]:
+    """The samplers that fit a waist."""
+    if isinstance(waist, Quantized):
+        return ("autoregressive",)
+    return ("prior", "mixture") if prior is not None else ("mixture",)
+
+
+def fitted(model: Any, waist: Bottleneck, asked: str, codes: Tensor, seed: int) -> Sampler:
+    """The sampler that is asked for, or the one that codes (n, width), or indices (n, places), held out are likeliest under."""
+    possible = names_for(waist, model.density())
+    if asked not in ("auto", *possible):
+        raise ParameterError(f"The sampler of a model with {waist} can't be {asked!r}. {suggest(asked, ('auto', *possible))}")
+    test = torch.arange(len(codes)) % HELD_OUT == 0
+    tried = {name: FITTERS[name](model, waist, codes[~test], codes[test], seed) for name in possible if asked in ("auto", name)}
+    with torch.inference_mode():
+        held_out = {name: float(module.log_density(codes[test]).mean()) for name, module in tried.items()}
+    best = max(held_out, key=lambda name: held_out[name])
+    return Sampler(best, held_out, tried[best] if isinstance(tried[best], nn.Module) else None)
+
+
+def blank(header: dict[str, Any], tensors: dict[str, Tensor], waist: Bottleneck) -> Sampler:
+    """A sampler as a file describes it, filled with its tensors."""
+    sampler = Sampler(header["name"], header["held_out"])
+    if sampler.name == "prior":
+        return sampler
+    module: nn.Module
+    if isinstance(waist, Quantized):
+        module = Autoregressive(waist.choices, waist.places, torch.Generator())
+    else:
+        module = Mixture(*tensors["mean"].shape)
+    module.load_state_dict(tensors)
+    return replace(sampler, module=module)
+
+
+def _prior(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> Any:
+    return model.density()
+
+
+def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> Mixture:
+    """A mixture with as many components as the codes held out like best."""
+    known, unseen, best = train.double().cpu().numpy(), test.double().cpu().numpy(), -np.inf
+    for components in COMPONENTS:
+        if components > len(known) // 10 and components > 1:
+            break
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            tried = GaussianMixture(components, reg_covar=1e-5, random_state=seed).fit(known)
+        score = tried.score(unseen)
+        if score > best:
+            best, chosen = score, tried
+    found = Mixture(*chosen.means_.shape)
+    found.log_weight.copy_(torch.from_numpy(np.log(chosen.weights_)))
+    found.mean.copy_(torch.from_numpy(chosen.means_))
+    found.root.copy_(torch.linalg.cholesky(torch.from_numpy(chosen.covariances_)))
+    return found.to(train.device)
+
+
+def _autoregressive(model: Any, waist: Any, train: Tensor, test: Tensor, seed: int) -> Autoregressive:
+    generator = torch.Generator(train.device).manual_seed(seed)
+    module = Autoregressive(waist.choices, waist.places, generator).to(train.device)
+    steps = -(-len(train) // PLAN.batch_size)
+    plan = replace(PLAN, max_epochs=max(STEPS // steps, 10))
+    codes = torch.cat([train, test])
+    rows = torch.arange(len(codes), device=train.device)
+    learned, judged = (Batches(codes, some, lambda batch: batch) for some in (rows[: len(train)], rows[len(train) :]))
+    trainer = Trainer(module, learned, judged, plan, generator)  # type: ignore[arg-type]
+    for _ in trainer.epochs():
+        pass
+    trainer.restore_best()
+    return module.eval()
+
+
+FITTERS: dict[str, Callable[..., Any]] = {"prior": _prior, "mixture": _mixture, "autoregressive": _autoregressive}

@@ -1,0 +1,253 @@
+"""The autoencoder with a space to sample from, and what every autoencoder with codes can draw."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.decomposition import PCA
+
+import hourglass as hg
+
+DIGITS = hg.datasets.load("digits")
+X = DIGITS.x_train[:400]
+CHANCE = np.random.default_rng(0)
+ROWS = CHANCE.normal(size=(600, 3)) @ CHANCE.normal(size=(3, 6)) + 0.3 * CHANCE.normal(size=(600, 6))
+SETTINGS = {"batch_size": 64, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """One map each way and a learned variance: probabilistic PCA, to be found by training."""
+    line = hg.Dense(hidden=())
+    settings = {"max_epochs": 150, "optimizer": "adam", "learning_rate": 0.02, "validation_fraction": 0}
+    parts = {"encoder": line, "decoder": line, "likelihood": hg.Gaussian("shared")}
+    return hg.VariationalAutoencoder(3, **parts, **settings, **SETTINGS).fit(ROWS)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return hg.VariationalAutoencoder(8, max_epochs=6, random_state=0).fit(X)
+
+
+def scaled(model):
+    return (ROWS - ROWS.mean(0)) / ROWS.std(0)
+
+
+def exact(model, x):
+    """The log-likelihood of a linear model in closed form: x ~ N(b, W Wᵀ + σ²)."""
+    weight, bias = (each.detach().double().numpy() for each in model.decoder_[0].parameters())
+    variance = math.exp(model.model_.likelihood.log_variance.item())
+    return multivariate_normal(bias, weight @ weight.T + variance * np.eye(6)).logpdf(x)
+
+
+def test_a_linear_model_reaches_probabilistic_pca(linear):
+    best = PCA(3).fit(scaled(linear)).score(scaled(linear))
+    assert exact(linear, scaled(linear)).mean() == pytest.approx(best, rel=0.005)
+
+
+def test_the_default_starts_there_already():
+    model = hg.VariationalAutoencoder(3, likelihood=hg.Gaussian("shared"), max_epochs=1, learning_rate=1e-9, random_state=0).fit(
+        ROWS
+    )
+    found = model.log_likelihood(ROWS, 500, random_state=0).mean
+    assert found == pytest.approx(PCA(3).fit(scaled(model)).score(scaled(model)), rel=0.02)
+
+
+def test_log_likelihood_agrees_with_the_closed_form_within_its_error(linear):
+    found = linear.log_likelihood(ROWS, 400, random_state=1)
+    truth = exact(linear, scaled(linear))
+    assert abs(found.mean - truth.mean()) < 4 * found.error_of_mean
+    apart = (found.nats - truth) / found.standard_error
+    assert 0.8 < apart.std() < 1.25
+    assert found.error_of_mean == pytest.approx(np.sqrt((found.standard_error**2).sum()) / 600)
+
+
+def test_the_bound_tightens_with_samples_and_elbo_is_below(linear):
+    one, few, many = (linear.log_likelihood(ROWS, k, random_state=0).mean for k in (1, 4, 64))
+    assert one < few < many
+    assert linear.elbo(ROWS, n_samples=20, random_state=0).elbo.mean() == pytest.approx(one, abs=0.1)
+
+
+def test_the_bound_is_its_two_parts(digits):
+    bound, encoded = digits.elbo(X, random_state=0), digits.encode(X, random_state=0)
+    np.testing.assert_allclose(bound.elbo, bound.reconstruction - bound.kl, rtol=1e-5)
+    np.testing.assert_allclose(bound.kl, encoded.kl, rtol=1e-5)
+    np.testing.assert_allclose(bound.bits, -bound.elbo / math.log(2) / 784, rtol=1e-5)
+    closed = 0.5 * (encoded.std**2 + encoded.mean**2 - 1 - 2 * np.log(encoded.std)).sum(1)
+    np.testing.assert_allclose(encoded.kl, closed, rtol=1e-3)
+    np.testing.assert_allclose(encoded.mean, digits.transform(X), rtol=1e-5)
+    apart = (encoded.sample - encoded.mean) / encoded.std
+    assert abs(apart.mean()) < 0.05 and apart.std() == pytest.approx(1, abs=0.05)
+
+
+def test_the_same_seed_gives_the_same_samples(digits):
+    one, again, other = (digits.sample(5, random_state=seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert one.shape == (5, 28, 28) and one.dtype == np.uint8
+    assert digits.sample(random_state=0).shape == (1, 28, 28)
+
+
+def test_ways_begin_and_end_where_they_should(digits):
+    a, b, c = X[0], X[1], X[2]
+    rebuilt = digits.reconstruct(X[:3])
+    for path in ("straight", "spherical"):
+        way = digits.interpolate(a, b, steps=5, path=path)
+        np.testing.assert_allclose(way[[0, -1]].astype(int), rebuilt[:2].astype(int), atol=1)
+    assert digits.interpolate(X[:3], steps=4).shape == (7, 28, 28)
+    np.testing.assert_allclose(digits.interpolate(a, np.stack([b, c]), steps=4)[3].astype(int), rebuilt[1].astype(int), atol=1)
+    middle = digits.transform(np.stack([a, b])).mean(0, keepdims=True)
+    halfway = digits.interpolate(a, b, steps=3)[1].astype(int)
+    np.testing.assert_allclose(halfway, digits.inverse_transform(middle)[0].astype(int), atol=1)
+
+
+def test_one_code_moves_and_the_others_stay(digits):
+    moved = digits.traverse(2, X[0], steps=5, reach=2)
+    code = np.repeat(digits.transform(X[:1]), 5, 0)
+    code[:, 2] = np.linspace(-2, 2, 5)
+    np.testing.assert_allclose(moved.astype(int), digits.inverse_transform(code).astype(int), atol=1)
+    assert digits.traverse(0).shape == (8, 28, 28)
+
+
+def test_a_copy_is_told_from_what_is_new(digits):
+    found = digits.nearest(np.concatenate([X[7:8], 255 - X[:1]]), X)
+    assert found["row"][0] == 7 and found["distance"][0] == 0 and found["copy"].to_list() == [True, False]
+    flat = X.reshape(len(X), -1) / 255
+    apart = np.linalg.norm(flat[:, None] - flat, axis=2) + 1e9 * np.eye(len(X))
+    assert found["usual"][0] == pytest.approx(np.median(apart.min(1)), rel=1e-5)
+
+
+# Conditions
+
+
+@pytest.fixture(scope="module")
+def by_class():
+    labels = DIGITS.y_train[:1500].astype(str)
+    return hg.VariationalAutoencoder(8, max_epochs=15, random_state=0).fit(DIGITS.x_train[:1500], condition=labels), labels
+
+
+def test_samples_are_of_the_class_that_is_asked_for(by_class):
+    from sklearn.linear_model import LogisticRegression
+
+    model, labels = by_class
+    judge = LogisticRegression(max_iter=200).fit(DIGITS.x_train[:1500].reshape(1500, -1) / 255, labels)
+    for label in ("0", "1", "6"):
+        drawn = model.sample(40, condition=label, random_state=0)
+        assert (judge.predict(drawn.reshape(40, -1) / 255) == label).mean() > 0.7
+    asked = np.array(["0", "1"] * 20)
+    drawn = model.sample(40, condition=asked, random_state=0)
+    assert (judge.predict(drawn.reshape(40, -1) / 255) == asked).mean() > 0.7
+
+
+def test_conditions_are_columns_too_and_travel_with_the_file(by_class, tmp_path):
+    model = hg.VariationalAutoencoder(2, max_epochs=2, **SETTINGS)
+    beside = pl.DataFrame({"sort": ["a", "b"] * 300, "age": CHANCE.normal(size=600)})
+    model.fit(ROWS, condition=beside)
+    model.save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.transform(ROWS, beside), model.transform(ROWS, beside))
+    np.testing.assert_array_equal(
+        again.sample(3, condition=beside[:3], random_state=0), model.sample(3, condition=beside[:3], random_state=0)
+    )
+    assert not np.array_equal(model.transform(ROWS, beside), model.transform(ROWS, beside[0]))
+    np.testing.assert_array_equal(by_class[0].log_likelihood(X[:3], 5, condition="3", random_state=0).nats.shape, (3,))
+
+
+def test_what_goes_wrong_with_conditions(by_class, digits, sentence):
+    model, labels = by_class
+    assert sentence(hg.ParameterError, model.sample, 3) == (
+        "This VariationalAutoencoder was fitted with a condition (condition). Say condition=, one for each row or one for all."
+    )
+    assert sentence(hg.ParameterError, digits.transform, X, "3") == (
+        "This VariationalAutoencoder was fitted without a condition, so it can't be given one. Fit it with condition=."
+    )
+    assert sentence(hg.DataError, model.transform, X, labels[:3]) == "There are 400 rows and 3 conditions. Give one for each row."
+    assert sentence(hg.DataError, model.sample, 2, condition="12") == "The model knows no condition '12'. Did you mean '2'?"
+    vamp = hg.VariationalAutoencoder(hg.Variational(4, prior=hg.VampPrior(5)))
+    assert sentence(hg.ParameterError, lambda: vamp.fit(X, condition=labels[:400])) == (
+        "A VampPrior can't go with a condition, as its inputs have none. Use MixturePrior()."
+    )
+
+
+# Samplers
+
+
+@pytest.mark.parametrize("waist", [hg.Plain(4), hg.TopK(8, k=4), hg.Matched(hg.Plain(4))])
+def test_a_mixture_is_fitted_to_the_codes_of_any_waist(waist, tmp_path):
+    model = hg.Autoencoder(waist, max_epochs=2, **SETTINGS).fit(X).fit_sampler(X, "mixture", random_state=0)
+    assert model.sampler_.name == "mixture"
+    drawn = model.sample(6, random_state=0)
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(hg.load(tmp_path / "m.safetensors").sample(6, random_state=0), drawn)
+
+
+@pytest.mark.parametrize("waist", [hg.VectorQuantized(16, dim=2, places=4), hg.FiniteScalar((4, 4), places=4)])
+def test_quantised_codes_are_drawn_one_after_the_other(waist, tmp_path, monkeypatch):
+    monkeypatch.setattr("hourglass.estimators.samplers.STEPS", 60)
+    model = hg.Autoencoder(waist, max_epochs=2, **SETTINGS).fit(X).fit_sampler(X, random_state=0)
+    assert model.sampler_.name == "autoregressive" and list(model.sampler_.held_out) == ["autoregressive"]
+    assert model.sampler_.held_out["autoregressive"] > -4 * math.log(16)
+    drawn = model.sample(6, random_state=0)
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(hg.load(tmp_path / "m.safetensors").sample(6, random_state=0), drawn)
+
+
+def test_auto_takes_what_codes_held_out_are_likeliest_under(digits):
+    model = hg.VariationalAutoencoder(8, max_epochs=6, random_state=0).fit(X).fit_sampler(X, random_state=0)
+    held_out = model.sampler_.held_out
+    assert set(held_out) == {"prior", "mixture"}
+    assert model.sampler_.name == max(held_out, key=held_out.get)
+    assert str(model.sampler_).startswith(f"{model.sampler_.name} (log-likelihood of codes held out, in nats a row: ")
+    assert digits.sampler_ is None
+
+
+def test_a_waist_without_a_distribution_refuses_to_sample(sentence):
+    model = hg.Autoencoder(4, max_epochs=1, **SETTINGS).fit(X)
+    assert sentence(hg.ParameterError, model.sample, 3) == (
+        "A model with Plain(n=4) has no distribution of codes to draw from. Fit one to the codes of your data: "
+        "model.fit_sampler(X, 'mixture'). Or use VariationalAutoencoder, which has a prior."
+    )
+    assert sentence(hg.ParameterError, model.fit_sampler, X, "prior") == (
+        "The sampler of a model with Plain(n=4) can't be 'prior'. Known: auto, mixture."
+    )
+    quantised = hg.Autoencoder(hg.FiniteScalar((3, 3), places=2), max_epochs=1, **SETTINGS).fit(X)
+    assert "model.fit_sampler(X, 'autoregressive')" in sentence(hg.ParameterError, quantised.sample, 3)
+    assert sentence(hg.ParameterError, hg.VariationalAutoencoder(hg.Plain(2), max_epochs=1).fit(X[:50]).encode, X) == (
+        "Codes of Plain(n=2) have no distribution. Use Variational(n)."
+    )
+
+
+# Tables
+
+
+def test_a_synthetic_table_keeps_types_ranges_levels_and_correlations():
+    chance = np.random.default_rng(1)
+    age = chance.integers(18, 80, 1500)
+    frame = pl.DataFrame(
+        {
+            "age": age,
+            "income": np.exp(chance.normal(10, 0.3, 1500) + age / 100),
+            "town": np.where(age > 50, "Ulm", chance.choice(["Bonn", "Ulm"], 1500)),
+            "paid": chance.random(1500) < 0.3,
+        }
+    )
+    model = hg.VariationalAutoencoder(4, max_epochs=60, random_state=0).fit(frame)
+    made = model.sample(2000, random_state=0)
+    assert made.schema == frame.schema
+    assert set(made["town"]) == {"Bonn", "Ulm"}
+    assert made["age"].min() >= frame["age"].min() and made["income"].max() <= 1.01 * frame["income"].max()
+    assert made["age"].mean() == pytest.approx(frame["age"].mean(), abs=4)
+    assert made["age"].std() == pytest.approx(frame["age"].std(), rel=0.15)
+    assert made["paid"].mean() == pytest.approx(0.3, abs=0.06)
+    old = made.filter(pl.col("age") > 55)["town"]
+    assert (old == "Ulm").mean() > 0.85
+
+
+@pytest.mark.parametrize("objective", ["elbo", "importance-weighted", "total-correlation", "capacity"])
+def test_every_objective_trains_and_is_kept_in_the_file(objective, tmp_path):
+    model = hg.VariationalAutoencoder(4, objective=objective, max_epochs=2, **SETTINGS).fit(X)
+    model.save(tmp_path / "m.safetensors")
+    assert hg.load(tmp_path / "m.safetensors").objective == objective
+    assert model.sample(2, random_state=0).shape == (2, 28, 28)

@@ -1,0 +1,48 @@
+"""Distributions fitted to codes."""
+
+from itertools import product
+
+import torch
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
+from hourglass.parts.samplers import Autoregressive, Mixture
+
+
+def chance(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def a_mixture():
+    found = Mixture(2, 3)
+    found.log_weight.copy_(torch.tensor([0.3, 0.7]).log())
+    found.mean.copy_(torch.tensor([[0.0, 1.0, 2.0], [3.0, -1.0, 0.0]]))
+    found.root.copy_(torch.tensor([[[1.0, 0, 0], [0.5, 2, 0], [0, -0.3, 0.5]], [[0.4, 0, 0], [0, 0.4, 0], [0.2, 0.1, 1]]]))
+    return found
+
+
+def test_the_density_of_a_mixture_is_that_of_torch():
+    ours = a_mixture()
+    theirs = MixtureSameFamily(Categorical(logits=ours.log_weight), MultivariateNormal(ours.mean, scale_tril=ours.root))
+    z = torch.randn(9, 3, generator=chance())
+    torch.testing.assert_close(ours.log_density(z), theirs.log_prob(z))
+
+
+def test_draws_of_a_mixture_have_its_mean_and_covariance():
+    drawn = a_mixture().draw(chance(), 100_000)
+    torch.testing.assert_close(drawn.mean(0), torch.tensor([2.1, -0.4, 0.6]), atol=0.03, rtol=0.02)
+    first, second = (root @ root.T for root in a_mixture().root)
+    apart = torch.tensor([3.0, -2.0, -2.0])
+    expected = 0.3 * first + 0.7 * second + 0.21 * torch.outer(apart, apart)
+    torch.testing.assert_close(torch.cov(drawn.T), expected, atol=0.05, rtol=0.05)
+
+
+def test_probabilities_of_all_sequences_add_up_to_one_and_draws_follow_them():
+    module = Autoregressive(3, 4, chance(1)).eval()
+    every = torch.tensor(list(product(range(3), repeat=4)))
+    with torch.no_grad():
+        probability = module.log_density(every).exp()
+        drawn = module.draw(chance(2), 50_000)
+    assert abs(float(probability.sum()) - 1) < 1e-5
+    place = (drawn * torch.tensor([27, 9, 3, 1])).sum(1)
+    share = torch.bincount(place, minlength=81) / len(drawn)
+    torch.testing.assert_close(share, probability, atol=0.004, rtol=0.1)
