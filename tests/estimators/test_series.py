@@ -241,6 +241,8 @@ def test_what_is_refused(watcher, det):
         hg.AnomalyDetector(kind="series", neighbours=0).fit(usual)
     with pytest.raises(hg.DataError, match=r"^Found 3 rows, while a minimum of 5 is required to tell what is usual.$"):
         hg.AnomalyDetector(kind="series").fit(usual[:3])
+    with pytest.raises(hg.ParameterError, match="'contaminated' parameter of AnomalyDetector is not for a long record"):
+        hg.AnomalyDetector(contaminated=True).fit(hg.Record(plant(3000, 1)))
     with pytest.raises(hg.ParameterError, match="can't be scaled by window"):
         hg.Autoencoder(2, kind=hg.Series(scale="window")).fit(usual)
 

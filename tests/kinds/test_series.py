@@ -173,3 +173,14 @@ def test_windows_are_cut_when_they_are_asked_for():
     assert windows.starts.tolist() == [0, 3, 6, 7]  # the last one ends where the record does
     assert windows[1][:, 0].tolist() == [3, 4, 5, 6]
     assert windows[2:].stacked()[:, 0].tolist() == [[6, 7, 8, 9], [7, 8, 9, 10]]
+
+
+def test_times_in_the_index_of_a_pandas_frame():
+    pd = pytest.importorskip("pandas")
+    index = pd.date_range("2024-01-01", periods=1000, freq="10s", tz="Europe/Berlin", name="at")
+    frame = pd.DataFrame({"load": wave}, index=index)
+    kind = SeriesKind.learn(frame)
+    assert kind.describe().startswith("a record at a sample every 10 s, in windows of ")
+    back = kind.from_tensor(kind.to_tensor(frame), kind.opened(frame))
+    assert back.index.name == "at"
+    np.testing.assert_allclose(back["load"], wave, atol=1e-12)

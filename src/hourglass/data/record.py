@@ -225,7 +225,8 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
         row = int(column.is_null().arg_max() or 0)
         raise DataError(f"Column {name!r} has no time in row {row}. Leave that row out.")
     if column.dtype.is_temporal():
-        found = column.cast(pl.Datetime("us")).dt.epoch("us").to_numpy().astype(np.float64) / 1e6
+        column = column if column.dtype == pl.Datetime else column.cast(pl.Datetime("us"))
+        found = column.dt.epoch("us").to_numpy().astype(np.float64) / 1e6
         return found, datetime.fromtimestamp(float(found[0]), UTC)
     return column.to_numpy().astype(np.float64), None
 

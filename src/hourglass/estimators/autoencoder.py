@@ -12,14 +12,14 @@ class Autoencoder(GeneratingAutoencoder):
     ----------
     bottleneck : int or bottleneck part, optional
         How many numbers are kept of each row, 32 unless given: an int, or a part such as ``TopK(256, k=16)``.
-    kind : str, optional
-        "table" or "image"; inferred from the data unless given.
+    kind : str or Series, optional
+        "table", "image" or "series", or a `Series`, which says more; inferred from the data unless given.
     columns : dict of str to str, optional
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
-    encoder, decoder : "dense", "convolutional", network part, torch module or function, optional
-        The networks on either side of the waist. A module of your own takes (batch, columns) for a table and
-        (batch, channels, height, width) for images, scaled; a function gets the shape of an element and the number of codes and
-        returns a module.
+    encoder, decoder : "dense", "convolutional", "temporal", network part, torch module or function, optional
+        The networks on either side of the waist. A module of your own takes (batch, columns) for a table,
+        (batch, channels, time) for series and (batch, channels, height, width) for images, scaled; a function gets the shape of an
+        element and the number of codes and returns a module.
     corruption : corruption part or text, optional
         What is damaged on purpose before encoding, such as ``Noise(0.1)`` or "noise:25", see `corruption`. Of a table with gaps
         some cells are hidden unless something else is given, so that the model learns what belongs there.

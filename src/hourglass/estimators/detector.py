@@ -49,6 +49,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     a little. What counts is the peak of the map of errors, and beside it the same two for a thumbnail of the picture. A fifth of
     the pictures is held out, to tell what is usual.
 
+    Of series it remembers rows, or windows of a record, and looks for the one that a new one is most like, moved and stretched a
+    little; what counts is the distance, and the peak of the error. Each row is held out in turn, of a record blocks are.
+
     Parameters
     ----------
     estimator : Autoencoder, optional
@@ -75,7 +78,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
         For the ensemble; an estimator has its own.
     max_epochs : int, optional
-        How often 100 batches are learned from, by the ensemble: 10 times unless given. Pictures need no epochs.
+        How often 100 batches are learned from, by the ensemble: 10 times unless given. Pictures and series need no epochs.
     max_seconds : float, optional
         How long to train the ensemble at most.
     random_state : int, RandomState, Generator or None

@@ -1,4 +1,4 @@
-"""How a detector is made: of a table by an ensemble, of pictures by their maps, of either by an estimator that was given."""
+"""How a detector is made: of tables by an ensemble, of pictures by maps, of series by a memory, of all by an estimator."""
 
 from __future__ import annotations
 
@@ -199,6 +199,10 @@ def _fit_series(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     detector._learn_kind(raw, detector.kind if isinstance(detector.kind, Series) else "series")
     detector.estimator_ = None
     kind = detector.kind_
+    if kind.of_record and detector.contaminated:
+        raise ParameterError(
+            "The 'contaminated' parameter of AnomalyDetector is not for a long record: cut what is strange out of it, as NaN."
+        )
     if not kind.of_record and getattr(detector.kind, "scale", None) is None:
         kind = detector.kind_ = dataclasses.replace(kind, scale="window")
     most = detector.neighbours or (MOST_WINDOWS if kind.of_record else MOST_KEPT)

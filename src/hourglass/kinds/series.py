@@ -192,7 +192,9 @@ class SeriesKind(Kind):
             return Record(whole, self.rate, names=self.channels, start=None if like is None else like.record.start)
         place = slice(None) if like.record.place is None else like.record.place
         found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
-        return found.to_pandas() if self.container == "pandas" else found.to_arrow() if self.container == "pyarrow" else found
+        if hasattr(like.origin, "iloc"):
+            return found.to_pandas().set_index(self.time) if _has_timed_index(like.origin) else found.to_pandas()
+        return found.to_arrow() if hasattr(like.origin, "to_batches") else found
 
     def _starts(self, n: int) -> NDArray[np.intp]:
         """Where so many windows begin, if nothing else is known: as in the record that was learned from, if that had as many."""
@@ -327,9 +329,16 @@ def _is_frame(raw: Any) -> bool:
 
 
 def _polars(raw: Any) -> Any:
+    """A table as a polars frame; an index of times becomes its first column."""
     import polars as pl
 
-    return raw if isinstance(raw, pl.DataFrame) else pl.DataFrame(raw)
+    if isinstance(raw, pl.DataFrame):
+        return raw
+    return pl.DataFrame(raw.reset_index() if _has_timed_index(raw) else raw)
+
+
+def _has_timed_index(raw: Any) -> bool:
+    return type(getattr(raw, "index", None)).__name__ == "DatetimeIndex"
 
 
 def _what(raw: Any) -> str:
