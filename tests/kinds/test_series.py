@@ -155,7 +155,8 @@ def test_what_can_not_be_learned_from_is_refused(case):
 
 def test_rows_that_do_not_fit_are_refused():
     kind = SeriesKind.learn(np.zeros((3, 9)) + np.arange(9))
-    with pytest.raises(hg.DataError, match=r"^The model was fitted on series of shape \(9,\). Got an array of shape \(3, 8\).$"):
+    said = r"^The model was fitted on series of shape \(9,\). Got an array of shape \(3, 8\).$"
+    with pytest.raises(hg.DataError, match=said):
         kind.check(np.zeros((3, 8)))
     with pytest.raises(hg.DataError, match="Got one long record: cut it to rows, or fit on a record"):
         kind.check(hg.Record(wave))
@@ -163,7 +164,7 @@ def test_rows_that_do_not_fit_are_refused():
     with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 1 has 8.$"):
         long.to_tensor(Ragged([wave[:5], wave[:8]]))
     with pytest.raises(hg.ParameterError, match="The window and the stride of Series are for a long record"):
-        SeriesKind.learn(np.zeros((3, 9)) + np.arange(9), asked=hg.Series(window=4))
+        SeriesKind.learn(np.zeros((3, 9, 2)) + np.arange(9)[:, None], asked=hg.Series(window=4))
     with pytest.raises(hg.DataError, match="The record is at 100 Hz, and kind= says 50 Hz"):
         SeriesKind.learn(record, asked=hg.Series(rate=50))
 
@@ -184,3 +185,12 @@ def test_times_in_the_index_of_a_pandas_frame():
     back = kind.from_tensor(kind.to_tensor(frame), kind.opened(frame))
     assert back.index.name == "at"
     np.testing.assert_allclose(back["load"], wave, atol=1e-12)
+
+
+def test_an_array_is_a_record_where_a_window_is_asked_for_and_else_rows():
+    values = np.column_stack([wave, -wave])
+    asked = SeriesKind.learn(values, asked=hg.Series(window=80))
+    assert asked.describe().startswith("a record of 2 channels, in windows of 80 samples")
+    said = r"is 1,000 rows of 2 samples. A long record of 2 channels is hg.Record\(X, rate\)."
+    with pytest.warns(hg.HourglassWarning, match=said):
+        assert SeriesKind.learn(values).describe() == "series of 2 samples"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self, TypeVar
@@ -14,18 +15,21 @@ from torch import Tensor
 
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, numbers, paced, record_of, roles
-from hourglass.errors import DataError, ParameterError, suggest
+from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds.base import Kind, as_tensor
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count
 from hourglass.parts.scaling import PerWindow, Scaling, Standardize, standardize
 
+FEW, MANY = 8, 1000  # samples of rows, and rows, that are rather channels and samples
 OVERLAP = 4  # a window begins so many times within the length of one
 
 
 @dataclass(frozen=True)
 class Series(Part):
     """The kind of time series, with what is to be known of them: an estimator's ``kind``.
+
+    An array (n, time) is rows, unless ``window`` or ``stride`` say that it is one record (time, channels), as a `Record` always is.
 
     Parameters
     ----------
@@ -94,7 +98,7 @@ class SeriesKind(Kind):
             frame = _polars(raw)
             container, facts = type(raw).__module__.partition(".")[0], roles(frame, columns)
             raw = _of_frame(frame, columns, facts, wanted.rate)
-        elif isinstance(raw, np.ndarray) and raw.ndim == 1:
+        elif isinstance(raw, np.ndarray) and (raw.ndim == 1 or (raw.ndim == 2 and (wanted.window or wanted.stride))):
             raw = Record(raw, wanted.rate)
         if isinstance(raw, Record):
             kind = _learned_record(cls, raw, wanted)
@@ -276,6 +280,13 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
     _require_no_infinity(array)
     names = tuple(f"x{i}" for i in range(array.shape[2]))
     _require_known(array, names)
+    if array.shape[1] <= FEW and len(array) >= MANY:
+        warnings.warn(
+            f"An array of shape {raw.shape} is {len(array):,} rows of {array.shape[1]} samples. A long record of "
+            f"{array.shape[1]} channels is hg.Record(X, rate).",
+            HourglassWarning,
+            stacklevel=4,
+        )
     return cls(
         (array.shape[2], array.shape[1]),
         str(array.dtype),
