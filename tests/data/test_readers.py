@@ -125,7 +125,7 @@ def test_a_panic_of_polars_is_an_error_too(sentence, monkeypatch):
 def test_an_unknown_ending(sentence):
     Path("x.xlsx").write_text("")
     assert sentence(FileError, read, "x.xlsx") == (
-        "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, "
+        "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, "
         "and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
     )
 
