@@ -249,7 +249,7 @@ def interpolate(
     ends = numbered(X, whole_numbers(rows, "--rows"))
     way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
     hg.write(output, way)
-    say(f"Wrote {len(way):,} rows to {output}, from row {rows.replace(',', ' to row ')}.")
+    say(f"Wrote {len(way):,} new rows to {output}, from row {rows.replace(',', ' to row ')}.")
 
 
 @app.command()

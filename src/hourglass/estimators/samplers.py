@@ -22,7 +22,7 @@ from hourglass.training import Plan, Trainer
 COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried
 HELD_OUT = 5  # every fifth row
 PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
-STEPS = 3000
+STEPS = 2000  # of training the recurrent network
 
 
 @dataclass(frozen=True)

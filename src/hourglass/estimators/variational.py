@@ -71,7 +71,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     objective : {"elbo", "importance-weighted", "total-correlation", "capacity"} or objective part, optional
         What training minimises: the bound on the evidence, "elbo", unless given.
     optimizer, learning_rate, schedule : optional
-        Muon, 0.004 and "cosine" unless given; of convolutional networks what `Autoencoder` has.
+        Adam, 0.002 and "cosine" unless given.
     kind, columns, encoder, decoder, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
     gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`.
@@ -243,4 +243,4 @@ def _samples(n_samples: Any) -> int:
     return int(n_samples)
 
 
-HABITS = {"optimizer": "muon", "learning_rate": 4e-3, "schedule": "cosine"}
+HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}

@@ -371,6 +371,8 @@ class _Mixed(LikelihoodModule):
 
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
         def level(logits: Tensor, _: slice) -> Tensor:
+            if not logits.shape[-1]:  # behind the last category
+                return logits
             chosen = torch.multinomial(logits.flatten(0, -2).softmax(-1), 1, generator=generator)
             return functional.one_hot(chosen.squeeze(1), logits.shape[-1]).reshape(logits.shape).to(logits)
 
