@@ -32,7 +32,7 @@ SHARED = {
     "kinds": {"base", "columns"},
     "estimators": {
         *("assembly", "base", "blame", "drift", "fitted", "members", "parameters", "patches"),
-        *("conditions", "generating", "samplers"),
+        *("conditions", "generating", "linear", "samplers"),
         *("pictures", "progress", "recipes", "regions", "tiles", "watch"),
     },
 }  # what files of a room may import of their own

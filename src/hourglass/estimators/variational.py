@@ -14,7 +14,7 @@ from hourglass.errors import ParameterError
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Gaussian, Mixed, Variational
+from hourglass.parts import Bernoulli, Gaussian, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
@@ -67,7 +67,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
     likelihood : likelihood part, optional
-        ``Gaussian("shared")`` for pictures, ``Gaussian("element")`` or ``Mixed("element")`` for tables, unless given.
+        ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
+        or ``Mixed("element")`` for tables, unless given.
     objective : {"elbo", "importance-weighted", "total-correlation", "capacity"} or objective part, optional
         What training minimises: the bound on the evidence, "elbo", unless given.
     optimizer, learning_rate, schedule : optional
@@ -101,7 +102,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.unit:
-            return {"bottleneck": WAIST, "likelihood": Gaussian("shared"), **HABITS}
+            bilevel = getattr(self.kind_, "bilevel", False)
+            return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
         mixed = self.kind_.gaps or self.kind_.categories
         waist = min(WAIST, max(self.kind_.n_features // 2, 1))
         return {"bottleneck": waist, "likelihood": Mixed("element") if mixed else Gaussian("element"), **HABITS}
