@@ -329,6 +329,24 @@ def test_a_tiny_picture_among_others_does_not_make_all_patches_tiny():
 patches_class = patches.Patches
 
 
+@pytest.mark.parametrize(
+    ("corruption", "settings", "varied", "relative"),
+    [
+        ("noise:5-50", {}, True, True),
+        (None, {}, True, True),
+        ("noise:5-50", {"encoder": SMALL}, True, False),
+        ("noise:5-50", {"likelihood": hg.Gaussian()}, False, True),
+        ("noise:25", {}, False, False),
+        ("blur:1-2+noise:5-10", {}, False, False),
+    ],
+)
+def test_noise_of_a_range_of_strengths_is_made_alike_and_faint_noise_weighs_as_much(corruption, settings, varied, relative):
+    model = cleaner(corruption, **{"encoder": None, "batch_size": 2} | settings)
+    assert (model.model_.encoder.relative, model.model_.decoder.relative) == (relative, relative)
+    rows = model.model_.likelihood.nll(torch.zeros(2, 4), torch.tensor([[1.0] * 4, [3.0] * 4])).sum(1)
+    assert (rows[1] - rows[0]).item() == pytest.approx(4 * np.log(3) if varied else 16)
+
+
 def test_partial_fit_takes_pictures_of_any_size():
     with pytest.MonkeyPatch.context() as patch:
         quickly(patch)
