@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -77,12 +79,44 @@ class Restorer(Network):
         return _Up(shape[0], tuple(self.widths), self.blocks, self.relative, generator)
 
 
-class _Down(nn.Module):
+class _Side(nn.Module):
+    """What both networks know: how contrast is changed on the way."""
+
+    def __init__(self, relative: bool) -> None:
+        super().__init__()
+        self.relative = relative
+        self.told: Tensor | None = None
+
+    def contrast(self, seen: Tensor) -> Tensor | float:
+        """What the contrast of each picture is multiplied by (batch, 1, 1, 1)."""
+        if not self.relative:
+            return 1.0
+        return relative_contrast(seen) if self.told is None else self.told
+
+
+def relative_contrast(seen: Tensor) -> Tensor:
+    """What brings the finest detail of each picture to the usual strength (batch, 1, 1, 1)."""
+    return USUAL / finest(seen).clamp(min=LEAST)
+
+
+@contextmanager
+def told(networks: Iterable[nn.Module], contrast: Tensor | None) -> Iterator[None]:
+    """Let relative restorers take this contrast meanwhile, instead of what each tile of a picture has."""
+    sides = [network for network in networks if isinstance(network, _Side)]
+    for side in sides:
+        side.told = contrast
+    try:
+        yield
+    finally:
+        for side in sides:
+            side.told = None
+
+
+class _Down(_Side):
     """From what is seen (batch, channels, height, width) to `Features`."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, relative: bool, generator: torch.Generator) -> None:
-        super().__init__()
-        self.relative = relative
+        super().__init__(relative)
         self.multiple = FOLD * 2 ** (len(widths) - 1)  # the sides are lengthened to a multiple of it
         self.head = _convolution(channels * FOLD**2, widths[0], 3, generator)
         self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths)
@@ -90,7 +124,7 @@ class _Down(nn.Module):
 
     def forward(self, seen: Tensor) -> Features:
         height, width = seen.shape[-2:]
-        x = (seen - MIDDLE) * _contrast(seen) if self.relative else seen - MIDDLE
+        x = (seen - MIDDLE) * self.contrast(seen)
         padded = functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         found = [seen]
         with quick(seen):
@@ -101,12 +135,11 @@ class _Down(nn.Module):
         return found
 
 
-class _Up(nn.Module):
+class _Up(_Side):
     """From `Features` to the whole picture (batch, channels, height, width)."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, relative: bool, generator: torch.Generator) -> None:
-        super().__init__()
-        self.relative = relative
+        super().__init__(relative)
         self.channels = channels
         self.doubling = nn.ModuleList(_doubling(coarse, fine, generator) for fine, coarse in pairwise(widths))
         self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths[:-1])
@@ -120,7 +153,7 @@ class _Up(nn.Module):
             h = self.tail(h)
         height, width = seen.shape[-2:]
         added = functional.pixel_shuffle(h.to(seen.dtype), FOLD)[..., :height, :width]
-        return seen[:, : self.channels] + (added / _contrast(seen) if self.relative else added)
+        return seen[:, : self.channels] + added / self.contrast(seen)
 
 
 class _Block(nn.Module):
@@ -137,11 +170,6 @@ class _Block(nn.Module):
 
 def _blocks(width: int, count: int, generator: torch.Generator) -> nn.Module:
     return nn.Sequential(*(_Block(width, generator) for _ in range(count)))
-
-
-def _contrast(seen: Tensor) -> Tensor:
-    """What the contrast of each picture is multiplied by (batch, 1, 1, 1), where it is relative."""
-    return USUAL / finest(seen).clamp(min=LEAST)
 
 
 def _convolution(before: int, after: int, size: int, generator: torch.Generator, gain: float = math.sqrt(2)) -> nn.Conv2d:
