@@ -32,7 +32,7 @@ SHARED = {
     "kinds": {"base", "columns", "windows"},
     "estimators": {
         *("assembly", "base", "beats", "blame", "drift", "events", "fitted", "members", "parameters", "patches"),
-        *("conditions", "generating", "samplers"),
+        *("conditions", "generating", "linear", "samplers"),
         *("pictures", "progress", "recipes", "regions", "running", "tiles", "watch"),
     },
 }  # what files of a room may import of their own

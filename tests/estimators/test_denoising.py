@@ -14,6 +14,7 @@ from scipy import ndimage
 
 import hourglass as hg
 from hourglass.estimators import denoising, patches, tiles
+from hourglass.parts.restorer import relative_contrast
 
 SMALL = hg.Restorer((8, 16), blocks=1, patch=16)
 STD = 40 / 255
@@ -259,6 +260,29 @@ def test_tiles_give_what_the_whole_gives(noise, monkeypatch, shape):
     assert (found == whole).mean() > 0.99
 
 
+def test_all_tiles_of_a_picture_have_one_contrast_where_it_is_relative(monkeypatch):
+    model = cleaner("noise:5-50", encoder=hg.Restorer((8, 16), blocks=1, patch=16, relative=True))
+    picture = scenes(1, 200) + np.linspace(0, 0.2, 200, dtype=np.float32) * np.random.default_rng(0).normal(size=(1, 200, 200))
+    picture = picture.astype(np.float32)
+    seen, mend = [], type(model.model_).mend
+    monkeypatch.setattr(tiles, "TILE", 100)
+    monkeypatch.setattr(
+        type(model.model_), "mend", lambda model, x: seen.append((model.encoder.told, model.decoder.told)) or mend(model, x)
+    )
+    model.denoise(picture)
+    of_tiles = [
+        float(relative_contrast(torch.from_numpy(picture[:, None, max(top - 64, 0) : top + 164, max(left - 64, 0) : left + 164])))
+        for top in (0, 100)
+        for left in (0, 100)
+    ]
+    assert len({id(side) for sides in seen for side in sides}) == 1
+    assert float(seen[0][0]) == pytest.approx(sorted(of_tiles)[1])  # the median of four, and they differ
+    assert max(of_tiles) > 1.5 * min(of_tiles)
+    monkeypatch.setattr(tiles, "TILE", 1024)
+    model.denoise(picture)
+    assert seen[-1] == (None, None)
+
+
 def test_holes_and_contrast_go_through_tiles(holes, noise, tiled):
     picture = scenes(1, 150)
     gaps = np.random.default_rng(0).random(picture.shape) < 0.2
@@ -327,6 +351,24 @@ def test_a_tiny_picture_among_others_does_not_make_all_patches_tiny():
 
 
 patches_class = patches.Patches
+
+
+@pytest.mark.parametrize(
+    ("corruption", "settings", "varied", "relative"),
+    [
+        ("noise:5-50", {}, True, True),
+        (None, {}, True, True),
+        ("noise:5-50", {"encoder": SMALL}, True, False),
+        ("noise:5-50", {"likelihood": hg.Gaussian()}, False, True),
+        ("noise:25", {}, False, False),
+        ("blur:1-2+noise:5-10", {}, False, False),
+    ],
+)
+def test_noise_of_a_range_of_strengths_is_made_alike_and_faint_noise_weighs_as_much(corruption, settings, varied, relative):
+    model = cleaner(corruption, **{"encoder": None, "batch_size": 2} | settings)
+    assert (model.model_.encoder.relative, model.model_.decoder.relative) == (relative, relative)
+    rows = model.model_.likelihood.nll(torch.zeros(2, 4), torch.tensor([[1.0] * 4, [3.0] * 4])).sum(1)
+    assert (rows[1] - rows[0]).item() == pytest.approx(4 * np.log(3) if varied else 16)
 
 
 def test_partial_fit_takes_pictures_of_any_size():

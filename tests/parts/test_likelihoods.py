@@ -45,6 +45,17 @@ def test_learned_variance_settles_at_the_mean_squared_error():
     assert module.log_variance.exp().item() == pytest.approx((TARGET - OUTPUT).square().mean().item(), rel=1e-6)
 
 
+def test_the_variance_of_a_row_is_its_mean_squared_error():
+    module = hg.Gaussian("row").build((2,))
+    output = OUTPUT.clone().requires_grad_()
+    squared = (TARGET - output).square().mean(1)
+    profiled = (math.log(2 * math.pi) + 1 + squared.log()).sum()  # D/2 (log 2πe + log v) with D = 2
+    assert module.total(TARGET, output).item() == pytest.approx(profiled.item())
+    (gradient,) = torch.autograd.grad(module.total(TARGET, output), output)
+    torch.testing.assert_close(gradient, torch.autograd.grad(profiled, output)[0])
+    assert module.nll(TARGET, TARGET).isfinite().all()
+
+
 def test_bernoulli_is_the_cross_entropy():
     module = hg.Bernoulli().build((2,))
     binary = TARGET.round()
@@ -56,7 +67,10 @@ def test_bernoulli_is_the_cross_entropy():
     np.testing.assert_allclose(module.mean(OUTPUT), p)
 
 
-@pytest.mark.parametrize("part", [hg.Gaussian(), hg.Gaussian(0.3), hg.Gaussian("shared"), hg.Gaussian("element"), hg.Bernoulli()])
+@pytest.mark.parametrize(
+    "part",
+    [hg.Gaussian(), hg.Gaussian(0.3), hg.Gaussian("shared"), hg.Gaussian("element"), hg.Gaussian("row"), hg.Bernoulli()],
+)
 def test_total_is_the_sum_and_its_gradient_is_right(part):
     module = part.build((2,)).double()
     torch.testing.assert_close(module.of_rows(TARGET, OUTPUT), module.nll(TARGET, OUTPUT).sum(1))
@@ -74,7 +88,15 @@ def test_impossible_variances_are_refused(variance):
     with pytest.raises(hg.ParameterError) as caught:
         hg.Gaussian(variance)
     assert str(caught.value) == (
-        f"The 'variance' parameter of Gaussian must be a positive float, 'shared' or 'element'. Got {variance!r} instead."
+        f"The 'variance' parameter of Gaussian must be a positive float, 'shared', 'element' or 'row'. Got {variance!r} instead."
+    )
+
+
+def test_a_variance_for_each_row_is_refused_where_columns_may_be_categories():
+    with pytest.raises(hg.ParameterError) as caught:
+        hg.Mixed("row")
+    assert str(caught.value) == (
+        "The 'variance' parameter of Mixed must be a positive float, 'shared' or 'element'. Got 'row' instead."
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from hourglass.parts.noise import noise_std, united
+from hourglass.parts.noise import finest, noise_std, united
 
 
 def photo(side=160, seed=0):
@@ -24,6 +24,14 @@ def test_the_noise_of_photographs_is_found(levels):
     noise = np.random.default_rng(1).normal(0, levels / 255, (160, 160))
     found = noise_std(torch.from_numpy(photo() + noise)[None])
     assert 255 * found == pytest.approx(levels, rel=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_finest_detail_of_noise_is_its_standard_deviation_for_each_picture(channels):
+    std = torch.tensor([0.02, 0.2]).view(2, 1, 1, 1)
+    noise = std * torch.randn(2, channels, 300, 280, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(finest(0.5 + noise), std, rtol=0.02, atol=0)
+    assert torch.equal(finest(torch.full((2, channels, 1, 3), 0.5)), torch.zeros(2, 1, 1, 1))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 9), (1, 2, 2), (1, 7, 7), (3, 40, 40)])

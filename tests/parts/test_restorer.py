@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import hourglass as hg
+from hourglass.parts.noise import finest
 
 SMALL = hg.Restorer((8, 16), blocks=1)
 
@@ -29,6 +30,21 @@ def test_any_size_comes_out_as_it_went_in_and_unchanged_before_training(part, sh
 def test_marks_beside_the_picture_are_seen_and_not_given_back():
     x = torch.rand(2, 4, 6, 9, generator=chance())
     assert torch.equal(both_ways(SMALL, x, channels=3), x[:, :3])
+
+
+def test_where_contrast_is_relative_a_picture_of_more_contrast_is_mended_as_one_of_less():
+    part, looked_at = hg.Restorer((8, 16), blocks=1, relative=True), []
+    encoder, decoder = part.encoder((1, 0, 0), 0, chance()).double(), part.decoder((1, 0, 0), 0, chance()).double()
+    encoder.head.register_forward_pre_hook(lambda _, inputs: looked_at.append(torch.nn.functional.pixel_shuffle(*inputs, 2)))
+    torch.nn.init.normal_(decoder.tail.weight, std=0.1, generator=chance())
+    x = torch.rand(2, 1, 20, 24, generator=chance(), dtype=torch.float64)
+    contrast = torch.tensor([2.0, 0.5], dtype=torch.float64).view(2, 1, 1, 1)
+    mended, changed = decoder(encoder(x)), decoder(encoder(0.5 + contrast * (x - 0.5)))
+    torch.testing.assert_close(finest(looked_at[0]), torch.full((2, 1, 1, 1), 25 / 255, dtype=torch.float64))
+    assert not torch.allclose(mended, x)
+    torch.testing.assert_close(changed, 0.5 + contrast * (mended - 0.5))
+    flat = torch.full((1, 1, 1, 1), 0.3, dtype=torch.float64)
+    assert decoder(encoder(flat)).isfinite().all()
 
 
 def test_levels_halve_the_folded_picture():

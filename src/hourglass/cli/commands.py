@@ -256,7 +256,7 @@ def interpolate(
     ends = numbered(X, whole_numbers(rows, "--rows"))
     way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
     hg.write(output, way)
-    say(f"Wrote {len(way):,} rows to {output}, from row {rows.replace(',', ' to row ')}.")
+    say(f"Wrote {len(way):,} new rows to {output}, from row {rows.replace(',', ' to row ')}.")
 
 
 @app.command()
@@ -526,11 +526,13 @@ def _save_cleaner(model: Any, output: Path) -> None:
 
 
 def _save_generator(model: Any, X: Any, known: Any, output: Path) -> None:
+    model.fit_sampler(X, condition=known, random_state=0)
     model.save(output)
     bound = model.elbo(X[:1000], condition=None if known is None else known[:1000], random_state=0)
     asked = "" if known is None else " --condition LEVEL"
     say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
     say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
+    say(f"Samples come from: {model.sampler_}.")
     say(f"Wrote {output}. Next: hourglass generate {quote(str(output))} -n 64{asked} -o samples/")
 
 

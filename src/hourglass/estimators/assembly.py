@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from hourglass.errors import HourglassWarning, ParameterError
+from hourglass.estimators.linear import start_as_pca
 from hourglass.estimators.parameters import SIDES
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
@@ -35,7 +35,7 @@ from hourglass.parts import (
 )
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import Gaps, dry_run, linear_path
+from hourglass.parts.networks import Gaps, dry_run
 from hourglass.parts.objectives import OBJECTIVES
 from hourglass.parts.scaling import Conditions
 
@@ -58,10 +58,11 @@ def assemble(
     generator: torch.Generator,
     *,
     conditions: Conditions | None = None,
+    given: Tensor | None = None,
 ) -> Hourglass:
     """The model that an estimator's parameters ask for, its scaling learned from ``values``, its networks freshly drawn.
 
-    Without ``values`` it is blank, for a model file to fill.
+    What is ``given`` beside them is raw, as ``conditions`` take it. Without ``values`` it is blank, for a model file to fill.
     """
     bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
@@ -97,12 +98,14 @@ def assemble(
         conditions=conditions,
     ).to(generator.device)
     if values is not None:
-        some = model.scaling(values[torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]]).float()
-        model.likelihood.start(some.var(0, correction=0).nan_to_num(0))
+        chosen = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
+        x = model.scaling(values[chosen]).float()
+        known = None if conditions is None or given is None else conditions(given[chosen]).float()
+        model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
         if model.bottleneck.prior is not None:
-            model.bottleneck.prior.start(some, generator)
+            model.bottleneck.prior.start(x, generator)
         if isinstance(bottleneck, (Plain, Variational)):
-            start_as_pca(model, some, bottleneck, squashed or likelihood.takes_logits)
+            start_as_pca(model, x, bottleneck, squashed or likelihood.takes_logits, known)
     return model
 
 
@@ -234,43 +237,3 @@ def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: t
     if not isinstance(made, nn.Module):
         raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
     return made
-
-
-def start_as_pca(model: Hourglass, x: Tensor, bottleneck: Plain | Variational, squashed: bool) -> None:
-    """Let the linear paths of both networks be PCA of rows x, so that training bends a model that is already as good as that.
-
-    The codes are the principal components over the roots of their standard deviations: half way to whitened ones, which would bury
-    the main directions under the noise of the last. Those of a variational waist are what they are in probabilistic PCA, of which
-    σ² is the mean variance that is left out: components over their standard deviations, drawn in by (1 - σ² / λ), with a posterior
-    variance of σ² / λ (Tipping and Bishop 1999, equations 6 and 7). Where the output is ``squashed`` by a sigmoid, the linear path
-    takes the sigmoid's tangent in its middle: logit(p) is about 4 (p - 1/2). Networks without a linear path, and waists that PCA
-    can't fill, stay as they are.
-    """
-    encoder, decoder, n = linear_path(model.encoder), linear_path(model.decoder), bottleneck.n
-    rows = x.flatten(1).nan_to_num(0).cpu().numpy()
-    if encoder is None or decoder is None or n >= min(rows.shape) or (rows == rows[0]).all():
-        return
-    pca = PCA(n, random_state=0).fit(rows)
-    axes, mean = torch.from_numpy(pca.components_).float(), torch.from_numpy(pca.mean_).float()  # (codes, columns), (columns,)
-    variance = torch.from_numpy(pca.explained_variance_).float()
-    variance = variance.clamp(min=1e-6 * float(variance[0]))
-    slope, middle = (4.0, 0.5) if squashed else (1.0, 0.0)
-    with torch.no_grad():
-        encoder.linear.weight.zero_()  # marks of gaps, and what is known beside, say nothing at first
-        encoder.linear.bias.zero_()
-        decoder.linear.weight.zero_()
-        inward = outward = variance**0.25
-        if isinstance(bottleneck, Variational):
-            columns = rows.shape[1]
-            left = torch.tensor(pca.noise_variance_).float().clamp(min=1e-6 * float(variance[0]))
-            kept = (1 - left / variance).clamp(min=1e-3).sqrt()
-            inward, outward = variance.sqrt() / kept, variance.sqrt() * kept
-            encoder.linear.bias[n:] = (left / variance).clamp(max=1).log()
-            lost = torch.from_numpy((rows - pca.inverse_transform(pca.transform(rows))).var(0)).float()
-            model.likelihood.start(lost * columns / (columns - n))
-        encoder.linear.weight[:n, : rows.shape[1]] = axes / inward[:, None]
-        encoder.linear.bias[:n] = -(axes @ mean) / inward
-        decoder.linear.weight[:, :n] = slope * (axes * outward[:, None]).T
-        decoder.linear.bias.copy_(slope * (mean - middle))
-    for path in (encoder, decoder):
-        path.linear.requires_grad_(not path.kept)

@@ -250,7 +250,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         numbers = values if isinstance(values, Tensor) else None
         told = self.condition_kind_
         known = None if told is None else Conditions(told.scaling(given), told.shape[0])
-        return assemble(type(self).__name__, self._asked, self.kind_, numbers, generator, conditions=known)
+        return assemble(type(self).__name__, self._asked, self.kind_, numbers, generator, conditions=known, given=given)
 
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""

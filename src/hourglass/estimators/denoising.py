@@ -18,7 +18,8 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import as_raw, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of
-from hourglass.parts import Noise, Open, Plain, Together
+from hourglass.parts import Gaussian, Noise, Open, Plain, Restorer, Together
+from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
 
 PLURALS = {"table": "tables", "series": "series"}
@@ -68,7 +69,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
-        return {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
+        choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
+        waist, damage = self.bottleneck or choices["bottleneck"], self.corruption or choices["corruption"]
+        damage = corruption_from(damage) if isinstance(damage, str) else damage
+        if isinstance(waist, Open) and isinstance(damage, Noise) and isinstance(damage.std, tuple):
+            choices["likelihood"] = Gaussian(variance="row")  # faint noise weighs as much as strong
+            if self.encoder is None and self.decoder is None:
+                choices["encoder"] = Restorer(relative=True)
+        return choices
 
     @property
     def _apart(self) -> bool:

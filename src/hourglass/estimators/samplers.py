@@ -22,7 +22,7 @@ from hourglass.training import Plan, Trainer
 COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried
 HELD_OUT = 5  # every fifth row
 PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
-STEPS = 3000
+STEPS = 2000  # of training the recurrent network
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,18 @@ class Sampler:
         return f"{self.name} (log-likelihood of codes held out, in nats a row: {tried})"
 
 
-def names_for(waist: Bottleneck, prior: Any) -> tuple[str, ...]:
-    """The samplers that fit a waist."""
+def names_for(waist: Bottleneck, prior: Any, *, told: bool = False) -> tuple[str, ...]:
+    """The samplers that fit a waist. What is fitted to the codes of all rows would contradict what a model is told of each."""
     if isinstance(waist, Quantized):
         return ("autoregressive",)
-    return ("prior", "mixture") if prior is not None else ("mixture",)
+    if prior is None:
+        return ("mixture",)
+    return ("prior",) if told else ("prior", "mixture")
 
 
 def fitted(model: Any, waist: Bottleneck, asked: str, codes: Tensor, seed: int) -> Sampler:
     """The sampler that is asked for, or the one that codes (n, width), or indices (n, places), held out are likeliest under."""
-    possible = names_for(waist, model.density())
+    possible = names_for(waist, model.density(), told=model.conditions is not None)
     if asked not in ("auto", *possible):
         raise ParameterError(f"The sampler of a model with {waist} can't be {asked!r}. {suggest(asked, ('auto', *possible))}")
     test = torch.arange(len(codes)) % HELD_OUT == 0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hourglass.kinds.image import as_dtype, top_of, with_channels
 from hourglass.model import Hourglass
 from hourglass.parts.noise import united
+from hourglass.parts.restorer import relative_contrast, told
 
 TILE = 1024  # pixels a side of what a tile gives; a picture of up to half as much again is one
 MARGIN = 64  # pixels around it that a tile sees as well
@@ -52,17 +55,22 @@ def _whole(
     factor = torch.from_numpy(contrast.astype(precision)).view(-1, 1, 1, 1).to(device)
     changed, (height, width) = (contrast != 1).any(), pixels.shape[2:]
     down, across = (reach(length) if tiled else length for length in (height, width))
-    for top in range(0, height, down):
-        for left in range(0, width, across):
+    places = list(product(range(0, height, down), range(0, width, across)))
+
+    def tile(top: int, left: int) -> Tensor:
+        outer = np.s_[..., max(top - MARGIN, 0) : top + down + MARGIN, max(left - MARGIN, 0) : left + across + MARGIN]
+        x = torch.from_numpy((pixels[outer] / top_of(pixels)).astype(precision)).to(device)
+        if gaps is not None:
+            gap = torch.from_numpy(gaps[outer]).to(device)[:, None]
+            x = x.view(len(gap), -1, *x.shape[2:]).masked_fill(gap, torch.nan).view_as(x)
+        return MIDDLE + factor * (x - MIDDLE) if changed else x  # what is intact stays so to the bit
+
+    relative = len(places) > 1 and getattr(model.encoder, "relative", False)
+    one = torch.stack([relative_contrast(model.gaps(tile(*place))) for place in places]).median(0).values if relative else None
+    with told((model.encoder, model.decoder), one):  # for all tiles, so that none stands out
+        for top, left in places:
             bottom, right = top + down, left + across
-            outer = np.s_[..., max(top - MARGIN, 0) : bottom + MARGIN, max(left - MARGIN, 0) : right + MARGIN]
-            x = torch.from_numpy((pixels[outer] / top_of(pixels)).astype(precision)).to(device)
-            if gaps is not None:
-                gap = torch.from_numpy(gaps[outer]).to(device)[:, None]
-                x = x.view(len(gap), -1, *x.shape[2:]).masked_fill(gap, torch.nan).view_as(x)
-            if changed:  # else what is intact stays so to the bit
-                x = MIDDLE + factor * (x - MIDDLE)
-            inner = model.mend(x)
+            inner = model.mend(tile(top, left))
             if changed:
                 inner = MIDDLE + (inner - MIDDLE) / factor
             inner = inner[..., min(top, MARGIN) :, min(left, MARGIN) :][..., : bottom - top, : right - left]

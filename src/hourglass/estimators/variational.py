@@ -14,7 +14,7 @@ from hourglass.errors import ParameterError
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Gaussian, Mixed, Variational
+from hourglass.parts import Bernoulli, Gaussian, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
@@ -67,11 +67,12 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
     likelihood : likelihood part, optional
-        ``Gaussian("shared")`` for pictures, ``Gaussian("element")`` or ``Mixed("element")`` for tables, unless given.
+        ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
+        or ``Mixed("element")`` for tables, unless given.
     objective : {"elbo", "importance-weighted", "total-correlation", "capacity"} or objective part, optional
         What training minimises: the bound on the evidence, "elbo", unless given.
     optimizer, learning_rate, schedule : optional
-        Muon, 0.004 and "cosine" unless given; of convolutional networks what `Autoencoder` has.
+        Adam, 0.002 and "cosine" unless given.
     kind, columns, encoder, decoder, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
     gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`.
@@ -101,7 +102,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.unit:
-            return {"bottleneck": WAIST, "likelihood": Gaussian("shared"), **HABITS}
+            bilevel = getattr(self.kind_, "bilevel", False)
+            return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
         mixed = self.kind_.gaps or self.kind_.categories
         waist = min(WAIST, max(self.kind_.n_features // 2, 1))
         return {"bottleneck": waist, "likelihood": Mixed("element") if mixed else Gaussian("element"), **HABITS}
@@ -243,4 +245,4 @@ def _samples(n_samples: Any) -> int:
     return int(n_samples)
 
 
-HABITS = {"optimizer": "muon", "learning_rate": 4e-3, "schedule": "cosine"}
+HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}

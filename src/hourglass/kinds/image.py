@@ -19,6 +19,8 @@ from hourglass.parts.scaling import Scaling, UnitScaling
 
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 TOPS = {"uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
+GREYNESS = 0.2  # mean of 4 x (1 - x), which is 0 for black and for white and 1 in their middle; below, pictures are nearly bilevel
+MOST_LOOKED_AT = 1000  # pictures, to tell that
 MOST_BEYOND = 8.0  # of white, that noise may take a float pixel out of its range
 LUMA = (0.299, 0.587, 0.114)  # what red, green and blue add to a grey (ITU-R BT.601)
 
@@ -30,6 +32,7 @@ class ImageKind(Kind):
     name: ClassVar[str] = "image"
     unit: ClassVar[bool] = True
     channel_axis: bool = False  # whether the raw arrays have one
+    bilevel: bool = False  # whether pixels are nearly all black or white
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -57,7 +60,8 @@ class ImageKind(Kind):
         channels = raw.shape[3] if raw.ndim == 4 else 1
         kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4)
         require_unit(raw)
-        return kind
+        some = raw[:: len(raw) // MOST_LOOKED_AT + 1] / top_of(raw)
+        return replace(kind, bilevel=bool(np.mean(4 * some * (1 - some)) < GREYNESS))
 
     def check(self, raw: Any) -> None:
         if 0 in self.shape:

@@ -177,9 +177,10 @@ class Gaussian(Likelihood):
 
     Parameters
     ----------
-    variance : float, "shared" or "element", default=1.0
-        A fixed variance; one learned variance for all elements; or a learned one for each element (each column, each pixel).
-        In units of the scaled data: standardised columns, or pixels from 0 to 1.
+    variance : float, "shared", "element" or "row", default=1.0
+        A fixed variance; one learned variance for all elements; a learned one for each element (each column, each pixel); or that
+        under which each row is likeliest, which is its mean squared error: then rows that are rebuilt well weigh as much as those
+        that can't be. In units of the scaled data: standardised columns, or pixels from 0 to 1.
 
     Examples
     --------
@@ -188,12 +189,12 @@ class Gaussian(Likelihood):
     Gaussian(variance='shared')
     """
 
-    variance: float | Literal["shared", "element"] = 1.0
+    variance: float | Literal["shared", "element", "row"] = 1.0
 
     def __post_init__(self) -> None:
-        known = self.variance in ("shared", "element")
+        known = self.variance in ("shared", "element", "row")
         positive = not isinstance(self.variance, (str, bool)) and 0 < self.variance < math.inf
-        self._require("variance", known or positive, "a positive float, 'shared' or 'element'")
+        self._require("variance", known or positive, "a positive float, 'shared', 'element' or 'row'")
 
     @property
     def any_size(self) -> bool:
@@ -201,9 +202,11 @@ class Gaussian(Likelihood):
 
     @property
     def learns(self) -> bool:
-        return isinstance(self.variance, str)
+        return self.variance in ("shared", "element")
 
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
+        if self.variance == "row":
+            return _RowGaussian()
         if isinstance(self.variance, str):
             return _LearnedGaussian(shape if self.variance == "element" else ())
         return _FixedGaussian(self.variance)
@@ -245,6 +248,18 @@ class _LearnedGaussian(LikelihoodModule):
 
     def nll(self, target: Tensor, output: Tensor) -> Tensor:
         return gaussian_nll(target, output, self.log_variance.clamp(min=LEAST))
+
+
+class _RowGaussian(LikelihoodModule):
+    """½ (log 2π + log v + (x - μ)² / v) with v = mean (x - μ)² of the row: its sum is ½ D (log 2πe + log v).
+
+    v is where its own derivative is nothing, so that it may stand apart from the gradient.
+    """
+
+    def nll(self, target: Tensor, output: Tensor) -> Tensor:
+        squared = (target - output).detach().square()
+        variance = squared.mean(tuple(range(1, squared.ndim)), keepdim=True)  # (batch, 1 ...)
+        return gaussian_nll(target, output, variance.clamp(min=math.exp(LEAST)).log())
 
 
 @dataclass(frozen=True)
@@ -348,6 +363,7 @@ class Mixed(Likelihood):
     variance: float | Literal["shared", "element"] = 1.0
 
     def __post_init__(self) -> None:
+        self._require("variance", str(self.variance) != "row", "a positive float, 'shared' or 'element'")  # categories have none
         Gaussian(self.variance)
 
     @property
@@ -371,6 +387,8 @@ class _Mixed(LikelihoodModule):
 
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
         def level(logits: Tensor, _: slice) -> Tensor:
+            if not logits.shape[-1]:  # behind the last category
+                return logits
             chosen = torch.multinomial(logits.flatten(0, -2).softmax(-1), 1, generator=generator)
             return functional.one_hot(chosen.squeeze(1), logits.shape[-1]).reshape(logits.shape).to(logits)
 

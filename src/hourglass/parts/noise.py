@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+MOST_PIXELS = 50_000  # of a picture whose finest detail is looked at
 SIDE = 7  # pixels of the patches
 SMALLEST = 1e-12
 MOST = 50_000  # patches that are looked at
@@ -22,6 +23,20 @@ def united(seen: Tensor, rebuilt: Tensor) -> Tensor:
     error = (seen - rebuilt).square().nanmean().sub(noise).clamp(min=0)
     trust = error / (error + noise).clamp(min=SMALLEST)
     return torch.where(seen.isnan(), rebuilt, trust * seen.nan_to_num(0) + (1 - trust) * rebuilt)
+
+
+def finest(x: Tensor) -> Tensor:
+    """Standard deviation (batch, 1, 1, 1) that white noise would have if all of the finest detail of pictures x were noise.
+
+    The mask [1 -2 1]ᵀ [1 -2 1] on a pixel and its eight neighbours leaves 6 times the noise (Immerkær 1996, equations 2 and 3); the
+    median of its size stands for the mean, as edges are few. Noise of 5 grey levels in photographs is overrated by a third, of 15
+    by a twentieth; but it costs next to nothing, also for each patch.
+    """
+    padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    rows = padded[..., 1:-1, :] * 2 - padded[..., :-2, :] - padded[..., 2:, :]
+    detail = (rows[..., 1:-1] * 2 - rows[..., :-2] - rows[..., 2:]).flatten(1)  # (batch, elements)
+    some = detail[:, :: detail.shape[1] // MOST_PIXELS + 1].abs()
+    return some.median(1).values.view(-1, 1, 1, 1) / (6 * 0.6745)  # the median of |normal| is 0.6745 standard deviations
 
 
 def noise_std(x: Tensor) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -13,9 +15,12 @@ from torch.nn import functional
 
 from hourglass.parts.base import is_count
 from hourglass.parts.networks import Network, drawn
+from hourglass.parts.noise import finest
 from hourglass.parts.precision import quick
 
 MIDDLE = 0.5  # of the pixels, which lie between 0 and 1
+USUAL = 25 / 255  # what the finest detail of a picture is brought to, where contrast is relative
+LEAST = 4 / 255  # and less than that is taken for that much
 FOLD = 2  # pixels a side that become channels at once
 FAINT = 0.2  # of the usual size, the weights that end a block have at the start
 
@@ -39,6 +44,9 @@ class Restorer(Network):
         Blocks of a level, on the way down and again on the way up.
     patch : int
         Pixels a side of the patches of pictures that it learns from.
+    relative : bool
+        Whether the contrast of each picture is changed on the way in, and back on the way out, so that its finest detail, which is
+        mostly its noise, is always as strong: for noise of any strength in one model.
 
     References
     ----------
@@ -48,14 +56,15 @@ class Restorer(Network):
     --------
     >>> import hourglass as hg
     >>> hg.Restorer()
-    Restorer(widths=(48, 96, 128), blocks=2, patch=64)
+    Restorer(widths=(32, 96, 128), blocks=2, patch=64, relative=False)
     """
 
     restores: ClassVar[bool] = True
     habits: ClassVar[dict[str, Any]] = {"optimizer": "muon", "learning_rate": 2e-3, "schedule": "cosine"}
-    widths: tuple[int, ...] = (48, 96, 128)
+    widths: tuple[int, ...] = (32, 96, 128)
     blocks: int = 2
     patch: int = 64
+    relative: bool = False
 
     def __post_init__(self) -> None:
         valid = isinstance(self.widths, (tuple, list)) and len(self.widths) > 0 and all(map(is_count, self.widths))
@@ -64,17 +73,50 @@ class Restorer(Network):
         self._require("patch", is_count(self.patch), "a positive int")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        return _Down(shape[0], tuple(self.widths), self.blocks, generator)
+        return _Down(shape[0], tuple(self.widths), self.blocks, self.relative, generator)
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        return _Up(shape[0], tuple(self.widths), self.blocks, generator)
+        return _Up(shape[0], tuple(self.widths), self.blocks, self.relative, generator)
 
 
-class _Down(nn.Module):
+class _Side(nn.Module):
+    """What both networks know: how contrast is changed on the way."""
+
+    def __init__(self, relative: bool) -> None:
+        super().__init__()
+        self.relative = relative
+        self.told: Tensor | None = None
+
+    def contrast(self, seen: Tensor) -> Tensor | float:
+        """What the contrast of each picture is multiplied by (batch, 1, 1, 1)."""
+        if not self.relative:
+            return 1.0
+        return relative_contrast(seen) if self.told is None else self.told
+
+
+def relative_contrast(seen: Tensor) -> Tensor:
+    """What brings the finest detail of each picture to the usual strength (batch, 1, 1, 1)."""
+    return USUAL / finest(seen).clamp(min=LEAST)
+
+
+@contextmanager
+def told(networks: Iterable[nn.Module], contrast: Tensor | None) -> Iterator[None]:
+    """Let relative restorers take this contrast meanwhile, instead of what each tile of a picture has."""
+    sides = [network for network in networks if isinstance(network, _Side)]
+    for side in sides:
+        side.told = contrast
+    try:
+        yield
+    finally:
+        for side in sides:
+            side.told = None
+
+
+class _Down(_Side):
     """From what is seen (batch, channels, height, width) to `Features`."""
 
-    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, generator: torch.Generator) -> None:
-        super().__init__()
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, relative: bool, generator: torch.Generator) -> None:
+        super().__init__(relative)
         self.multiple = FOLD * 2 ** (len(widths) - 1)  # the sides are lengthened to a multiple of it
         self.head = _convolution(channels * FOLD**2, widths[0], 3, generator)
         self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths)
@@ -82,7 +124,8 @@ class _Down(nn.Module):
 
     def forward(self, seen: Tensor) -> Features:
         height, width = seen.shape[-2:]
-        padded = functional.pad(seen - MIDDLE, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
+        x = (seen - MIDDLE) * self.contrast(seen)
+        padded = functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         found = [seen]
         with quick(seen):
             h = self.head(functional.pixel_unshuffle(padded, FOLD).contiguous(memory_format=torch.channels_last))
@@ -92,11 +135,11 @@ class _Down(nn.Module):
         return found
 
 
-class _Up(nn.Module):
+class _Up(_Side):
     """From `Features` to the whole picture (batch, channels, height, width)."""
 
-    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, generator: torch.Generator) -> None:
-        super().__init__()
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, relative: bool, generator: torch.Generator) -> None:
+        super().__init__(relative)
         self.channels = channels
         self.doubling = nn.ModuleList(_doubling(coarse, fine, generator) for fine, coarse in pairwise(widths))
         self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths[:-1])
@@ -110,7 +153,7 @@ class _Up(nn.Module):
             h = self.tail(h)
         height, width = seen.shape[-2:]
         added = functional.pixel_shuffle(h.to(seen.dtype), FOLD)[..., :height, :width]
-        return seen[:, : self.channels] + added
+        return seen[:, : self.channels] + added / self.contrast(seen)
 
 
 class _Block(nn.Module):
