@@ -369,7 +369,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return self._p_values(self._scores(X))
 
     def _p_values(self, scores: Numbers) -> Numbers:
-        values: Numbers = self._alarm.p_values(torch.from_numpy(scores)).double().numpy()
+        values = np.empty(len(scores))
+        for first in range(0, len(scores), PUSHED):
+            part = slice(first, first + PUSHED)
+            values[part] = self._alarm.p_values(torch.from_numpy(scores[part])).double().numpy()
         return values
 
     def alarms(self, X: Any, *, reasons: int = 3) -> pl.DataFrame:

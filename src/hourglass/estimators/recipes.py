@@ -30,7 +30,7 @@ from hourglass.parts.maps import MapAlarm, thumbnails
 from hourglass.training import Epoch
 
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
-MOST_WINDOWS = 3000  # of a record, the same: a day of it is to be scored in a minute
+MOST_WINDOWS = 2000  # of a record, the same: a day of it is to be scored in a minute
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
 FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
 FIFTH = 5  # at least: the rank of that one
