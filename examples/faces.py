@@ -10,7 +10,9 @@ import numpy as np
 import hourglass as hg
 
 faces = hg.read(sys.argv[1])
-model = hg.VariationalAutoencoder(64, encoder="convolutional", decoder="convolutional", max_seconds=600, random_state=0, verbose=True)
+model = hg.VariationalAutoencoder(
+    64, encoder="convolutional", decoder="convolutional", max_seconds=600, random_state=0, verbose=True
+)
 model.fit(faces)
 model.fit_sampler(faces, random_state=0)
 print("samples come from", model.sampler_)
