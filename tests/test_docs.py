@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import typer
 from sybil import Document, Example
@@ -29,7 +30,13 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 API = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob("*.md")))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"clean_photos.py": ["photos", "photos", "noise:25"], "clean_xrays.py": ["xrays.npz"]}
+ARGUMENTS = {
+    "clean_photos.py": ["photos", "photos", "noise:25"],
+    "clean_xrays.py": ["xrays.npz"],
+    "digits_on_demand.py": ["digits"],
+    "faces.py": ["photos"],
+    "synthetic_table.py": ["table.csv"],
+}
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
 QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
 
@@ -118,6 +125,7 @@ def test_scripts_run(script, monkeypatch):
         pytest.importorskip("keras")
     digits = hg.datasets.load("digits")
     hg.write("photos", digits.x_train[:20])
+    hg.write("table.csv", pl.DataFrame({"a": np.arange(60) % 7 + 0.5, "b": ["x", "y", "z"] * 20}))
     np.savez("xrays.npz", train_images=digits.x_train[:50], test_images=digits.x_test[:10])
     monkeypatch.setattr(sys, "argv", [str(script), *ARGUMENTS.get(script.name, ["mnist"])])
     monkeypatch.setattr(Trainer, "_seconds", lambda self, seconds=Trainer._seconds: 30 * seconds(self))
