@@ -750,3 +750,72 @@ def test_what_series_refuse(fails, records):
     assert "--window and --rate are for series" in fails("fit", "usual.csv", "--kind", "table", "--window", "9")[1]
     run("fit", "digits", "--for", "flag", "-o", "digits.safetensors")
     assert "--picture is for series" in fails("detect", "digits.safetensors", "digits", "--picture", "p.png")[1]
+
+
+# Generating
+
+
+def a_table(rows=60):
+    sorts = ["a", "b"] * (rows // 2)
+    return frame(rows).with_columns(pl.Series("sort", sorts))
+
+
+def test_generate_draws_what_is_asked_for_by_a_column():
+    a_table().write_csv("table.csv")
+    said = run("fit", "table.csv", "--for", "generate", "--condition", "sort", "-b", "2", "--max-epochs", "2", "--seed", "0", "-q")
+    assert re.search(r"^A row costs -?[\d.]+ nats at most, of which [\d.]+ for its codes\.$", said, re.MULTILINE)
+    assert re.search(r"^Samples come from: prior \(.*\)\.$", said, re.MULTILINE)
+    assert "Next: hourglass generate model.safetensors -n 64 --condition LEVEL -o samples/" in said
+    assert (
+        run("generate", "model.safetensors", "-n", 7, "--condition", "b", "--seed", 3, "-o", "made.csv")
+        == "Wrote 7 new rows to made.csv.\n"
+    )
+    made = pl.read_csv("made.csv")
+    assert made.shape == (7, 3) and made.columns == ["height", "weight", "age"]
+    expected = hg.load("model.safetensors").sample(7, condition="b", random_state=3)
+    np.testing.assert_allclose(made.to_numpy(), expected.to_numpy(), rtol=1e-6)
+
+
+def test_generate_and_interpolate_write_pictures(models):
+    model = models / "images.safetensors"
+    said = run("interpolate", model, "digits", "--rows", "0,7,9", "--steps", "3", "-o", "way")
+    assert said == "Wrote 5 new rows to way, from row 0 to row 7 to row 9.\n"
+    expected = hg.load(model).interpolate(DIGITS.x_train[[0, 7, 9]], steps=3)
+    np.testing.assert_array_equal(hg.read("way"), expected)
+    run("fit", "digits", "--for", "generate", *QUICK, "-q", "-o", "generator.safetensors")
+    run("generate", "generator.safetensors", "-n", 3, "--seed", 1, "-o", "samples")
+    assert files("samples") == ["00000.png", "00001.png", "00002.png"]
+
+
+def test_generate_in_vain(models, fails):
+    image_folder()
+    for arguments, said in (
+        (
+            ("generate", models / "images.safetensors", "-o", "x"),
+            "A model with Plain(n=4) has no distribution of codes to draw from.",
+        ),
+        (
+            ("interpolate", models / "images.safetensors", "digits", "--rows", "0,5000", "-o", "x"),
+            "There is no row 5000: the data has",
+        ),
+        (
+            ("interpolate", models / "images.safetensors", "digits", "--rows", "3", "-o", "x"),
+            "A way needs two ends or more. Got 1 row.",
+        ),
+        (
+            ("interpolate", models / "images.safetensors", "digits", "--path", "round", "-o", "x"),
+            "The 'path' of a way must be one of",
+        ),
+        (
+            ("fit", "digits", "--for", "generate", "--condition", "lable"),
+            "'digits' has no column 'lable' to ask by. Did you mean 'label'?",
+        ),
+        (("fit", "digits", "--condition", "label"), "--condition is what samples are asked for by: it goes with --for generate."),
+        (
+            ("generate", models / "images.safetensors", "-n", "0", "-o", "x"),
+            "The number of samples must be a positive int. Got 0 instead.",
+        ),
+    ):
+        code, words = fails(*arguments)
+        assert code == 1 and said in words
+    assert not Path("x").exists()

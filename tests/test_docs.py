@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import typer
 from sybil import Document, Example
@@ -33,6 +34,9 @@ ARGUMENTS = {
     "clean_photos.py": ["photos", "photos", "noise:25"],
     "clean_xrays.py": ["xrays.npz"],
     "strange_heartbeats.py": ["beats.npz"],
+    "digits_on_demand.py": ["digits"],
+    "faces.py": ["photos"],
+    "synthetic_table.py": ["table.csv"],
 }
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
 QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
@@ -122,6 +126,7 @@ def test_scripts_run(script, monkeypatch):
         pytest.importorskip("keras")
     digits = hg.datasets.load("digits")
     hg.write("photos", digits.x_train[:20])
+    hg.write("table.csv", pl.DataFrame({"a": np.arange(60) % 7 + 0.5, "b": ["x", "y", "z"] * 20}))
     np.savez("xrays.npz", train_images=digits.x_train[:50], test_images=digits.x_test[:10])
     beats = np.sin(np.arange(60) / 4) + 0.1 * np.random.default_rng(0).normal(size=(90, 60))
     beats[80:, 20:40] += 2

@@ -18,7 +18,11 @@ X, y = load_wine(return_X_y=True)
 
 
 @parametrize_with_checks(
-    [hg.Autoencoder(2, max_epochs=5, random_state=0), hg.DenoisingAutoencoder(2, max_epochs=5, random_state=0)]
+    [
+        hg.Autoencoder(2, max_epochs=5, random_state=0),
+        hg.DenoisingAutoencoder(2, max_epochs=5, random_state=0),
+        hg.VariationalAutoencoder(2, max_epochs=5, random_state=0),
+    ]
 )
 @pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning", "ignore::UserWarning")
 def test_scikit_learn(estimator, check):

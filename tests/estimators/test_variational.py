@@ -251,3 +251,28 @@ def test_every_objective_trains_and_is_kept_in_the_file(objective, tmp_path):
     model.save(tmp_path / "m.safetensors")
     assert hg.load(tmp_path / "m.safetensors").objective == objective
     assert model.sample(2, random_state=0).shape == (2, 28, 28)
+
+
+def test_nearly_black_and_white_pictures_are_bernoulli_and_others_normal():
+    grey = np.random.default_rng(0).integers(60, 200, (40, 8, 8)).astype(np.uint8)
+    for pictures, likelihood in ((X[:40], hg.Bernoulli), (grey, hg.Gaussian)):
+        model = hg.VariationalAutoencoder(2, max_epochs=1, **SETTINGS).fit(pictures)
+        assert isinstance(model._asked["likelihood"], likelihood)
+
+
+def test_what_is_known_is_regressed_on_before_the_codes():
+    sort = CHANCE.integers(0, 2, 600)
+    rows = ROWS + 30 * sort[:, None] * np.arange(6)
+    model = hg.Autoencoder(3, max_epochs=1, learning_rate=1e-12, random_state=0).fit(rows, condition=sort)
+    codes = model.transform(rows, sort)
+    assert abs(np.corrcoef(codes[:, 0], sort)[0, 1]) < 0.05  # without it, the first code would be the sort
+    rebuilt = model.reconstruct(rows, sort)
+    assert np.square(rebuilt - rows).sum() < 0.2 * np.square(ROWS - ROWS.mean(0)).sum()
+
+
+def test_a_condition_is_told_to_convolutions_as_channels():
+    labels = DIGITS.y_train[:400]
+    model = hg.VariationalAutoencoder(4, encoder="convolutional", decoder="convolutional", max_epochs=1, **SETTINGS)
+    model.fit(X, condition=labels)
+    assert model.encoder_.linear.weight.shape[1] == 784 * (1 + model.condition_kind_.shape[0])
+    assert model.sample(2, condition=[3, 4], random_state=0).shape == (2, 28, 28)

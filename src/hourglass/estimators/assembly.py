@@ -121,7 +121,7 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
             "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
         )
-    if not isinstance(bottleneck, (Open, Variational)) and bottleneck.capacity >= kind.n_features:
+    if not (isinstance(bottleneck, Open) or bottleneck.drawn) and bottleneck.capacity >= kind.n_features:
         warnings.warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
             "anything: choose a narrower one.",
@@ -198,7 +198,7 @@ def objective_from(owner: str, parameters: dict[str, Any]) -> Objective:
 
 def _require_drawn(owner: str, bottleneck: Bottleneck, objective: Objective, conditions: Conditions | None) -> None:
     """Refuse what needs a distribution of codes where there is none, and priors that would need to be told."""
-    if objective.draws and not isinstance(bottleneck, Variational):
+    if objective.draws and not bottleneck.drawn:
         raise ParameterError(
             f"The 'objective' parameter of {owner} can't be {objective!r} with {bottleneck}: it needs codes with a distribution. "
             "Use Variational(n), or leave the objective out."

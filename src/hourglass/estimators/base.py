@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -319,6 +320,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         ndarray of shape (n, codes)
             float64 for float64 data, else float32; a frame after ``set_output``.
         """
+        return self._codes(X, condition)
+
+    def _codes(self, X: Any, condition: Any) -> NDArray[np.floating[Any]]:
+        """The codes of X as an array, whatever ``set_output`` says."""
         _ = self._waist  # a model without one is refused
         return self._passed(X, condition, lambda model, x, given=None: model.encode(x, None, given).z).numpy()
 

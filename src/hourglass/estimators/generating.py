@@ -165,7 +165,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         if path not in PATHS:
             raise ParameterError(f"The 'path' of a way must be one of {', '.join(map(repr, PATHS))}. Got {path!r} instead.")
         ends = [self._rows_from(part) for part in (a, b) if part is not None]
-        z = np.concatenate([self.transform(rows, condition) for rows in ends])
+        z = np.concatenate([self._codes(rows, condition) for rows in ends])
         if len(z) < 2:
             raise DataError(f"A way needs two ends or more. Got {len(z)} row.")
         between = _arc if path == "spherical" else _line
@@ -198,7 +198,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
             raise ParameterError(f"The 'dimension' must be one of {width} codes, 0 to {width - 1}. Got {dimension!r} instead.")
         if not is_count(steps, 2):
             raise ParameterError(f"The 'steps' must be an int of at least 2. Got {steps!r} instead.")
-        start = np.zeros((1, width), np.float32) if row is None else self.transform(self._rows_from(row), condition)[:1]
+        start = np.zeros((1, width), np.float32) if row is None else self._codes(self._rows_from(row), condition)[:1]
         z = np.repeat(start, steps, axis=0)
         z[:, dimension] = np.linspace(-reach, reach, steps)
         return self._decoded(torch.from_numpy(z), condition)

@@ -213,7 +213,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _drawing(self, random_state: Any) -> torch.Generator:
         """A generator, if the codes have a distribution to draw from."""
-        if not isinstance(self._waist, Variational):
+        if not self._waist.drawn:
             raise ParameterError(f"Codes of {self._waist} have no distribution. Use Variational(n).")
         return self._generator(seed_from(random_state))
 

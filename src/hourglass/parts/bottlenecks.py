@@ -62,6 +62,11 @@ class Bottleneck(Part):
         """How many numbers of an example may differ from zero: with as many as the input has, the model can copy."""
         return self.width
 
+    @property
+    def drawn(self) -> bool:
+        """Whether codes are drawn from a distribution."""
+        return False
+
     @abstractmethod
     def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         """The torch module of this bottleneck, for elements of a shape."""

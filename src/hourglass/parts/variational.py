@@ -66,6 +66,10 @@ class Variational(Numbers):
     def in_features(self) -> int:
         return 2 * self.n
 
+    @property
+    def drawn(self) -> bool:
+        return True
+
     def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Variational(self, shape)
 
@@ -150,6 +154,10 @@ class Matched(Bottleneck):
     @property
     def capacity(self) -> int:
         return self.base.capacity
+
+    @property
+    def drawn(self) -> bool:
+        return self.base.drawn
 
     def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Matched(self, shape)
