@@ -33,6 +33,7 @@ class Epoch:
     examples_per_second: float
     learning_rate: float
     dead: float | None = None  # share of the units behind activations that are above 0 for no held-out row, so no longer learn
+    kl: float | None = None  # what codes tell: divergence of the posteriors of held-out rows from the prior, where there are some
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Trainer:
         """Train until the epochs, the seconds or the patience are used up; the model then holds the last weights."""
         self._started = time.perf_counter()
         if not self.history:
-            self.best_loss = self._held_out_loss()
+            self.best_loss = self._held_out()[0]
         while not self._finished():
             self.history.append(self._epoch())
             self._keep_best()
@@ -168,14 +169,14 @@ class Trainer:
                     break
         speed = seen / (time.perf_counter() - began)
         with watched_units(self.model) as alive:
-            held_out = self._held_out_loss()
+            held_out, kl = self._held_out()
         dead = 1 - float(torch.cat(list(alive.values())).float().mean()) if alive else None
-        return Epoch(len(self.history) + 1, total / seen, held_out, self._seconds(), speed, rate, dead)
+        return Epoch(len(self.history) + 1, total / seen, held_out, self._seconds(), speed, rate, dead, kl)
 
-    def _held_out_loss(self) -> float | None:
-        """The loss on the held-out rows, if any, with the same chance in each epoch, so that epochs compare."""
+    def _held_out(self) -> tuple[float | None, float | None]:
+        """Loss and divergence on the held-out rows, if any, with the same chance in each epoch, so that epochs compare."""
         if self.validation is None:
-            return None
+            return None, None
         return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
 
     def _step(self, batch: Batch, number: int, rate: float) -> float:
@@ -256,12 +257,22 @@ def takes_bfloat16(model: Hourglass, device: torch.device) -> bool:
         return model.convolves and has_bfloat16(device) and model.runs()
 
 
-def mean_loss(model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = 1024) -> float:
-    """The loss over all rows, in nats an example: the formula of training, with the model in evaluation mode."""
+def mean_loss(
+    model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = 1024
+) -> tuple[float, float | None]:
+    """The loss over all rows, in nats an example, by the formula of training with the model in evaluation mode.
+
+    And the divergence in it, where the waist has one.
+    """
     model.eval()
+    total, divergence, diverges = 0.0, 0.0, False
     with torch.inference_mode():
-        total = sum(model.loss(batch.x, generator, batch.given).total.item() * len(batch) for batch in batches.ordered(batch_size))
-    return total / len(batches)
+        for batch in batches.ordered(batch_size):
+            loss = model.loss(batch.x, generator, batch.given)
+            total += loss.total.item() * len(batch)
+            if loss.kl is not None:
+                diverges, divergence = True, divergence + loss.kl.item() * len(batch)
+    return total / len(batches), divergence / len(batches) if diverges else None
 
 
 @contextmanager

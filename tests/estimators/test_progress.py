@@ -49,6 +49,12 @@ def test_large_numbers_fit_too():
     assert line.rstrip().endswith(" epoch 100/200, loss 12,345.68, held out 12,345.68, 119.6k rows/s, 59:59 left")
 
 
+def test_what_codes_tell_is_shown_beside_the_loss():
+    line = last_line(shown(PLAN, [Epoch(27, 738.854, 739.1, 3.0, 19_565.4, 1e-3, kl=23.41)], terminal=True))
+    assert len(line) <= 80
+    assert line.rstrip().endswith(" epoch 27/200, loss 738.85, held out 739.10 (KL 23.4), 19.6k rows/s, 0:19 left")
+
+
 def test_without_held_out_rows_and_without_epochs():
     line = last_line(shown(BY_TIME, [epoch(3, 15.0, validation=None)], terminal=True))
     assert line.rstrip().endswith(" epoch 3, loss 738.85, 19.6k rows/s, 0:45 left")

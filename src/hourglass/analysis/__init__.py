@@ -2,8 +2,21 @@
 
 from hourglass.analysis import metrics, plots
 from hourglass.analysis.comparison import Comparison, compare_detectors
+from hourglass.analysis.diagnosis import Diagnosis, diagnose
 from hourglass.analysis.mending import SelfCheck, self_check
 from hourglass.analysis.page import report
 from hourglass.analysis.widths import Sweep, sweep
 
-__all__ = ["Comparison", "SelfCheck", "Sweep", "compare_detectors", "metrics", "plots", "report", "self_check", "sweep"]
+__all__ = [
+    "Comparison",
+    "Diagnosis",
+    "SelfCheck",
+    "Sweep",
+    "compare_detectors",
+    "diagnose",
+    "metrics",
+    "plots",
+    "report",
+    "self_check",
+    "sweep",
+]

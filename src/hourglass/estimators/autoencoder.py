@@ -70,7 +70,7 @@ class Autoencoder(GeneratingAutoencoder):
         What the data was taken for.
     history_ : list of dict
         One record an epoch: epoch, train and validation (nats an example), seconds, examples_per_second, learning_rate, dead (the
-        share of units that no longer learn, see `docs/guide/training.md`).
+        share of units that no longer learn), kl (of a variational waist, nats that codes tell), see `docs/guide/training.md`.
     n_features_in_ : int
         How many numbers a row has.
     feature_names_in_ : ndarray of str

@@ -26,12 +26,14 @@ from hourglass.estimators.assembly import WAIST, assemble, network_from, require
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.kinds import Album, Series, as_raw, length
-from hourglass.kinds.base import require_finite
+from hourglass.kinds.base import as_tensor, require_finite
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
 from hourglass.parts.scaling import Conditions
 from hourglass.training import Epoch, Trainer
+
+COLLAPSED = 0.1  # nats of a row, below which codes tell nothing: weak but true structure was measured to leave 0.3, collapse 0.003
 
 
 class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
@@ -272,6 +274,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             finished = self._train(trainer, stop)
         finally:
             self._adopt(trainer.model)  # a callback may have made a float64 copy of earlier weights
+        _warn_of_collapse(trainer)
         if finished and self.checkpoint is not None:
             Path(self.checkpoint).unlink(missing_ok=True)
 
@@ -359,7 +362,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             rebuilt: Tensor = model.scaling.inverse(model.likelihood.mean(model.decode(z, *given)))
             return rebuilt
 
-        return self.kind_.from_tensor(self._from_codes(torch.tensor(codes), condition, rebuilt))
+        return self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt))
 
     def _from_codes(self, codes: Tensor, condition: Any, function: Callable[..., Tensor]) -> Tensor:
         """A function of model, codes (n, width) and what is given, if anything is, over all of them, a chunk at a time."""
@@ -492,6 +495,18 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _warn_of_collapse(trainer: Trainer) -> None:
+    """Say so if the codes of the weights that were kept tell next to nothing."""
+    kl = trainer.history[trainer.best_epoch - 1].kl if trainer.best_epoch else None
+    if kl is not None and kl < COLLAPSED:
+        warnings.warn(
+            f"The codes have collapsed: they tell {kl:.2g} nats of a row, so all rows are rebuilt much alike. "
+            "hourglass.diagnose(model, X) says what may help.",
+            HourglassWarning,
+            stacklevel=5,
+        )
 
 
 def _sample(values: Tensor | Album) -> Any:

@@ -58,10 +58,11 @@ class TrainingProgress:
     def _words(self, epoch: Epoch) -> str:
         of = "" if self.plan.max_epochs is None else f"/{self.plan.max_epochs}"
         held_out = "" if epoch.validation is None else f", held out {epoch.validation:,.2f}"
+        told = "" if epoch.kl is None else f" (KL {epoch.kl:,.1f})"
         left = epoch.seconds / self._share(epoch) - epoch.seconds
         speed = _short(epoch.examples_per_second)
         dead = f", {epoch.dead:.0%} of units dead" if epoch.dead is not None and epoch.dead >= MANY_DEAD else ""
-        return f"epoch {epoch.epoch}{of}, loss {epoch.train:,.2f}{held_out}{dead}, {speed} rows/s, {_clock(left)} left"
+        return f"epoch {epoch.epoch}{of}, loss {epoch.train:,.2f}{held_out}{told}{dead}, {speed} rows/s, {_clock(left)} left"
 
     def _share(self, epoch: Epoch) -> float:
         by_epochs = epoch.epoch / self.plan.max_epochs if self.plan.max_epochs else 0.0

@@ -20,6 +20,7 @@ class Loss(NamedTuple):
 
     nll: Tensor  # scalar: negative log-likelihood, summed over the example
     cost: Tensor  # scalar: cost of the bottleneck
+    kl: Tensor | None = None  # scalar: what of it is divergence of the posterior from the prior, unweighted
 
     @property
     def total(self) -> Tensor:
@@ -71,7 +72,7 @@ class Elbo(Objective):
 
     def loss(self, model: Model, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
         nll, code = _passed(model, x, generator, given)
-        return Loss(nll, code.cost.mean())
+        return Loss(nll, code.cost.mean(), None if code.kl is None else code.kl.mean())
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class ImportanceWeighted(Objective):
         if self.doubly and z.requires_grad:
             z.register_hook(lambda gradient: gradient * share[..., None])  # type: ignore[no-untyped-call]  # the second time that the encoder's part is weighed
         rebuilt = (share * nll.detach()).sum(0).mean()
-        return Loss(rebuilt, -bound - rebuilt)
+        return Loss(rebuilt, -bound - rebuilt, -log_ratio.detach().mean())
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ class TotalCorrelation(Objective):
     def loss(self, model: Model, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
         nll, code = _passed(model, x, generator, given)
         assert code.posterior is not None and code.kl is not None and isinstance(code.z, Tensor)
-        return Loss(nll, code.kl.mean() + (self.beta - 1) * total_correlation(code.z, code.posterior))
+        kl = code.kl.mean()
+        return Loss(nll, kl + (self.beta - 1) * total_correlation(code.z, code.posterior), kl)
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ class Capacity(Objective):
         nll, code = _passed(model, x, generator, given)
         assert code.kl is not None
         wanted = self.nats * (model.progress if model.training else 1.0)
-        return Loss(nll, self.gamma * (code.kl.mean() - wanted).abs())
+        kl = code.kl.mean()
+        return Loss(nll, self.gamma * (kl - wanted).abs(), kl)
 
 
 OBJECTIVES: dict[str, type[Objective]] = {
