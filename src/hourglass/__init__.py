@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
-    from hourglass.analysis import compare_detectors, diagnose, metrics, plots, report, self_check, sweep
+    from hourglass.analysis import compare_detectors, diagnose, metrics, plots, quality, report, self_check, sweep
     from hourglass.data import Record, datasets, read, write
     from hourglass.errors import (
         CheckpointError,
@@ -144,6 +144,7 @@ __all__ = [
     "load",
     "metrics",
     "plots",
+    "quality",
     "read",
     "report",
     "self_check",
@@ -152,7 +153,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hourglass.analysis": ("compare_detectors", "diagnose", "metrics", "plots", "report", "self_check", "sweep"),
+    "hourglass.analysis": ("compare_detectors", "diagnose", "metrics", "plots", "quality", "report", "self_check", "sweep"),
     "hourglass.data": ("Record", "datasets", "read", "write"),
     "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "DenoisingAutoencoder", "VariationalAutoencoder", "info", "load"),
     "hourglass.kinds": ("Series", "infer"),

@@ -1,22 +1,27 @@
-"""Looking at a fitted model: figures, pictures, the choice of the width, and a page that shows it all."""
+"""Looking at a fitted model: figures, pictures, the choice of the width, what is wrong, and a page that shows it all."""
 
-from hourglass.analysis import metrics, plots
+from hourglass.analysis import metrics, plots, samples, synthetic
 from hourglass.analysis.comparison import Comparison, compare_detectors
 from hourglass.analysis.diagnosis import Diagnosis, diagnose
 from hourglass.analysis.mending import SelfCheck, self_check
 from hourglass.analysis.page import report
+from hourglass.analysis.samples import Quality, quality
 from hourglass.analysis.widths import Sweep, sweep
 
 __all__ = [
     "Comparison",
     "Diagnosis",
+    "Quality",
     "SelfCheck",
     "Sweep",
     "compare_detectors",
     "diagnose",
     "metrics",
     "plots",
+    "quality",
     "report",
+    "samples",
     "self_check",
     "sweep",
+    "synthetic",
 ]

@@ -336,8 +336,8 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
             yield f"Rows are learned by heart: one held out is worse off than one learned from by {found['gap']:,.3g} nats. {cure}"
         elif risen > limit:
             yield (
-                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after its best epoch. The weights "
-                f"of that one were kept. {cure}"
+                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after its best epoch, whose "
+                f"weights were kept. {cure}"
             )
     if found["dead"] is not None and found["dead"] >= MANY_DEAD and not found["collapsed"]:
         yield f"{found['dead']:.0%} of the units are above 0 for no row and can hardly learn any more. Lower learning_rate."

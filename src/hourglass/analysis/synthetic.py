@@ -1,0 +1,210 @@
+"""How good a synthetic table is: its columns, pairs of them, and what a classifier learns from it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from hourglass.analysis.metrics import Array
+from hourglass.errors import DataError, HourglassWarning, suggest
+from hourglass.kinds.table import TableKind, as_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["column_shapes", "pair_correlations", "trained_on_synthetic"]
+
+
+def column_shapes(real: Any, synthetic: Any, *, like: Any = None) -> pl.DataFrame:
+    """How alike the distributions of each column are in two tables.
+
+    1 less the Kolmogorov-Smirnov statistic of numbers and times, the largest difference of their distribution functions; 1 less the
+    total variation distance of categories, half of the sum of the differences of their shares.
+
+    Parameters
+    ----------
+    real, synthetic : table, or array of shape (n, columns)
+        With the same columns.
+    like : table, optional
+        What columns are taken for is told from this one; from ``real`` unless given.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a column: ``column``, ``measure`` and ``likeness``, from 0 to 1, which is perfect.
+
+    References
+    ----------
+    Massey, "The Kolmogorov-Smirnov Test for Goodness of Fit", 1951. The same figures as KSComplement and TVComplement of SDMetrics.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> real = pl.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "colour": ["red", "red", "blue", "blue"]})
+    >>> other = pl.DataFrame({"size": [1.0, 2.0, 3.0, 9.0], "colour": ["red", "blue", "blue", "blue"]})
+    >>> column_shapes(real, other)["likeness"].to_list()
+    [0.75, 0.75]
+    """
+    import polars as pl
+    from scipy.stats import ks_2samp
+
+    first, second = _frames(real, synthetic)
+    found = []
+    for name, numeric in _columns(like if like is not None else real).items():
+        if numeric:
+            piles = [_floats(frame[name]) for frame in (first, second)]
+            apart = ks_2samp(*piles, method="asymp").statistic if all(map(len, piles)) else 1.0
+            found.append((name, "1 - Kolmogorov-Smirnov", 1 - float(apart)))
+        else:
+            found.append((name, "1 - total variation", 1 - _variation(*(_words(frame[name]) for frame in (first, second)))))
+    return pl.DataFrame(found, schema=["column", "measure", "likeness"], orient="row")
+
+
+def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
+    """How alike two tables are in what their columns have to do with one another.
+
+    Of two columns of numbers, 1 less half of the difference of their correlations; of two of categories, 1 less the total variation
+    distance of the pairs of levels; the mean of all such pairs. A number beside a category is left out.
+
+    Parameters
+    ----------
+    real, synthetic : table, or array of shape (n, columns)
+        With the same columns, two or more.
+    like : table, optional
+        As in `column_shapes`.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN if there is no such pair.
+
+    References
+    ----------
+    The same figures as CorrelationSimilarity and ContingencySimilarity of SDMetrics.
+    """
+    tables = _frames(real, synthetic)
+    types = _columns(like if like is not None else real)
+    numeric, others = ([name for name, is_numeric in types.items() if is_numeric is wanted] for wanted in (True, False))
+    scores = []
+    if len(numeric) > 1:
+        correlations = [np.ma.corrcoef(_masked(table, numeric), rowvar=False).filled(0) for table in tables]  # type: ignore[no-untyped-call]  # 0 of constants
+        above = np.triu_indices(len(numeric), 1)
+        scores += (1 - np.abs(correlations[0] - correlations[1])[above] / 2).tolist()
+    for pair in combinations(others, 2):
+        joined = (np.char.add(np.char.add(_words(table[pair[0]]), "\0"), _words(table[pair[1]])) for table in tables)
+        scores.append(1 - _variation(*joined))
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = None) -> float:
+    """How well a classifier that learned from a synthetic table foretells a column of a real one.
+
+    Parameters
+    ----------
+    synthetic, real : table
+        What is learned from, and what is foretold.
+    target : str
+        The column.
+    like : table, optional
+        As in `column_shapes`.
+
+    Returns
+    -------
+    float
+        Area under the ROC curve of scikit-learn's ``HistGradientBoostingClassifier``; of more than two classes the mean of each
+        against the rest. 0.5 if the synthetic table has only one.
+
+    Raises
+    ------
+    DataError
+        There is no such column.
+
+    References
+    ----------
+    Esteban, Hyland and Rätsch, "Real-valued (Medical) Time Series Generation with Recurrent Conditional GANs", 2017, section 4.2.
+    """
+    learned, judged = _frames(synthetic, real)
+    if target not in judged.columns:
+        raise DataError(f"There is no column {target!r} to foretell. {suggest(target, judged.columns)}")
+    types = {name: numeric for name, numeric in _columns(like if like is not None else real).items() if name != target}
+    levels = {name: {word: i for i, word in enumerate(np.unique(_words(judged[name])))} for name in types if not types[name]}
+    tables = [
+        np.column_stack(
+            [
+                _floats(frame[name], gaps=True)
+                if numeric
+                else np.array([levels[name].get(word, -1) for word in _words(frame[name])])
+                for name, numeric in types.items()
+            ]
+        )
+        for frame in (learned, judged)
+    ]
+    labels = [_words(frame[target].cast(judged[target].dtype, strict=False)) for frame in (learned, judged)]
+    known = np.isin(labels[0], labels[1])
+    if len(np.unique(labels[0][known])) < 2:
+        return 0.5
+    with np.errstate(invalid="ignore"):
+        judge = HistGradientBoostingClassifier(random_state=0).fit(tables[0][known], labels[0][known])
+    chances = judge.predict_proba(tables[1])
+    areas = [roc_auc_score(labels[1] == name, chances[:, i]) for i, name in enumerate(judge.classes_)]
+    return float(areas[1] if len(areas) == 2 else np.mean(areas))
+
+
+def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[tuple[str, float, float, str]]:
+    """All measures of a synthetic table, and of the training rows in its place."""
+    measures: dict[str, Callable[[Any], float]] = {
+        "column shapes": lambda pile: float(np.mean(column_shapes(test, pile, like=train)["likeness"].to_numpy())),
+        "pair correlations": lambda pile: pair_correlations(test, pile, like=train),
+    }
+    if target is not None:
+        measures["trained on it, AUROC"] = lambda pile: trained_on_synthetic(pile, test, target, like=train)
+    return [(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
+
+
+def _frames(first: Any, second: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    frames = as_frame(first), as_frame(second)
+    missing = [name for name in frames[0].columns if name not in frames[1].columns]
+    if missing and len(frames[0].columns) == len(frames[1].columns):
+        raise DataError(f"The tables need the same columns. The second has no {missing[0]!r}.")
+    return frames
+
+
+def _columns(like: Any) -> dict[str, bool]:
+    """The columns that are looked at, and whether they are numbers or times."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HourglassWarning)
+        kind = TableKind.learn(as_frame(like))
+    return {column.name: column.type in ("numeric", "datetime") for column in kind.columns if column.used}
+
+
+def _floats(column: pl.Series, *, gaps: bool = False) -> Array:
+    """Numbers, or times as numbers; what is missing is NaN, or left out."""
+    import polars as pl
+
+    if column.dtype == pl.String:
+        column = column.str.to_datetime(strict=False)
+    values = column.to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return values if gaps else values[~np.isnan(values)]
+
+
+def _words(column: pl.Series) -> Array:
+    import polars as pl
+
+    return column.cast(pl.String).fill_null("").to_numpy().astype(str)
+
+
+def _masked(frame: pl.DataFrame, names: list[str]) -> Any:
+    return np.ma.masked_invalid(np.column_stack([_floats(frame[name], gaps=True) for name in names]))
+
+
+def _variation(first: Array, second: Array) -> float:
+    """Total variation distance of the shares of words."""
+    names, which = np.unique(np.concatenate([first, second]), return_inverse=True)
+    shares = [np.bincount(part, minlength=len(names)) / len(part) for part in np.split(which, [len(first)])]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)

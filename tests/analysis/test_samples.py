@@ -1,0 +1,182 @@
+import numpy as np
+import polars as pl
+import pytest
+from scipy.linalg import sqrtm
+
+import hourglass as hg
+from hourglass.analysis.samples import classifier, density_coverage, frechet_distance, precision_recall
+from hourglass.analysis.synthetic import column_shapes, pair_correlations, trained_on_synthetic
+from hourglass.errors import DataError, ParameterError
+
+RNG = np.random.default_rng(0)
+DIGITS = hg.datasets.load("digits")
+X, T = DIGITS.x_train[:400, ::2, ::2], DIGITS.x_test[:150, ::2, ::2]
+
+
+def whitened(n, mean, covariance):
+    """Rows whose mean and covariance are exactly these."""
+    rows = RNG.normal(size=(n, len(mean)))
+    rows -= rows.mean(0)
+    rows = rows @ np.linalg.inv(np.linalg.cholesky(np.cov(rows, rowvar=False))).T
+    return rows @ np.linalg.cholesky(covariance).T + mean
+
+
+def test_frechet_distance_of_two_known_normal_distributions():
+    first, second = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.3], [-0.3, 3.0]])
+    piles = whitened(60, np.zeros(2), first), whitened(40, np.array([3.0, 4.0]), second)
+    expected = 25 + np.trace(first + second - 2 * sqrtm(first @ second).real)
+    assert frechet_distance(*piles) == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(*reversed(piles)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_frechet_distance_by_hand():
+    diagonal = whitened(50, np.zeros(3), np.diag([1.0, 4.0, 9.0])), whitened(50, np.ones(3), np.diag([4.0, 4.0, 1.0]))
+    assert frechet_distance(*diagonal) == pytest.approx(3 + (1 - 2) ** 2 + 0 + (3 - 1) ** 2)
+    assert frechet_distance(diagonal[0], diagonal[0]) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_distance_of_fewer_rows_than_features():
+    rows = RNG.normal(size=(5, 20))
+    assert frechet_distance(rows, rows + 1) == pytest.approx(20)
+
+
+def test_precision_and_recall_by_hand():
+    real = np.array([[0.0], [1.0], [2.0], [10.0]])  # to the nearest other: 1, 1, 1, 8
+    samples = np.array([[0.5], [1.5], [30.0]])  # to the nearest other: 1, 1, 28.5
+    found = precision_recall(real, samples, n_neighbors=1)
+    assert found == (2 / 3, 1.0)  # 30 lies nowhere; the ball of 30 reaches down to 1.5, those of the others to 0 and 1 and 2
+    assert precision_recall(real, np.array([[100.0], [100.5]]), n_neighbors=1) == (0.0, 0.0)
+
+
+def test_density_and_coverage_by_hand():
+    real = np.array([[0.0], [1.0], [2.0], [10.0]])
+    samples = np.array([[0.5], [1.5], [30.0]])
+    found = density_coverage(real, samples, n_neighbors=1)
+    assert found.density == pytest.approx((2 + 2) / 3)  # 0.5 is near 0 and 1, 1.5 near 1 and 2; 10 has 2 at 8, and 1.5 at 8.5
+    assert found.coverage == 3 / 4
+
+
+def brute(real, samples, k):
+    def radius(pile, i):
+        return sorted(np.linalg.norm(pile[i] - other) for j, other in enumerate(pile) if j != i)[k - 1]
+
+    near = [[np.linalg.norm(r - s) <= radius(real, i) for s in samples] for i, r in enumerate(real)]
+    back = [[np.linalg.norm(r - s) <= radius(samples, j) for j, s in enumerate(samples)] for r in real]
+    return np.any(near, 0).mean(), np.any(back, 1).mean(), np.sum(near) / (k * len(samples)), np.any(near, 1).mean()
+
+
+def test_all_of_them_by_brute_force():
+    real, samples = RNG.normal(size=(30, 3)), 1.3 * RNG.normal(size=(25, 3)) + 0.5
+    mine = *precision_recall(real, samples, n_neighbors=4), *density_coverage(real, samples, n_neighbors=4)
+    np.testing.assert_allclose(mine, brute(real, samples, 4))
+
+
+def test_piles_that_do_not_go_together():
+    with pytest.raises(
+        DataError, match=r"^Features are arrays \(n, features\), as many of both piles. Got \(3, 2\) and \(3, 1\).$"
+    ):
+        frechet_distance(np.zeros((3, 2)), np.zeros((3, 1)))
+    with pytest.raises(DataError, match=r"^Each pile needs 4 rows or more. Got arrays of shape \(3, 2\) and \(9, 2\).$"):
+        precision_recall(np.zeros((3, 2)), np.zeros((9, 2)))
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return classifier(X, DIGITS.y_train[:400], T, DIGITS.y_test[:150])
+
+
+def test_training_rows_are_better_samples_than_noise(judge):
+    noise = RNG.integers(0, 256, X[:150].shape, dtype=np.uint8)
+    found = hg.quality(noise, X, T, features=judge)
+    assert found.frame["measure"].to_list() == [
+        "frechet distance", "precision", "recall", "density", "coverage", "distance to training rows", "copies",
+    ]  # fmt: skip
+    real = dict(zip(found.frame["measure"], found.frame["real"], strict=True))
+    assert found["frechet distance"] > 5 * real["frechet distance"]
+    assert found["precision"] < 0.1 < 0.5 < real["precision"]
+    assert found["coverage"] < 0.1 < 0.5 < real["coverage"]
+    assert found["copies"] == 0
+    assert judge.of(T).shape == (150, 64)
+    assert str(found).endswith("Features: " + judge.name + ".")
+    assert "trained on 400 labelled rows" in judge.name
+
+
+def test_copies_are_found(judge):
+    found = hg.quality(X[:50], X, T, features=judge)
+    assert found["copies"] == 1
+    assert found["distance to training rows"] == pytest.approx(0, abs=1e-6)
+
+
+def test_samples_of_a_model_over_the_codes_of_another(images):
+    vae = hg.VariationalAutoencoder(4, hidden=(32,), max_epochs=3, random_state=0).fit(X)
+    found = hg.quality(vae, X, T, features=images.model)
+    assert found.features.name.startswith("the codes of Autoencoder(bottleneck=8,")
+    assert found.frame.equals(hg.quality(vae, X, T, features=images.model).frame)
+    drawn = images.model.transform(vae.sample(150, random_state=0))
+    assert found["frechet distance"] == pytest.approx(frechet_distance(images.model.transform(T), drawn), rel=1e-5)
+
+
+def test_features_of_another_sort_are_refused():
+    with pytest.raises(ParameterError, match=r"^The 'features' are what classifier\(\) gave, or a fitted autoencoder. Got str.$"):
+        hg.quality(X, X, T, features="classifier")
+
+
+# Tables
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(1)
+    size = rng.normal(170, 10, 400)
+    return pl.DataFrame(
+        {
+            "size": size,
+            "weight": size - 100 + rng.normal(0, 5, 400),
+            "hair": rng.choice(["brown", "black", "red"], 400, p=[0.5, 0.4, 0.1]),
+            "tall": np.where(size + rng.normal(0, 2, 400) > 172, "yes", "no"),
+        }
+    )
+
+
+def test_column_shapes_by_hand(people):
+    other = people.with_columns(size=pl.col("size") + 1000, hair=pl.lit("red"))
+    found = dict(column_shapes(people, other).select("column", "likeness").iter_rows())
+    share = (people["hair"] == "red").mean()
+    assert found == pytest.approx({"size": 0, "weight": 1, "hair": share, "tall": 1})
+
+
+def test_missing_cells_and_dates():
+    first = pl.DataFrame({"day": ["2024-01-01", "2024-01-02", "2024-01-03", None] * 10, "x": [1.0, None, 2.0, 3.0] * 10})
+    assert column_shapes(first, first)["likeness"].to_list() == [1, 1]
+
+
+def test_pair_correlations_by_hand(people):
+    unrelated = people.with_columns(weight=pl.col("weight").shuffle(seed=0))
+    real, broken = (np.corrcoef(frame["size"], frame["weight"])[0, 1] for frame in (people, unrelated))
+    assert pair_correlations(people[["size", "weight"]], unrelated[["size", "weight"]]) == pytest.approx(1 - abs(real - broken) / 2)
+    assert pair_correlations(people, people) == pytest.approx(1)
+    levels = people[["hair", "tall"]]
+    swapped = levels.with_columns(tall=pl.lit("yes"))
+    pairs = [frame.select(pl.concat_str("hair", "tall")).to_series().value_counts(normalize=True) for frame in (levels, swapped)]
+    joined = pairs[0].join(pairs[1], on="hair", how="full", coalesce=True).fill_null(0)
+    expected = 1 - (joined["proportion"] - joined["proportion_right"]).abs().sum() / 2
+    assert pair_correlations(levels, swapped) == pytest.approx(expected)
+
+
+def test_what_a_classifier_learns(people):
+    train, test = people[:300], people[300:]
+    assert trained_on_synthetic(train, test, "tall") > 0.9
+    assert trained_on_synthetic(train.with_columns(tall=pl.lit("no")), test, "tall") == 0.5
+    flipped = train.with_columns(tall=pl.when(pl.col("tall") == "yes").then(pl.lit("no")).otherwise(pl.lit("yes")))
+    assert trained_on_synthetic(flipped, test, "tall") < 0.1
+    with pytest.raises(DataError, match=r"^There is no column 'tal' to foretell. Did you mean 'tall'\?$"):
+        trained_on_synthetic(train, test, "tal")
+
+
+def test_quality_of_a_table(people):
+    train, test = people[:300], people[300:]
+    found = hg.quality(train.sample(100, seed=0), train, test, target="tall")
+    assert found.frame["measure"].to_list()[-3:] == ["column shapes", "pair correlations", "trained on it, AUROC"]
+    assert found["column shapes"] > 0.85
+    assert found.columns["column"].to_list() == ["size", "weight", "hair", "tall"]
+    assert found.features.name == "the rows themselves, scaled"
