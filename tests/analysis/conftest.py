@@ -45,6 +45,16 @@ def sparse(table: Fitted) -> Any:
 
 
 @pytest.fixture(scope="session")
+def variational(images: Fitted) -> Any:
+    return hg.VariationalAutoencoder(8, hidden=(32,), max_epochs=4, random_state=0).fit(images.X)
+
+
+@pytest.fixture(scope="session")
+def variational_table(table: Fitted) -> Any:
+    return hg.VariationalAutoencoder(3, hidden=(16,), max_epochs=10, random_state=0).fit(table.X)
+
+
+@pytest.fixture(scope="session")
 def swept(table: Fitted) -> Any:
     blank = hg.Autoencoder(hidden=(16,), max_epochs=20)
     return hg.sweep(table.X, X_test=table.X_test, bottlenecks=(4, 1, 2), estimator=blank, random_state=0)

@@ -355,3 +355,18 @@ def test_what_is_no_picture_has_no_page(images, tmp_path, sentence):
     model = cleaner("noise:60", images.X)
     said = "There are no pictures, so there is nothing to mend. Give at least one."
     assert sentence(hg.DataError, hg.report, model, images.X[:0], tmp_path / "r.html") == said
+
+
+def test_a_variational_model_shows_samples_and_what_is_wrong(variational, images, tmp_path):
+    page = page_of(tmp_path, variational, images.X_test)
+    assert_self_contained(page)
+    assert page.headings[1:4] == ["New images", "What the codes stand for", "Is anything wrong?"]
+    found = hg.diagnose(variational, images.X_test)
+    assert found.figures[0] in page.text
+    for finding in found.findings or ("Nothing is wrong that shows in these figures.",):
+        assert finding in page.text
+
+
+def test_a_variational_model_of_a_table_and_of_a_single_row(variational_table, table, tmp_path):
+    assert "New rows" in page_of(tmp_path, variational_table, table.X_test).headings
+    assert "Is anything wrong?" not in page_of(tmp_path, variational_table, table.X_test[:1]).headings

@@ -354,3 +354,59 @@ def test_nothing_is_cut_off_and_no_words_overlap(kind, images, table, swept, swe
 def test_every_public_plot_is_documented():
     assert all(getattr(plots, name).__doc__ for name in plots.__all__)
     assert plots.__all__ == sorted(plots.__all__)
+
+
+# Of models that make new data
+
+
+def lines_of(figure, tall=14):
+    """Each line of a grid of images."""
+    picture = np.asarray(figure.axes[0].get_images()[0].get_array())
+    return [picture[start : start + tall] for start in range(0, len(picture), tall + 1)]
+
+
+def test_samples_stand_in_a_grid(variational):
+    figure = drawn(plots.samples(variational, n=10, across=4, random_state=3))
+    expected = variational.sample(10, random_state=3) / 255
+    lines = lines_of(figure)
+    assert len(lines) == 3  # of 4, 4 and 2
+    np.testing.assert_allclose(lines[0][:, :14, 0], expected[0], atol=1e-6)
+    np.testing.assert_allclose(lines[2][:, 15:29, 1], expected[9], atol=1e-6)
+    assert (lines[2][:, 30:, 3] == 0).all()  # nothing there
+
+
+def test_ways_lead_from_one_row_to_another(variational, images):
+    lines = lines_of(drawn(plots.interpolation(variational, images.X_test, n=2, steps=5)))
+    assert len(lines) == 2
+    ends = variational.reconstruct(images.X_test[spread(60, 4)]) / 255
+    np.testing.assert_allclose(lines[1][:, :14, 0], ends[1], atol=1e-6)
+    np.testing.assert_allclose(lines[1][:, -15:-1, 0], ends[3], atol=1e-6)
+
+
+def test_the_strongest_codes_are_traversed_first(variational, images):
+    figure = drawn(plots.traversal(variational, images.X_test, n=3, steps=5))
+    worth = hg.diagnose(variational, images.X_test).codes.sort("worth", descending=True)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == worth["code"].to_list()[:3]
+    assert len(lines_of(figure)) == 3
+
+
+def test_a_plain_code_moves_as_far_as_those_of_the_data(images):
+    Z = images.model.transform(images.X_test)
+    middle = images.X_test[[np.square(Z - Z.mean(0)).sum(1).argmin()]]
+    expected = images.model.traverse(5, middle, steps=4, reach=np.quantile(np.abs(Z[:, 5]), 0.99)) / 255
+    (line,) = lines_of(plots.traversal(images.model, images.X_test, codes=[5], steps=4))
+    np.testing.assert_allclose(line[:, :14, 0], expected[0], atol=1e-6)
+
+
+def test_tables_are_heat_maps(variational_table, table):
+    assert titles(drawn(plots.samples(variational_table, n=20))) == ["20 samples"]
+    assert titles(drawn(plots.interpolation(variational_table, table.X_test, n=2))) == ["way 1", "way 2"]
+    assert sorted(titles(drawn(plots.traversal(variational_table, table.X_test)))) == ["code0", "code1", "code2"]
+
+
+def test_samples_and_traversals_with_a_condition(images):
+    labels = np.arange(400) % 3
+    model = hg.VariationalAutoencoder(2, hidden=(16,), max_epochs=1, random_state=0).fit(images.X, condition=labels)
+    assert len(lines_of(plots.samples(model, n=6, across=3, condition=np.arange(6) % 3))) == 2
+    assert len(lines_of(plots.traversal(model, images.X[:50], n=2, condition=labels[:50]))) == 2
+    assert len(lines_of(plots.interpolation(model, images.X[:50], n=1, condition=1))) == 1

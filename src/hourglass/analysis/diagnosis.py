@@ -33,6 +33,7 @@ MOST_SHUFFLED = 200  # of them, where each code is shuffled in turn
 UNHEARD = 0.1  # of the nats that codes tell, from where on the decoder makes use of them
 OVERFITTED = 0.2  # of the nats that codes are worth, which a held-out row may be worse off than a learned one, or than it was
 LEAST_GAP = 0.1  # nats of such a difference that nobody minds
+HEALTHY = "Nothing is wrong that shows in these figures."
 MANY_DEAD = 0.1  # share of dead units from where on something should be done
 FEW_IN_USE = 0.25  # of the vectors that rows could have had, below which a codebook is much too large
 
@@ -80,7 +81,9 @@ class Diagnosis:
     dead: float | None
     findings: tuple[str, ...]
 
-    def __str__(self) -> str:
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The numbers as sentences."""
         unit = "places" if self.perplexity is not None else "codes"
         lines = [
             f"{self.active} of {len(self.codes)} {unit} are active.",
@@ -97,8 +100,11 @@ class Diagnosis:
             lines.append(f"A row held out was {off} off than one learned from by {abs(self.gap):,.3g} nats.")
         if self.dead is not None:
             lines.append(f"{self.dead:.1%} of the units are dead.")
-        found = [f"- {finding}" for finding in self.findings] or ["Nothing is wrong that shows in these figures."]
-        return "\n".join([*lines, "", *found])
+        return tuple(lines)
+
+    def __str__(self) -> str:
+        found = [f"- {finding}" for finding in self.findings] or [HEALTHY]
+        return "\n".join([*self.figures, "", *found])
 
 
 def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagnosis:

@@ -134,6 +134,21 @@ def strips_of_images(strips: list[tuple[str, Array]], across: int = MIN_ACROSS) 
     return figure
 
 
+def grid_of_images(lines: list[Array], names: Sequence[str] = ()) -> Figure:
+    """Images (n, height, width[, channels]), a line of them below the other, with a name at the left of each if there are some."""
+    mosaics = [side_by_side(images, len(lines[0])) for images in lines]
+    gap = max(1, mosaics[0].shape[0] // 14)
+    mosaic = np.concatenate([np.pad(line, ((0, gap), (0, 0), (0, 0))) for line in mosaics])
+    figure = blank(WIDTH * mosaic.shape[0] / mosaic.shape[1] * (0.86 if names else 1.0))
+    axes = figure.subplots()
+    show(axes, mosaic, "")
+    if names:
+        tall = mosaic.shape[0] / len(lines)
+        axes.set_yticks([(i + 0.5) * tall for i in range(len(lines))], [plain(name) for name in names])
+        axes.tick_params(axis="y", length=0, labelsize=8, colors=INK, pad=2)
+    return figure
+
+
 def heat_maps(strips: list[tuple[str, Array]], names: list[str]) -> Figure:
     """Titled tables of standardised columns (n, columns), from violet (below the mean) to orange (above), three side by side."""
     shown = min(len(names), MAX_COLUMNS)

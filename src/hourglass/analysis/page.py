@@ -18,10 +18,12 @@ import torch
 from torch import nn
 
 from hourglass.analysis import drawing, plots
+from hourglass.analysis.diagnosis import HEALTHY, diagnose
 from hourglass.analysis.mending import self_check
 from hourglass.analysis.metrics import SSIM_PAD, before_and_after, figures, psnr, spread, ssim
 from hourglass.data import atomic
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, DenoisingAutoencoder, Drift
+from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import as_raw, infer, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of, with_channels
 
@@ -119,10 +121,17 @@ def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | N
         cards=_cards(model, measured),
         pictures={name: _svg(figure, name) for name, figure in _pictures(model, raw, y, sweep).items()},
         sweep=sweep,
+        doctor=diagnose(model, raw) if _draws(model) and length(raw) > 1 else None,
+        healthy=HEALTHY,
         parts=_parts(model),
         facts=_facts(model, raw),
     )
     return page
+
+
+def _draws(model: BaseAutoencoder) -> bool:
+    """Whether a model has a distribution to draw samples from."""
+    return isinstance(model, GeneratingAutoencoder) and (model.model_.density() is not None or model.sampler_ is not None)
 
 
 def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | None, title: str | None) -> str:
@@ -290,6 +299,9 @@ def _pictures(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | None) -> 
         "code_map": plots.code_map(model, raw, y),
         "errors": plots.errors(model, raw, n=8),
     }
+    if _draws(model):
+        pictures["samples"] = plots.samples(model, n=32 if plots.noun(model) == "images" else across)  # type: ignore[arg-type]
+        pictures["traversal"] = plots.traversal(model, raw)  # type: ignore[arg-type]
     if model.history_:
         pictures["training"] = plots.training_curves(model)
     if sweep is not None:

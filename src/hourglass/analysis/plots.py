@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import nn
 
 from hourglass.analysis import drawing
+from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, mse, spread
 from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
-from hourglass.kinds import as_raw
+from hourglass.estimators.generating import GeneratingAutoencoder
+from hourglass.kinds import as_raw, length, taken
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
@@ -28,10 +31,12 @@ __all__ = [
     "calibration",
     "code_map",
     "errors",
+    "interpolation",
     "mended",
     "moved_columns",
     "overlays",
     "reconstructions",
+    "samples",
     "strangest",
     "timeline",
     "training_curves",
@@ -44,6 +49,7 @@ MOST_ROWS = 8  # strange rows that are shown
 ROW = "\0row"  # a name that no column of a user's has
 MOST_BLAMED = 8  # columns that have a colour
 MOST_COLUMNS = 12  # that have moved
+PRIOR_REACH = 3.0  # standard deviations of a prior
 
 
 def reconstructions(
@@ -213,6 +219,137 @@ def widths(sweep: Sweep) -> Figure:
     drawing.mark(axes, chosen, mine[codes.index(chosen)], f"recommended: {chosen}")
     drawing.legend(axes)
     return figure
+
+
+# Of models that make new data
+
+
+def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condition: Any = None, random_state: Any = 0) -> Figure:
+    """Draw samples of a model.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, with a prior or a sampler.
+    n : int, default=64
+        How many.
+    across : int, default=8
+        Images a line.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each sample, or one for all.
+    random_state : int, RandomState or Generator, default=0
+        The same seed gives the same samples.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A grid of images; of tables a heat map, a line a column (at most 20) and a column a row.
+
+    Raises
+    ------
+    ParameterError
+        The model has no distribution to draw from, or a condition is missing.
+    """
+    drawn = scaled(model, model.sample(n, condition=condition, random_state=random_state))
+    if model.kind_.name == "image":
+        return drawing.grid_of_images([drawn[start : start + across] for start in range(0, n, across)])
+    return drawing.heat_maps([(f"{n:,} samples", drawn)], columns(model))
+
+
+def interpolation(
+    model: GeneratingAutoencoder, X: Any, *, n: int = 4, steps: int = 8, path: str = "straight", condition: Any = None
+) -> Figure:
+    """Draw the ways from some rows to others through the codes.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : as in ``fit``
+        Data, of two rows at least: ways lead from n rows to n others, all of them evenly spaced.
+    n, steps : int, default=4 and 8
+        How many ways, and images of each, both ends included.
+    path : {"straight", "spherical"}, default="straight"
+        See ``interpolate``.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for all rows.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line a way; of tables a heat map each.
+
+    Raises
+    ------
+    DataError
+        X doesn't fit the model, or is a single row.
+    """
+    raw = model._checked(as_raw(X))
+    ends = spread(length(raw), 2 * n)
+    half = len(ends) // 2
+    pairs = zip(ends[:half], ends[half : 2 * half], strict=True) if half else [(0,)]
+    ways = [
+        scaled(model, model.interpolate(taken(raw, np.array(pair)), steps=steps, path=path, condition=condition)) for pair in pairs
+    ]
+    if model.kind_.name == "image":
+        return drawing.grid_of_images(ways)
+    return drawing.heat_maps([(f"way {i + 1}", way) for i, way in enumerate(ways)], columns(model))
+
+
+def traversal(
+    model: GeneratingAutoencoder, X: Any, *, codes: Sequence[int] | None = None, n: int = 6, steps: int = 8, condition: Any = None
+) -> Figure:
+    """Draw what codes stand for: each moves while the others stay as they are in the row in the middle of the data.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, with a waist of numbers.
+    X : as in ``fit``
+        Data.
+    codes : sequence of int, optional
+        Which; the n unless given that the decoder makes most of, the strongest first.
+    n : int, default=6
+        How many.
+    steps : int, default=8
+        Places of each: from -3 to 3 standard deviations of the prior; without one, as far as codes of X reach.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row of X.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line a code; of tables a heat map each.
+
+    Raises
+    ------
+    DataError
+        X doesn't fit the model.
+    """
+    raw = model._checked(as_raw(X))
+    Z = np.asarray(model.transform(raw, condition))
+    if codes is None and len(Z) == 1:
+        codes = range(min(n, Z.shape[1]))
+    elif codes is None:
+        worth = diagnose(model, raw, condition=condition).codes["worth"].to_numpy()
+        codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
+    middle = int(np.square(Z - Z.mean(0)).sum(1).argmin())
+    row, known = taken(raw, np.array([middle])), _of_row(condition, middle)
+    has_prior = isinstance(model.bottleneck_.prior, nn.Module)
+    lines = []
+    for code in codes:
+        reach = PRIOR_REACH if has_prior else float(np.quantile(np.abs(Z[:, code]), 0.99))
+        lines.append(scaled(model, model.traverse(code, row, steps=steps, reach=reach, condition=known)))
+    names = [f"code{code}" for code in codes]
+    if model.kind_.name == "image":
+        return drawing.grid_of_images(lines, names)
+    return drawing.heat_maps(list(zip(names, lines, strict=True)), columns(model))
+
+
+def _of_row(condition: Any, row: int) -> Any:
+    """The condition of a single row, of one for each or of one for all."""
+    raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
+    return raw if raw is None or len(raw) == 1 else taken(raw, np.array([row]))
 
 
 # Facts that pictures and page share
