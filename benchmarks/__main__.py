@@ -24,7 +24,19 @@ ROOT = HERE.parent
 RESULTS = HERE / "results.json"
 README = ROOT / "README.md"
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
-PACKAGES = ("hourglass-ae", "torch", "numpy", "scikit-learn", "keras", "tensorflow-cpu", "pythae", "pyod", "bm3d", "scikit-image")
+PACKAGES = (
+    "hourglass-ae",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "keras",
+    "tensorflow-cpu",
+    "pythae",
+    "pyod",
+    "bm3d",
+    "scikit-image",
+    "ctgan",
+)
 
 
 def machine() -> dict[str, Any]:

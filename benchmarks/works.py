@@ -5,6 +5,7 @@ A new work is a ``Work`` here and a script for each contestant in ``contestants/
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Row:
 
     def ratio(self, ours: float, theirs: float) -> float:
         """How many times better than the peer."""
-        return theirs / ours if self.better is operator.lt else ours / theirs
+        more, less = (theirs, ours) if self.better is operator.lt else (ours, theirs)
+        return more / less if less else math.inf
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,61 @@ WORKS = (
     cleaning("half", "photos with a half erased", "middles half", filters=("linear", "biharmonic")),
     cleaning("xrays", "chest X-rays with noise of 25 grey levels", "xrays noise25", filters=("BM3D", "NLM"), seconds=180),
     cleaning("xrays-half", "chest X-rays with a half erased", "xrays half", filters=("linear", "biharmonic"), seconds=180),
+    *(
+        Work(
+            name,
+            f"{title} autoencoder of Burda et al., 30 minutes of training",
+            {"Hourglass": f"burda_hourglass {k} 1800"},
+            (
+                Row("negative log-likelihood, nats a digit", "nats", target=at_most(limit)),
+                Row("standard error of it, from the samples", "standard_error"),
+                Row("epochs", "epochs"),
+                Row("fit alone, s", "fit_s"),
+                Row("estimating it, s", "judging_s"),
+            ),
+        )
+        for name, title, k, limit in (("burda", "the variational", 1, 86.35), ("burda-5", "the importance-weighted", 5, 85.2))
+    ),
+    Work(
+        "vae-speed",
+        "a variational autoencoder 784-200-200-50 on MNIST",
+        {"Hourglass": "vae_speed_hourglass", "pythae": "vae_speed_pythae"},
+        (
+            Row("epochs an hour in training", "epochs_per_hour", "pythae", times_better(5), operator.gt),
+            Row("log-likelihood of 5,000 samples, digits a second", "digits_per_s", "pythae", times_better(20), operator.gt),
+        ),
+    ),
+    Work(
+        "digits-samples",
+        "10,000 samples of digits over the features of a classifier",
+        {
+            "Hourglass": "digits_samples_hourglass",
+            "VAE": "digits_samples_pythae vae",
+            "mixture": "digits_samples_pythae mixture",
+        },
+        (
+            *(Row("Fréchet distance", "frechet", name, NO_WORSE) for name in ("VAE", "mixture")),
+            Row("Fréchet distance of samples of the prior", "prior_frechet"),
+            *(
+                Row(figure, figure, name, better=operator.gt)
+                for figure in ("precision", "recall", "density", "coverage")
+                for name in ("VAE", "mixture")
+            ),
+            Row("fit alone, s", "fit_s", "VAE"),
+        ),
+    ),
+    Work(
+        "synthetic-cards",
+        "a synthetic table of card transactions",
+        {"Hourglass": "synthetic_cards_hourglass", "TVAE": "synthetic_cards_ctgan"},
+        (
+            Row("trained on it, AUROC on real ones", "auroc", "TVAE", NO_WORSE, operator.gt),
+            Row("the same trained on real ones", "auroc_of_real"),
+            Row("column shapes", "shapes", "TVAE", NO_WORSE, operator.gt),
+            Row("pair correlations", "pairs", "TVAE", better=operator.gt),
+            Row("fit alone, s", "fit_s", "TVAE", times_better(5)),
+        ),
+    ),
     Work(
         "beats",
         "heartbeats, trained on the usual ones of 500",

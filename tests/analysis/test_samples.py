@@ -117,6 +117,8 @@ def test_samples_of_a_model_over_the_codes_of_another(images):
 
 
 def test_features_of_another_sort_are_refused():
+    with pytest.raises(ParameterError, match=r"^Give labels to train a classifier on, or features, not both.$"):
+        hg.quality(X, X, T, y_train=DIGITS.y_train[:400], features=classifier(X[:60], DIGITS.y_train[:60]))
     with pytest.raises(ParameterError, match=r"^The 'features' are what classifier\(\) gave, or a fitted autoencoder. Got str.$"):
         hg.quality(X, X, T, features="classifier")
 

@@ -31,7 +31,7 @@ __all__ = ["Features", "Quality", "classifier", "density_coverage", "frechet_dis
 MOST_ROWS = 5000  # of each pile: time and memory grow with their square
 MOST_DRAWN = 10_000  # samples that are drawn of a model
 CLOSE = 0.01  # of the rows held out are nearer to a training row than a copy is
-UNITS = 64  # of the classifier's layer
+UNITS = (256, 64)  # of the classifier's layers
 
 
 # Two piles of features
@@ -158,7 +158,7 @@ class Features:
 
 
 def classifier(X: Any, y: Any, X_test: Any = None, y_test: Any = None, *, random_state: Any = 0) -> Features:
-    """Train a small classifier, whose hidden layer gives the features of rows.
+    """Train a small classifier, whose last hidden layer gives the features of rows.
 
     Parameters
     ----------
@@ -175,15 +175,17 @@ def classifier(X: Any, y: Any, X_test: Any = None, y_test: Any = None, *, random
         Of scikit-learn's ``MLPClassifier``: 64 numbers of at least 0.
     """
     numbers = _Numbers(X)
-    network = MLPClassifier((UNITS,), early_stopping=True, max_iter=50, n_iter_no_change=5, random_state=random_state)
+    network = MLPClassifier(UNITS, early_stopping=True, max_iter=50, n_iter_no_change=5, random_state=random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(numbers(X), np.asarray(y))
     good = "" if X_test is None else f", {network.score(numbers(X_test), np.asarray(y_test)):.1%} right on others"
-    name = f"the {UNITS} hidden units of an MLPClassifier trained on {length(as_raw(X)):,} labelled rows{good}"
+    name = f"the last {UNITS[-1]} hidden units of an MLPClassifier trained on {length(as_raw(X)):,} labelled rows{good}"
 
     def of(rows: Any) -> Array:
-        hidden: Array = np.maximum(numbers(rows) @ network.coefs_[0] + network.intercepts_[0], 0)
+        hidden = numbers(rows)
+        for weights, biases in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
+            hidden = np.maximum(hidden @ weights + biases, 0)
         return hidden
 
     return Features(name, of)
@@ -252,6 +254,7 @@ def quality(
     X_train: Any,
     X_test: Any,
     *,
+    y_train: Any = None,
     features: Features | BaseAutoencoder | None = None,
     target: str | None = None,
     random_state: Any = 0,
@@ -264,9 +267,11 @@ def quality(
         Samples; of a model as many as there are rows in X_test are drawn.
     X_train, X_test : as in ``fit``
         What was learned from, and what was not. Of more than 5,000 rows each, as many are looked at, evenly spaced.
+    y_train : array of shape (n,), optional
+        Labels of X_train: the features are then those of a `classifier` that is trained on them, and kept in ``features``.
     features : Features or estimator, optional
-        What tells rows from one another: what `classifier` gave, or a fitted autoencoder other than the one that is judged. The
-        rows themselves, scaled, unless given.
+        What tells rows from one another: what `classifier` or an earlier call gave, or a fitted autoencoder other than the one that
+        is judged. The rows themselves, scaled, unless given.
     target : str, optional
         Of tables, the column that a classifier is to foretell from the others.
     random_state : int or RandomState, default=0
@@ -284,15 +289,16 @@ def quality(
     ------
     DataError
         The piles don't go together.
+    ParameterError
+        Features of another sort, or labels beside features.
 
     Examples
     --------
     >>> import hourglass as hg
-    >>> from hourglass.analysis.samples import classifier
     >>> digits = hg.datasets.load("digits")
     >>> X, T = digits.x_train[:500], digits.x_test[:200]
     >>> vae = hg.VariationalAutoencoder(8, max_epochs=2, random_state=0).fit(X)
-    >>> found = hg.quality(vae, X, T, features=classifier(X, digits.y_train[:500]))
+    >>> found = hg.quality(vae, X, T, y_train=digits.y_train[:500])
     >>> found["frechet distance"] > 0
     True
     """
@@ -303,6 +309,10 @@ def quality(
         drawn = as_raw(samples)
     numbers = _Numbers(train)
     looked = codes_of(features) if isinstance(features, BaseAutoencoder) else features
+    if y_train is not None:
+        if looked is not None:
+            raise ParameterError("Give labels to train a classifier on, or features, not both.")
+        looked = classifier(train, y_train, random_state=random_state)
     if looked is not None and not isinstance(looked, Features):
         raise ParameterError(f"The 'features' are what classifier() gave, or a fitted autoencoder. Got {type(looked).__name__}.")
     # of one size, as the distance of Fréchet depends on it; training rows in place of samples are what can be hoped for
