@@ -300,8 +300,8 @@ def _pictures(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | None) -> 
         "errors": plots.errors(model, raw, n=8),
     }
     if _draws(model):
-        pictures["samples"] = plots.samples(model, n=32 if plots.noun(model) == "images" else across)  # type: ignore[arg-type]
-        pictures["traversal"] = plots.traversal(model, raw)  # type: ignore[arg-type]
+        pictures["samples"] = plots.samples(model, n=32 if plots.noun(model) == "images" else across)
+        pictures["traversal"] = plots.traversal(model, raw)
     if model.history_:
         pictures["training"] = plots.training_curves(model)
     if sweep is not None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
 from hourglass.analysis import drawing
 from hourglass.analysis.diagnosis import diagnose
@@ -335,7 +334,7 @@ def traversal(
         codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
     middle = int(np.square(Z - Z.mean(0)).sum(1).argmin())
     row, known = taken(raw, np.array([middle])), _of_row(condition, middle)
-    has_prior = isinstance(model.bottleneck_.prior, nn.Module)
+    has_prior = model.model_.bottleneck.prior is not None
     lines = []
     for code in codes:
         reach = PRIOR_REACH if has_prior else float(np.quantile(np.abs(Z[:, code]), 0.99))
