@@ -57,7 +57,7 @@ def test_the_log_tells_what_codes_tell(vae):
     [
         (
             hg.Variational(4, beta=50),
-            {"max_epochs": 12},
+            {"max_epochs": 25},
             "A nat that they tell costs 50: lower beta, to 1 for a bound on the likelihood.",
         ),
         (4, {"hidden": None, "decoder": Deaf()}, "Try Variational(4, free_bits=0.1) or warmup=0.3, and a decoder that can do less"),

@@ -34,7 +34,7 @@ UNHEARD = 0.1  # of the nats that codes tell, from where on the decoder makes us
 OVERFITTED = 0.2  # of the nats that codes are worth, which a held-out row may be worse off than a learned one, or than it was
 LEAST_GAP = 0.1  # nats of such a difference that nobody minds
 HEALTHY = "Nothing is wrong that shows in these figures."
-MANY_DEAD = 0.1  # share of dead units from where on something should be done
+MANY_DEAD = 0.25  # share of dead units from where on something should be done: of few rows a healthy model was measured to have 14%
 FEW_IN_USE = 0.25  # of the vectors that rows could have had, below which a codebook is much too large
 
 
