@@ -10,7 +10,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.mending import mended
-from hourglass.analysis.metrics import Array, before_and_after, mse, spread
+from hourglass.analysis.metrics import Array, before_and_after, mse, scaled, spread
 from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
@@ -39,6 +39,7 @@ __all__ = [
     "strangest",
     "timeline",
     "training_curves",
+    "traversal",
     "waves",
     "widths",
 ]
