@@ -19,6 +19,8 @@ model = VariationalAutoencoder(
     decoder=net,
     likelihood=Bernoulli(drawn=True),
     objective=None if samples == 1 else ImportanceWeighted(samples),
+    optimizer="muon",
+    learning_rate=4e-3,
     batch_size=256,
     validation_fraction=0.02,
     max_seconds=5 if QUICK else seconds,
