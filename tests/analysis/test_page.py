@@ -370,3 +370,11 @@ def test_a_variational_model_shows_samples_and_what_is_wrong(variational, images
 def test_a_variational_model_of_a_table_and_of_a_single_row(variational_table, table, tmp_path):
     assert "New rows" in page_of(tmp_path, variational_table, table.X_test).headings
     assert "Is anything wrong?" not in page_of(tmp_path, variational_table, table.X_test[:1]).headings
+
+
+def test_a_model_with_a_condition_has_no_page(images, tmp_path, sentence):
+    model = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(images.X[:60], condition=["a", "b"] * 30)
+    assert sentence(hg.ParameterError, hg.report, model, images.X_test, tmp_path / "r.html") == (
+        "A page shows what a model makes of rows alone, and this one is told a condition beside them. Look at it with "
+        "plots.samples(model, condition=...) and diagnose(model, X, condition=...)."
+    )

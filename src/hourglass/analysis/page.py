@@ -22,6 +22,7 @@ from hourglass.analysis.diagnosis import HEALTHY, diagnose
 from hourglass.analysis.mending import self_check
 from hourglass.analysis.metrics import SSIM_PAD, before_and_after, figures, psnr, spread, ssim
 from hourglass.data import atomic
+from hourglass.errors import ParameterError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, DenoisingAutoencoder, Drift
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import as_raw, infer, length
@@ -92,7 +93,14 @@ def report(
         X doesn't fit the model, or y is not one label a row.
     FileError
         The file can't be written.
+    ParameterError
+        The model is told a condition beside its rows.
     """
+    if getattr(model, "condition_kind_", None) is not None:
+        raise ParameterError(
+            "A page shows what a model makes of rows alone, and this one is told a condition beside them. "
+            "Look at it with plots.samples(model, condition=...) and diagnose(model, X, condition=...)."
+        )
     raw = as_raw(X, apart=_mends(model), kind=model.kind_.name)
     if isinstance(model, AnomalyDetector):
         page = _alarm_page(model, raw, comparison, title)
