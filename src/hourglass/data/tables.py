@@ -75,7 +75,7 @@ def layout(path: Path, beginning: bytes) -> tuple[list[str], str, bool]:
 
 
 def _layout(path: Path, text: str) -> tuple[list[str], str, bool]:
-    separator = _separator(text)
+    separator = _separator(path, text)
     first = _first_rows(text, separator)[0]
     has_header = not _is_data(first)
     return _names(path, first if has_header else [""] * len(first)), separator, has_header
@@ -112,13 +112,14 @@ def _first_rows(text: str, separator: str) -> list[list[str]]:
     return list(islice(filter(None, rows), 2))
 
 
-def _separator(text: str) -> str:
+def _separator(path: Path, text: str) -> str:
     def merit(separator: str) -> tuple[bool, bool, int]:
         width, *below = map(len, _first_rows(text, separator))
         # Beside semicolons a comma is mostly a decimal one, and so splits more but means less.
         return width > 1 and below in ([], [width]), width > 1 and separator == ";", width
 
-    return max(",;\t|", key=merit)
+    likely = "\t,;|" if ".tsv" in path.suffixes else ",;\t|"  # where lines tell nothing, the ending does
+    return max(likely, key=merit)
 
 
 def _is_data(row: list[str]) -> bool:
