@@ -29,7 +29,7 @@ ROOMS = [
     "__main__",
 ]
 SHARED = {
-    "kinds": {"base", "columns", "windows"},
+    "kinds": {"base", "columns", "token", "windows"},
     "estimators": {
         *("assembly", "base", "beats", "blame", "drift", "events", "fitted", "members", "parameters", "patches"),
         *("conditions", "generating", "linear", "samplers"),

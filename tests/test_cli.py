@@ -819,3 +819,25 @@ def test_generate_in_vain(models, fails):
         code, words = fails(*arguments)
         assert code == 1 and said in words
     assert not Path("x").exists()
+
+
+# Rows of symbols
+
+
+def test_strings_are_fitted_drawn_and_walked_between():
+    Path("lines.txt").write_text("abba\nabab\nbaba\nbab\n" * 10)
+    said = run("fit", "lines.txt", "--for", "generate", "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
+    assert "Trained on 40 rows (rows of up to 4 characters, 2 different ones)" in said
+    assert run("generate", "m.safetensors", "-n", 5, "-o", "new.txt", "--seed", 0) == "Wrote 5 new rows to new.txt.\n"
+    assert len(Path("new.txt").read_text().splitlines()) == 5
+    run("interpolate", "m.safetensors", "lines.txt", "--rows", "0,3", "--steps", 4, "-o", "way.txt")
+    assert len(Path("way.txt").read_text().splitlines()) == 4
+    assert "of them came back without a fault" in run("reconstruct", "m.safetensors", "lines.txt", "-o", "again.txt")
+    assert "4 symbols keep every symbol in" in run("fit", "lines.txt", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "-q")
+
+
+def test_molecules_are_fitted_and_drawn():
+    Path("known.smi").write_text("CC(C)=O acetone\nc1ccccc1O phenol\nC1CCCCC1\n" * 5)
+    run("fit", "known.smi", "--for", "generate", "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
+    run("generate", "m.safetensors", "-n", 3, "-o", "new.smi", "--seed", 0)
+    assert len(Path("new.smi").read_text().splitlines()) == 3

@@ -37,6 +37,7 @@ ARGUMENTS = {
     "digits_on_demand.py": ["digits"],
     "faces.py": ["photos"],
     "synthetic_table.py": ["table.csv"],
+    "molecules.py": ["some.smi"],
 }
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
 QUICK = {"fit": ["--max-epochs", "1"], "sweep": ["--max-epochs", "1"], "demo": ["--seconds", "0.1"]}  # the last of two counts
@@ -132,6 +133,7 @@ def test_scripts_run(script, monkeypatch):
     beats[80:, 20:40] += 2
     labels = np.where(np.arange(90) < 80, 1, 2)
     np.savez("beats.npz", x_train=beats[:50], y_train=labels[:50], x_test=beats[50:], y_test=labels[50:])
+    hg.write("some.smi", ["CC(C)=O", "C1CCCCC1", "c1ccccc1O", "CC#N"] * 10)
     monkeypatch.setattr(sys, "argv", [str(script), *ARGUMENTS.get(script.name, ["mnist"])])
     monkeypatch.setattr(Trainer, "_seconds", lambda self, seconds=Trainer._seconds: 30 * seconds(self))
     runpy.run_path(str(script), run_name="__main__")

@@ -48,6 +48,7 @@ class Hourglass(nn.Module):
         self.likelihood = likelihood
         self.objective = objective or Elbo()
         self.conditions = conditions
+        self.reads: bool = getattr(decoder, "reads", False)
         self.convolves = any(parameter.ndim == 4 for network in (encoder, decoder) for parameter in network.parameters())
         if self.convolves:
             for order in (torch.channels_last, torch.contiguous_format):  # the first is the one that processors convolve fastest in
@@ -94,9 +95,16 @@ class Hourglass(nn.Module):
         """The prior of the codes as it stands, if there is one."""
         return self.bottleneck.density(self._encoded_inputs())
 
-    def decode(self, z: Codes, given: Tensor | None = None) -> Tensor:
-        """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction."""
-        output: Tensor = self.decoder(self._beside(z, given) if isinstance(z, Tensor) else z)
+    def decode(
+        self, z: Codes, given: Tensor | None = None, x: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction.
+
+        A decoder that ``reads`` what it has written is shown the target ``x``, where that is known, else what it wrote itself, the
+        likeliest or with a ``generator`` a draw.
+        """
+        told = self._beside(z, given) if isinstance(z, Tensor) else z
+        output: Tensor = self.decoder(told, x, generator) if self.reads else self.decoder(told)
         return output.reshape(len(z), *self.shape) if isinstance(z, Tensor) else output
 
     def _encoded(self, x: Tensor, given: Tensor | None = None) -> Codes:
@@ -105,11 +113,11 @@ class Hourglass(nn.Module):
         return h.flatten(1) if isinstance(h, Tensor) else h
 
     def _beside(self, x: Tensor, given: Tensor | None) -> Tensor:
-        """X (batch, ...) with what is known beside it: more channels of a picture, else more of the last axis."""
+        """X (batch, ...) with what is known beside it: more columns, more channels of a picture, more positions of symbols."""
         if given is None:
             return x
         given = given.to(x)
-        return torch.cat([x, given if x.ndim == 2 else given[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
+        return torch.cat([x, given if x.ndim == 2 else given[(..., *[None] * (x.ndim - 2))].expand(-1, -1, *x.shape[2:])], 1)
 
     def _encoded_inputs(self) -> Tensor | None:
         """What the encoder makes of the inputs that the prior has, if it has some."""
@@ -140,7 +148,7 @@ class Hourglass(nn.Module):
 
     def nll(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
-        return self.likelihood.of_rows(x, self.decode(self.encode(x, None, given).z, given))
+        return self.likelihood.of_rows(x, self.decode(self.encode(x, None, given).z, given, x))
 
     # Training
 
@@ -169,5 +177,6 @@ class Hourglass(nn.Module):
         prior = self.density()
         assert prior is not None
         repeated = None if given is None else given.repeat(samples, 1)
-        output = self.decode(z.flatten(0, 1), repeated).view(samples, len(x), *self.shape)
+        target = x.repeat(samples, *[1] * (x.ndim - 1)) if self.reads else None
+        output = self.decode(z.flatten(0, 1), repeated, target).view(samples, len(x), *self.shape)
         return self.likelihood.of_samples(x, output), prior.log_density(z) - posterior.log_density(z)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hourglass.parts.precision import has_bfloat16
 
+BY_ADAM = {"bottleneck", "embedding", "logits"}  # parts of names of matrices that are no maps between features
 State = dict[str, Tensor]
 
 
@@ -121,7 +122,7 @@ def adam(model: nn.Module) -> list[Optimizer]:
 def muon(model: nn.Module) -> list[Optimizer]:
     """Muon for matrices and filters of the networks, Adam for the rest."""
     named = dict(model.named_parameters())
-    matrices = [name for name, parameter in named.items() if parameter.ndim in (2, 4) and not name.startswith("bottleneck.")]
+    matrices = [name for name, parameter in named.items() if parameter.ndim in (2, 4) and BY_ADAM.isdisjoint(name.split("."))]
     return [Muon(named[name] for name in matrices), Adam(named[name] for name in named if name not in matrices)]
 
 

@@ -1,3 +1,4 @@
+import gzip
 import io
 import pickle
 import zipfile
@@ -125,8 +126,8 @@ def test_a_panic_of_polars_is_an_error_too(sentence, monkeypatch):
 def test_an_unknown_ending(sentence):
     Path("x.xlsx").write_text("")
     assert sentence(FileError, read, "x.xlsx") == (
-        "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, "
-        "and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
+        "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .txt, .txt.gz, "
+        ".smi, .smi.gz, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
     )
 
 
@@ -189,3 +190,17 @@ def test_csv_round_trip(tmp_path_factory, rows, ending, kept):
     frame = pl.DataFrame(rows, schema=schema).select(sorted(kept))
     write(path, frame)
     assert read(path).rows() == frame.rows()
+
+
+def test_lines_are_strings(sentence):
+    Path("x.txt").write_text("so it is\n\nit is so\n\n")
+    found = read("x.txt")
+    assert found.dtype == object
+    assert found.tolist() == ["so it is", "", "it is so"]  # a blank line is a row, so that rows are counted as lines are
+    with gzip.open("x.txt.gz", "wt") as file:
+        file.write("CCO\r\nCC\r\n")
+    assert read("x.txt.gz").tolist() == ["CCO", "CC"]
+    Path("x.smi").write_text("CCO ethanol\nCC\tethane\n")
+    assert read("x.smi").tolist() == ["CCO", "CC"]
+    Path("x.txt").write_text("\n \n")
+    assert sentence(FileError, read, "x.txt") == "'x.txt' holds no line. It needs one for each row."

@@ -63,7 +63,7 @@ def test_data_that_does_not_fit(entries, sentence, name, raw, reason):
 
 def test_an_unknown_ending(sentence):
     assert sentence(FileError, write, "x.xls", FRAME) == (
-        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, and a folder for images."
+        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, .txt, .smi, and a folder for images."
     )
 
 
@@ -110,3 +110,16 @@ def test_a_full_disk_leaves_the_old_file(entries, sentence, monkeypatch, ending)
     assert said == f"Can't write 'x{ending}': No space left on device. Choose another folder or free some space."
     assert entries() == ["x" + ending]
     assert int(np.asarray(read("x" + ending))[0, 0]) == 1
+
+
+def test_strings_as_lines(sentence):
+    write("x.smi", ["CCO", "CC"])
+    assert Path("x.smi").read_bytes() == b"CCO\nCC\n"
+    write("x.txt", [["so", "it"], ["is"]])
+    assert Path("x.txt").read_text() == "so it\nis\n"
+    assert sentence(DataError, write, "x.txt", ["a\nb"]) == (
+        "The data doesn't fit into 'x.txt' (a row has a line break: 'a\\nb'). Convert it, or choose another ending."
+    )
+    assert sentence(DataError, write, "x.txt", np.zeros(3)) == (
+        "The data doesn't fit into 'x.txt' (a row is neither a string nor a list of strings). Convert it, or choose another ending."
+    )

@@ -33,6 +33,8 @@ PARTS = [
     hg.Hide(0.4),
     hg.ResidualBlocks(64, 3),
     hg.Convolutional(),
+    hg.OneShot(embedding=8, widths=(16,), stride=4, hidden=(12,)),
+    hg.Recurrent(units=16, word_dropout=0.5),
     hg.Convolutional((8, 16), activation="relu", residual=False),
     hg.Poisson(20.0),
     hg.Speckle((0.1, 0.3)),

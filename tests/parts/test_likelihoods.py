@@ -187,3 +187,17 @@ def test_what_structural_refuses(make, sentence):
     with pytest.raises(hg.ParameterError) as caught:
         make()
     assert str(caught.value) == sentence
+
+
+def test_categorical_is_the_cross_entropy_up_to_the_end_of_a_row():
+    module = hg.Categorical().build((3, 2))
+    target = torch.tensor([[[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]])  # a symbol, the end, nothing
+    output = torch.tensor([[[0.0, math.log(3)], [math.log(4), 0.0], [5.0, -5.0]]], requires_grad=True)
+    expected = -math.log(3 / 4) - math.log(4 / 5)
+    assert module.of_rows(target, output).item() == pytest.approx(expected)
+    assert module.total(target, output).item() == pytest.approx(expected)
+    assert module.nll(target, output).sum().item() == pytest.approx(expected)
+    (gradient,) = torch.autograd.grad(module.total(target, output), output)
+    assert torch.equal(gradient[0, 2], torch.zeros(2))  # what is behind the end teaches nothing
+    twice = module.of_samples(target, output.expand(2, 1, 3, 2))
+    torch.testing.assert_close(twice, torch.full((2, 1), expected))

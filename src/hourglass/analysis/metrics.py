@@ -343,6 +343,37 @@ def before_and_after(model: BaseAutoencoder, X: Any) -> tuple[Array, Array]:
     return scaled(model, raw), scaled(model, rebuilt)
 
 
+def exact(model: BaseAutoencoder, X: Any) -> float:
+    """The share of rows of symbols that are rebuilt without a single fault.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted on strings, lists of symbols or molecules.
+    X : as in ``fit``
+        Data.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    DataError
+        The data is of another kind.
+    """
+    if not model.kind_.symbolic:
+        raise DataError(f"Only rows of symbols are rebuilt exactly or not. The model was fitted on {model.kind_.describe()}.")
+
+    def whole(inner: Any, x: torch.Tensor) -> torch.Tensor:
+        behind = x.sum(-1) == 0  # the end, (batch, length)
+        same: torch.Tensor = inner.reconstruct(x).argmax(-1) == x.argmax(-1)
+        return (same | behind).all(1)
+
+    return float(model._collect(as_raw(X), whole).double().mean())
+
+
 def scaled(model: BaseAutoencoder, X: Any) -> Array:
     """X on the scale that the networks see.
 
@@ -358,6 +389,8 @@ def scaled(model: BaseAutoencoder, X: Any) -> Array:
     ndarray of shape (n, ...), float
         Pixels from 0 to 1; columns less their mean, in standard deviations, both as learned in ``fit``.
     """
+    if model.kind_.symbolic:
+        raise DataError(f"Errors of numbers can't be measured on {model.kind_.describe()}. Use metrics.exact(model, X).")
     device = next(model.model_.parameters()).device
     with torch.inference_mode():
         values = model.model_.scaling(model.kind_.to_tensor(as_raw(X)).to(device))

@@ -73,8 +73,11 @@ class Need(StrEnum):
 
 Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
 Model = Annotated[Path, typer.Argument(help="A model file, from hourglass fit.")]
-Rebuilt = Annotated[Path, typer.Option("-o", "--output", help="A folder (images as PNG), or a .npy, .csv or .parquet file.")]
-Kind = Annotated[str | None, typer.Option(help="table, image or series; inferred unless given, series of records alone.")]
+Rebuilt = Annotated[Path, typer.Option("-o", "--output", help="A folder (images as PNG), or a .npy, .csv, .parquet or .smi file.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="table, image, series, molecule, token or words; inferred unless given, series of records alone."),
+]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and count them.")]
@@ -208,7 +211,8 @@ def fit(
     model.fit(X)
     model.save(output)
     say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
-    say(f"{width:,} numbers in place of {model.n_features_in_:,} keep {_survival_of_unseen(model, data, X)}")
+    symbols = " symbols" if model.kind_.symbolic else ""
+    say(f"{width:,} numbers in place of {model.n_features_in_:,}{symbols} keep {_survival_of_unseen(model, data, X)}")
     say(f"Wrote {output}. Next: hourglass report {quote(str(output))} {quote(data)}")
 
 
@@ -305,7 +309,7 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
     fitted, X = load_autoencoder(model), load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
-    say(f"Wrote {len(rebuilt):,} rows to {output}; {percent(_survival(fitted, X))} of their variance survived.")
+    say(f"Wrote {len(rebuilt):,} rows to {output}; {_survived(fitted, X)}.")
 
 
 @app.command()
@@ -542,14 +546,23 @@ def _codes(model: Any, X: Any) -> Any:
     return pl.DataFrame(model.transform(X), schema=list(model.get_feature_names_out()))
 
 
-def _survival(model: Any, X: Any) -> float:
-    return hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X))
+def _survived(model: Any, X: Any) -> str:
+    """What a pass through the waist left of rows, in words."""
+    if model.kind_.symbolic:
+        return f"{percent(hg.metrics.exact(model, X))} of them came back without a fault"
+    return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of their variance survived"
+
+
+def _survival(model: Any, X: Any) -> str:
+    """What survives of rows, in words that 'of the rows' follows; of symbols, how many rows come back without a fault."""
+    if model.kind_.symbolic:
+        return f"every symbol in {percent(hg.metrics.exact(model, X))}"
+    return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of the variance"
 
 
 def _survival_of_unseen(model: Any, data: str, X: Any) -> str:
     """What survives of the test images of a named dataset; of other data there are none, so that is said."""
     named = dataset_named(data)
     if named is not None:
-        share = percent(_survival(model, named.x_test))
-        return f"{share} of the variance of {len(named.x_test):,} test images that it never saw."
-    return f"{percent(_survival(model, X))} of the variance of the rows it learned from; expect a little less of new ones."
+        return f"{_survival(model, named.x_test)} of {len(named.x_test):,} test images that it never saw."
+    return f"{_survival(model, X)} of the rows it learned from; expect a little less of new ones."

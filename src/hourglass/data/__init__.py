@@ -3,13 +3,14 @@
 from hourglass.data import datasets
 from hourglass.data.files import atomic
 from hourglass.data.images import image_names, read_images, write_images
-from hourglass.data.pictures import Picture, Pictures, holds_pictures
+from hourglass.data.pictures import ENDINGS, Picture, Pictures, holds_pictures
 from hourglass.data.readers import read
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
 from hourglass.data.writers import write
 
 __all__ = [
+    "ENDINGS",
     "Picture",
     "Pictures",
     "Record",

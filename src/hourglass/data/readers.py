@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.files import check_archive, check_exists, naming
 from hourglass.data.images import read_images
+from hourglass.data.lines import read_lines, read_smiles
 from hourglass.data.pictures import ENDINGS, holds_pictures
 from hourglass.data.record import Record
 from hourglass.data.tables import read_table
@@ -36,6 +37,7 @@ def read(
     path : path or sequence of paths
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
         - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
+        - ``.txt``, a row on each line, and ``.smi``, a SMILES and perhaps a name on each line, both also with ``.gz``;
         - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them;
         - ``.hea`` or ``.dat``, a WFDB record.
     skip_bad : bool, default=False
@@ -44,8 +46,8 @@ def read(
     Returns
     -------
     ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), list of n ndarrays, or Record
-        Arrays keep their dtype. Images are uint8, or uint16 if all have 16 bits, of shape (n, height, width) or
-        (n, height, width, 3); a list of such arrays if their sizes differ.
+        Arrays keep their dtype; lines are an array (n,) of strings. Images are uint8, or uint16 if all have 16 bits, of shape
+        (n, height, width) or (n, height, width, 3); a list of such arrays if their sizes differ.
 
     Raises
     ------
@@ -111,6 +113,10 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".npz": read_numpy,
     ".hea": read_wfdb,
     ".dat": read_wfdb,
+    ".txt": read_lines,
+    ".txt.gz": read_lines,
+    ".smi": read_smiles,
+    ".smi.gz": read_smiles,
 }
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
 

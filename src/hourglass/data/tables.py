@@ -81,6 +81,11 @@ def _layout(path: Path, text: str) -> tuple[list[str], str, bool]:
     return _names(path, first if has_header else [""] * len(first)), separator, has_header
 
 
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, gzipped or not."""
+    return _decoded(path, _unpacked(path))
+
+
 def _unpacked(path: Path) -> bytes:
     if path.suffix.lower() != ".gz":
         return path.read_bytes()

@@ -13,6 +13,7 @@ import numpy as np
 
 from hourglass.data.files import atomic, reason
 from hourglass.data.images import image_names, write_images
+from hourglass.data.lines import write_lines
 from hourglass.data.pictures import holds_pictures
 from hourglass.data.record import Record
 from hourglass.errors import DataError, FileError
@@ -27,7 +28,8 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     Parameters
     ----------
     path : path
-        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes);
+        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt`` or
+        ``.smi`` (strings, a line each);
         without an ending it is a folder, and images are written there as PNG.
     raw : array-like, Record, or a polars, pandas or pyarrow table
         The columns of an array are called ``x0``, ``x1`` and so on.
@@ -91,6 +93,8 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
     ".tsv": partial(_csv, separator="\t"),
     ".parquet": _parquet,
     ".npy": _npy,
+    ".txt": write_lines,
+    ".smi": write_lines,
 }
 
 

@@ -17,6 +17,7 @@ from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import (
     Bottleneck,
+    Categorical,
     Convolutional,
     Corruption,
     Dense,
@@ -26,8 +27,10 @@ from hourglass.parts import (
     Mixed,
     Network,
     Objective,
+    OneShot,
     Open,
     Plain,
+    Recurrent,
     Restorer,
     Temporal,
     VampPrior,
@@ -43,11 +46,15 @@ NETWORKS: dict[str, Callable[[Any], Network]] = {
     "dense": Dense,
     "convolutional": Convolutional,
     "temporal": lambda hidden: Temporal(),
+    "one-shot": lambda hidden: OneShot() if hidden is None else OneShot(hidden=hidden),
+    "recurrent": lambda hidden: Recurrent() if hidden is None else Recurrent(hidden=hidden),
     "restorer": lambda hidden: Restorer(),
 }
 WAIST = 32  # numbers, unless it is said
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
+FEW_ROWS = 1000  # of symbols, which are spread out to ones and zeros
+SYMBOLIC = {"encoder": "one-shot", "decoder": "one-shot"}  # what is taken for rows of symbols unless it is said
 
 
 def assemble(
@@ -98,7 +105,8 @@ def assemble(
         conditions=conditions,
     ).to(generator.device)
     if values is not None:
-        chosen = torch.randperm(len(values), generator=generator, device=values.device)[:PCA_ROWS]
+        chosen = torch.randperm(len(values), generator=generator, device=values.device)
+        chosen = chosen[: FEW_ROWS if kind.symbolic else PCA_ROWS]
         x = model.scaling(values[chosen]).float()
         known = None if conditions is None or given is None else conditions(given[chosen]).float()
         model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
@@ -110,7 +118,9 @@ def assemble(
 
 
 def default_likelihood(kind: Kind) -> Likelihood:
-    """A distribution for each column where some are categories or have gaps, else normal ones."""
+    """Levels for symbols, a distribution for each column where some are categories or have gaps, else normal ones."""
+    if kind.symbolic:
+        return Categorical()
     return Mixed() if kind.gaps or kind.categories else Gaussian()
 
 
@@ -137,6 +147,14 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
         raise ParameterError(
             f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for series. "
             "Use another, or kind='series'."
+        )
+    if kind.symbolic and not isinstance(likelihood, Categorical):
+        raise ParameterError(
+            f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()}. Use Categorical()."
+        )
+    if kind.symbolic and corruption is not None:
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for numbers. Leave it out."
         )
     if kind.gaps and not likelihood.masks:
         raise ParameterError(

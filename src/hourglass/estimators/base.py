@@ -22,7 +22,7 @@ from hourglass import storage
 from hourglass.batches import Batches, Patches
 from hourglass.errors import CheckpointError, DataError, HourglassWarning, ParameterError
 from hourglass.estimators import conditions, patches
-from hourglass.estimators.assembly import WAIST, assemble, network_from, require_sides
+from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_from, require_sides
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.kinds import Album, Series, as_raw, length
@@ -232,7 +232,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _choices(self) -> dict[str, Any]:
         """What is taken for this kind of data where a parameter says nothing."""
-        return {"bottleneck": WAIST}
+        return {"bottleneck": WAIST, **(SYMBOLIC if self.kind_.symbolic else {})}
 
     @property
     def _network(self) -> Any:

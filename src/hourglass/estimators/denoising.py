@@ -68,6 +68,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     def _choices(self) -> dict[str, Any]:
+        if self.kind_.symbolic:
+            raise DataError(f"{type(self).__name__} mends numbers and pictures, and can do nothing for {self.kind_.describe()}.")
         numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
         choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
         waist, damage = self.bottleneck or choices["bottleneck"], self.corruption or choices["corruption"]

@@ -129,7 +129,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         noise = generator if noisy else None
 
         def decoded(model: Any, z: Tensor, *given: Tensor) -> Tensor:
-            output = model.decode(z, *given)
+            output = model.decode(z, *given, generator=noise)
             x = model.likelihood.mean(output) if noise is None else model.likelihood.sample(output, noise)
             raw: Tensor = model.scaling.inverse(model.scaling.within(x))
             return raw
@@ -259,7 +259,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
 
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""
-        raw = as_raw(part)
+        raw = as_raw([part] if isinstance(part, str) and self.kind_.symbolic else part)
         if isinstance(raw, np.ndarray) and raw.shape == self.kind_.raw_shape:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)

@@ -46,7 +46,10 @@ def _is_network(value: object) -> bool:
     return isinstance(value, (str, Network, nn.Module)) or callable(value)
 
 
-_NETWORK = _optional(_is_network, "'dense', 'convolutional', 'temporal', a network part, a torch module, a function that makes one")
+_NETWORK = _optional(
+    _is_network,
+    "'dense', 'convolutional', 'temporal', 'one-shot', 'recurrent', a network part, a torch module, a function that makes one",
+)
 
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
 
@@ -150,7 +153,7 @@ def seed_from(random_state: Any) -> int:
 def plan_from(parameters: dict[str, Any], n: int, network: Any, batch_size: int) -> Plan:
     """How to train on ``n`` rows: what was asked for, and for what was not, a choice by size and by what the network likes."""
     habits = network.habits if isinstance(network, Network) else Network.habits
-    batch_size = parameters["batch_size"] or batch_size
+    batch_size = parameters["batch_size"] or habits.get("batch_size", batch_size)
     max_epochs = parameters["max_epochs"]
     if max_epochs is None and parameters["max_seconds"] is None:
         steps = math.ceil(n / batch_size)

@@ -49,6 +49,11 @@ class Recipe(NamedTuple):
 
 def of(detector: Any, raw: Any) -> Recipe:
     """The recipe for a detector and its training rows."""
+    if KINDS["token"].recognise(raw) is not None:
+        raise DataError(
+            f"{type(detector).__name__} can't judge rows of symbols. "
+            "Use VariationalAutoencoder, whose elbo(X) says how usual each one is."
+        )
     if detector.estimator is not None:
         _require_no_features(detector, "an estimator, which has its own networks")
         return RECIPES["estimator"]

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hourglass.errors import ParameterError
+from hourglass.estimators.assembly import SYMBOLIC
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Bernoulli, Gaussian, Mixed, Variational
+from hourglass.parts import Bernoulli, Categorical, Gaussian, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
+OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -66,13 +68,14 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     ----------
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
+        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
-        or ``Mixed("element")`` for tables, unless given.
+        or ``Mixed("element")`` for tables, ``Categorical()`` for rows of symbols, unless given.
     objective : {"elbo", "importance-weighted", "total-correlation", "capacity"} or objective part, optional
         What training minimises: the bound on the evidence, "elbo", unless given.
     optimizer, learning_rate, schedule : optional
-        Adam, 0.002 and "cosine" unless given.
+        Adam, 0.002 and "cosine" unless given; for rows of symbols what the decoder likes, see `OneShot`.
     kind, columns, encoder, decoder, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
     gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`.
@@ -101,6 +104,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     _waist_of = Variational
 
     def _choices(self) -> dict[str, Any]:
+        if self.kind_.symbolic:
+            return {"bottleneck": OF_SYMBOLS, "likelihood": Categorical(), **SYMBOLIC}
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
@@ -165,12 +170,13 @@ class VariationalAutoencoder(GeneratingAutoencoder):
             total = x.new_zeros(len(x), 2)
             for _ in range(samples):
                 code = model.encode(x, generator, *given)
-                total += torch.stack([-model.likelihood.of_rows(x, model.decode(code.z, *given)), code.kl], 1)
+                total += torch.stack([-model.likelihood.of_rows(x, model.decode(code.z, *given, x=x)), code.kl], 1)
             return total / samples
 
         reconstruction, kl = self._passed(X, condition, parts).numpy().T
         bound = reconstruction - kl
-        return Bound(bound, reconstruction, kl, -bound / (math.log(2) * math.prod(self.kind_.shape)))
+        dimensions = self.kind_.n_features if self.kind_.symbolic else math.prod(self.kind_.shape)
+        return Bound(bound, reconstruction, kl, -bound / (math.log(2) * dimensions))
 
     def log_likelihood(self, X: Any, n_samples: int = 1000, *, condition: Any = None, random_state: Any = None) -> LogLikelihood:
         """The log-likelihood of each row, by importance sampling: the more samples, the tighter from below.

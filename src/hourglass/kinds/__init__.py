@@ -11,11 +11,13 @@ from hourglass import data
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture
+from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.series import Series, SeriesKind
 from hourglass.kinds.table import TableKind, container_of
+from hourglass.kinds.token import TokenKind, WordKind, as_objects
 from hourglass.kinds.windows import Ragged, Windows
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, TableKind, ImageKind)}
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, TableKind, ImageKind, MoleculeKind, TokenKind, WordKind)}
 
 __all__ = [
     "KINDS",
@@ -33,6 +35,9 @@ __all__ = [
 ]
 
 
+LOOKED_AT = 100  # strings, to tell whether they are paths
+
+
 class Inference(NamedTuple):
     """Which kind of data a pile was taken for, and why."""
 
@@ -45,8 +50,8 @@ def infer(raw: Any) -> Inference:
 
     Parameters
     ----------
-    raw : array, table, path or list of paths
-        The data.
+    raw : array, table, list of strings, path or list of paths
+        The data. Strings are paths where most of them name files, or end as pictures do.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | None = None) -> 
     Pictures of differing sizes become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is read yet.
     Of the ``kind`` of series, rows may differ in length.
     """
-    if isinstance(X, (str, os.PathLike)) or (isinstance(X, (list, tuple)) and X and all(map(_is_path, X))):
+    symbolic = getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
+    if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not symbolic):
         return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X), kind=kind)
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
@@ -85,13 +91,14 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | None = None) -> 
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
         return Album(X) if isinstance(X, data.Pictures) else X
-    if isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
+    strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or _holds_strings(row) for row in X)
+    if not strings and isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
         if kind_name(kind) != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
             return Album(X)
         if kind_name(kind) == "series" and all(np.ndim(row) in (1, 2) for row in X):
             return Ragged(X)
         raise DataError(ragged([np.shape(row) for row in X]))
-    return np.asarray(X)
+    return _of_strings(X) if strings else np.asarray(X)
 
 
 def kind_name(kind: str | Series | None) -> str | None:
@@ -104,5 +111,24 @@ def kind_from_config(config: dict[str, Any]) -> Kind:
     return KINDS[config["kind"]].from_config(config)
 
 
+def _are_paths(X: Any) -> bool:
+    """Whether these are paths and not just strings: most name files, or end as pictures do."""
+    if not isinstance(X, (list, tuple)) or not X or not all(isinstance(item, (str, os.PathLike)) for item in X):
+        return False
+    some = X[:LOOKED_AT]
+    return 2 * sum(map(_is_path, some)) > len(some)
+
+
 def _is_path(item: Any) -> bool:
-    return isinstance(item, (str, os.PathLike))
+    return isinstance(item, os.PathLike) or item.lower().endswith(data.ENDINGS) or os.path.isfile(item)  # noqa: PTH113 (any string)
+
+
+def _holds_strings(row: Any) -> bool:
+    return isinstance(row, (list, tuple)) and all(isinstance(symbol, str) for symbol in row)
+
+
+def _of_strings(X: Any) -> np.ndarray[Any, Any]:
+    """Strings, or lists of strings that differ in length, as an array (n,) of objects."""
+    if not isinstance(X[0], str) and len({len(row) for row in X}) == 1:
+        return np.asarray(X)  # of one length: rows and columns
+    return as_objects(X)

@@ -30,6 +30,7 @@ class Kind(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[bool] = False  # whether the scaled numbers lie between 0 and 1
+    symbolic: ClassVar[bool] = False  # whether a row is symbols in a row, each a one among zeros along the last axis
     shape: tuple[int, ...]  # of one element, as the networks see it
     dtype: str  # of the raw data
 

@@ -27,6 +27,7 @@ from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objec
 from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
 from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
 from hourglass.parts.restorer import Restorer
+from hourglass.parts.sequence import OneShot, Recurrent
 from hourglass.parts.temporal import Temporal
 from hourglass.parts.variational import Matched, Variational
 
@@ -64,12 +65,14 @@ __all__ = [
     "Network",
     "Noise",
     "Objective",
+    "OneShot",
     "Open",
     "Part",
     "Plain",
     "Poisson",
     "Prior",
     "Quantized",
+    "Recurrent",
     "ResidualBlocks",
     "Restorer",
     "SaltAndPepper",

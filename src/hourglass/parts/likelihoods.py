@@ -328,7 +328,8 @@ class _Bernoulli(LikelihoodModule):
 class Categorical(Likelihood):
     """One of several levels, along the last axis of each element: for symbols, and whatever is a one among zeros.
 
-    The decoder gives logits; the reconstruction is their softmax.
+    The decoder gives logits; the reconstruction is their softmax. Where a target is zeros throughout, as behind the end of a row of
+    symbols, it costs nothing.
 
     Examples
     --------
@@ -340,7 +341,7 @@ class Categorical(Likelihood):
     takes_logits: ClassVar[bool] = True
 
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
-        return _Mixed(Gaussian().build(shape), ((0, shape[-1]),))
+        return _Categorical(Gaussian().build(shape), ((0, shape[-1]),))
 
 
 @dataclass(frozen=True)
@@ -429,6 +430,17 @@ class _Mixed(LikelihoodModule):
             pieces += [of_numbers(given[..., numbers], numbers), of_category(given[..., category], category)]
             end = last
         return torch.cat(pieces, -1) if self.categories else pieces[0]
+
+
+class _Categorical(_Mixed):
+    def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
+        known = target.nan_to_num(0)
+        logits = output.float() if output.dtype == torch.bfloat16 else output
+        of_places: Tensor = known.sum(-1) * logits.logsumexp(-1) - torch.linalg.vecdot(known.to(logits.dtype), logits)
+        return of_places.flatten(1).sum(1)
+
+    def total(self, target: Tensor, output: Tensor) -> Tensor:
+        return self.of_rows(target, output).sum()
 
 
 @dataclass(frozen=True)

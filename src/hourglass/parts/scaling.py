@@ -43,6 +43,23 @@ class UnitScaling(Scaling):
         return x.clamp(0, 1) * self.top
 
 
+class OneHot(Scaling):
+    """Whole numbers (batch, length) become ones among zeros (batch, length, symbols); 0 is the end, and behind it all are zeros."""
+
+    def __init__(self, symbols: int) -> None:
+        super().__init__()
+        self.symbols = symbols
+
+    def forward(self, raw: Tensor) -> Tensor:
+        end = raw == 0
+        before = end.cumsum(1) - end.int() == 0  # no end has been yet
+        ones = raw.new_zeros((*raw.shape, self.symbols), dtype=torch.float32)
+        return ones.scatter_(-1, raw.long()[..., None], before.float()[..., None])
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return x.argmax(-1)
+
+
 class Standardize(Scaling):
     """Columns less their mean, over their scale. The figures are kept in float64, so that data far from zero lose nothing."""
 

@@ -1,0 +1,199 @@
+"""Rows of symbols: strings, read a character or a word at a time, and lists of symbols, of differing lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hourglass.errors import DataError, ParameterError
+from hourglass.kinds.base import Kind, as_tensor
+from hourglass.parts.base import Part
+from hourglass.parts.likelihoods import Runs
+from hourglass.parts.scaling import OneHot, Scaling
+
+Row = str | Sequence[str]
+END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
+SHOWN = 40  # characters of a row in a message
+
+
+@dataclass(frozen=True)
+class TokenKind(Kind):
+    """Strings; the networks see (length, 1 + symbols): at each position a one among zeros, first the end, and behind it zeros.
+
+    In memory a position is a whole number: 0 for the end and all behind it, else 1 + the symbol's place in the alphabet. A row that
+    is as long as the longest one has no end.
+    """
+
+    name: ClassVar[str] = "token"
+    unit: ClassVar[bool] = True
+    symbolic: ClassVar[bool] = True
+    symbol: ClassVar[str] = "character"  # what a symbol of a string is called
+    alphabet: tuple[str, ...] = ()
+    listed: bool = False  # whether rows came as lists of symbols, and go as such
+
+    # What another notation has of its own
+
+    @classmethod
+    def split(cls, line: str, row: int) -> Sequence[str]:
+        """The symbols of a string; ``row`` is its number, for messages."""
+        return line
+
+    @classmethod
+    def joined(cls, symbols: Sequence[str]) -> str:
+        """The string of symbols."""
+        return "".join(symbols)
+
+    @classmethod
+    def recognise(cls, raw: Any) -> str | None:
+        if not isinstance(raw, np.ndarray) or raw.ndim != 1 or raw.dtype.kind not in "OU" or len(raw) == 0:
+            return None
+        if all(isinstance(row, str) for row in raw):
+            return f"a list of {len(raw)} strings is {len(raw)} rows of {cls.symbol}s"
+        return f"a list of {len(raw)} lists of strings is {len(raw)} rows of symbols" if all(map(_is_listed, raw)) else None
+
+    @classmethod
+    def learn(
+        cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
+    ) -> Self:
+        if columns:
+            raise ParameterError(f"The 'columns' parameter is for tables, and rows of symbols have none. Got {columns!r}.")
+        rows = cls.rows_of(raw)
+        longest, found = 0, set[str]()
+        for symbols in cls._symbols(rows):
+            longest = max(longest, len(symbols))
+            found.update(symbols)
+        return cls((longest, 1 + len(found)), "str", tuple(sorted(found)), bool(rows) and not isinstance(rows[0], str))
+
+    @classmethod
+    def rows_of(cls, raw: Any) -> list[Row]:
+        """The rows of an array of strings, of an array or list of lists of symbols, or of a table of one column."""
+        if hasattr(raw, "columns"):
+            raw = cls.column_of_table(raw)
+        if isinstance(raw, np.ndarray) and raw.dtype.kind in "OU" and raw.ndim in (1, 2):
+            return raw.tolist()  # type: ignore[no-any-return]
+        what = f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
+        raise DataError(f"Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. Got {what}.")
+
+    @classmethod
+    def column_of_table(cls, table: Any) -> Any:
+        """The column that has the strings, as an array: there is only one."""
+        return one_column(table, lambda name: False)
+
+    @classmethod
+    def _symbols(cls, rows: Sequence[Any], first_row: int = 0) -> Iterator[Sequence[str]]:
+        """The symbols of each row."""
+        for number, row in enumerate(rows, first_row):
+            if not isinstance(row, str) and not _is_listed(row):
+                raise DataError(f"Row {number} is {shown(row)}, no string. Leave it out, or write what it stands for.")
+            symbols = cls.split(row, number) if isinstance(row, str) else row
+            if not symbols:
+                raise DataError(f"Row {number} is empty. Leave it out.")
+            yield symbols
+
+    def check(self, raw: Any) -> None:
+        self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
+
+    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+        rows, length = self.rows_of(raw), self.shape[0]
+        numbers = {symbol: number for number, symbol in enumerate(self.alphabet, END + 1)}
+        dtype = next(dtype for dtype in (np.uint8, np.int16, np.int64) if len(self.alphabet) <= np.iinfo(dtype).max)
+        found = np.full((len(rows), length), END, dtype)
+        for row, symbols in enumerate(self._symbols(rows, first_row)):
+            if len(symbols) > length:
+                raise DataError(
+                    f"Row {first_row + row} has {len(symbols)} {self.symbol}s, and the model takes {length} at most. "
+                    "Leave it out, or fit a model on rows as long."
+                )
+            try:
+                found[row, : len(symbols)] = [numbers[symbol] for symbol in symbols]
+            except KeyError as error:
+                raise DataError(
+                    f"Row {first_row + row} has the {self.symbol} {error.args[0]!r}, which the model has never seen. "
+                    "Leave the row out, or fit a model on data that has it."
+                ) from None
+        return as_tensor(found)  # (n, length)
+
+    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
+        """A list of strings, or of lists of symbols if the model was fitted on such."""
+        symbols = np.array(["", *self.alphabet], dtype=object)[values.numpy()]
+        lengths = torch.where((values == END).any(1), (values == END).int().argmax(1), values.shape[1]).tolist()
+        rows = [row[:length].tolist() for row, length in zip(symbols, lengths, strict=True)]
+        return rows if self.listed else [self.joined(row) for row in rows]
+
+    def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
+        """Sums over the alphabet: an array (n, length)."""
+        return values.sum(-1).numpy()
+
+    def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        return OneHot(self.shape[1])
+
+    def describe(self) -> str:
+        return f"rows of up to {self.shape[0]} {self.symbol}s, {len(self.alphabet)} different ones"
+
+    @property
+    def raw_shape(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def n_features(self) -> int:
+        return self.shape[0]
+
+    @property
+    def categories(self) -> Runs:
+        return ((0, self.shape[1]),)
+
+
+@dataclass(frozen=True)
+class WordKind(TokenKind):
+    """Strings, read a word at a time: what stands between blanks."""
+
+    name: ClassVar[str] = "words"
+    symbol: ClassVar[str] = "word"
+
+    @classmethod
+    def recognise(cls, raw: Any) -> str | None:
+        return None  # only where it is asked for
+
+    @classmethod
+    def split(cls, line: str, row: int) -> Sequence[str]:
+        return line.split()
+
+    @classmethod
+    def joined(cls, symbols: Sequence[str]) -> str:
+        return " ".join(symbols)
+
+
+def one_column(table: Any, wanted: Callable[[str], bool]) -> np.ndarray[Any, Any]:
+    """The only column of a table, or the only one whose name is wanted, as an array (n,) of objects."""
+    names = [str(name) for name in getattr(table, "column_names", None) or table.columns]
+    places = [place for place, name in enumerate(names) if len(names) == 1 or wanted(name)]
+    if len(places) != 1:
+        raise DataError(f"Which column has the rows of symbols? The table has {', '.join(names)}. Pass that column alone.")
+    if hasattr(table, "iloc"):  # pandas
+        column = table.iloc[:, places[0]].tolist()
+    else:  # polars and pyarrow
+        column = table.to_series(places[0]).to_list() if hasattr(table, "to_series") else table.column(places[0]).to_pylist()
+    return as_objects(column)
+
+
+def as_objects(rows: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """Strings, or lists that may differ in length, as an array (n,) of objects."""
+    found = np.empty(len(rows), dtype=object)
+    for number, row in enumerate(rows):
+        found[number] = row
+    return found
+
+
+def shown(row: Any) -> str:
+    """A row as a message has it: not too much of it."""
+    text = repr(row)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _is_listed(row: Any) -> bool:
+    return isinstance(row, (list, tuple)) and all(isinstance(symbol, str) for symbol in row)

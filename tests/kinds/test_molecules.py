@@ -1,0 +1,88 @@
+"""Molecules: SMILES to SELFIES and back, canonical, and what is refused."""
+
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from rdkit import Chem
+
+import hourglass as hg
+from hourglass.kinds import KINDS, as_raw, kind_from_config, molecule
+
+KIND = KINDS["molecule"]
+SMILES = [
+    "OCC",
+    "c1ccccc1O",
+    "C[C@@H](N)C(=O)O",
+    "CC(=O)Oc1ccccc1C(=O)O",
+    "[Na+].[Cl-]",
+    "CN1C=NC2=C1C(=O)N(C(=O)N2C)C",
+    "N#Cc1ccncc1Br",
+]
+
+
+def canonical(smiles):
+    return Chem.MolToSmiles(Chem.MolFromSmiles(smiles))
+
+
+def test_molecules_come_back_canonical():
+    raw = as_raw(SMILES)
+    kind = KIND.learn(raw)
+    assert kind.from_tensor(kind.to_tensor(raw)) == [canonical(smiles) for smiles in SMILES]
+    assert kind.from_tensor(kind.to_tensor(as_raw(["OCC"]))) == kind.from_tensor(kind.to_tensor(as_raw(["CCO"]))) == ["CCO"]
+    assert kind_from_config(kind.to_config()) == kind
+    assert kind.describe() == f"molecules of up to {kind.shape[0]} SELFIES symbols, {kind.shape[1] - 1} different ones"
+
+
+def test_whatever_is_decoded_is_a_molecule():
+    kind = KIND.learn(as_raw([smiles for smiles in SMILES if "." not in smiles]))  # selfies knows no valence of the chloride
+    values = np.random.default_rng(0).integers(0, kind.shape[1], (200, kind.shape[0]))
+    values[:, 0] = 1 + kind.alphabet.index("[C]")
+    made = kind.from_tensor(torch.from_numpy(values))
+    assert all(Chem.MolFromSmiles(smiles) is not None for smiles in made)
+    assert made == [canonical(smiles) for smiles in made]
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_of_a_table_the_column_called_smiles(convert, sentence):
+    table = pl.DataFrame({"SMILES": SMILES, "logP": range(len(SMILES))})
+    assert KIND.learn(convert(table)) == KIND.learn(as_raw(SMILES))
+    assert sentence(hg.DataError, KIND.learn, convert(table.rename({"SMILES": "structure"}))) == (
+        "Which column has the rows of symbols? The table has structure, logP. Pass that column alone."
+    )
+
+
+@pytest.mark.parametrize(
+    ("smiles", "said"),
+    [
+        ("C1CC", "Row 1, 'C1CC', is no molecule that RDKit can read. Leave it out, or mend it."),
+        ("hello", "Row 1, 'hello', is no molecule that RDKit can read. Leave it out, or mend it."),
+        ("C(C)(C)(C)(C)C", "Row 1, 'C(C)(C)(C)(C)C', is no molecule that RDKit can read. Leave it out, or mend it."),
+        ("*CC", "Row 1, '*CC', can't be written as SELFIES. Leave it out, or mend it."),
+        (" ", "Row 1 is empty. Leave it out."),
+    ],
+)
+def test_what_can_not_be_read_is_named(smiles, said, sentence, capfd):
+    assert sentence(hg.DataError, KIND.learn, as_raw(["CCO", smiles])) == said
+    assert capfd.readouterr() == ("", "")  # RDKit says nothing of its own
+
+
+def test_an_unknown_symbol_and_a_long_molecule(sentence):
+    kind = KIND.learn(as_raw(["CCO", "CCN"]))
+    assert sentence(hg.DataError, kind.to_tensor, as_raw(["CCO", "CCS"])) == (
+        "Row 1 has the SELFIES symbol '[S]', which the model has never seen. Leave the row out, or fit a model on data that has it."
+    )
+    assert sentence(hg.DataError, kind.to_tensor, as_raw(["CCCO"])) == (
+        "Row 0 has 4 SELFIES symbols, and the model takes 3 at most. Leave it out, or fit a model on rows as long."
+    )
+
+
+def test_a_missing_extra_names_the_command(monkeypatch, sentence):
+    molecule._libraries.cache_clear()
+    monkeypatch.setitem(sys.modules, "selfies", None)
+    molecule._read.cache_clear()
+    assert sentence(hg.MissingExtraError, KIND.learn, as_raw(["CCO"])) == (
+        "Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'"
+    )
