@@ -8,7 +8,7 @@ from torch.distributions import Bernoulli
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure, structural_similarity_index_measure
 
 import hourglass as hg
-from hourglass.parts.likelihoods import SCALES, multiscale_similarity, similarities
+from hourglass.parts.structural import SCALES, multiscale_similarity, similarities
 
 TARGET = torch.tensor([[0.2, 0.9], [0.5, 0.0]], dtype=torch.float64)
 OUTPUT = torch.tensor([[0.1, 1.4], [-0.3, 2.0]], dtype=torch.float64)

@@ -21,13 +21,15 @@ from hourglass.parts.damage import (
     Speckle,
     corruption,
 )
-from hourglass.parts.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood, Mixed, Structural
+from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood
+from hourglass.parts.mixed import Categorical, Mixed
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objective, TotalCorrelation
 from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
 from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
 from hourglass.parts.restorer import Restorer
 from hourglass.parts.sequence import OneShot, Recurrent
+from hourglass.parts.structural import Structural
 from hourglass.parts.temporal import Temporal
 from hourglass.parts.variational import Matched, Variational
 

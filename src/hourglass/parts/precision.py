@@ -15,3 +15,8 @@ def has_bfloat16(device: torch.device) -> bool:
 def quick(x: Tensor) -> torch.autocast:
     """Convolutions of float32 in bfloat16, where that is quick: in training and inference alike."""
     return torch.autocast(x.device.type, torch.bfloat16, enabled=x.dtype == torch.float32 and has_bfloat16(x.device))
+
+
+def in_full(x: Tensor) -> Tensor:
+    """X in single precision at least: sums of many and small differences need it."""
+    return x.float() if x.dtype == torch.bfloat16 else x

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from hourglass.parts.base import is_count
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code
+from hourglass.parts.precision import in_full
 
 ROUNDS = 10  # of k-means, at the start
 FADING = 0.99  # of what was seen of a code, a step
@@ -120,7 +121,7 @@ class _VectorQuantized(QuantizedModule):
         return self.book[indices].flatten(1)
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
-        h = h.float() if h.dtype == torch.bfloat16 else h
+        h = in_full(h)
         if self.training and generator is not None:
             with torch.no_grad():
                 self._follow(h.detach().reshape(-1, self.dim), generator)
@@ -205,7 +206,7 @@ class _FiniteScalar(QuantizedModule):
         return self._number(level.float()).flatten(1)
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
-        bounded = (h.float() if h.dtype == torch.bfloat16 else h).tanh().view(len(h), -1, len(self.levels))  # -1 to 1
+        bounded = in_full(h).tanh().view(len(h), -1, len(self.levels))  # -1 to 1
         z = self._number(self._level(bounded).to(bounded))
         return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(()).expand(len(h)))
 

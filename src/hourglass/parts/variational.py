@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code, Numbers, Plain
 from hourglass.parts.densities import Density, Normal
+from hourglass.parts.precision import in_full
 from hourglass.parts.priors import Prior, StandardNormal
 
 STANDARD, SIXTEEN = StandardNormal(), Plain(16)  # what is taken unless it is said
@@ -85,7 +86,7 @@ class _Variational(BottleneckModule):
 
     def posterior(self, h: Tensor) -> Normal:
         """The distribution of the codes that the encoder's output h (batch, 2 codes) stands for: means, then log variances."""
-        mean, log_variance = (h.float() if h.dtype == torch.bfloat16 else h).chunk(2, -1)
+        mean, log_variance = in_full(h).chunk(2, -1)
         return Normal(mean, (0.5 * log_variance.clamp(*LOG_VARIANCES)).exp())
 
     def density(self, encoded: Tensor | None = None) -> Density:
