@@ -154,7 +154,7 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
         drawn["drift"] = plots.moved_columns(drift)
     if of_record:
         drawn["blame"] = plots.timeline(detector, raw, blame)
-        strangest = blame.sort("score", descending=True)[: plots.MOST_ROWS]
+        strangest = blame.sort("score", descending=True)[:MOST_ROWS]
         worst = [
             {"row": time, "p_value": p, "reasons": [why]}
             for time, p, why in strangest.select("time", "p_value", "reason").iter_rows()
@@ -164,7 +164,7 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
     elif not blame.is_empty():
         drawn["blame"] = plots.strangest(detector, raw, blame) if is_image else plots.blame(blame)
     if not blame.is_empty() and not of_record:
-        for (row,), lines in list(blame.group_by(["row"], maintain_order=True))[: plots.MOST_ROWS]:
+        for (row,), lines in list(blame.group_by(["row"], maintain_order=True))[:MOST_ROWS]:
             worst.append({"row": f"{row:,}", "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()})
     rate, learned = f"{detector.alarm_rate_:g}", int(detector.model_.alarm.learned)
     page: str = _template("alarms.html.j2").render(

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hourglass.analysis import drawing
-from hourglass.analysis.diagnosis import diagnose
+from hourglass.analysis.alarms import blame, calibration, moved_columns, overlays, strangest
+from hourglass.analysis.generated import interpolation, samples, traversal
 from hourglass.analysis.mending import mended
-from hourglass.analysis.metrics import Array, before_and_after, mse, scaled, spread
+from hourglass.analysis.metrics import Array, before_and_after, mse, spread
 from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
-from hourglass.estimators import AnomalyDetector, BaseAutoencoder, Drift
-from hourglass.estimators.generating import GeneratingAutoencoder
-from hourglass.kinds import as_raw, length, taken
+from hourglass.estimators import BaseAutoencoder
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
-    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -45,11 +43,6 @@ __all__ = [
 ]
 
 MAX_POINTS = 5000
-MOST_ROWS = 8  # strange rows that are shown
-ROW = "\0row"  # a name that no column of a user's has
-MOST_BLAMED = 8  # columns that have a colour
-MOST_COLUMNS = 12  # that have moved
-PRIOR_REACH = 3.0  # standard deviations of a prior
 
 
 def reconstructions(
@@ -224,134 +217,6 @@ def widths(sweep: Sweep) -> Figure:
 # Of models that make new data
 
 
-def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condition: Any = None, random_state: Any = 0) -> Figure:
-    """Draw samples of a model.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted, with a prior or a sampler.
-    n : int, default=64
-        How many.
-    across : int, default=8
-        Images a line.
-    condition : as in ``fit``, optional
-        For models that were fitted with one: one for each sample, or one for all.
-    random_state : int, RandomState or Generator, default=0
-        The same seed gives the same samples.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A grid of images; of tables a heat map, a line a column (at most 20) and a column a row.
-
-    Raises
-    ------
-    ParameterError
-        The model has no distribution to draw from, or a condition is missing.
-    """
-    drawn = scaled(model, model.sample(n, condition=condition, random_state=random_state))
-    if model.kind_.name == "image":
-        return drawing.grid_of_images([drawn[start : start + across] for start in range(0, n, across)])
-    return drawing.heat_maps([(f"{n:,} samples", drawn)], columns(model))
-
-
-def interpolation(
-    model: GeneratingAutoencoder, X: Any, *, n: int = 4, steps: int = 8, path: str = "straight", condition: Any = None
-) -> Figure:
-    """Draw the ways from some rows to others through the codes.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted.
-    X : as in ``fit``
-        Data, of two rows at least: ways lead from n rows to n others, all of them evenly spaced.
-    n, steps : int, default=4 and 8
-        How many ways, and images of each, both ends included.
-    path : {"straight", "spherical"}, default="straight"
-        See ``interpolate``.
-    condition : as in ``fit``, optional
-        For models that were fitted with one: one for all rows.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A line a way; of tables a heat map each.
-
-    Raises
-    ------
-    DataError
-        X doesn't fit the model, or is a single row.
-    """
-    raw = model._checked(as_raw(X))
-    ends = spread(length(raw), 2 * n)
-    half = len(ends) // 2
-    pairs = zip(ends[:half], ends[half : 2 * half], strict=True) if half else [(0,)]
-    ways = [
-        scaled(model, model.interpolate(taken(raw, np.array(pair)), steps=steps, path=path, condition=condition)) for pair in pairs
-    ]
-    if model.kind_.name == "image":
-        return drawing.grid_of_images(ways)
-    return drawing.heat_maps([(f"way {i + 1}", way) for i, way in enumerate(ways)], columns(model))
-
-
-def traversal(
-    model: GeneratingAutoencoder, X: Any, *, codes: Sequence[int] | None = None, n: int = 6, steps: int = 8, condition: Any = None
-) -> Figure:
-    """Draw what codes stand for: each moves while the others stay as they are in the row in the middle of the data.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted, with a waist of numbers.
-    X : as in ``fit``
-        Data.
-    codes : sequence of int, optional
-        Which; the n unless given that the decoder makes most of, the strongest first.
-    n : int, default=6
-        How many.
-    steps : int, default=8
-        Places of each: from -3 to 3 standard deviations of the prior; without one, as far as codes of X reach.
-    condition : as in ``fit``, optional
-        For models that were fitted with one: one for each row of X.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A line a code; of tables a heat map each.
-
-    Raises
-    ------
-    DataError
-        X doesn't fit the model.
-    """
-    raw = model._checked(as_raw(X))
-    Z = np.asarray(model.transform(raw, condition))
-    if codes is None and len(Z) == 1:
-        codes = range(min(n, Z.shape[1]))
-    elif codes is None:
-        worth = diagnose(model, raw, condition=condition).codes["worth"].to_numpy()
-        codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
-    middle = int(np.square(Z - Z.mean(0)).sum(1).argmin())
-    row, known = taken(raw, np.array([middle])), _of_row(condition, middle)
-    has_prior = model.model_.bottleneck.prior is not None
-    lines = []
-    for code in codes:
-        reach = PRIOR_REACH if has_prior else float(np.quantile(np.abs(Z[:, code]), 0.99))
-        lines.append(scaled(model, model.traverse(code, row, steps=steps, reach=reach, condition=known)))
-    names = [f"code{code}" for code in codes]
-    if model.kind_.name == "image":
-        return drawing.grid_of_images(lines, names)
-    return drawing.heat_maps(list(zip(names, lines, strict=True)), columns(model))
-
-
-def _of_row(condition: Any, row: int) -> Any:
-    """The condition of a single row, of one for each or of one for all."""
-    raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
-    return raw if raw is None or len(raw) == 1 else taken(raw, np.array([row]))
-
-
 # Facts that pictures and page share
 
 
@@ -446,130 +311,3 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
 
 def _largest(values: Array, n: int) -> Array:
     return np.argsort(-values, kind="stable")[:n]
-
-
-# Of detectors
-
-
-def blame(explanation: pl.DataFrame) -> Figure:
-    """Draw whom the strangest rows have to thank for their alarm.
-
-    Parameters
-    ----------
-    explanation : polars.DataFrame
-        What ``AnomalyDetector.explain`` gave, of at least one alarm.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A bar for each of the eight strangest rows, split by column; the columns most to blame have colours.
-    """
-    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_list()
-    shown = explanation.filter(explanation["row"].is_in(rows)).rename({"row": ROW})
-    wide = shown.pivot("column", index=ROW, values="share").drop(ROW).fill_null(0)
-    order = sorted(wide.columns, key=lambda column: -wide[column].sum())
-    named, others = order[:MOST_BLAMED], order[MOST_BLAMED:]
-    parts = {name: wide[name].to_numpy() for name in named}
-    if others:
-        parts[drawing.OTHERS] = wide.select(others).sum_horizontal().to_numpy()
-    figure, axes = drawing.one_plot(1.2 + 0.32 * len(rows), "share of the blame", "row")
-    drawing.stacked(axes, [f"{row:,}" for row in rows], parts)
-    return figure
-
-
-def calibration(p_values: Array) -> Figure:
-    """Draw the share of rows with at most each p-value.
-
-    Parameters
-    ----------
-    p_values : array of shape (n,)
-        What ``AnomalyDetector.p_values`` gave.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Both axes logarithmic, beside the diagonal, to which usual rows keep.
-    """
-    figure, axes = drawing.one_plot(2.9, "p-value", "share of the rows with at most that")
-    ordered = np.sort(p_values)
-    shares = np.arange(1, len(ordered) + 1) / len(ordered)
-    least = min(ordered[0], shares[0])
-    axes.plot([least, 1], [least, 1], color=drawing.ORANGE, lw=1.4, ls=(0, (4, 2)), label="usual rows")
-    axes.step(ordered, shares, where="post", color=drawing.BLUE, lw=1.6, label="these rows")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    drawing.legend(axes)
-    return figure
-
-
-def moved_columns(drift: Drift) -> Figure:
-    """Draw how far columns have moved.
-
-    Parameters
-    ----------
-    drift : Drift
-        What ``AnomalyDetector.drift`` gave.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The twelve columns that moved the most; those that surely did in orange.
-    """
-    columns = drift.columns[:MOST_COLUMNS]
-    figure, axes = drawing.one_plot(0.9 + 0.24 * columns.height, "distance between the distributions", "")
-    surely = [drawing.ORANGE if name in drift.which else drawing.BLUE for name in columns["column"]]
-    drawing.bars(axes, columns["column"].to_list(), columns["moved"].to_numpy(), surely)
-    axes.set_xlim(0, max(0.1, 1.05 * float(columns["moved"][0])))
-    return figure
-
-
-def overlays(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame | None = None) -> Array:
-    """Pictures under their score maps, with boxes around the strongest regions.
-
-    Parameters
-    ----------
-    detector : AnomalyDetector
-        Fitted on images.
-    X : as in ``fit``
-        Images.
-    explanation : polars.DataFrame, optional
-        What ``explain`` gave of them; pictures that raised no alarm have no boxes. Worked out unless given.
-
-    Returns
-    -------
-    ndarray of shape (n, tall, wide, 3), uint8
-        Enlarged, so that the longer side has at least 256 pixels.
-    """
-    raw = as_raw(X)
-    found = detector.explain(raw) if explanation is None else explanation
-    boxes: list[list[Any]] = [[] for _ in raw]
-    for row, *box in found.select("row", "top", "left", "bottom", "right").iter_rows():
-        boxes[row].append(box)
-    return drawing.overlay(detector.kind_.arrange(detector._collect(raw, lambda _, x: x)), detector.heatmaps(raw), boxes)
-
-
-def strangest(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame) -> Figure:
-    """Draw the strangest pictures, each above itself under its score map.
-
-    Parameters
-    ----------
-    detector : AnomalyDetector
-        Fitted on images.
-    X : as in ``fit``
-        Images.
-    explanation : polars.DataFrame
-        What ``explain`` gave of them, with at least one alarm.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The eight strangest, by number.
-    """
-    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_numpy()
-    places = {row: place for place, row in enumerate(rows.tolist())}
-    shown = explanation.filter(explanation["row"].is_in(rows.tolist()))
-    mine = shown.with_columns(shown["row"].replace_strict(places))
-    some = as_raw(X)[rows]
-    pixels = detector.kind_.arrange(detector._collect(some, lambda _, x: x))
-    drawn = overlays(detector, some, mine)
-    return drawing.gallery([(f"{row:,}", before, after) for row, before, after in zip(rows, pixels, drawn, strict=True)])

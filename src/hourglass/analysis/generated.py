@@ -1,0 +1,148 @@
+"""Pictures of what a model draws: samples, ways between rows, what codes stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hourglass.analysis import drawing
+from hourglass.analysis.diagnosis import diagnose
+from hourglass.analysis.metrics import Array, scaled, spread
+from hourglass.estimators.generating import GeneratingAutoencoder
+from hourglass.kinds import as_raw, length, taken
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PRIOR_REACH = 3.0  # standard deviations of a prior
+
+
+def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condition: Any = None, random_state: Any = 0) -> Figure:
+    """Draw samples of a model.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, with a prior or a sampler.
+    n : int, default=64
+        How many.
+    across : int, default=8
+        Images a line.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each sample, or one for all.
+    random_state : int, RandomState or Generator, default=0
+        The same seed gives the same samples.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A grid of images; of tables a heat map, a line a column (at most 20) and a column a row.
+
+    Raises
+    ------
+    ParameterError
+        The model has no distribution to draw from, or a condition is missing.
+    """
+    drawn = scaled(model, model.sample(n, condition=condition, random_state=random_state))
+    lines = [drawn[start : start + across] for start in range(0, n, across)] if model.kind_.name == "image" else [drawn]
+    return _lines(model, lines, [f"{n:,} samples"])
+
+
+def interpolation(
+    model: GeneratingAutoencoder, X: Any, *, n: int = 4, steps: int = 8, path: str = "straight", condition: Any = None
+) -> Figure:
+    """Draw the ways from some rows to others through the codes.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : as in ``fit``
+        Data, of two rows at least: ways lead from n rows to n others, all of them evenly spaced.
+    n, steps : int, default=4 and 8
+        How many ways, and images of each, both ends included.
+    path : {"straight", "spherical"}, default="straight"
+        See ``interpolate``.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for all rows.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line a way; of tables a heat map each.
+
+    Raises
+    ------
+    DataError
+        X doesn't fit the model, or is a single row.
+    """
+    raw = model._checked(as_raw(X))
+    ends = spread(length(raw), 2 * n)
+    half = len(ends) // 2
+    pairs = zip(ends[:half], ends[half : 2 * half], strict=True) if half else [(0,)]
+    ways = [
+        scaled(model, model.interpolate(taken(raw, np.array(pair)), steps=steps, path=path, condition=condition)) for pair in pairs
+    ]
+    return _lines(model, ways, [f"way {i + 1}" for i in range(len(ways))])
+
+
+def traversal(
+    model: GeneratingAutoencoder, X: Any, *, codes: Sequence[int] | None = None, n: int = 6, steps: int = 8, condition: Any = None
+) -> Figure:
+    """Draw what codes stand for: each moves while the others stay as they are in the row in the middle of the data.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, with a waist of numbers.
+    X : as in ``fit``
+        Data.
+    codes : sequence of int, optional
+        Which; the n unless given that the decoder makes most of, the strongest first.
+    n : int, default=6
+        How many.
+    steps : int, default=8
+        Places of each: from -3 to 3 standard deviations of the prior; without one, as far as codes of X reach.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row of X.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line a code; of tables a heat map each.
+
+    Raises
+    ------
+    DataError
+        X doesn't fit the model.
+    """
+    raw = model._checked(as_raw(X))
+    Z = np.asarray(model.transform(raw, condition))
+    if codes is None and len(Z) == 1:
+        codes = range(min(n, Z.shape[1]))
+    elif codes is None:
+        worth = diagnose(model, raw, condition=condition).codes["worth"].to_numpy()
+        codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
+    middle = int(np.square(Z - Z.mean(0)).sum(1).argmin())
+    row, known = taken(raw, np.array([middle])), _of_row(condition, middle)
+    has_prior = model.model_.bottleneck.prior is not None
+    lines = []
+    for code in codes:
+        reach = PRIOR_REACH if has_prior else float(np.quantile(np.abs(Z[:, code]), 0.99))
+        lines.append(scaled(model, model.traverse(code, row, steps=steps, reach=reach, condition=known)))
+    return _lines(model, lines, [f"code{code}" for code in codes], named=True)
+
+
+def _lines(model: GeneratingAutoencoder, lines: list[Array], names: list[str], *, named: bool = False) -> Figure:
+    """Lines of images, with their names where they are ``named``; of tables a heat map each."""
+    if model.kind_.name == "image":
+        return drawing.grid_of_images(lines, names if named else ())
+    return drawing.heat_maps(list(zip(names, lines, strict=True)), list(model.kind_.element_names))
+
+
+def _of_row(condition: Any, row: int) -> Any:
+    """The condition of a single row, of one for each or of one for all."""
+    raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
+    return raw if raw is None or len(raw) == 1 else taken(raw, np.array([row]))
