@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from hourglass.analysis import drawing, plots
+from hourglass.analysis.alarms import MOST_ROWS
 from hourglass.analysis.diagnosis import HEALTHY, diagnose
 from hourglass.analysis.mending import self_check
 from hourglass.analysis.metrics import SSIM_PAD, before_and_after, figures, psnr, spread, ssim
