@@ -785,6 +785,9 @@ def test_generate_and_interpolate_write_pictures(models):
     run("fit", "digits", "--for", "generate", *QUICK, "-q", "-o", "generator.safetensors")
     run("generate", "generator.safetensors", "-n", 3, "--seed", 1, "-o", "samples")
     assert files("samples") == ["00000.png", "00001.png", "00002.png"]
+    assert (
+        run("generate", "generator.safetensors", "-n", 2, "-o", "samples") == "Wrote 2 new rows to samples.\n"
+    )  # a folder that is there
 
 
 def test_generate_in_vain(models, fails):

@@ -232,7 +232,6 @@ def generate(
 
     Example: hourglass generate model.safetensors -n 64 -o samples/
     """
-    require_writable(output)
     fitted = load_autoencoder(model)
     made = fitted.sample(n, condition=condition, random_state=seed)
     hg.write(output, made)
@@ -255,7 +254,6 @@ def interpolate(
 
     Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
     """
-    require_writable(output)
     fitted, X = load_autoencoder(model), load(data, skip_bad)
     ends = numbered(X, whole_numbers(rows, "--rows"))
     way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
