@@ -87,9 +87,7 @@ class Hourglass(nn.Module):
 
     def posterior(self, x: Tensor, given: Tensor | None = None) -> Normal:
         """The distribution of the codes of x that a variational waist has."""
-        posterior = self.encode(x, None, given).posterior
-        assert posterior is not None
-        return posterior
+        return self.bottleneck.posterior(self._encoded(x, given))
 
     def density(self) -> Density | None:
         """The prior of the codes as it stands, if there is one."""
@@ -168,15 +166,10 @@ class Hourglass(nn.Module):
             return self.likelihood.total(x, output) / len(x)
         return torch.where(counted, self.likelihood.nll(x, output), 0).sum() / len(x)
 
-    def weighed(self, x: Tensor, z: Tensor, posterior: Normal, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Of codes z (samples, batch, codes) drawn from a posterior, two terms (samples, batch) in nats.
-
-        -log p(x | z), and log p(z) / q(z | x): the second less the first is the logarithm of the importance weight.
-        """
+    def nll_of_samples(self, x: Tensor, z: Tensor, given: Tensor | None = None) -> Tensor:
+        """-log p(x | z) of several codes z (samples, batch, codes) of each x: (samples, batch), in nats."""
         samples = len(z)
-        prior = self.density()
-        assert prior is not None
         repeated = None if given is None else given.repeat(samples, 1)
         target = x.repeat(samples, *[1] * (x.ndim - 1)) if self.reads else None
         output = self.decode(z.flatten(0, 1), repeated, target).view(samples, len(x), *self.shape)
-        return self.likelihood.of_samples(x, output), prior.log_density(z) - posterior.log_density(z)
+        return self.likelihood.of_samples(x, output)

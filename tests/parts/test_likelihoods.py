@@ -201,3 +201,11 @@ def test_categorical_is_the_cross_entropy_up_to_the_end_of_a_row():
     assert torch.equal(gradient[0, 2], torch.zeros(2))  # what is behind the end teaches nothing
     twice = module.of_samples(target, output.expand(2, 1, 3, 2))
     torch.testing.assert_close(twice, torch.full((2, 1), expected))
+
+
+def test_a_variance_of_each_row_can_not_be_drawn_from(sentence):
+    module = hg.Gaussian("row").build((3,))
+    assert sentence(hg.ParameterError, module.sample, torch.zeros(1, 3), torch.Generator()) == (
+        "Gaussian('row') knows the variance of a row only beside the row itself, so elements can't be drawn from it. "
+        "Take their means, noisy=False, or fit with Gaussian('shared')."
+    )

@@ -205,13 +205,12 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         generator, samples = self._drawing(random_state), _samples(n_samples)
 
         def estimate(model: Any, x: Tensor, *given: Tensor) -> Tensor:
-            posterior = model.posterior(x, *given)
+            posterior, prior = model.posterior(x, *given), model.density()
             at_once = min(max(CHUNK // x.numel(), 1), samples)
             weights = _Weights(x)
             for done in range(0, samples, at_once):
                 z = posterior.draw(generator, min(at_once, samples - done))
-                nll, log_ratio = model.weighed(x, z, posterior, *given)
-                weights.add(log_ratio - nll)
+                weights.add(prior.log_density(z) - posterior.log_density(z) - model.nll_of_samples(x, z, *given))
             return weights.estimate(samples)
 
         nats, error = self._passed(X, condition, estimate).numpy().T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,10 @@ class BottleneckModule(nn.Module):
     def density(self, encoded: Tensor | None = None) -> Density | None:
         """The prior as it stands."""
         return None
+
+    def posterior(self, h: Any) -> Normal:
+        """The distribution that the encoder's output h (batch, in_features) stands for, where codes are drawn from one."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

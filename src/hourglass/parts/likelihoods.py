@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hourglass.errors import ParameterError
 from hourglass.parts.base import Part
 from hourglass.parts.densities import LOG_2PI
 from hourglass.parts.precision import in_full
@@ -204,6 +205,12 @@ class _RowGaussian(LikelihoodModule):
         squared = (target - output).detach().square()
         variance = squared.mean(tuple(range(1, squared.ndim)), keepdim=True)  # (batch, 1 ...)
         return gaussian_nll(target, output, variance.clamp(min=math.exp(LEAST)).log())
+
+    def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
+        raise ParameterError(
+            "Gaussian('row') knows the variance of a row only beside the row itself, so elements can't be drawn from it. "
+            "Take their means, noisy=False, or fit with Gaussian('shared')."
+        )
 
 
 @dataclass(frozen=True)

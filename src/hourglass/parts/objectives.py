@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hourglass.parts.base import Part, is_count
 from hourglass.parts.bottlenecks import Code
-from hourglass.parts.densities import Normal
+from hourglass.parts.densities import Density, Normal
 
 
 class Loss(NamedTuple):
@@ -39,7 +39,8 @@ class Model(Protocol):
     def posterior(self, x: Tensor, given: Tensor | None = None) -> Normal: ...
     def decode(self, z: Any, given: Tensor | None = None, x: Tensor | None = None) -> Tensor: ...
     def rebuilding(self, x: Tensor, seen: Tensor, output: Tensor) -> Tensor: ...
-    def weighed(self, x: Tensor, z: Tensor, posterior: Normal, given: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+    def density(self) -> Density | None: ...
+    def nll_of_samples(self, x: Tensor, z: Tensor, given: Tensor | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,10 @@ class ImportanceWeighted(Objective):
         z = posterior.draw(generator, self.k)  # (k, batch, codes)
         if self.doubly:
             posterior = Normal(posterior.mean.detach(), posterior.std.detach())
-        nll, log_ratio = model.weighed(x, z, posterior, given)  # (k, batch)
+        prior = model.density()
+        assert prior is not None
+        nll = model.nll_of_samples(x, z, given)  # (k, batch)
+        log_ratio = prior.log_density(z) - posterior.log_density(z)
         log_weight = log_ratio - nll
         bound = torch.logsumexp(log_weight, 0).mean() - math.log(self.k)
         share = log_weight.detach().softmax(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,8 +85,7 @@ class _Variational(BottleneckModule):
         self.warmup = asked.warmup
         self.n = asked.n
 
-    def posterior(self, h: Tensor) -> Normal:
-        """The distribution of the codes that the encoder's output h (batch, 2 codes) stands for: means, then log variances."""
+    def posterior(self, h: Any) -> Normal:  # (batch, 2 codes): means, then log variances
         mean, log_variance = in_full(h).chunk(2, -1)
         return Normal(mean, (0.5 * log_variance.clamp(*LOG_VARIANCES)).exp())
 
@@ -175,6 +175,10 @@ class _Matched(BottleneckModule):
         assert self.prior is not None
         density: Density | None = self.base.density(encoded) if self.base.prior else self.prior()
         return density
+
+    def posterior(self, h: Any) -> Normal:
+        posterior: Normal = self.base.posterior(h)
+        return posterior
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         code: Code = self.base(h, generator, encoded)
