@@ -815,6 +815,10 @@ def test_generate_in_vain(models, fails):
         ),
         (("fit", "digits", "--condition", "label"), "--condition is what samples are asked for by: it goes with --for generate."),
         (
+            ("fit", "digits", "--for", "clean", "--condition", "label"),
+            "--condition is what samples are asked for by: it goes with --for generate.",
+        ),
+        (
             ("generate", models / "images.safetensors", "-n", "0", "-o", "x"),
             "The number of samples must be a positive int. Got 0 instead.",
         ),

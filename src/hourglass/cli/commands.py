@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +14,6 @@ import hourglass as hg
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
-    apart,
     column_types,
     dataset_named,
     identifiers,
@@ -37,8 +34,9 @@ from hourglass.cli.files import (
     whole_numbers,
     with_keys,
 )
+from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
 from hourglass.cli.mending import Mended
-from hourglass.cli.words import P_VALUES, demo_result, histogram, passes, percent, say, show, show_warning, sweep_table
+from hourglass.cli.words import P_VALUES, demo_result, histogram, percent, say, show, show_warning, sweep_table
 
 app = typer.Typer(
     help="Squeeze a pile of unlabelled data through a narrow waist, and use what survives.\n\nBegin with: hourglass demo",
@@ -60,15 +58,6 @@ Next, with your own data (a CSV, a Parquet, an .npy or a folder of images):
   hourglass fit DATA -o model.safetensors
   hourglass encode model.safetensors DATA -o codes.parquet
   hourglass report model.safetensors DATA -o report.html"""
-
-
-class Need(StrEnum):
-    """What a model is fitted for."""
-
-    compress = "compress"
-    flag = "flag"
-    clean = "clean"
-    generate = "generate"
 
 
 Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
@@ -181,39 +170,9 @@ def fit(
         "random_state": seed,
         "verbose": not quiet,
     }
-    asked = series_kind(kind, window, rate)
-    network: dict[str, Any] = {"kind": asked, "hidden": layers, "checkpoint": checkpoint}
-    if need is Need.clean:
-        cleaner = hg.DenoisingAutoencoder(bottleneck, corruption=damage, **network, **training)
-        _save_cleaner(cleaner.fit((in_files if bottleneck is None else load)(data, skip_bad)), output)
-        return
-    if damage is not None:
-        raise hg.ParameterError("--damage says what has to be mended: it goes with --for clean.")
-    if condition is not None and need is not Need.generate:
-        raise hg.ParameterError("--condition is what samples are asked for by: it goes with --for generate.")
-    X = load(data, skip_bad)
-    if need is Need.generate:
-        X, known = apart(data, X, condition)
-        model = hg.VariationalAutoencoder(bottleneck, **network, **training).fit(X, condition=known)
-        _save_generator(model, X, known, output)
-        return
-    if kind is None:
-        inferred = hg.infer(X)
-        say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
-    if need is Need.flag and (kind in {None, "series"} or kind == hg.infer(X).kind):
-        _save_detector(hg.AnomalyDetector(kind=asked, contaminated=contaminated, **training).fit(X), output, len(X))
-        return
-    width = 32 if bottleneck is None else bottleneck
-    model = hg.Autoencoder(width, **network, **training)
-    if need is Need.flag:
-        _save_detector(hg.AnomalyDetector(model, contaminated=contaminated, random_state=seed).fit(X), output, len(X))
-        return
-    model.fit(X)
-    model.save(output)
-    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
-    symbols = " symbols" if model.kind_.symbolic else ""
-    say(f"{width:,} numbers in place of {model.n_features_in_:,}{symbols} keep {_survival_of_unseen(model, data, X)}")
-    say(f"Wrote {output}. Next: hourglass report {quote(str(output))} {quote(data)}")
+    network = {"kind": series_kind(kind, window, rate), "hidden": layers, "checkpoint": checkpoint}
+    require_needed(need, damage, condition)
+    FITTERS[need](Asked(data, output, bottleneck, network, training, damage, contaminated, condition, skip_bad))
 
 
 @app.command()
@@ -514,30 +473,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _save_detector(detector: Any, output: Path, n: int) -> None:
-    detector.save(output)
-    rows = "samples" if getattr(detector.kind_, "of_record", False) else "rows"
-    say(f"Learned from {n:,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
-    say(f"Wrote {output}. Next: hourglass detect {quote(str(output))} NEW -o alarms.parquet")
-
-
-def _save_cleaner(model: Any, output: Path) -> None:
-    model.save(output)
-    say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
-    say(f"Wrote {output}. Next: hourglass denoise {quote(str(output))} DAMAGED -o clean/")
-
-
-def _save_generator(model: Any, X: Any, known: Any, output: Path) -> None:
-    model.fit_sampler(X, condition=known, random_state=0)
-    model.save(output)
-    bound = model.elbo(X[:1000], condition=None if known is None else known[:1000], random_state=0)
-    asked = "" if known is None else " --condition LEVEL"
-    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
-    say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
-    say(f"Samples come from: {model.sampler_}.")
-    say(f"Wrote {output}. Next: hourglass generate {quote(str(output))} -n 64{asked} -o samples/")
-
-
 def _codes(model: Any, X: Any) -> Any:
     import polars as pl
 
@@ -549,18 +484,3 @@ def _survived(model: Any, X: Any) -> str:
     if model.kind_.symbolic:
         return f"{percent(hg.metrics.exact(model, X))} of them came back without a fault"
     return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of their variance survived"
-
-
-def _survival(model: Any, X: Any) -> str:
-    """What survives of rows, in words that 'of the rows' follows; of symbols, how many rows come back without a fault."""
-    if model.kind_.symbolic:
-        return f"every symbol in {percent(hg.metrics.exact(model, X))}"
-    return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of the variance"
-
-
-def _survival_of_unseen(model: Any, data: str, X: Any) -> str:
-    """What survives of the test images of a named dataset; of other data there are none, so that is said."""
-    named = dataset_named(data)
-    if named is not None:
-        return f"{_survival(model, named.x_test)} of {len(named.x_test):,} test images that it never saw."
-    return f"{_survival(model, X)} of the rows it learned from; expect a little less of new ones."

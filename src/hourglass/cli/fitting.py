@@ -1,0 +1,124 @@
+"""What ``hourglass fit`` does for each need: a model, a file, and in words what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from shlex import quote
+from typing import Any, NamedTuple
+
+import hourglass as hg
+from hourglass.cli.files import apart, dataset_named, in_files, load
+from hourglass.cli.words import passes, percent, say
+
+
+class Need(StrEnum):
+    """What a model is fitted for."""
+
+    compress = "compress"
+    flag = "flag"
+    clean = "clean"
+    generate = "generate"
+
+
+class Asked(NamedTuple):
+    """The options of the command."""
+
+    data: str
+    output: Path
+    bottleneck: int | None
+    network: dict[str, Any]  # parameters of autoencoders alone: kind, hidden, checkpoint
+    training: dict[str, Any]  # and those of detectors too
+    damage: str | None
+    contaminated: bool
+    condition: str | None
+    skip_bad: bool
+
+
+def require_needed(need: Need, damage: str | None, condition: str | None) -> None:
+    """Refuse options that are for another need."""
+    if damage is not None and need is not Need.clean:
+        raise hg.ParameterError("--damage says what has to be mended: it goes with --for clean.")
+    if condition is not None and need is not Need.generate:
+        raise hg.ParameterError("--condition is what samples are asked for by: it goes with --for generate.")
+
+
+def clean(asked: Asked) -> None:
+    """A model that mends."""
+    model = hg.DenoisingAutoencoder(asked.bottleneck, corruption=asked.damage, **asked.network, **asked.training)
+    model.fit((in_files if asked.bottleneck is None else load)(asked.data, asked.skip_bad))
+    model.save(asked.output)
+    say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
+    say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o clean/")
+
+
+def generate(asked: Asked) -> None:
+    """A model to draw from, and a sampler that suits it."""
+    X, known = apart(asked.data, load(asked.data, asked.skip_bad), asked.condition)
+    model = hg.VariationalAutoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X, condition=known)
+    model.fit_sampler(X, condition=known, random_state=0)
+    model.save(asked.output)
+    bound = model.elbo(X[:1000], condition=None if known is None else known[:1000], random_state=0)
+    level = "" if known is None else " --condition LEVEL"
+    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
+    say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
+    say(f"Samples come from: {model.sampler_}.")
+    say(f"Wrote {asked.output}. Next: hourglass generate {quote(str(asked.output))} -n 64{level} -o samples/")
+
+
+def flag(asked: Asked) -> None:
+    """A detector: its own recipe, or an autoencoder where the data is to be taken for something else than it looks like."""
+    X, kind = _taken(asked), asked.network["kind"]
+    if not isinstance(kind, str) or kind in ("series", hg.infer(X).kind):
+        detector = hg.AnomalyDetector(kind=kind, contaminated=asked.contaminated, **asked.training)
+    else:
+        model = hg.Autoencoder(asked.bottleneck, **asked.network, **asked.training)
+        detector = hg.AnomalyDetector(model, contaminated=asked.contaminated, random_state=asked.training["random_state"])
+    detector.fit(X).save(asked.output)
+    rows = "samples" if getattr(detector.kind_, "of_record", False) else "rows"
+    say(f"Learned from {len(X):,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
+    say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet")
+
+
+def compress(asked: Asked) -> None:
+    """An autoencoder, and what survives of rows that it never saw, if there are some."""
+    X = _taken(asked)
+    model = hg.Autoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X)
+    model.save(asked.output)
+    width, symbols = len(model.get_feature_names_out()), " symbols" if model.kind_.symbolic else ""
+    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
+    say(f"{width:,} numbers in place of {model.n_features_in_:,}{symbols} keep {_survival_of_unseen(model, asked.data, X)}")
+    say(f"Wrote {asked.output}. Next: hourglass report {quote(str(asked.output))} {quote(asked.data)}")
+
+
+FITTERS: dict[Need, Callable[[Asked], None]] = {
+    Need.compress: compress,
+    Need.flag: flag,
+    Need.clean: clean,
+    Need.generate: generate,
+}
+
+
+def _taken(asked: Asked) -> Any:
+    """The data; where its kind wasn't said, what it is taken for is."""
+    X = load(asked.data, asked.skip_bad)
+    if asked.network["kind"] is None:
+        inferred = hg.infer(X)
+        say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
+    return X
+
+
+def _survival(model: Any, X: Any) -> str:
+    """What survives of rows, in words that 'of the rows' follows; of symbols, how many rows come back without a fault."""
+    if model.kind_.symbolic:
+        return f"every symbol in {percent(hg.metrics.exact(model, X))}"
+    return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of the variance"
+
+
+def _survival_of_unseen(model: Any, data: str, X: Any) -> str:
+    """What survives of the test images of a named dataset; of other data there are none, so that is said."""
+    named = dataset_named(data)
+    if named is not None:
+        return f"{_survival(model, named.x_test)} of {len(named.x_test):,} test images that it never saw."
+    return f"{_survival(model, X)} of the rows it learned from; expect a little less of new ones."
