@@ -12,6 +12,7 @@ from hourglass.analysis.metrics import Array, spread
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
 from hourglass.estimators.events import in_units
+from hourglass.estimators.running import scored_steps
 from hourglass.kinds import as_raw, taken
 from hourglass.kinds.windows import Windows
 
@@ -76,7 +77,7 @@ def _strangeness(model: Any, raw: Any) -> tuple[Array, Any]:
         scores = -np.asarray(model.score_samples(raw))
         return scores, lambda row: f"{scores[row]:.4g} nats"
     if isinstance(raw, Windows):
-        steps = model._steps(raw)
+        steps = scored_steps(model, raw)
         scores = np.array([steps[start : start + raw.window].max() for start in raw.starts])
     else:
         scores = model._scores(raw)
@@ -129,7 +130,7 @@ def timeline(detector: AnomalyDetector, X: Any, events: pl.DataFrame | None = No
     """
     detector._require_record("timeline")
     windows = detector._checked(as_raw(X, kind="series"))
-    scores = detector._steps(windows)
+    scores = scored_steps(detector, windows)
     found = detector.events(windows) if events is None else events
     record, place = windows.record, windows.record.place
     channels = _channels(found, record.names)

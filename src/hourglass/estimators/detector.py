@@ -20,11 +20,11 @@ from hourglass.estimators import recipes
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
-from hourglass.estimators.events import events, stretched
+from hourglass.estimators.events import events, stretched, with_events
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import is_rate, seed_from
 from hourglass.estimators.regions import located
-from hourglass.estimators.running import Stream
+from hourglass.estimators.running import Stream, scored_steps
 from hourglass.estimators.watch import WIDTH
 from hourglass.kinds import Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
@@ -33,8 +33,8 @@ from hourglass.parts.alarm import Alarm
 if TYPE_CHECKING:
     import polars as pl
 
+AT_ONCE = 2**18  # scores that are compared with the reference together
 FEWEST = 30  # rows below which a warning says that little can be promised
-PUSHED = 2**18  # samples of a record that are looked at a time
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -253,21 +253,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _scores(self, X: Any) -> Numbers:
         raw = self._checked(X)
         if isinstance(raw, Windows):
-            found = self._steps(raw)
+            found = scored_steps(self, raw)
             return found if raw.record.place is None else found[raw.record.place]
         scores: Numbers = self._collect(X, lambda watch, x: watch(x).double()).numpy()
         return scores
-
-    def _steps(self, windows: Windows) -> Numbers:
-        """How strange each step of a record is."""
-        stream, values = Stream(self), windows.record.values
-        found, known = np.empty(len(values)), 0
-        for first in range(0, len(values) + 1, PUSHED):
-            more = stream.push(values[first : first + PUSHED])
-            found[known : known + len(more)] = more
-            known += len(more)
-        found[known:] = stream.finish()
-        return np.negative(found, out=found)
 
     def stream(self) -> Stream:
         """Scores of the samples of a record as they come, the same as in one batch.
@@ -310,7 +299,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         self._require_record("events")
         raw = self._checked(X)
-        return events(self, raw, self._steps(raw), most)
+        return events(self, raw, scored_steps(self, raw), most)
 
     def _require_record(self, what: str) -> None:
         check_is_fitted(self)
@@ -370,8 +359,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _p_values(self, scores: Numbers) -> Numbers:
         values = np.empty(len(scores))
-        for first in range(0, len(scores), PUSHED):
-            part = slice(first, first + PUSHED)
+        for first in range(0, len(scores), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
             values[part] = self._alarm.p_values(torch.from_numpy(scores[part])).double().numpy()
         return values
 
@@ -398,7 +387,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         alarm = -scores < self.offset_
         frame = pl.DataFrame({"row": np.arange(len(scores)), "score": scores, "p_value": self._p_values(scores), "alarm": alarm})
         if isinstance(raw, Windows):
-            return self._with_events(frame, raw)
+            return with_events(self, frame, raw)
         if not reasons:
             return frame
         blamed = self._blamed(raw, np.flatnonzero(alarm), scores, reasons)
@@ -406,20 +395,6 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             mine = blamed.filter(pl.int_range(pl.len()).over("row") == number - 1).select("row", reason=pl.col("reason"))
             frame = frame.join(mine.rename({"reason": f"reason{number}"}), on="row", how="left", maintain_order="left")
         return frame
-
-    def _with_events(self, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
-        """The alarm of a step is that of its event; beside it which one that is, and at its first step why."""
-        import polars as pl
-
-        place = windows.record.place
-        found = events(self, windows, frame["score"].to_numpy() if place is None else self._steps(windows))
-        number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
-        for event, (start, end, why) in enumerate(found.select("start", "end", "reason").iter_rows(), 1):
-            number[start:end], reason[start] = event, why
-        frame = frame.with_columns(alarm=pl.Series(number > 0))
-        columns = pl.Series("event", number), pl.Series("reason1", reason)
-        empty: tuple[Any, ...] = (0, "")
-        return frame.with_columns(*(column.replace(nothing, None) for column, nothing in zip(columns, empty, strict=True)))
 
     def explain(self, X: Any, *, most: int | None = None) -> pl.DataFrame:
         """What raised each alarm: the columns of its row by their share of the score, or the regions of its picture.
@@ -509,11 +484,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         raw = self._checked(X_new)
         if isinstance(raw, Windows):  # steps of the same windows say much the same
-            p_values = self._p_values(self._steps(raw))
-            n, room = max(len(raw.record) // raw.window, 1), len(raw.record) - raw.window + 1
-            starts = np.sort(np.random.default_rng(0).integers(room, size=n))  # at a fixed distance, all could have one phase
-            raw = Windows(raw.record, raw.window, raw.stride, raw.origin, starts)
-            p_values = p_values[starts]
+            p_values = self._p_values(scored_steps(self, raw))
+            raw = raw.scattered()
+            p_values = p_values[raw.starts]
         else:
             p_values = self._p_values(self._scores(raw))
         x = self._collect(raw, lambda watch, x: watch.seen(x)).float()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 from hourglass.data.record import when
+from hourglass.estimators.running import scored_steps
 from hourglass.kinds.windows import Windows, dominant_period
 from hourglass.parts.beats import Judged
 
@@ -232,6 +233,20 @@ def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = 
         "reason": pl.String,
     }
     return pl.DataFrame(lines, schema={**numbers, **rest})
+
+
+def with_events(detector: Any, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
+    """Steps with the alarms of their events; beside each which event that is, and at its first step why."""
+    import polars as pl
+
+    scores = frame["score"].to_numpy() if windows.record.place is None else scored_steps(detector, windows)
+    number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
+    for event, (start, end, why) in enumerate(events(detector, windows, scores).select("start", "end", "reason").iter_rows(), 1):
+        number[start:end], reason[start] = event, why
+    frame = frame.with_columns(alarm=pl.Series(number > 0))
+    columns = pl.Series("event", number), pl.Series("reason1", reason)
+    empty: tuple[Any, ...] = (0, "")
+    return frame.with_columns(*(column.replace(nothing, None) for column, nothing in zip(columns, empty, strict=True)))
 
 
 def _row(place: NDArray[np.intp] | None, step: int) -> int:

@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.errors import DataError
+from hourglass.kinds.windows import Windows
 from hourglass.parts.beats import Judged, combined_steps
 
 AT_ONCE = 2**18  # numbers of windows that are looked at together, so that they stay in the processor's cache
+PUSHED = 2**18  # samples of a record that are pushed at a time
 Numbers = NDArray[np.floating[Any]]
 NEUTRAL = (-torch.inf, torch.inf, 0.0)  # of a largest distance, of a least error, of a largest run
 
@@ -161,3 +163,15 @@ class Stream:
             return np.empty(0)
         judged = self._judged(self._ending, self._length)
         return -combined_steps(*self._steps.finish(judged, self._seen)).double().numpy()
+
+
+def scored_steps(detector: Any, windows: Windows) -> Numbers:
+    """How strange each step of a record is, higher is stranger."""
+    stream, values = Stream(detector), windows.record.values
+    found, known = np.empty(len(values)), 0
+    for first in range(0, len(values) + 1, PUSHED):
+        more = stream.push(values[first : first + PUSHED])
+        found[known : known + len(more)] = more
+        known += len(more)
+    found[known:] = stream.finish()
+    return np.negative(found, out=found)

@@ -57,6 +57,12 @@ class Windows(Sequence[Any]):
         """Of the record."""
         return self.record.values.dtype
 
+    def scattered(self) -> Windows:
+        """Windows at random places, as many as lie beside one another: at a fixed distance all could have one phase."""
+        room = len(self.record) - self.window + 1
+        starts = np.random.default_rng(0).integers(room, size=max(len(self.record) // self.window, 1))
+        return Windows(self.record, self.window, self.stride, self.origin, np.sort(starts))
+
     def __len__(self) -> int:
         return len(self.starts)
 
