@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from torch import nn
 
 from benchmarks.common import QUICK, SEED, mnist
 from hourglass.analysis.samples import Features, classifier, density_coverage, frechet_distance, precision_recall
@@ -29,14 +27,6 @@ DRAWN = 300 if QUICK else 10_000
 def binarised(images: np.ndarray) -> np.ndarray:
     """Black or white, 0 or 255, each pixel drawn once and for all with its grey as the chance of white: from one seed for all."""
     return ((np.random.default_rng(0).random(images.shape) < images / 255) * 255).astype(np.uint8)
-
-
-def layers(*widths: int) -> nn.Sequential:
-    """Linear layers with SiLU between them."""
-    parts: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        parts += [nn.Linear(before, after), nn.SiLU()]
-    return nn.Sequential(*parts[:-1])
 
 
 def judge() -> Features:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from itertools import pairwise
 
 import torch
 from pythae.data.datasets import BaseDataset
@@ -16,18 +17,17 @@ from pythae.trainers.training_callbacks import TrainingCallback
 from torch import nn
 
 from benchmarks.common import LEARNING_RATE, SEED
-from benchmarks.generation import layers
 
 logging.disable(logging.INFO)
 
 
 class Encoder(BaseEncoder):
-    """From pixels (batch, 784) to codes, of a variational one with their logarithms of variances."""
+    """A user's layers from pixels to codes; of a variational model they give logarithms of variances behind the means."""
 
-    def __init__(self, hidden: tuple[int, ...], codes: int, variational: bool):
+    def __init__(self, layers: nn.Module, variational: bool = False):
         super().__init__()
         self.variational = variational
-        self.layers = layers(784, *hidden, codes * (1 + variational))
+        self.layers = layers
 
     def forward(self, x):
         h = self.layers(x)
@@ -38,11 +38,11 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """From codes to the probabilities of pixels."""
+    """A user's layers from codes to pixels."""
 
-    def __init__(self, hidden: tuple[int, ...], codes: int):
+    def __init__(self, layers: nn.Module):
         super().__init__()
-        self.layers = nn.Sequential(layers(codes, *reversed(hidden), 784), nn.Sigmoid())
+        self.layers = layers
 
     def forward(self, z):
         return ModelOutput(reconstruction=self.layers(z))
@@ -58,13 +58,32 @@ class Watch(TrainingCallback):
         self.ends.append(time.perf_counter())
 
 
+def autoencoder(shape: tuple[int, ...], codes: int, encoder: nn.Module, decoder: nn.Module) -> AE:
+    """The plain autoencoder of these layers."""
+    return AE(AEConfig(input_dim=shape, latent_dim=codes), encoder=Encoder(encoder), decoder=Decoder(decoder))
+
+
 def vae(hidden: tuple[int, ...], codes: int) -> VAE:
+    """The variational autoencoder of dense layers."""
     config = VAEConfig(input_dim=(784,), latent_dim=codes, reconstruction_loss="bce")
-    return VAE(config, encoder=Encoder(hidden, codes, True), decoder=Decoder(hidden, codes))
+    return VAE(config, encoder=Encoder(_dense(784, *hidden, 2 * codes), True), decoder=Decoder(_drawing(hidden, codes)))
 
 
 def plain(hidden: tuple[int, ...], codes: int) -> AE:
-    return AE(AEConfig(input_dim=(784,), latent_dim=codes), encoder=Encoder(hidden, codes, False), decoder=Decoder(hidden, codes))
+    """The plain one of the same layers."""
+    return autoencoder((784,), codes, _dense(784, *hidden, codes), _drawing(hidden, codes))
+
+
+def _drawing(hidden: tuple[int, ...], codes: int) -> nn.Module:
+    return nn.Sequential(_dense(codes, *reversed(hidden), 784), nn.Sigmoid())
+
+
+def _dense(*widths: int) -> nn.Sequential:
+    """Linear layers with SiLU between them."""
+    parts: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        parts += [nn.Linear(before, after), nn.SiLU()]
+    return nn.Sequential(*parts[:-1])
 
 
 def trained(model: AE | VAE, x: torch.Tensor, epochs: int, batch: int) -> Watch:

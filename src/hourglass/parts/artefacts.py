@@ -15,7 +15,16 @@ WAVES = 2  # that it is made of
 
 
 @dataclass(frozen=True)
-class BaselineWander(Corruption):
+class Artefact(Corruption):
+    """Base of what happens to series alone."""
+
+    @property
+    def of_series(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class BaselineWander(Artefact):
     """A baseline that wanders, as breath and loose electrodes make it: slow waves, half a period to two in a window.
 
     Parameters
@@ -35,10 +44,6 @@ class BaselineWander(Corruption):
     def __post_init__(self) -> None:
         self._require("std", is_strength(self.std), "a float of at least 0, or a range of them")
 
-    @property
-    def of_series(self) -> bool:
-        return True
-
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         time = torch.linspace(0, 1, x.shape[2], dtype=x.dtype, device=x.device)
         added = torch.zeros_like(x)
@@ -49,7 +54,7 @@ class BaselineWander(Corruption):
 
 
 @dataclass(frozen=True)
-class MainsHum(Corruption):
+class MainsHum(Artefact):
     """The hum of the mains: one wave, the same in all channels, at a phase of its own in each window.
 
     Parameters
@@ -73,10 +78,6 @@ class MainsHum(Corruption):
         self._require("std", is_strength(self.std), "a float of at least 0, or a range of them")
         self._require("period", is_strength(self.period, least=2), "a float of at least 2, or a range of them")
 
-    @property
-    def of_series(self) -> bool:
-        return True
-
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         step = torch.arange(x.shape[2], dtype=x.dtype, device=x.device)
         phase = x.new_empty(len(x), 1, 1).uniform_(generator=generator)
@@ -85,7 +86,7 @@ class MainsHum(Corruption):
 
 
 @dataclass(frozen=True)
-class DropSpans(Corruption):
+class DropSpans(Artefact):
     """A span without samples in each window, in all channels.
 
     Parameters
@@ -104,10 +105,6 @@ class DropSpans(Corruption):
 
     def __post_init__(self) -> None:
         self._require("share", is_strength(self.share, most=1), "a float from 0 to 1, or a range of them")
-
-    @property
-    def of_series(self) -> bool:
-        return True
 
     @property
     def hides(self) -> bool:
