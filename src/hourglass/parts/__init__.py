@@ -5,24 +5,11 @@ from hourglass.parts.base import Part
 from hourglass.parts.bottlenecks import Bottleneck, Code, Open, Plain, TopK
 from hourglass.parts.convolution import Convolutional
 from hourglass.parts.corruptions import Corruption, Hide, Mask, Noise, Together
-from hourglass.parts.damage import (
-    BlindSpot,
-    Blur,
-    Erase,
-    ErasePixels,
-    Fade,
-    HalfErased,
-    Jpeg,
-    LowResolution,
-    MotionBlur,
-    Poisson,
-    SaltAndPepper,
-    Scratches,
-    Speckle,
-    corruption,
-)
+from hourglass.parts.damage import Blur, Fade, Jpeg, LowResolution, MotionBlur, Poisson, SaltAndPepper, Speckle
+from hourglass.parts.erasures import BlindSpot, Erase, ErasePixels, HalfErased, Scratches
 from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood
 from hourglass.parts.mixed import Categorical, Mixed
+from hourglass.parts.named import corruption
 from hourglass.parts.networks import Dense, Network, ResidualBlocks
 from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objective, TotalCorrelation
 from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior

@@ -29,6 +29,11 @@ def drawn(strength: Strength, x: Tensor, generator: torch.Generator | None) -> T
     return each.uniform_(*strength, generator=generator) if isinstance(strength, tuple) else each.fill_(strength)
 
 
+def strongest(strength: Strength) -> float:
+    """The upper end of a range; else the number itself."""
+    return strength[1] if isinstance(strength, tuple) else strength
+
+
 @dataclass(frozen=True)
 class Corruption(Part):
     """Base of the corruptions: called with x (batch, ...) in the scaled space and a generator, gives a damaged copy."""

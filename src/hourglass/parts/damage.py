@@ -1,29 +1,22 @@
 """What happens to pictures: x is (batch, channels, height, width), from 0 to 1.
 
 Every strength is a number, or a range (low, high) from which each picture draws its own: a model trained on a range cleans all of
-it. What is erased becomes NaN, as every gap in the house, and alone has to be rebuilt.
+it.
 """
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass, fields
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hourglass.errors import ParameterError
-from hourglass.parts.artefacts import BaselineWander, DropSpans, MainsHum
-from hourglass.parts.base import one_of
 from hourglass.parts.bell import bell
-from hourglass.parts.corruptions import Corruption, Noise, Strength, Together, drawn, is_strength
-
-MOST_SCRATCHES = 100
-SIDES = ("any", "left", "right", "top", "bottom")
+from hourglass.parts.corruptions import Corruption, Strength, drawn, is_strength, strongest
 
 
 @dataclass(frozen=True)
@@ -118,7 +111,7 @@ class SaltAndPepper(Damage):
         return white.to(seen.dtype) - black.to(seen.dtype)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        chance, share = _pixels(x).uniform_(generator=generator), drawn(self.share, x, generator)
+        chance, share = per_pixel(x).uniform_(generator=generator), drawn(self.share, x, generator)
         return torch.where(chance < share / 2, 0.0, torch.where(chance < share, 1.0, x))
 
 
@@ -141,7 +134,7 @@ class Blur(Damage):
     std: Strength = 1.5
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        radius = max(math.ceil(4 * max(_ends(self.std))), 1)
+        radius = max(math.ceil(4 * strongest(self.std)), 1)
         std = drawn(self.std, x, generator).flatten(1).clamp(min=1e-3)  # (batch, 1)
         line = bell(radius, std, x)  # (batch, 2 radius + 1)
         return filtered(x, line[:, :, None] * line[:, None, :])
@@ -166,7 +159,7 @@ class MotionBlur(Damage):
     length: Strength = 9.0
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        radius = math.ceil(max(_ends(self.length)) / 2) + 1
+        radius = math.ceil(strongest(self.length) / 2) + 1
         half = (drawn(self.length, x, generator)[:, 0].clamp(min=1) - 1) / 2  # (batch, 1, 1); its ends are half a pixel further
         angle = math.pi * torch.empty_like(half).uniform_(generator=generator)
         steps = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
@@ -257,241 +250,6 @@ class Fade(Damage):
         return grey + keep * (x - grey)
 
 
-@dataclass(frozen=True)
-class Erasure(Damage):
-    """Base of what erases pixels: they become NaN, and only they have to be rebuilt."""
-
-    @property
-    def hides(self) -> bool:
-        return True
-
-    @property
-    def everywhere(self) -> bool:
-        return False
-
-    def marks(self, seen: Tensor) -> Tensor | None:
-        return seen.isnan().any(1, keepdim=True)
-
-    @abstractmethod
-    def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Which pixels (batch, 1, height, width)."""
-
-    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return x.masked_fill(self.erased(x, generator), torch.nan)
-
-
-@dataclass(frozen=True)
-class Erase(Erasure):
-    """Rectangles erased.
-
-    Parameters
-    ----------
-    share : float or (float, float)
-        How much of the picture, from 0 to 1; to the nearest rectangle.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.Erase((0.1, 0.5))
-    Erase(share=(0.1, 0.5))
-    """
-
-    bounds: ClassVar[tuple[float, float]] = (0, 1)
-    share: Strength = 0.3
-
-    def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        rows, columns = torch.randint(4, 11, (2,), generator=generator, device=x.device).tolist()
-        chance = torch.rand(len(x), 1, rows, columns, generator=generator, device=x.device)
-        count = (drawn(self.share, x, generator) * rows * columns).round()
-        chosen = chance.flatten(1).argsort(1).argsort(1).view_as(chance) < count
-        whole = functional.interpolate(chosen.to(x.dtype), x.shape[-2:]).bool()  # the nearest
-        down, across = (int(torch.randint(size, (), generator=generator, device=x.device)) for size in x.shape[-2:])
-        return whole.roll((down, across), (2, 3))
-
-
-@dataclass(frozen=True)
-class ErasePixels(Erasure):
-    """Single pixels erased.
-
-    Parameters
-    ----------
-    share : float or (float, float)
-        How many of them, from 0 to 1.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.ErasePixels(0.5)
-    ErasePixels(share=0.5)
-    """
-
-    bounds: ClassVar[tuple[float, float]] = (0, 1)
-    share: Strength = 0.5
-
-    def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return _pixels(x).uniform_(generator=generator) < drawn(self.share, x, generator)
-
-
-@dataclass(frozen=True)
-class BlindSpot(ErasePixels):
-    """Pixels hidden, to be rebuilt from what is around them: for learning from noisy pictures alone.
-
-    What is rebuilt is the noisy pixel, whose noise can't be foreseen from its neighbours: so the model learns what is clean. When
-    it mends, each pixel is hidden once, those of a lattice at a time.
-
-    Parameters
-    ----------
-    share : float or (float, float)
-        How many of the pixels are hidden at a time, from 0.01 to 0.5.
-
-    References
-    ----------
-    Batson and Royer, "Noise2Self", 2019, equation 1 and section 3.1; Krull, Buchholz and Jug, "Noise2Void", 2019.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.BlindSpot()
-    BlindSpot(share=0.25)
-    """
-
-    bounds: ClassVar[tuple[float, float]] = (0.01, 0.5)
-    share: Strength = 0.25
-
-    @property
-    def lattice(self) -> int:
-        return max(round(1 / math.sqrt(_ends(self.share)[1])), 2)
-
-
-@dataclass(frozen=True)
-class Scratches(Erasure):
-    """Scratches from edge to edge, one to three pixels wide, in any direction.
-
-    Parameters
-    ----------
-    count : float or (float, float)
-        How many, rounded; at most 100.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.Scratches((2.0, 6.0))
-    Scratches(count=(2.0, 6.0))
-    """
-
-    bounds: ClassVar[tuple[float, float]] = (0, MOST_SCRATCHES)
-    count: Strength = 5.0
-
-    def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        height, width = x.shape[-2:]
-        down = torch.arange(height, dtype=x.dtype, device=x.device)[:, None]
-        across = torch.arange(width, dtype=x.dtype, device=x.device)[None, :]
-        count = drawn(self.count, x, generator).round()
-        found = torch.zeros_like(_pixels(x), dtype=torch.bool)
-        for number in range(round(max(_ends(self.count)))):
-            chance = torch.rand(4, len(x), 1, 1, 1, generator=generator, device=x.device)
-            angle = math.pi * chance[0]
-            beside = (down - chance[1] * height) * angle.cos() - (across - chance[2] * width) * angle.sin()
-            found |= (beside.abs() < 0.5 + chance[3]) & (number < count)
-        return found
-
-
-@dataclass(frozen=True)
-class HalfErased(Erasure):
-    """Half of the picture is gone.
-
-    Parameters
-    ----------
-    side : str, default="any"
-        "left", "right", "top" or "bottom"; or "any": each picture loses a side of its own.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.HalfErased("right")
-    HalfErased(side='right')
-    """
-
-    side: str = "any"
-
-    def __post_init__(self) -> None:
-        one_of(self.side, dict.fromkeys(SIDES), "side", "HalfErased")
-
-    def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        found = torch.zeros_like(_pixels(x), dtype=torch.bool)
-        height, width = x.shape[-2:]
-        sides = torch.randint(4, (len(x),), generator=generator, device=x.device).tolist()
-        for picture, number in zip(found, sides, strict=True):
-            side = SIDES[1 + number] if self.side == "any" else self.side
-            rows = {"top": slice(height // 2), "bottom": slice(height - height // 2, None)}.get(side, slice(None))
-            columns = {"left": slice(width // 2), "right": slice(width - width // 2, None)}.get(side, slice(None))
-            picture[:, rows, columns] = True
-        return found
-
-
-# As text
-
-NAMES: dict[str, tuple[type[Corruption], float]] = {  # and the unit of the number behind the colon
-    "noise": (Noise, 1 / 255),
-    "poisson": (Poisson, 1),
-    "speckle": (Speckle, 1),
-    "saltpepper": (SaltAndPepper, 1),
-    "blindspot": (BlindSpot, 1),
-    "blur": (Blur, 1),
-    "motion": (MotionBlur, 1),
-    "lowres": (LowResolution, 1),
-    "jpeg": (Jpeg, 1),
-    "fade": (Fade, 1),
-    "erase": (Erase, 1),
-    "pixels": (ErasePixels, 1),
-    "scratches": (Scratches, 1),
-    "half": (HalfErased, 1),
-    "white": (Noise, 1),
-    "wander": (BaselineWander, 1),
-    "hum": (MainsHum, 1),
-    "spans": (DropSpans, 1),
-}
-
-
-def corruption(text: str) -> Corruption:
-    """The corruption that a text names, such as ``noise:25``, ``noise:5-50`` or ``speckle:0.2+saltpepper:0.1``.
-
-    The strength of noise is in grey levels of 255, that of the others as their first parameter; ``half`` has a side or nothing. Of
-    series, ``white:0.3`` is noise in their standard deviations, beside ``wander``, ``hum`` and ``spans``.
-
-    Raises
-    ------
-    ParameterError
-        An unknown name, or a strength that is no number.
-    """
-    parts = [_named(*item.strip().partition(":")[::2]) for item in text.split("+")]
-    return parts[0] if len(parts) == 1 else Together(tuple(parts))
-
-
-def _named(name: str, strength: str) -> Any:
-    kind: type[Any]
-    kind, unit = one_of(name, NAMES, "corruption", "Hourglass")
-    if not strength:
-        if kind is Noise:
-            units = "grey levels, as in 'noise:25'" if name == "noise" else "standard deviations, as in 'white:0.3'"
-            raise ParameterError(f"The corruption {name!r} needs its strength in {units}.")
-        return kind()
-    if kind is HalfErased:
-        return HalfErased(strength)
-    try:
-        numbers = tuple(float(number) * unit for number in strength.split("-"))
-    except ValueError:
-        numbers = ()
-    if len(numbers) not in (1, 2):
-        raise ParameterError(
-            f"The corruption {name!r} takes a number or a range, as in '{name}:1' or '{name}:1-2'. Got {strength!r}."
-        )
-    return kind(numbers[0] if len(numbers) == 1 else numbers)
-
-
-# Shared
-
-
 def filtered(x: Tensor, kernels: Tensor) -> Tensor:
     """Each picture of x filtered by its own kernel (batch, size, size), as if its edges went on."""
     batch, channels, height, width = x.shape
@@ -501,13 +259,9 @@ def filtered(x: Tensor, kernels: Tensor) -> Tensor:
     return functional.conv2d(padded, each.to(x.dtype), groups=batch * channels).view_as(x)
 
 
-def _pixels(x: Tensor) -> Tensor:
+def per_pixel(x: Tensor) -> Tensor:
     """Room for a number a pixel (batch, 1, height, width)."""
     return x.new_empty(len(x), 1, *x.shape[-2:])
-
-
-def _ends(strength: Strength) -> tuple[float, float]:
-    return strength if isinstance(strength, tuple) else (strength, strength)
 
 
 def _divided(size: torch.Size, factor: float) -> list[int]:
