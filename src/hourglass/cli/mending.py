@@ -1,15 +1,79 @@
-"""What is kept of pictures while they are mended one by one, to be told of in the end."""
+"""The command that mends; what is kept of pictures while they are mended one by one, to be told of in the end."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 import hourglass as hg
+from hourglass.cli.app import Data, Model, Quiet, Rebuilt, SkipBad, app
+from hourglass.cli.files import (
+    CHARTS,
+    in_files,
+    load_cleaner,
+    marked,
+    noise_from,
+    of_same_names,
+    place_of,
+    require_writable,
+    save_figure,
+)
+from hourglass.cli.words import say
 
 MOST_KEPT = 32  # pictures that the noise and what was removed are told from
 EXAMPLES = 6  # that are drawn
 MOST_SIDE = 512  # pixels a side that are kept of a picture: those in its middle
+
+
+@app.command()
+def denoise(
+    model: Model,
+    data: Data,
+    *,
+    output: Rebuilt,
+    strength: Annotated[
+        str | None, typer.Option(help="How strong the noise is, in grey levels of 255; or auto, which estimates it.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Pictures of the same names, not black where something is damaged.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Clean pictures of the same names, to measure against.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A picture of some before and after (.png, .svg, .pdf).")] = None,
+    skip_bad: SkipBad = False,
+    quiet: Quiet = False,
+) -> None:
+    """Mend damaged data with a model that was fitted for cleaning.
+
+    Pictures keep their names, size, depth, format and what else their files say.
+
+    Example: hourglass denoise cleaner.safetensors scans/ -o clean/
+    """
+    from rich.progress import track
+
+    if sheet is not None:
+        require_writable(sheet, CHARTS)
+    cleaner, noise = load_cleaner(model), noise_from(strength)
+    X = in_files(data, skip_bad)
+    if not hasattr(X, "names"):
+        if mask is not None or reference is not None or sheet is not None:
+            raise hg.ParameterError(f"--mask, --reference and --sheet are for picture files, and '{data}' is something else.")
+        hg.write(output, cleaner.denoise(X, strength=noise))
+        say(f"Wrote {len(X):,} rows to {output}.")
+        return
+    place, masks, references = place_of(output, X), of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+    seen = Mended(cleaner)
+    for picture in track(X, "Mending", disable=quiet):
+        damaged = None if masks is None else [marked(masks(picture.name))]
+        (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=damaged)
+        picture.write(place(picture.name), cleaned)
+        seen.take_in(picture.pixels, cleaned, None if references is None else references(picture.name).pixels)
+    for line in seen.words(estimated=strength == "auto"):
+        say(line)
+    if sheet is not None:
+        save_figure(hg.plots.mended(*seen.examples()), sheet)
+        say(f"Wrote {sheet}.")
+    say(f"Wrote {seen.count:,} pictures to {output}.")
 
 
 class Mended:

@@ -1,0 +1,61 @@
+"""The command itself: what all of its commands share, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import hourglass as hg
+from hourglass.cli.words import say, show_warning
+
+app = typer.Typer(
+    help="Squeeze a pile of unlabelled data through a narrow waist, and use what survives.\n\nBegin with: hourglass demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
+Model = Annotated[Path, typer.Argument(help="A model file, from hourglass fit.")]
+Rebuilt = Annotated[Path, typer.Option("-o", "--output", help="A folder (images as PNG), or a .npy, .csv, .parquet or .smi file.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="table, image, series, molecule, token or words; inferred unless given, series of records alone."),
+]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")]
+Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and count them.")]
+Condition = Annotated[
+    str | None, typer.Option(help="What is asked for, of a model that was fitted with --condition: a level of that column.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        say(f"hourglass {version('hourglass-ae')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version and exit.")]
+
+
+@app.callback()
+def common(version: Version = False) -> None:
+    """Take the options that stand before a command."""
+
+
+def main() -> None:
+    """Run the command; bad input ends it with one clear line and exit code 1, Ctrl-C with 130."""
+    warnings.showwarning = show_warning
+    try:
+        app()
+    except hg.HourglassError as error:
+        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)

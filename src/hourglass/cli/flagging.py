@@ -1,0 +1,87 @@
+"""The command that raises alarms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import hourglass as hg
+from hourglass.cli.app import Data, Model, SkipBad, app
+from hourglass.cli.files import (
+    CHARTS,
+    TABLES,
+    identifiers,
+    in_batches,
+    require_writable,
+    save_figure,
+    save_overlays,
+    with_keys,
+)
+from hourglass.cli.words import P_VALUES, histogram, say, show
+
+
+@app.command()
+def detect(
+    model: Model,
+    data: Data,
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv or .tsv file.")] = Path("alarms.parquet"),
+    alarm_rate: Annotated[float | None, typer.Option(help="The share of usual rows that may raise an alarm.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="A column to copy beside each row; identifiers are unless given.")] = None,
+    reasons: Annotated[int, typer.Option(help="How many columns, or regions of a picture, to name for each alarm.")] = 3,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Of series: a picture of the record and its events, or of the strangest rows (.png, .svg, .pdf)."),
+    ] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="A folder: of images, each alarm is drawn there under its score map, as PNG.")
+    ] = None,
+    fail_over: Annotated[int | None, typer.Option(help="Exit with code 3 if there are more alarms than that.")] = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Score rows and flag the strange ones.
+
+    The file gets a line for each row, or sample of a record: its number, its identifiers, score, p-value, whether it raised an
+    alarm, and why. Tables may be larger than memory.
+
+    Example: hourglass detect detector.safetensors new.csv -o alarms.parquet
+    """
+    from hourglass.data import appending
+
+    require_writable(output, TABLES)
+    if picture is not None:
+        require_writable(picture, CHARTS)
+    detector = hg.load(model)
+    if not hasattr(detector, "p_values"):
+        raise hg.ModelFileError(f"'{model}' is no detector. Make one with: hourglass fit DATA --for flag")
+    if heatmaps is not None and detector.kind_.name != "image":
+        raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
+    if picture is not None and detector.kind_.name != "series":
+        raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
+    if alarm_rate is not None:
+        detector.set_alarm_rate(alarm_rate)
+    tally = [0] * len(P_VALUES)
+    rows = alarms = 0
+    of_record = getattr(detector.kind_, "of_record", False)
+    with appending(output) as append:
+        for batch in in_batches(detector, data, skip_bad):
+            found = with_keys(detector.alarms(batch, reasons=reasons), batch, key or identifiers(detector, batch), rows)
+            append(found)
+            if heatmaps is not None:
+                save_overlays(detector, batch, found["alarm"].to_numpy(), None if skip_bad else data, heatmaps)
+            if picture is not None:
+                save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
+            rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
+            tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
+    share = f"{alarms / rows:.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
+    show(histogram(tally, rows))
+    say(f"{alarms:,} of {rows:,} {'samples are part of an event' if of_record else 'rows raised an alarm'} ({share}).")
+    say(f"Wrote {output}.")
+    if picture is not None:
+        say(f"Wrote {picture}.")
+    if heatmaps is not None and alarms:
+        say(f"Wrote {alarms:,} pictures to {heatmaps}.")
+    if fail_over is not None and alarms > fail_over:
+        raise typer.Exit(3)

@@ -1,0 +1,57 @@
+"""Commands that make new data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import hourglass as hg
+from hourglass.cli.app import Condition, Data, Model, Rebuilt, Seed, SkipBad, app
+from hourglass.cli.files import load, load_autoencoder, numbered, whole_numbers
+from hourglass.cli.words import say
+
+
+@app.command()
+def generate(
+    model: Model,
+    *,
+    output: Rebuilt,
+    n: Annotated[int, typer.Option("-n", help="How many.")] = 64,
+    condition: Condition = None,
+    seed: Seed = None,
+) -> None:
+    """Draw new data from a model.
+
+    A folder gets a PNG for each picture, a file all rows. Models that were not fitted to generate draw from a distribution that was
+    fitted to their codes, see the guide.
+
+    Example: hourglass generate model.safetensors -n 64 -o samples/
+    """
+    fitted = load_autoencoder(model)
+    made = fitted.sample(n, condition=condition, random_state=seed)
+    hg.write(output, made)
+    say(f"Wrote {len(made):,} new rows to {output}.")
+
+
+@app.command()
+def interpolate(
+    model: Model,
+    data: Data,
+    *,
+    output: Rebuilt,
+    rows: Annotated[str, typer.Option(help="The rows to go by, counted from 0, such as 0,7 or 0,7,12.")] = "0,1",
+    steps: Annotated[int, typer.Option(help="Rows from one to the next, both of them included.")] = 8,
+    path: Annotated[str, typer.Option(help="straight or spherical.")] = "straight",
+    condition: Condition = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Go from one row to another by way of their codes.
+
+    Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
+    """
+    fitted, X = load_autoencoder(model), load(data, skip_bad)
+    ends = numbered(X, whole_numbers(rows, "--rows"))
+    way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
+    hg.write(output, way)
+    say(f"Wrote {len(way):,} new rows to {output}, from row {rows.replace(',', ' to row ')}.")
