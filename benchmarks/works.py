@@ -373,6 +373,17 @@ WORKS = (
             Row("false alarms at 0.1%", "false_alarms_01"),
         ),
     ),
+    Work(
+        "promise",
+        "twelve made hearts: the share of false alarms in the half hour after the quarter of an hour that was learned from",
+        {"Hourglass": "promise_hourglass"},
+        (
+            Row("false alarms at 5%, mean", "false_alarms_5", target=between(0.042, 0.058)),
+            Row("its standard error", "error_5"),
+            Row("false alarms at 1%, mean", "false_alarms_1", target=between(0.008, 0.013)),
+            Row("its standard error", "error_1"),
+        ),
+    ),
     *(
         Work(
             f"beats-{kind}",

@@ -6,21 +6,10 @@ import numpy as np
 
 import hourglass as hg
 from benchmarks.common import QUICK, SEED, Stopwatch, report
+from benchmarks.series import heart
 
 RATE = 500.0
 DAY = 400_000 if QUICK else 43_200_000
-
-
-def heart(n: int, rng: np.random.Generator) -> np.ndarray:
-    """A record (n,) of beats of one shape, whose height and distance vary, in noise."""
-    time = np.arange(350) / RATE
-    bumps = ((1.0, 0.2, 0.008), (-0.2, 0.225, 0.01), (0.15, 0.05, 0.02), (0.3, 0.45, 0.04))
-    beat = sum(height * np.exp(-((time - place) ** 2) / 2 / width**2) for height, place, width in bumps).astype(np.float32)
-    record, start = 0.02 * rng.standard_normal(n, dtype=np.float32), 0
-    while start + len(beat) < n:
-        record[start : start + len(beat)] += beat * (1 + 0.05 * rng.normal())
-        start += int(RATE * (0.85 + 0.04 * rng.normal()))
-    return record
 
 
 def peak_mb() -> float:
@@ -28,7 +17,7 @@ def peak_mb() -> float:
 
 
 rng = np.random.default_rng(SEED)
-usual, day = heart(int(3600 * RATE) if not QUICK else 100_000, rng), heart(DAY, rng)
+usual, day = heart(int(3600 * RATE) if not QUICK else 100_000, RATE, rng), heart(DAY, RATE, rng)
 detector = hg.AnomalyDetector(random_state=SEED).fit(hg.Record(usual, RATE))
 before = peak_mb()
 with Stopwatch() as scoring:
