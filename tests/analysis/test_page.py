@@ -372,9 +372,19 @@ def test_a_variational_model_of_a_table_and_of_a_single_row(variational_table, t
     assert "Is anything wrong?" not in page_of(tmp_path, variational_table, table.X_test[:1]).headings
 
 
-def test_a_model_with_a_condition_has_no_page(images, tmp_path, sentence):
-    model = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(images.X[:60], condition=["a", "b"] * 30)
-    assert sentence(hg.ParameterError, hg.report, model, images.X_test, tmp_path / "r.html") == (
-        "A page shows what a model makes of rows alone, and this one is told a condition beside them. Look at it with "
-        "plots.samples(model, condition=...) and diagnose(model, X, condition=...)."
+def test_a_model_with_a_condition_is_shown_with_it(images, tmp_path, sentence):
+    kinds = np.array(["a", "b"] * 30)
+    model = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(images.X[:60], condition=kinds)
+    page = page_of(tmp_path, model, images.X[:60], condition=kinds)
+    assert page.headings[1] == "New images"
+    error = hg.metrics.mse(images.X[:60] / 255, model.reconstruct(images.X[:60], kinds) / 255)
+    assert f"{error:#.3g}" in page.text
+    assert sentence(hg.ParameterError, hg.report, model, images.X[:60], tmp_path / "r.html") == (
+        "This VariationalAutoencoder was fitted with a condition (condition). Say condition=, one for each row or one for all."
+    )
+
+
+def test_a_condition_for_a_model_without_one(images, tmp_path, sentence):
+    assert sentence(hg.ParameterError, hg.report, images.model, images.X[:60], tmp_path / "r.html", condition="a") == (
+        "The model was fitted without a condition, so its page can't be given one. Leave condition= out."
     )

@@ -126,7 +126,7 @@ def traversal(
         worth = diagnose(model, raw, condition=condition).codes["worth"].to_numpy()
         codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
     middle = int(np.square(Z - Z.mean(0)).sum(1).argmin())
-    row, known = taken(raw, np.array([middle])), _of_row(condition, middle)
+    row, known = taken(raw, np.array([middle])), of_rows(condition, np.array([middle]))
     has_prior = model.model_.bottleneck.prior is not None
     lines = []
     for code in codes:
@@ -142,7 +142,7 @@ def _lines(model: GeneratingAutoencoder, lines: list[Array], names: list[str], *
     return drawing.heat_maps(list(zip(names, lines, strict=True)), list(model.kind_.element_names))
 
 
-def _of_row(condition: Any, row: int) -> Any:
-    """The condition of a single row, of one for each or of one for all."""
+def of_rows(condition: Any, rows: Array) -> Any:
+    """The conditions of rows of these numbers, of one for each or of one for all."""
     raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
-    return raw if raw is None or len(raw) == 1 else taken(raw, np.array([row]))
+    return raw if raw is None or len(raw) == 1 else taken(raw, rows)

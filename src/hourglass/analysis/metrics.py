@@ -332,14 +332,14 @@ def codes(model: BaseAutoencoder, X_train: Any, y_train: Any, X_test: Any, y_tes
     }
 
 
-def before_and_after(model: BaseAutoencoder, X: Any) -> tuple[Array, Array]:
+def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> tuple[Array, Array]:
     """X and its reconstruction, both as `scaled` has them."""
     raw = as_raw(X)
     if model.kind_.name == "table":  # before categories and whole numbers are rounded to; a missing cell has no error
-        after = model._collect(raw, lambda inner, x: inner.reconstruct(x)).numpy()
+        after = model._passed(raw, condition, lambda inner, x, given=None: inner.reconstruct(x, given)).numpy()
         before = scaled(model, raw)
         return np.where(np.isnan(before), after, before), after
-    rebuilt = model.reconstruct(raw)  # the first to look at X, so that its errors name what is wrong
+    rebuilt = model.reconstruct(raw, condition)  # the first to look at X, so that its errors name what is wrong
     return scaled(model, raw), scaled(model, rebuilt)
 
 

@@ -20,6 +20,7 @@ from torch import nn
 from hourglass.analysis import drawing, plots
 from hourglass.analysis.alarms import MOST_ROWS
 from hourglass.analysis.diagnosis import HEALTHY, diagnose
+from hourglass.analysis.generated import of_rows
 from hourglass.analysis.mending import self_check
 from hourglass.analysis.metrics import SSIM_PAD, before_and_after, figures, psnr, spread, ssim
 from hourglass.data import atomic
@@ -58,6 +59,7 @@ def report(
     path: str | os.PathLike[str],
     *,
     y: Any = None,
+    condition: Any = None,
     sweep: Sweep | None = None,
     comparison: Comparison | None = None,
     title: str | None = None,
@@ -76,6 +78,8 @@ def report(
         The file to write, ending in ``.html``.
     y : array of shape (n,), optional
         Labels, which colour the map of the codes.
+    condition : as in ``fit``, optional
+        Of models that were fitted with one: one for each row of X, or one for all.
     sweep : Sweep, optional
         What `hourglass.sweep` gave: adds the choice of the width.
     comparison : Comparison, optional
@@ -95,27 +99,24 @@ def report(
     FileError
         The file can't be written.
     ParameterError
-        The model is told a condition beside its rows.
+        A condition is missing, or given to a model that was fitted without.
     """
-    if getattr(model, "condition_kind_", None) is not None:
-        raise ParameterError(
-            "A page shows what a model makes of rows alone, and this one is told a condition beside them. "
-            "Look at it with plots.samples(model, condition=...) and diagnose(model, X, condition=...)."
-        )
+    if condition is not None and getattr(model, "condition_kind_", None) is None:
+        raise ParameterError("The model was fitted without a condition, so its page can't be given one. Leave condition= out.")
     raw = as_raw(X, apart=_mends(model), kind=model.kind_.name)
     if isinstance(model, AnomalyDetector):
         page = _alarm_page(model, raw, comparison, title)
     elif _mends(model):
         page = _mending_page(model, raw, title)
     else:
-        page = _autoencoder_page(model, raw, y, sweep, title)
+        page = _autoencoder_page(model, raw, y, condition, sweep=sweep, title=title)
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return Path(path)
 
 
-def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | None, title: str | None) -> str:
-    measured = figures(model, *before_and_after(model, raw))
+def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, sweep: Sweep | None, title: str | None) -> str:
+    measured = figures(model, *before_and_after(model, raw, condition))
     page: str = _template("report.html.j2").render(
         title=title or f"Hourglass report: {model.kind_.describe()}",
         headline=headline(model, measured["explained_variance"]),
@@ -128,9 +129,9 @@ def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | N
         given=f"{length(raw):,} {plots.noun(model)}" if length(raw) > 1 else f"a single {plots.noun(model)[:-1]}",
         labelled=y is not None,
         cards=_cards(model, measured),
-        pictures={name: _svg(figure, name) for name, figure in _pictures(model, raw, y, sweep).items()},
+        pictures={name: _svg(figure, name) for name, figure in _pictures(model, raw, y, condition, sweep).items()},
         sweep=sweep,
-        doctor=diagnose(model, raw) if _draws(model) and length(raw) > 1 else None,
+        doctor=diagnose(model, raw, condition=condition) if _draws(model) and length(raw) > 1 else None,
         healthy=HEALTHY,
         parts=_parts(model),
         facts=_facts(model, raw),
@@ -301,16 +302,17 @@ def headline(model: BaseAutoencoder, survives: float) -> str:
     return f"{numbers}: {what} makes the {plots.noun(model)} differ survives"
 
 
-def _pictures(model: BaseAutoencoder, raw: Any, y: Any, sweep: Sweep | None) -> dict[str, Figure]:
+def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: Sweep | None) -> dict[str, Figure]:
     across = 8 if plots.noun(model) == "images" else 24
     pictures = {
-        "before_and_after": plots.reconstructions(model, raw, n=across),
-        "code_map": plots.code_map(model, raw, y),
-        "errors": plots.errors(model, raw, n=8),
+        "before_and_after": plots.reconstructions(model, raw, n=across, condition=condition),
+        "code_map": plots.code_map(model, raw, y, condition=condition),
+        "errors": plots.errors(model, raw, n=8, condition=condition),
     }
     if _draws(model):
-        pictures["samples"] = plots.samples(model, n=32 if plots.noun(model) == "images" else across)
-        pictures["traversal"] = plots.traversal(model, raw)
+        asked = spread(length(raw), 32 if plots.noun(model) == "images" else across)
+        pictures["samples"] = plots.samples(model, n=len(asked), condition=of_rows(condition, asked))
+        pictures["traversal"] = plots.traversal(model, raw, condition=condition)
     if model.history_:
         pictures["training"] = plots.training_curves(model)
     if sweep is not None:

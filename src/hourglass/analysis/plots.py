@@ -46,7 +46,11 @@ MAX_POINTS = 5000
 
 
 def reconstructions(
-    models: BaseAutoencoder | Sequence[BaseAutoencoder] | Mapping[int, BaseAutoencoder] | Sweep, X: Any, *, n: int = 10
+    models: BaseAutoencoder | Sequence[BaseAutoencoder] | Mapping[int, BaseAutoencoder] | Sweep,
+    X: Any,
+    *,
+    n: int = 10,
+    condition: Any = None,
 ) -> Figure:
     """Draw originals and, below them, what each model makes of them.
 
@@ -58,6 +62,8 @@ def reconstructions(
         Data; the errors that are written are mean squared errors over all of it.
     n : int, default=10
         How many rows are drawn, evenly spaced.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row of X, or one for all.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def reconstructions(
     fitted = _listed(models)
     strips: list[tuple[str, Array]] = []
     for model in fitted:
-        before, after = before_and_after(model, X)
+        before, after = before_and_after(model, X, condition)
         chosen = spread(len(before), n)
         strips = strips or [("original", before[chosen])]
         strips.append((f"{waist(model)}, error {mse(before, after):#.3g}", after[chosen]))
@@ -84,7 +90,7 @@ def reconstructions(
     return drawing.heat_maps(strips, columns(fitted[0]))
 
 
-def code_map(model: BaseAutoencoder, X: Any, labels: Any = None) -> Figure:
+def code_map(model: BaseAutoencoder, X: Any, labels: Any = None, *, condition: Any = None) -> Figure:
     """Draw each row as a point, near to those with similar codes.
 
     Parameters
@@ -95,6 +101,8 @@ def code_map(model: BaseAutoencoder, X: Any, labels: Any = None) -> Figure:
         Data; of more than 5,000 rows, 5,000 evenly spaced ones are drawn.
     labels : array of shape (n,), optional
         Colours the points; the reconstruction error does so unless given.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row of X, or one for all.
 
     Returns
     -------
@@ -106,9 +114,9 @@ def code_map(model: BaseAutoencoder, X: Any, labels: Any = None) -> Figure:
     DataError
         X doesn't fit the model, or labels are not one a row.
     """
-    error = row_errors(*before_and_after(model, X))
+    error = row_errors(*before_and_after(model, X, condition))
     some = spread(len(error), MAX_POINTS)
-    points, title, (x_label, y_label) = _flattened(np.asarray(model.transform(X)), error)
+    points, title, (x_label, y_label) = _flattened(np.asarray(model.transform(X, condition)), error)
     figure, axes = drawing.one_plot(3.8, x_label, y_label)
     axes.set_title(title, fontsize=8, color=drawing.INK, loc="left")
     axes.locator_params(nbins=6)
@@ -156,7 +164,7 @@ def training_curves(model: BaseAutoencoder) -> Figure:
     return figure
 
 
-def errors(model: BaseAutoencoder, X: Any, *, n: int = 10) -> Figure:
+def errors(model: BaseAutoencoder, X: Any, *, n: int = 10, condition: Any = None) -> Figure:
     """Draw how the error is spread over the rows, and where it is largest.
 
     Parameters
@@ -167,6 +175,8 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10) -> Figure:
         Data.
     n : int, default=10
         How many of the worst are drawn.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row of X, or one for all.
 
     Returns
     -------
@@ -179,7 +189,7 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10) -> Figure:
     DataError
         X doesn't fit the model.
     """
-    before, after = before_and_after(model, X)
+    before, after = before_and_after(model, X, condition)
     drawn = _over_worst_images if model.kind_.name == "image" else _over_worst_columns
     figure, top = drawn(model, before, after, n)
     drawing.histogram(top, row_errors(before, after), noun(model))

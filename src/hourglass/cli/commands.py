@@ -12,6 +12,7 @@ from hourglass.cli.app import Data, Epochs, Kind, Model, Quiet, Rebuilt, Seed, S
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
+    apart,
     column_types,
     dataset_named,
     load,
@@ -216,6 +217,9 @@ def report(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
+    condition: Annotated[
+        str | None, typer.Option(help="Of a model that was fitted with --condition: the same column, or label.")
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Write a page of pictures and figures about a model.
@@ -227,7 +231,8 @@ def report(
     require_writable(output)
     named = dataset_named(data)
     X, y = (load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
-    hg.report(hg.load(model), X, output, y=y, title=title)
+    X, known = apart(data, X, y, condition)
+    hg.report(hg.load(model), X, output, y=y, condition=known, title=title)
     say(f"Wrote {output}. Open it in a browser.")
 
 

@@ -55,7 +55,9 @@ def clean(asked: Asked) -> None:
 
 def generate(asked: Asked) -> None:
     """A model to draw from, and a sampler that suits it."""
-    X, known = apart(asked.data, load(asked.data, asked.skip_bad), asked.condition)
+    X, known = apart(
+        asked.data, load(asked.data, asked.skip_bad), getattr(dataset_named(asked.data), "y_train", None), asked.condition
+    )
     model = hg.VariationalAutoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X, condition=known)
     model.fit_sampler(X, condition=known, random_state=0)
     model.save(asked.output)
