@@ -90,6 +90,7 @@ def server_of(app: Any, limits: Limits) -> uvicorn.Server:
         lifespan="on",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         backlog=4096,
         timeout_graceful_shutdown=int(2 * limits.seconds) + 1,
