@@ -136,18 +136,13 @@ def _refuse_compressed(body: bytes) -> None:
     """A compressed stream says itself how much memory it will take, which may be any amount."""
     import pyarrow as pa
 
-    with pa.ipc.MessageReader.open_stream(pa.BufferReader(body)) as messages:
-        for message in messages:
-            if message.type in ("record batch", "dictionary"):
-                flat = message.metadata.to_pybytes()
-                batch = _table(flat, _root(flat), 2)
-                batch = batch if message.type == "record batch" else _table(flat, batch, 1)
-                if _place(flat, batch, 3):
-                    raise Refusal(415, "The Arrow stream is compressed. Write it without compression.")
-
-
-def _root(flat: bytes) -> int:
-    return int(struct.unpack_from("<I", flat)[0])
+    for message in pa.ipc.MessageReader.open_stream(pa.BufferReader(body)):
+        if message.type in {"record batch", "dictionary"}:
+            flat = message.metadata.to_pybytes()
+            batch = _table(flat, int(struct.unpack_from("<I", flat)[0]), 2)
+            batch = batch if message.type == "record batch" else _table(flat, batch, 1)
+            if _place(flat, batch, 3):
+                raise Refusal(415, "The Arrow stream is compressed. Write it without compression.")
 
 
 def _place(flat: bytes, table: int, field: int) -> int:
@@ -221,21 +216,21 @@ def written(columns: Mapping[str, Any], accept: str, form: str) -> tuple[bytes, 
 def rows_for(kind: Any, rows: Any) -> Any:
     """Raw data of a kind from rows of a body: an array, a table, or a list of arrays; never a path.
 
-    Decimals of JSON become float32, or float64 for a model that was fitted on such; whole numbers become the type that it was fitted
-    on, if they fit it.
+    Decimals of JSON become float32, or float64 for a model that was fitted on such; whole numbers become the type that it was
+    fitted on, if they fit it.
     """
     if not isinstance(rows, list):
         return rows
     if rows and all(isinstance(row, dict) for row in rows):
         return of_records(rows)
     if kind.symbolic:
-        return _as_objects(rows)
-    if kind.name == "table" and any(isinstance(cell, str) for row in rows if isinstance(row, list) for cell in row):
-        return _cells(rows)
+        return np.fromiter(rows, object, len(rows))
+    if kind.name == "table" and kind.columns:
+        return _of_cells(rows, kind.schema()["column"].to_list())
     try:
         return numbers(rows, kind.dtype)
     except _Uneven:
-        if kind.name not in ("image", "series"):
+        if kind.name not in {"image", "series"}:
             raise
     return [numbers(row, kind.dtype) for row in rows]  # pictures, or series, that differ in size
 
@@ -263,29 +258,30 @@ def numbers(rows: Any, dtype: str) -> NDArray[Any]:
 
 def of_records(records: list[dict[str, Any]]) -> pl.DataFrame:
     """A table of objects with a value for each column."""
+    return _of_columns(
+        {name: [record.get(name) for record in records] for name in dict.fromkeys(key for row in records for key in row)}
+    )
+
+
+def _of_cells(rows: list[Any], names: list[str]) -> pl.DataFrame:
+    """A table of lists of cells."""
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            have = f"{len(row)} cells" if isinstance(row, list) else "none"
+            raise Refusal(422, f"A row is an object, or a list of {len(names)} cells: {', '.join(names)}. Row {number} has {have}.")
+    return _of_columns(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _of_columns(columns: dict[str, list[Any]]) -> pl.DataFrame:
     import polars as pl
 
-    try:
-        frame = pl.from_dicts(records, infer_schema_length=None)
-    except Exception as error:  # polars raises several kinds, and panics, over values of several types
-        raise Refusal(422, "The records don't make a table: give each column values of one type.") from error
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == pl.Object]
-    if nested:
-        raise Refusal(422, f"Column {nested[0]!r} holds lists or objects. Send numbers, text, truth values or null.")
-    return frame
-
-
-def _as_objects(rows: list[Any]) -> NDArray[np.object_]:
-    found = np.empty(len(rows), dtype=object)
-    found[:] = rows
-    return found
-
-
-def _cells(rows: list[Any]) -> NDArray[np.object_]:
-    try:
-        cells = np.array(rows, dtype=object)
-    except ValueError:
-        cells = np.empty(0)
-    if cells.ndim != 2:
-        raise Refusal(422, "Rows of a table are lists of as many cells each, or objects with a value for each column.")
-    return cells
+    found = []
+    for name, values in columns.items():
+        kinds = {type(value) for value in values} - {type(None)}
+        if kinds & {list, dict} or (len(kinds) > 1 and kinds != {int, float}):
+            raise Refusal(422, f"Column {name!r} holds values of several types, lists or objects. Send one type, and null.")
+        try:
+            found.append(pl.Series(name, values, pl.Float64 if float in kinds else None))
+        except (OverflowError, TypeError, pl.exceptions.PolarsError) as error:
+            raise Refusal(422, f"Column {name!r} holds a number that is too large.") from error
+    return pl.DataFrame(found)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
@@ -35,6 +36,7 @@ class Served(NamedTuple):
     model: Any
     actions: dict[str, Action]
     lane: Lane
+    limits: Limits
 
 
 class Shortcut:
@@ -77,12 +79,7 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
     >>> app = create_app({"digits": hg.Autoencoder(2, max_epochs=1).fit(digits.x_train[:100])}, token="correct horse")
     """
     limits, figures = limits or Limits(), Figures()
-    served = {
-        name: Served(
-            model, {key: action for key, action in ACTIONS.items() if action.of(model)}, Lane(limits, figures.rows.observe)
-        )
-        for name, model in models.items()
-    }
+    served = {name: _served(model, limits, figures) for name, model in models.items()}
     for name, each in served.items():
         figures.waiting.labels(name).set_function(lambda lane=each.lane: lane.waiting)  # type: ignore[misc]
 
@@ -101,10 +98,17 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
     for error in (Refusal, HourglassError, HTTPException, Exception):
         app.add_exception_handler(error, _refused)
     _add_words(app, served, figures)
-    answers = {name: _answering(action, served, limits, figures) for name, action in ACTIONS.items()}
+    answers = {name: _answering(action, served, figures) for name, action in ACTIONS.items()}
     for name, answer in answers.items():
         _add_action(app, ACTIONS[name], answer)
     return Gate(Shortcut(app, answers), token)
+
+
+def _served(model: Any, limits: Limits, figures: Figures) -> Served:
+    actions = {name: action for name, action in ACTIONS.items() if action.of(model)}
+    if getattr(model.kind_, "of_record", False):
+        limits = replace(limits, rows=limits.numbers)  # its rows are samples
+    return Served(model, actions, Lane(limits, figures.rows.observe), limits)
 
 
 def _add_words(app: FastAPI, served: Mapping[str, Served], figures: Figures) -> None:
@@ -132,13 +136,13 @@ def _add_words(app: FastAPI, served: Mapping[str, Served], figures: Figures) -> 
         return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _answering(action: Action, served: Mapping[str, Served], limits: Limits, figures: Figures) -> Answering:
+def _answering(action: Action, served: Mapping[str, Served], figures: Figures) -> Answering:
     """What answers requests for an action."""
 
     async def answer(request: Request, name: str) -> Response:
         began = time.perf_counter()
         try:
-            response = await _answered(action, request, name, _found(served, name), limits)
+            response = await _answered(action, request, name, _found(served, name))
         except Exception as error:
             response = _refused(request, error)
         figures.requests.labels(name if name in served else "", action.name, response.status_code).inc()
@@ -162,8 +166,8 @@ def _add_action(app: FastAPI, action: Action, answer: Answering) -> None:
     )
 
 
-async def _answered(action: Action, request: Request, name: str, served: Served, limits: Limits) -> Response:
-    model, actions, lane = served
+async def _answered(action: Action, request: Request, name: str, served: Served) -> Response:
+    model, actions, lane, limits = served
     if action.name not in actions:
         raise Refusal(404, f"The model {name!r} ({type(model).__name__}) can't {action.name}. It can {', '.join(actions)}.")
     form = form_of(request.headers.get("content-type", ""))
