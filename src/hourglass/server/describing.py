@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -104,6 +105,16 @@ def _scalar(field: dict[str, Any]) -> dict[str, Any]:
     choices = [choice for choice in field.get("anyOf", []) if choice.get("type") not in {"array", "null"}]
     plain = {name: value for name, value in field.items() if name not in {"anyOf", "default", "title", "description"}}
     return plain | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
+
+
+def name_models(openapi: dict[str, Any], served: Mapping[str, Collection[str]]) -> None:
+    """Write into a documentation which models can be asked, of those with their actions."""
+    for path, operations in openapi["paths"].items():
+        action = path.rpartition("/")[2]
+        names = [name for name, actions in served.items() if action in actions or action == "{name}"]
+        for parameter in (each for operation in operations.values() for each in operation.get("parameters", [])):
+            if parameter["in"] == "path" and names:
+                parameter["schema"]["enum"] = names
 
 
 def binary() -> dict[str, Any]:

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hourglass.errors import ParameterError
+
 
 class Refusal(Exception):  # noqa: N818 (it is an answer)
     """A request that is refused: an HTTP status and the sentence that goes with it."""
@@ -56,6 +58,11 @@ class Limits:
     seconds: float = 30.0
     gather: float = 0.002
     together: int = 1024
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ParameterError(f"The limit {name!r} must be above 0. Got {value!r} instead.")
 
     def require_size(self, rows: int, numbers: int) -> None:
         """Refuse more rows or numbers than a request may have."""

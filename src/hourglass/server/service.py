@@ -22,7 +22,17 @@ from hourglass.errors import HourglassError, suggest
 from hourglass.server.actions import ACTIONS, Action, raw_rows
 from hourglass.server.batching import Lane
 from hourglass.server.bodies import FORMS, JSON, form_of, written
-from hourglass.server.describing import ABOUT, Figures, ModelFound, ModelsFound, binary, described, documented, refusals
+from hourglass.server.describing import (
+    ABOUT,
+    Figures,
+    ModelFound,
+    ModelsFound,
+    binary,
+    described,
+    documented,
+    name_models,
+    refusals,
+)
 from hourglass.server.limits import Gate, Limits, Refusal
 
 SHOWN = 60  # characters of what came, in a sentence
@@ -101,6 +111,8 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
     answers = {name: _answering(action, served, figures) for name, action in ACTIONS.items()}
     for name, answer in answers.items():
         _add_action(app, ACTIONS[name], answer)
+    if token is None:  # the documentation can be read without one, and names are nobody's business
+        name_models(app.openapi(), {name: each.actions for name, each in served.items()})
     return Gate(Shortcut(app, answers), token)
 
 
@@ -172,14 +184,22 @@ async def _answered(action: Action, request: Request, name: str, served: Served)
         raise Refusal(404, f"The model {name!r} ({type(model).__name__}) can't {action.name}. It can {', '.join(actions)}.")
     form = form_of(request.headers.get("content-type", ""))
     body = await limits.body_of(request, limits.text if form == JSON else limits.body)
-    fields: dict[str, Any] = dict(request.query_params) if request.scope["query_string"] else {}
-    if body or "rows" in action.asked.model_fields:
-        fields |= FORMS[form].read(body, limits)
+    fields = FORMS[form].read(body, limits) if body or "rows" in action.asked.model_fields else {}
+    if request.scope["query_string"]:
+        _add_query(fields, request)
     asked = _valid(action, fields)
     rows, count = raw_rows(action, model, asked, limits)
     found = await lane.answer(lambda rows: action.call(model, rows, asked), rows, max(count, 1), _key(action, model, asked, rows))
     content, media_type = written(found, request.headers.get("accept", ""), form)
     return Response(content, media_type=media_type)
+
+
+def _add_query(fields: dict[str, Any], request: Request) -> None:
+    """Take in what stands in the query, if it isn't said elsewhere."""
+    for name, value in request.query_params.multi_items():
+        if name in fields:
+            raise Refusal(422, f"{_short(name)} is said twice. Leave one of them out.")
+        fields[name] = value
 
 
 def _key(action: Action, model: Any, asked: Any, rows: Any) -> Any:
@@ -203,7 +223,7 @@ def _found(served: Mapping[str, Served], name: str) -> Served:
 def _valid(action: Action, fields: dict[str, Any]) -> Any:
     """The request, checked; what is wrong with it in a sentence."""
     rows = fields.get("rows")
-    if rows is not None and not isinstance(rows, list):  # an array or a table, which pydantic need not look at
+    if hasattr(rows, "shape"):  # an array or a table, which pydantic need not look at
         return _valid(action, fields | {"rows": [0]}).model_copy(update={"rows": rows})
     try:
         return action.asked.model_validate(fields)
