@@ -25,6 +25,7 @@ ROOMS = [
     "storage",
     "estimators",
     "analysis",
+    "server",
     "cli",
     "__main__",
 ]

@@ -8,7 +8,9 @@ import inspect
 import re
 import runpy
 import shlex
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 import typer
+import uvicorn
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser
 from typer.testing import CliRunner
@@ -56,6 +59,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     yield tmp_path / "work"
+
+
+@pytest.fixture(autouse=True)
+def beside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Servers run in threads beside the test, and end with it."""
+    run, running = uvicorn.Server.run, []
+
+    def start(server: uvicorn.Server, sockets: list[Any]) -> None:
+        thread = threading.Thread(target=run, args=(server, [listener.dup() for listener in sockets]))
+        thread.start()
+        running.append((server, thread))
+
+    monkeypatch.setattr(uvicorn.Server, "run", start)
+    yield
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()
 
 
 # Examples in the text
@@ -98,6 +118,10 @@ def run_console(example: Example) -> None:
     for block in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         line, _, said = block.partition("\n")
         program, name, *options = shlex.split(line, comments=True)
+        if program == "curl":
+            answer = subprocess.run(["curl", "-s", name, *options], capture_output=True, text=True, check=True).stdout
+            assert doctest.OutputChecker().check_output(said, f"{answer}\n", doctest.ELLIPSIS), answer
+            continue
         assert program == "hourglass", line
         result = CliRunner().invoke(app, [name, *options, *([] if "--help" in options else QUICK.get(name, []))])
         assert result.exit_code == 0, f"{example.path}:{example.line} {line}\n{result.output}\n{result.exception!r}"

@@ -1,0 +1,287 @@
+"""Bodies of requests and answers: JSON, npy and Arrow, to raw data and back. Nothing here trusts what comes."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from hourglass.server.limits import Limits, Refusal
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+JSON, NPY, ARROW = "application/json", "application/x-npy", "application/vnd.apache.arrow.stream"
+LONGEST_HEADER = 10_000  # characters of an npy header
+
+
+class Form(NamedTuple):
+    """A way of writing rows down."""
+
+    name: str
+    read: Callable[[bytes, Limits], dict[str, Any]]  # a body to its fields, of which ``rows`` is one
+    write: Callable[[Mapping[str, Any]], bytes | None]  # columns by name to a body; None where they can't be written so
+
+
+# JSON
+
+
+def _read_json(body: bytes, limits: Limits) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"The body is no JSON: {error}. Numbers that are missing are null.") from None
+    if not isinstance(found, dict):
+        raise Refusal(400, 'The body must be a JSON object, such as {"rows": [...]}.')
+    return found
+
+
+def _write_json(columns: Mapping[str, Any]) -> bytes:
+    plain = {name: column.to_dicts() if hasattr(column, "to_dicts") else _plain(column) for name, column in columns.items()}
+    return orjson.dumps(plain, default=_in_words, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _plain(column: Any) -> Any:
+    if isinstance(column, list):
+        return [_plain(row) for row in column]
+    if not isinstance(column, np.ndarray):
+        return column.to_list() if hasattr(column, "to_list") else column
+    return np.ascontiguousarray(column) if column.dtype.kind in "fiub" else column.tolist()
+
+
+def _in_words(value: Any) -> str | list[Any]:
+    return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+
+# npy
+
+
+def _read_npy(body: bytes, limits: Limits) -> dict[str, Any]:
+    file = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file, max_header_size=LONGEST_HEADER)
+    except Exception as error:  # a header is Python's own syntax, and there are many ways to get it wrong
+        raise Refusal(400, "The body is no npy, or its header is damaged. Write it with numpy.save.") from error
+    if dtype.hasobject:
+        raise Refusal(400, "The npy holds Python objects, which could run code. Save it with a plain dtype.")
+    if dtype.kind not in "biufU":
+        raise Refusal(415, f"The npy holds {dtype}. Send numbers or text.")
+    if not shape:
+        raise Refusal(422, "The npy holds a single number. It needs a row for each example.")
+    limits.require_size(shape[0], math.prod(shape))
+    have, needed = len(body) - file.tell(), math.prod(shape) * dtype.itemsize
+    if have != needed or not dtype.itemsize:
+        raise Refusal(400, f"The npy has {have:,} bytes of numbers, and its header speaks of {needed:,}. Was it cut short?")
+    array = np.frombuffer(body, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
+    return {"rows": array.astype(dtype.newbyteorder("="), copy=False)}
+
+
+def _write_npy(columns: Mapping[str, Any]) -> bytes | None:
+    array = next(iter(columns.values()))
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        return None
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+# Arrow
+
+
+def _read_arrow(body: bytes, limits: Limits) -> dict[str, Any]:
+    import polars as pl
+    import pyarrow as pa
+
+    try:
+        _refuse_compressed(body)
+        with pa.ipc.open_stream(pa.BufferReader(body)) as stream:
+            _require_plain(stream.schema)
+            batches, rows = [], 0
+            for batch in stream:
+                rows += batch.num_rows
+                limits.require_size(rows, rows * max(len(stream.schema), 1))
+                batch.validate(full=True)
+                batches.append(batch)
+            table = pa.Table.from_batches(batches, stream.schema)
+        return {"rows": pl.DataFrame(pl.from_arrow(table))}
+    except (pa.ArrowException, OSError, ValueError, struct.error, pl.exceptions.PolarsError) as error:
+        raise Refusal(400, "The body is no Arrow IPC stream, or is damaged. Write it with polars' write_ipc_stream.") from error
+
+
+def _require_plain(schema: pa.Schema) -> None:
+    """Refuse columns that are more than they seem: lists, structs, runs."""
+    import pyarrow.types as of
+
+    plain = (of.is_integer, of.is_floating, of.is_boolean, of.is_temporal, of.is_decimal, of.is_null)
+    text = (of.is_string, of.is_large_string, of.is_string_view)
+    names = schema.names
+    for field in schema:
+        inner = field.type.value_type if of.is_dictionary(field.type) else field.type
+        if not any(check(inner) for check in (*plain, *text)):
+            raise Refusal(415, f"Column {field.name!r} is of type {field.type}. Send numbers, text, truth values or times.")
+        if names.count(field.name) > 1:
+            raise Refusal(422, f"The table has {names.count(field.name)} columns called {field.name!r}. Rename all but one.")
+
+
+def _refuse_compressed(body: bytes) -> None:
+    """A compressed stream says itself how much memory it will take, which may be any amount."""
+    import pyarrow as pa
+
+    for message in pa.ipc.MessageReader.open_stream(pa.BufferReader(body)):
+        if message.type in {"record batch", "dictionary"}:
+            flat = message.metadata.to_pybytes()
+            batch = _table(flat, int(struct.unpack_from("<I", flat)[0]), 2)
+            batch = batch if message.type == "record batch" else _table(flat, batch, 1)
+            if _place(flat, batch, 3):
+                raise Refusal(415, "The Arrow stream is compressed. Write it without compression.")
+
+
+def _place(flat: bytes, table: int, field: int) -> int:
+    """Where a field of a table of a flatbuffer stands; 0 if it isn't there."""
+    own = table - struct.unpack_from("<i", flat, table)[0]
+    (size,) = struct.unpack_from("<H", flat, own)
+    offset = struct.unpack_from("<H", flat, own + 4 + 2 * field)[0] if 4 + 2 * field < size else 0
+    return table + offset if offset else 0
+
+
+def _table(flat: bytes, table: int, field: int) -> int:
+    """Where the table stands that a field of a table refers to."""
+    place = _place(flat, table, field)
+    return place + int(struct.unpack_from("<I", flat, place)[0])
+
+
+def _write_arrow(columns: Mapping[str, Any]) -> bytes | None:
+    import polars as pl
+
+    frame = _frame(columns)
+    if frame is None:
+        return None
+    file = io.BytesIO()
+    frame.write_ipc_stream(file, compat_level=pl.CompatLevel.oldest())
+    return file.getvalue()
+
+
+def _frame(columns: Mapping[str, Any]) -> pl.DataFrame | None:
+    """Columns as a table; an array (n, k) becomes k of them, what has more axes none."""
+    import polars as pl
+
+    (name, only), *rest = columns.items()
+    if not rest and isinstance(only, pl.DataFrame):
+        return only
+    if not rest and isinstance(only, np.ndarray) and only.ndim == 2:
+        return pl.DataFrame(only, schema=[f"{name.rstrip('s')}{i}" for i in range(only.shape[1])])
+    if any(np.ndim(column) != 1 for column in columns.values() if isinstance(column, np.ndarray)):
+        return None
+    return pl.DataFrame(dict(columns), strict=False)
+
+
+FORMS = {
+    JSON: Form("JSON", _read_json, _write_json),
+    NPY: Form("npy", _read_npy, _write_npy),
+    ARROW: Form("Arrow", _read_arrow, _write_arrow),
+}
+
+
+def form_of(content_type: str) -> str:
+    """Which of the forms a body comes in."""
+    name = content_type.partition(";")[0].strip().lower() or JSON
+    if name not in FORMS:
+        raise Refusal(415, f"A body is {', '.join(FORMS)}. Got {name[:80]!r}.")
+    return name
+
+
+def written(columns: Mapping[str, Any], accept: str, form: str) -> tuple[bytes, str]:
+    """An answer, and the form it is in: one that the client accepts, best that of its request."""
+    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
+    anything = not wanted or any(part in ("*/*", "application/*") for part in wanted)
+    for name in (*(part for part in wanted if part in FORMS), *((form, JSON) if anything else ())):
+        body = FORMS[name].write(columns)
+        if body is not None:
+            return body, name
+    raise Refusal(406, f"This answer can't be had as {accept[:80]}. Accept {JSON}.")
+
+
+# Rows as a model wants them
+
+
+def rows_for(kind: Any, rows: Any) -> Any:
+    """Raw data of a kind from rows of a body: an array, a table, or a list of arrays; never a path.
+
+    Decimals of JSON become float32, or float64 for a model that was fitted on such; whole numbers become the type that it was
+    fitted on, if they fit it.
+    """
+    if not isinstance(rows, list):
+        return rows
+    if rows and all(isinstance(row, dict) for row in rows):
+        return of_records(rows)
+    if kind.symbolic:
+        return np.fromiter(rows, object, len(rows))
+    if kind.name == "table" and kind.columns:
+        return _of_cells(rows, kind.schema()["column"].to_list())
+    try:
+        return numbers(rows, kind.dtype)
+    except _Uneven:
+        if kind.name not in {"image", "series"}:
+            raise
+    return [numbers(row, kind.dtype) for row in rows]  # pictures, or series, that differ in size
+
+
+class _Uneven(Refusal):
+    """Rows that are of several shapes."""
+
+
+def numbers(rows: Any, dtype: str) -> NDArray[Any]:
+    """Lists of numbers as an array, null as NaN, in the type that a model was fitted on."""
+    try:
+        array = np.asarray(rows)
+        array = array.astype(np.float64) if array.dtype.kind == "O" else array
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise _Uneven(422, "Rows are lists of numbers, all of one shape. Some of them are longer, deeper or no numbers.") from None
+    if array.dtype.kind not in "biuf":
+        raise Refusal(422, "Rows are lists of numbers, and some of these hold text.")
+    if array.ndim == 0:
+        raise Refusal(422, f"Rows are a list with an entry for each row. Got {rows!r}.")
+    if array.dtype.kind == "f" or dtype.startswith("float"):
+        return array.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
+    fitting = array.astype(dtype)
+    return fitting if np.array_equal(fitting, array) else array
+
+
+def of_records(records: list[dict[str, Any]]) -> pl.DataFrame:
+    """A table of objects with a value for each column."""
+    return _of_columns(
+        {name: [record.get(name) for record in records] for name in dict.fromkeys(key for row in records for key in row)}
+    )
+
+
+def _of_cells(rows: list[Any], names: list[str]) -> pl.DataFrame:
+    """A table of lists of cells."""
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            have = f"{len(row)} cells" if isinstance(row, list) else "none"
+            raise Refusal(422, f"A row is an object, or a list of {len(names)} cells: {', '.join(names)}. Row {number} has {have}.")
+    return _of_columns(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _of_columns(columns: dict[str, list[Any]]) -> pl.DataFrame:
+    import polars as pl
+
+    found = []
+    for name, values in columns.items():
+        kinds = {type(value) for value in values} - {type(None)}
+        if kinds & {list, dict} or (len(kinds) > 1 and kinds != {int, float}):
+            raise Refusal(422, f"Column {name!r} holds values of several types, lists or objects. Send one type, and null.")
+        try:
+            found.append(pl.Series(name, values, pl.Float64 if float in kinds else None))
+        except (OverflowError, TypeError, pl.exceptions.PolarsError) as error:
+            raise Refusal(422, f"Column {name!r} holds a number that is too large.") from error
+    return pl.DataFrame(found)
