@@ -12,6 +12,7 @@ from hourglass.analysis.alarms import blame, calibration, moved_columns, overlay
 from hourglass.analysis.generated import interpolation, samples, traversal
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, mse, spread
+from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
@@ -30,6 +31,7 @@ __all__ = [
     "errors",
     "interpolation",
     "mended",
+    "molecules",
     "moved_columns",
     "overlays",
     "reconstructions",
