@@ -25,6 +25,7 @@ __all__ = [
     "Inference",
     "Kind",
     "Series",
+    "as_objects",
     "as_raw",
     "infer",
     "kind_from_config",

@@ -95,6 +95,11 @@ class TokenKind(Kind):
                 raise DataError(f"Row {number} is empty. Leave it out.")
             yield symbols
 
+    @classmethod
+    def symbols_of(cls, raw: Any) -> list[Sequence[str]]:
+        """The symbols of each row of raw data."""
+        return list(cls._symbols(cls.rows_of(raw)))
+
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
