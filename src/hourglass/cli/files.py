@@ -55,6 +55,21 @@ def numbered(X: Any, rows: list[int]) -> Any:
     return taken(X, np.array(rows))
 
 
+def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any, str]:
+    """The rows to go by, which are typed themselves or numbers of rows of data, and in words."""
+    if len(data) > 1 and not model.kind_.symbolic:
+        raise hg.ParameterError(f"Rows can be typed where they are symbols. The model was fitted on {model.kind_.describe()}.")
+    if len(data) > 1:
+        return data, " to ".join(data)
+    return numbered(load(data[0], skip_bad), whole_numbers(rows, "--rows")), f"row {rows.replace(',', ' to row ')}"
+
+
+def require_shown(model: Any, output: Path | None) -> None:
+    """Refuse to go without a place to write to where rows can't be shown."""
+    if output is None and not model.kind_.symbolic:
+        raise hg.ParameterError(f"Name a place to write to, with -o: {model.kind_.describe()} can't be shown here.")
+
+
 def in_files(data: str, skip_bad: bool) -> Any:
     """Pictures at a path one by one, as they are asked for; anything else whole."""
     from hourglass.data import Pictures, holds_pictures

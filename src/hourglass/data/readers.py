@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hourglass.data.files import check_archive, check_exists, naming
 from hourglass.data.images import read_images
 from hourglass.data.lines import read_lines, read_smiles
+from hourglass.data.molecules import read_sdf, without_bad
 from hourglass.data.pictures import ENDINGS, holds_pictures
 from hourglass.data.record import Record
 from hourglass.data.tables import read_table
@@ -38,10 +39,13 @@ def read(
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
         - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
         - ``.txt``, a row on each line, and ``.smi``, a SMILES and perhaps a name on each line, both also with ``.gz``;
+        - ``.sdf``, molecules, also with ``.gz``: a table of ``smiles``, ``name`` and their properties;
         - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them;
         - ``.hea`` or ``.dat``, a WFDB record.
     skip_bad : bool, default=False
-        Leave out images that can't be read, with one `HourglassWarning`, instead of raising an error.
+        Leave out images that can't be read, instead of raising an error, and rows that are empty or, of molecules (``.smi``,
+        ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says how many and
+        which.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def read(
     FileError
         The path is missing, of an unknown ending, or can't be read; the sentence names the file and the line.
     MissingExtraError
-        An image is DICOM, and pydicom isn't installed; or a record is WFDB, and wfdb isn't.
+        An image is DICOM, and pydicom isn't installed; or a record is WFDB, and wfdb isn't; or molecules, and RDKit isn't.
 
     Examples
     --------
@@ -74,7 +78,8 @@ def read(
         reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
         if reader is None:
             raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join(READERS)}, and images: {_IMAGES}.")
-        return reader(path)
+        found = reader(path)
+        return without_bad(found, path) if skip_bad else found
 
 
 def read_numpy(path: Path) -> NDArray[Any]:
@@ -117,6 +122,8 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".txt.gz": read_lines,
     ".smi": read_smiles,
     ".smi.gz": read_smiles,
+    ".sdf": read_sdf,
+    ".sdf.gz": read_sdf,
 }
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
 

@@ -14,6 +14,7 @@ import numpy as np
 from hourglass.data.files import atomic, reason
 from hourglass.data.images import image_names, write_images
 from hourglass.data.lines import write_lines
+from hourglass.data.molecules import COLUMN, FEW, look_like_smiles, write_drawing, write_sdf, write_smiles
 from hourglass.data.pictures import holds_pictures
 from hourglass.data.record import Record
 from hourglass.errors import DataError, FileError
@@ -28,11 +29,11 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     Parameters
     ----------
     path : path
-        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt`` or
-        ``.smi`` (strings, a line each);
+        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt``
+        (strings, a line each), ``.smi`` or ``.sdf`` (molecules, as SMILES), ``.svg`` or ``.png`` (molecules, drawn in a grid);
         without an ending it is a folder, and images are written there as PNG.
     raw : array-like, Record, or a polars, pandas or pyarrow table
-        The columns of an array are called ``x0``, ``x1`` and so on.
+        The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``.
     like : path or list of paths, optional
         The folder, zip or list of images that these come from: they get the same names.
 
@@ -94,7 +95,10 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
     ".parquet": _parquet,
     ".npy": _npy,
     ".txt": write_lines,
-    ".smi": write_lines,
+    ".smi": write_smiles,
+    ".sdf": write_sdf,
+    ".svg": write_drawing,
+    ".png": write_drawing,
 }
 
 
@@ -109,6 +113,8 @@ def _frame(raw: Any) -> pl.DataFrame:
         return pl.DataFrame(raw)
     array = np.asarray(raw)
     if array.ndim == 1:
+        if array.dtype.kind in "OU" and look_like_smiles(array, telling=FEW):
+            return pl.DataFrame({COLUMN: array.tolist()})
         array = array[:, None]
     if array.ndim != 2:
         raise ValueError(f"an array of shape {array.shape} is no table")

@@ -17,7 +17,7 @@ from hourglass.kinds.table import TableKind, container_of
 from hourglass.kinds.token import TokenKind, WordKind, as_objects
 from hourglass.kinds.windows import Ragged, Windows
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, TableKind, ImageKind, MoleculeKind, TokenKind, WordKind)}
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, MoleculeKind, TableKind, ImageKind, TokenKind, WordKind)}
 
 __all__ = [
     "KINDS",
@@ -25,6 +25,7 @@ __all__ = [
     "Inference",
     "Kind",
     "Series",
+    "as_objects",
     "as_raw",
     "infer",
     "kind_from_config",

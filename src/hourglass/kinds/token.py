@@ -95,6 +95,11 @@ class TokenKind(Kind):
                 raise DataError(f"Row {number} is empty. Leave it out.")
             yield symbols
 
+    @classmethod
+    def symbols_of(cls, raw: Any) -> list[Sequence[str]]:
+        """The symbols of each row of raw data."""
+        return list(cls._symbols(cls.rows_of(raw)))
+
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
@@ -168,9 +173,14 @@ class WordKind(TokenKind):
         return " ".join(symbols)
 
 
+def names_of(table: Any) -> list[str]:
+    """What the columns of a table are called."""
+    return [str(name) for name in getattr(table, "column_names", None) or table.columns]
+
+
 def one_column(table: Any, wanted: Callable[[str], bool]) -> np.ndarray[Any, Any]:
     """The only column of a table, or the only one whose name is wanted, as an array (n,) of objects."""
-    names = [str(name) for name in getattr(table, "column_names", None) or table.columns]
+    names = names_of(table)
     places = [place for place, name in enumerate(names) if len(names) == 1 or wanted(name)]
     if len(places) != 1:
         raise DataError(f"Which column has the rows of symbols? The table has {', '.join(names)}. Pass that column alone.")
