@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
@@ -186,7 +187,7 @@ def _lines(model: GeneratingAutoencoder, lines: list[Any], names: list[str], *, 
     return drawing.heat_maps(list(zip(names, lines, strict=True)), list(model.kind_.element_names))
 
 
-def of_rows(condition: Any, rows: Array) -> Any:
+def of_rows(condition: Any, rows: NDArray[np.intp]) -> Any:
     """The conditions of rows of these numbers, of one for each or of one for all."""
     raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
     return raw if raw is None or len(raw) == 1 else taken(raw, rows)
