@@ -69,6 +69,7 @@ def test_a_table_is_a_record_if_it_has_times_and_else_a_row_each():
 
 
 def test_the_period_and_the_window_of_a_record():
+    rng = np.random.default_rng(1)
     noisy = wave[:, None] + 0.3 * rng.normal(size=(1000, 1))
     assert dominant_period(noisy) == pytest.approx(40, abs=0.6)
     assert chosen_window(noisy)[0] == pytest.approx(160, abs=3)  # whole periods that reach 128 samples
