@@ -195,3 +195,9 @@ def test_an_array_is_a_record_where_a_window_is_asked_for_and_else_rows():
     said = r"is 1,000 rows of 2 samples. A long record of 2 channels is hg.Record\(X, rate\)."
     with pytest.warns(hg.HourglassWarning, match=said):
         assert SeriesKind.learn(values).describe() == "series of 2 samples"
+
+
+def test_a_table_without_the_channels_of_a_record_is_refused(sentence):
+    kind = SeriesKind.learn(hg.Record(wave))
+    words = sentence(hg.DataError, kind.opened, pl.DataFrame({"height": [1.0, 2.0]}))
+    assert words == "The table has no column 'x0', which the model was fitted on. Known: height."
