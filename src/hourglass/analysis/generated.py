@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
-from hourglass.analysis.metrics import scaled, spread
+from hourglass.analysis.metrics import Array, scaled, spread
 from hourglass.errors import DataError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import as_raw, length, taken
@@ -73,7 +73,7 @@ def nearest(model: GeneratingAutoencoder, X: Any, *, n: int = 8, condition: Any 
     Returns
     -------
     matplotlib.figure.Figure
-        Molecules with their Tanimoto similarity, other rows with the symbols that would have to be changed.
+        Molecules with their Tanimoto similarity, other rows, melodies among them, with the symbols that would have to be changed.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def nearest(model: GeneratingAutoencoder, X: Any, *, n: int = 8, condition: Any 
     kind: Any = model.kind_
     if not kind.symbolic:
         raise DataError(f"The nearest rows are drawn of rows of symbols. The model was fitted on {kind.describe()}.")
-    rows = kind.rows_of(as_raw(X, kind=kind.name))
+    rows = kind.rows_of(kind.opened(as_raw(X, kind=kind.name)))
     known = [rows[i] for i in spread(len(rows), MOST_COMPARED)]
     return structures.beside_nearest(kind, model.sample(n, condition=condition, random_state=random_state), known)
 

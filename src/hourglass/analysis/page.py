@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import re
+from base64 import b64encode
 from collections import Counter
 from functools import partial
 from importlib.metadata import version
@@ -25,6 +26,7 @@ from hourglass.analysis.generated import of_rows
 from hourglass.analysis.mending import self_check
 from hourglass.analysis.metrics import SSIM_PAD, before_and_after, exact, figures, psnr, spread, ssim
 from hourglass.data import atomic
+from hourglass.data.sound import wav_of
 from hourglass.errors import ParameterError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, DenoisingAutoencoder, Drift
 from hourglass.estimators.generating import GeneratingAutoencoder
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 MOST_TRIED = 64  # pictures that are mended for the page of a model that mends
 MOST_SIDE = 512  # pixels a side of each: those in its middle
 MOST_DRAWN = 6  # of them
+ACROSS = 8  # rows that are drawn of other models
 
 # The page's style sheet knows these colours by name, and has others for dark screens.
 VARIABLES = {drawing.INK: "ink", drawing.MUTED: "muted", drawing.PAPER: "paper", drawing.BLUE: "blue", drawing.ORANGE: "orange"}
@@ -118,6 +121,7 @@ def report(
 
 def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, sweep: Sweep | None, title: str | None) -> str:
     symbolic = model.kind_.symbolic
+    raw = model._checked(raw) if symbolic else raw  # of tunes, windows
     measured = {"exact": exact(model, raw, condition)} if symbolic else figures(model, *before_and_after(model, raw, condition))
     doctor = diagnose(model, raw, condition=condition) if (_draws(model) or symbolic) and length(raw) > 1 else None
     page: str = _template("report.html.j2").render(
@@ -137,12 +141,20 @@ def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, 
         cards=_cards_of_symbols(model, measured["exact"], raw, condition, doctor) if symbolic else _cards(model, measured),
         pictures={name: _svg(figure, name) for name, figure in _pictures(model, raw, y, condition, sweep).items()},
         sweep=sweep,
+        sounds=_sounds(model, min(ACROSS, length(raw))),
         doctor=doctor,
         healthy=HEALTHY,
         parts=_parts(model),
         facts=_facts(model, raw),
     )
     return page
+
+
+def _sounds(model: Any, n: int) -> list[str]:
+    """New melodies, the same that are drawn, to be heard: WAV files in base64."""
+    if model.kind_.name != "melody" or not _draws(model) or model.condition_kind_ is not None:
+        return []
+    return [b64encode(wav_of([melody])).decode() for melody in model.sample(n, random_state=0) if melody.notes]
 
 
 def _draws(model: BaseAutoencoder) -> bool:
@@ -311,7 +323,7 @@ def headline(model: BaseAutoencoder, survives: float) -> str:
 
 
 def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: Sweep | None) -> dict[str, Figure]:
-    across = 24 if plots.noun(model) == "rows" and not model.kind_.symbolic else 8
+    across = 24 if plots.noun(model) == "rows" and not model.kind_.symbolic else ACROSS
     pictures = {
         "before_and_after": plots.reconstructions(model, raw, n=across, condition=condition),
         "code_map": plots.code_map(model, raw, y, condition=condition),

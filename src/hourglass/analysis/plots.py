@@ -12,6 +12,7 @@ from hourglass.analysis.alarms import blame, calibration, moved_columns, overlay
 from hourglass.analysis.generated import interpolation, nearest, of_rows, samples, traversal
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, exact, mse, spread
+from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
@@ -36,6 +37,7 @@ __all__ = [
     "moved_columns",
     "nearest",
     "overlays",
+    "piano_rolls",
     "reconstructions",
     "samples",
     "strangest",
@@ -255,7 +257,7 @@ def capacity(model: BaseAutoencoder) -> int:
 
 def noun(model: BaseAutoencoder) -> str:
     """What the rows are."""
-    return {"image": "images", "molecule": "molecules"}.get(model.kind_.name, "rows")
+    return {"image": "images", "molecule": "molecules", "melody": "melodies"}.get(model.kind_.name, "rows")
 
 
 def columns(model: BaseAutoencoder) -> list[str]:
@@ -289,7 +291,7 @@ def _listed(models: Any) -> list[BaseAutoencoder]:
 
 def _rebuilt_symbols(fitted: list[BaseAutoencoder], X: Any, n: int, condition: Any) -> Figure:
     kind: Any = fitted[0].kind_
-    rows = kind.rows_of(as_raw(X, kind=kind.name))
+    rows = kind.rows_of(kind.opened(as_raw(X, kind=kind.name)))
     chosen = spread(len(rows), n)
     some, told = as_objects([rows[i] for i in chosen]), of_rows(condition, chosen)
     shown = kind.from_tensor(kind.to_tensor(some))  # molecules as they are written when they are rebuilt
@@ -350,7 +352,7 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
 def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) -> tuple[Figure, Axes]:
     """A figure with the symbols that cost most at its foot, and the axes that are left above them."""
     kind: Any = model.kind_
-    values = kind.to_tensor(as_objects(kind.rows_of(as_raw(X, kind=kind.name)))).numpy()  # (n, length)
+    values = kind.to_tensor(as_objects(kind.rows_of(kind.opened(as_raw(X, kind=kind.name))))).numpy()  # (n, length)
     nats = np.asarray(model.feature_errors(X, condition)).ravel()
     counts = np.bincount(values.ravel(), minlength=len(kind.alphabet) + 1)[1:]
     cost = np.bincount(values.ravel(), nats, len(kind.alphabet) + 1)[1:] / np.maximum(counts, 1)

@@ -1,7 +1,7 @@
 """How good samples are: over the features of a named network, and beside the rows that were learned from.
 
 `frechet_distance`, `precision_recall` and `density_coverage` take features (n, features) of two piles. `quality` measures all that
-applies to samples of pictures or tables.
+applies to samples of pictures, tables or melodies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from hourglass.analysis import chemistry, sequences, synthetic
+from hourglass.analysis import chemistry, melodies, sequences, synthetic
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of
 from hourglass.analysis.metrics import Array, exact, spread
@@ -247,7 +247,7 @@ def quality(
     asked = None if model is None else model.kind_.name
     train, test = as_raw(X_train, kind=asked), as_raw(X_test, kind=asked)
     kind: Any = KINDS[asked or infer(train).kind]
-    made = samples if model is None else model.sample(min(length(test), MOST_DRAWN), random_state=random_state)
+    made = samples if model is None else model.sample(min(length(model._checked(test)), MOST_DRAWN), random_state=random_state)
     drawn = as_raw(made, kind=kind.name)
     if kind.symbolic:  # of tables, the column
         drawn, train, test = (as_objects(kind.rows_of(pile)) for pile in (drawn, train, test))
@@ -264,7 +264,9 @@ def quality(
     columns = None
     if kind.symbolic:
         lines = [] if model is None else _of_model(model, test)
-        if kind.name == "molecule":
+        if kind.name == "melody":
+            lines += melodies.measured(*(pile.tolist() for pile in (drawn, train, test)))
+        elif kind.name == "molecule":
             few = [taken(pile, spread(length(pile), MOST_MOLECULES)) for pile in (drawn, train, test)]
             lines += [*chemistry.known(drawn, train, test), *chemistry.measured(*few)]
         else:

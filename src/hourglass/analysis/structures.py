@@ -1,4 +1,4 @@
-"""Pictures of rows of symbols: molecules as drawings, all others as text."""
+"""Pictures of rows of symbols: molecules as drawings, melodies as piano rolls, all others as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hourglass.analysis import drawing
 from hourglass.analysis.chemistry import tanimoto
+from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.sequences import edits
+from hourglass.data import Melody
 from hourglass.data.molecules import drawings, smiles_of
 from hourglass.errors import DataError
 from hourglass.kinds import as_objects
@@ -16,7 +18,8 @@ from hourglass.kinds import as_objects
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACROSS = 4  # molecules a line
+ACROSS = 4  # pictures a line
+PICTURED = ("molecule", "melody")
 Cell = tuple[Any, str]  # a row, or nothing, and its title
 
 
@@ -51,10 +54,13 @@ def molecules(smiles: Any, names: Sequence[str] = (), *, across: int = ACROSS) -
 
 def drawn(kind: Any, lines: Sequence[Sequence[Cell]]) -> Figure:
     """Lines of rows of a kind with their titles, one below the other."""
-    if kind.name != "molecule":
+    if kind.name not in PICTURED:
         return drawing.text([(title, _text(row), "") for line in lines for row, title in line])
     across = min(ACROSS, max(map(len, lines)))
-    return _grid([cell for line in lines for cell in [*line, *[("", "")] * (-len(line) % across)]], across)
+    cells = [cell for line in lines for cell in [*line, *[("", "")] * (-len(line) % across)]]
+    if kind.name == "molecule":
+        return _grid(cells, across)
+    return piano_rolls([row or Melody(()) for row, _ in cells], [title for _, title in cells], across=across)
 
 
 def named(names: Sequence[str], lines: Sequence[Sequence[Any]]) -> list[list[Cell]]:
@@ -65,7 +71,7 @@ def named(names: Sequence[str], lines: Sequence[Sequence[Any]]) -> list[list[Cel
 def compared(kind: Any, strips: Sequence[tuple[str, Sequence[Any]]]) -> Figure:
     """Titled piles of rows, of which those at the same place belong together: the first are the originals."""
     titles, piles = zip(*strips, strict=True)
-    if kind.name == "molecule":
+    if kind.name in PICTURED:
         cut = [slice(start, start + ACROSS) for start in range(0, len(piles[0]), ACROSS)]
         return drawn(kind, [line for part in cut for line in named(titles, [list(pile)[part] for pile in piles])])
     texts = []
@@ -84,7 +90,7 @@ def beside_nearest(kind: Any, rows: Sequence[Any], known: Sequence[Any]) -> Figu
         others = kind.symbols_of(as_objects(known))
         away = [edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows))]
         below = [(known[int(each.argmin())], f"known, {each.min()} edit{'' if each.min() == 1 else 's'}") for each in away]
-    across = ACROSS if kind.name == "molecule" else 1
+    across = ACROSS if kind.name in PICTURED else 1
     above: list[Cell] = [(row, "new") for row in rows]
     cut = [slice(start, start + across) for start in range(0, len(rows), across)]
     return drawn(kind, [line for part in cut for line in (above[part], below[part])])

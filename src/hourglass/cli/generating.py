@@ -9,7 +9,7 @@ import typer
 
 import hourglass as hg
 from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import ends_of, load_autoencoder, require_shown
+from hourglass.cli.files import ends_of, load, load_autoencoder, numbered, require_shown
 from hourglass.cli.words import say, say_rows
 
 
@@ -60,3 +60,23 @@ def interpolate(
         return
     hg.write(output, way)
     say(f"Wrote {len(way):,} new rows to {output}, from {words}.")
+
+
+@app.command("continue")
+def go_on(
+    model: Model,
+    data: Annotated[str, typer.Argument(help="A file of tunes, ABC or MIDI.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .mid or .wav file.")],
+    row: Annotated[int, typer.Option(help="Which of its tunes, counted from 0.")] = 0,
+    bars: Annotated[int, typer.Option(help="How many bars are added.")] = 8,
+    seed: Seed = None,
+) -> None:
+    """Go on with a tune.
+
+    Example: hourglass continue tunes.safetensors reel.abc --bars 8 -o longer.mid
+    """
+    tune = numbered(load(data, False), [row])[0]
+    longer = hg.continued(load_autoencoder(model), tune, bars, random_state=seed)
+    hg.write(output, [longer])
+    say(f"Wrote {longer.bars:,} bars to {output}, of which {bars} are new.")

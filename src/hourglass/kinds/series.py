@@ -51,6 +51,7 @@ class Series(Part):
     Series(window=250, stride=None, rate=None, scale=None)
     """
 
+    kind: ClassVar[str] = "series"
     window: int | None = None
     stride: int | None = None
     rate: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -104,11 +104,16 @@ class TokenKind(Kind):
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
     def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
-        rows, length = self.rows_of(raw), self.shape[0]
+        rows = self.rows_of(raw)
+        return self._numbered(self._symbols(rows, first_row), len(rows), first_row)
+
+    def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> Tensor:
+        """The numbers (n, length) of the symbols of so many rows."""
+        length = self.shape[0]
         numbers = {symbol: number for number, symbol in enumerate(self.alphabet, END + 1)}
         dtype = next(dtype for dtype in (np.uint8, np.int16, np.int64) if len(self.alphabet) <= np.iinfo(dtype).max)
-        found = np.full((len(rows), length), END, dtype)
-        for row, symbols in enumerate(self._symbols(rows, first_row)):
+        found = np.full((n, length), END, dtype)
+        for row, symbols in enumerate(rows):
             if len(symbols) > length:
                 raise DataError(
                     f"Row {first_row + row} has {len(symbols)} {self.symbol}s, and the model takes {length} at most. "
