@@ -868,3 +868,13 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
         "Wrote 4 new rows to way.smi, from CC(C)=O to Oc1ccccc1.\n"
     )
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
+
+
+def test_a_folder_of_beats_is_a_file_a_beat():
+    beats = np.sin(np.arange(40) / 3) + 0.1 * np.random.default_rng(0).normal(size=(112, 40))
+    beats[111, 20:] += 3
+    for number, beat in enumerate(beats):
+        hg.write(f"{'beats' if number < 110 else 'new'}/{number}.csv", pl.DataFrame({"mV": beat}))
+    assert "Learned from 110 rows" in run("fit", "beats", "--for", "flag", "--kind", "series", "-q", "-o", "b.safetensors")
+    run("detect", "b.safetensors", "new", "-o", "alarms.csv")
+    assert pl.read_csv("alarms.csv")["row", "file", "alarm"].rows() == [(0, "110.csv", False), (1, "111.csv", True)]
