@@ -394,6 +394,16 @@ def test_datasets_are_listed_with_licence():
     assert max(map(len, said.splitlines())) <= 90
 
 
+# serve
+
+
+def test_serving_to_others_needs_a_token(models, fails):
+    words = "Others can reach 0.0.0.0, so a token is needed: --token. Or listen on 127.0.0.1."
+    assert fails("serve", models / "images.safetensors", "--host", "0.0.0.0") == (1, f"Error: {words}\n")
+    words = "The limit 'rows' must be above 0. Got -1 instead."
+    assert fails("serve", models / "images.safetensors", "--max-rows", -1) == (1, f"Error: {words}\n")
+
+
 # help
 
 
