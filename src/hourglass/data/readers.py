@@ -47,8 +47,8 @@ def read(
         - ``.hea`` or ``.dat``, a WFDB record.
     skip_bad : bool, default=False
         Leave out images and tunes that can't be read, instead of raising an error, and rows that are empty or, of molecules
-        (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says how many and
-        which.
+        (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says
+        how many and which.
 
     Returns
     -------
