@@ -337,6 +337,24 @@ WORKS = (
         ),
     ),
     Work(
+        "melodies",
+        "windows of two bars of folk tunes, 25 minutes of training",
+        {"Hourglass": "melodies_hourglass"},
+        (
+            Row("held out and new, rebuilt exactly", "exact", target=at_least(0.6)),
+            Row("of their symbols", "symbols"),
+            Row("of those that begin a note", "notes", target=at_least(0.9)),
+            Row("what codes tell of a window, nats", "kl"),
+            Row("samples, notes in key", "in_key", target=at_least(0.97)),
+            *(
+                Row(f"total variation of {of} to tunes held out", of, target=at_most(0.06))
+                for of in ("pitch", "interval", "duration")
+            ),
+            Row("half bars repeated, over what tunes do", "repetition", target=between(0.5, 1.5)),
+            Row("samples that stand in a training tune", "known"),
+        ),
+    ),
+    Work(
         "beats",
         "heartbeats, trained on the usual ones of 500",
         {"Hourglass": "beats_hourglass", **{name: f"beats_peer {name}" for name in BEAT_PEERS}},
