@@ -43,6 +43,14 @@ def test_what_is_drawn_is_strings(model):
     assert len(model.traverse(0, LINES[0], steps=3)) == 3
 
 
+def test_the_nearer_to_certain_symbols_are_drawn_the_more_are_the_likeliest(model):
+    made = model.sample(50, random_state=0)
+    assert model.sample(50, top_p=1e-6, random_state=0) == made
+    assert model.sample(50, temperature=1.0, random_state=0) == model.sample(50, noisy=True, random_state=0)
+    same = [np.mean(np.array(model.sample(50, temperature=heat, random_state=0)) == made) for heat in (0.1, 1, 10)]
+    assert same[0] > same[1] > same[2]
+
+
 def test_likelihoods_agree(model):
     bound = model.elbo(LINES[:20], n_samples=50, random_state=0)
     assert (bound.elbo <= model.log_likelihood(LINES[:20], 200, random_state=0).nats + 0.5).all()
@@ -142,11 +150,25 @@ def test_what_does_not_go_with_symbols(call, said):
     assert str(caught.value) == said
 
 
+def test_symbols_are_drawn_as_they_can_be(model, sentence):
+    for options, said in (
+        ({"temperature": 0}, "The 'temperature' of samples must be a positive float. Got 0 instead."),
+        ({"top_p": 1.5}, "The 'top_p' of samples must be a float above 0 and at most 1. Got 1.5 instead."),
+        (
+            {"top_p": 0.5, "noisy": False},
+            "The 'top_p' of samples is for symbols that are drawn. Leave it, or noisy=False, out.",
+        ),
+    ):
+        assert sentence(hg.ParameterError, model.sample, **options) == said
+
+
 def test_figures_of_numbers_are_refused(model, sentence):
     said = "Errors of numbers can't be measured on rows of up to 5 characters, 3 different ones. Use metrics.exact(model, X)."
     assert sentence(hg.DataError, hg.metrics.reconstruction, model, LINES) == said
     digits = hg.datasets.load("digits").x_train[:50]
     pictures = hg.Autoencoder(2, hidden=(4,), max_epochs=1, random_state=0).fit(digits)
+    said = "The 'temperature' of samples is for rows of symbols, and these are 28 x 28 grey images."
+    assert sentence(hg.ParameterError, pictures.sample, temperature=1.0) == said
     assert sentence(hg.DataError, hg.metrics.exact, pictures, digits) == (
         "Only rows of symbols are rebuilt exactly or not. The model was fitted on 28 x 28 grey images."
     )

@@ -5,6 +5,7 @@ import torch
 
 import hourglass as hg
 from hourglass.optimizers import muon
+from hourglass.parts.sequence import sharpened
 
 SHAPE = (7, 4)  # positions, symbols
 
@@ -72,6 +73,16 @@ def test_drawn_symbols_have_the_probabilities_that_the_logits_say():
     drawn = decoder(z, generator=generator()).softmax(-1)
     assert ((drawn > 0.999).sum(-1) == 1).all()  # no doubt is left
     torch.testing.assert_close(drawn[:, 0].mean(0), decoder(z[:1])[0, 0].softmax(-1), atol=0.02, rtol=0)
+
+
+def test_a_temperature_and_the_likeliest_symbols_alone():
+    probabilities = torch.tensor([0.1, 0.6, 0.3])
+    torch.testing.assert_close(sharpened(probabilities.log(), 0.5).softmax(-1), torch.tensor([0.01, 0.36, 0.09]) / 0.46)
+    for top_p, kept in ((0.5, [0, 1, 0]), (0.61, [0, 0.6, 0.3]), (0.95, [0.1, 0.6, 0.3])):
+        wanted = torch.tensor(kept) / sum(kept)
+        torch.testing.assert_close(sharpened(probabilities.log(), top_p=top_p).softmax(-1), wanted)
+    decoder, z = writer(), torch.randn(50, 3, generator=generator())
+    assert torch.equal(decoder(z, generator=generator(), top_p=1e-6).argmax(-1), decoder(z).argmax(-1))
 
 
 def test_muon_moves_the_maps_between_features_and_adam_the_rest():

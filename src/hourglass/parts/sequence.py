@@ -128,6 +128,20 @@ class Recurrent(OneShot):
         return _Writer(plan, embed, self.units, self.word_dropout, generator)
 
 
+def sharpened(logits: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
+    """Logits (..., symbols) to draw from: over the temperature, and of the symbols only the likeliest that make ``top_p`` together.
+
+    Those are as few as reach it (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, equation 2); the others have
+    no chance.
+    """
+    logits = logits / temperature
+    if top_p >= 1:
+        return logits
+    ordered = logits.softmax(-1).sort(-1, descending=True)
+    beyond = ordered.values.cumsum(-1) - ordered.values >= top_p  # those before it make as much already
+    return logits.masked_fill(beyond.scatter(-1, ordered.indices, beyond), -torch.inf)
+
+
 class _Writer(nn.Module):
     """From codes (batch, n) to logits (batch, length, symbols), one position after the other."""
 
@@ -147,10 +161,17 @@ class _Writer(nn.Module):
                 for gate in parameter.chunk(3) if parameter.ndim == 2 else ():
                     nn.init.orthogonal_(gate, generator=generator)
 
-    def forward(self, z: Tensor, x: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def forward(
+        self,
+        z: Tensor,
+        x: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+    ) -> Tensor:
         plan = self.plan(z)  # (batch, length, embedding)
         if x is None:
-            return self._written(plan, generator)
+            return self._written(plan, generator, temperature, top_p)
         before = functional.pad(x, (0, 0, 1, 0))[:, :-1].to(plan)  # at the first position there is none
         if self.training and self.dropout:
             before = before * (torch.rand(before.shape[:2], device=before.device) >= self.dropout)[..., None]
@@ -162,7 +183,7 @@ class _Writer(nn.Module):
         h, state = self.recurrent(seen, state)
         return self.write(torch.cat([h, seen], -1)), state
 
-    def _written(self, plan: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _written(self, plan: Tensor, generator: torch.Generator | None, temperature: float, top_p: float) -> Tensor:
         """Logits, each place seeing what was chosen before; where symbols are drawn, logits that leave no doubt of them."""
         found, state = [], None
         before = plan.new_zeros(len(plan), 1, len(self.embed.embedding))
@@ -170,7 +191,7 @@ class _Writer(nn.Module):
             logits, state = self._step(place, before, state)  # (batch, 1, symbols)
             chosen = logits.argmax(-1)
             if generator is not None:
-                chosen = torch.multinomial(logits[:, 0].softmax(-1), 1, generator=generator)
+                chosen = torch.multinomial(sharpened(logits[:, 0], temperature, top_p).softmax(-1), 1, generator=generator)
             before = functional.one_hot(chosen, logits.shape[-1]).to(plan)
             found.append(logits if generator is None else CERTAIN * before)
         return torch.cat(found, 1)
