@@ -100,19 +100,23 @@ class Hourglass(nn.Module):
         given: Tensor | None = None,
         x: Tensor | None = None,
         generator: torch.Generator | None = None,
+        *,
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> Tensor:
         """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction.
 
         A decoder that ``reads`` what it has written is shown the target ``x``, where that is known, else what it wrote itself, the
-        likeliest or with a ``generator`` a draw. Symbols that are to be drawn are so with a temperature and from the likeliest alone,
-        see `sharpened`.
+        likeliest or with a ``generator`` a draw. Symbols are drawn with a temperature and of the likeliest alone, see `sharpened`.
         """
         told = self._beside(z, given) if isinstance(z, Tensor) else z
-        output: Tensor = self.decoder(told, x, generator, temperature, top_p) if self.reads else self.decoder(told)
-        if (temperature, top_p) != (1, 1) and not self.reads:
-            output = sharpened(output, temperature, top_p)
+        output: Tensor
+        if self.reads:
+            output = self.decoder(told, x, generator, temperature=temperature, top_p=top_p)
+        else:
+            output = self.decoder(told)
+            if (temperature, top_p) != (1, 1):
+                output = sharpened(output, temperature, top_p)
         return output.reshape(len(z), *self.shape) if isinstance(z, Tensor) else output
 
     def _encoded(self, x: Tensor, given: Tensor | None = None) -> Codes:

@@ -131,8 +131,8 @@ class Recurrent(OneShot):
 def sharpened(logits: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
     """Logits (..., symbols) to draw from: over the temperature, and of the symbols only the likeliest that make ``top_p`` together.
 
-    Those are as few as reach it (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, equation 2); the others have
-    no chance.
+    Those are as few as reach it (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, equation 2), and the others
+    have no chance.
     """
     logits = logits / temperature
     if top_p >= 1:
@@ -166,6 +166,7 @@ class _Writer(nn.Module):
         z: Tensor,
         x: Tensor | None = None,
         generator: torch.Generator | None = None,
+        *,
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> Tensor:
