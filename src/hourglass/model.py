@@ -13,7 +13,7 @@ from hourglass.parts.densities import Density, Normal
 from hourglass.parts.likelihoods import LikelihoodModule
 from hourglass.parts.objectives import Elbo, Loss, Objective
 from hourglass.parts.scaling import Conditions, Scaling
-from hourglass.parts.sequence import sharpened
+from hourglass.parts.sequence import Embedding, sharpened
 
 
 class Hourglass(nn.Module):
@@ -50,6 +50,7 @@ class Hourglass(nn.Module):
         self.objective = objective or Elbo()
         self.conditions = conditions
         self.reads: bool = getattr(decoder, "reads", False)
+        self.spells = any(isinstance(module, Embedding) for module in encoder.modules())
         self.convolves = any(parameter.ndim == 4 for network in (encoder, decoder) for parameter in network.parameters())
         if self.convolves:
             for order in (torch.channels_last, torch.contiguous_format):  # the first is the one that processors convolve fastest in
@@ -117,7 +118,8 @@ class Hourglass(nn.Module):
             output = self.decoder(told)
             if (temperature, top_p) != (1, 1):
                 output = sharpened(output, temperature, top_p)
-        return output.reshape(len(z), *self.shape) if isinstance(z, Tensor) else output
+        shape = self.shape if x is None else x.shape[1:]  # rows of symbols may have been cut behind the end of the longest
+        return output.reshape(len(z), *shape) if isinstance(z, Tensor) else output
 
     def _encoded(self, x: Tensor, given: Tensor | None = None) -> Codes:
         """What the encoder makes of x (batch, numbers), or of an open waist the tensors that pass."""
@@ -185,5 +187,5 @@ class Hourglass(nn.Module):
         samples = len(z)
         repeated = None if given is None else given.repeat(samples, 1)
         target = x.repeat(samples, *[1] * (x.ndim - 1)) if self.reads else None
-        output = self.decode(z.flatten(0, 1), repeated, target).view(samples, len(x), *self.shape)
+        output = self.decode(z.flatten(0, 1), repeated, target).view(samples, *x.shape)
         return self.likelihood.of_samples(x, output)

@@ -89,7 +89,7 @@ def test_muon_moves_the_maps_between_features_and_adam_the_rest():
     model = torch.nn.ModuleDict({"encoder": hg.OneShot().encoder(SHAPE, 3, generator()), "decoder": writer()})
     by_muon = {id(parameter) for parameter in muon(model)[0].parameters}
     names = {name for name, parameter in model.named_parameters() if id(parameter) in by_muon}
-    assert "decoder.recurrent.weight_hh_l0" in names
+    assert "decoder.reader.recurrent.weight_hh_l0" in names
     assert not {name for name in names if "embedding" in name or "logits" in name}
     assert {name for name, parameter in model.named_parameters() if parameter.ndim == 2} - names == {
         "encoder.0.embedding",

@@ -49,7 +49,8 @@ def _is_network(value: object) -> bool:
 
 _NETWORK = _optional(
     _is_network,
-    "'dense', 'convolutional', 'temporal', 'one-shot', 'recurrent', a network part, a torch module, a function that makes one",
+    "'dense', 'convolutional', 'temporal', 'causal', 'one-shot', 'recurrent', a network part, a torch module, "
+    "a function that makes one",
 )
 
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
