@@ -1,4 +1,4 @@
-"""`VariationalAutoencoder` with nothing set but the time: molecules held out are rebuilt, and 10,000 drawn from a fitted sampler."""
+"""`VariationalAutoencoder` with nothing set but the time: molecules held out are rebuilt, and others drawn."""
 
 import os
 

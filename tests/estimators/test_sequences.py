@@ -73,7 +73,7 @@ def test_a_file_gives_the_same(model, tmp_path):
 def test_the_choices_for_symbols():
     model = hg.VariationalAutoencoder(kind="words", max_epochs=1, random_state=0).fit(["so it is", "it is so", "is it"])
     asked = model._asked
-    assert asked["bottleneck"] == hg.Variational(64, beta=0.1, warmup=0.3)
+    assert asked["bottleneck"] == hg.Variational(64, beta=0.2, warmup=0.3)
     assert asked["likelihood"] == hg.Categorical()
     assert model.kind_.describe() == "rows of up to 3 words, 3 different ones"
     plain = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(["ab", "b", "aab"] * 5)

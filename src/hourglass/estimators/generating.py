@@ -43,9 +43,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ----------
         X : as in ``fit``
             The training data; every fifth row is held out to judge by.
-        sampler : {"auto", "prior", "mixture", "autoregressive"}, default="auto"
-            The model's own prior; a mixture of up to 50 normal distributions; or, for quantised codes, a small recurrent network
-            that draws one after the other. "auto" takes the one that the codes held out are likeliest under, see ``sampler_``.
+        sampler : {"auto", "prior", "mixture", "flow", "autoregressive"}, default="auto"
+            The model's own prior; a mixture of up to 50 normal distributions; a network along which noise flows to where codes are,
+            which takes minutes to train; or, for quantised codes, a small recurrent network that draws one after the other. "auto"
+            takes the one that the codes held out are likeliest under, see ``sampler_``; it doesn't try a flow.
         condition : as in ``fit``, optional
             For models that were fitted with one.
         random_state : int, RandomState or Generator, optional

@@ -19,7 +19,7 @@ from hourglass.parts import Bernoulli, Categorical, Gaussian, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
-OF_SYMBOLS = Variational(64, beta=0.1, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
+OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -68,7 +68,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     ----------
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
-        For rows of symbols it is ``Variational(64, beta=0.1, warmup=0.3)``.
+        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
         or ``Mixed("element")`` for tables, ``Categorical()`` for rows of symbols, unless given.

@@ -98,7 +98,7 @@ class Writing(OneShot):
     else what has been written so far.
     """
 
-    word_dropout: float = 0.2
+    word_dropout: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,9 +126,9 @@ class Causal(Writing):
     ----------
     embedding, widths, stride, hidden
         As in `OneShot`; the embedding is the width of the convolutions as well.
-    word_dropout : float, default=0.2
+    word_dropout : float, default=0.1
         Share of the symbols that it is not shown in training, so that it has to rely on the codes.
-    dilations : tuple of int, default=(1, 2, 4)
+    dilations : tuple of int, default=(1, 3, 9)
         How far apart the three places are that each convolution sees.
 
     References
@@ -144,7 +144,7 @@ class Causal(Writing):
     """
 
     embedding: int = 128
-    dilations: tuple[int, ...] = (1, 2, 4)
+    dilations: tuple[int, ...] = (1, 3, 9)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,7 +163,7 @@ class Recurrent(Writing):
     ----------
     embedding, widths, stride, hidden
         As in `OneShot`.
-    word_dropout : float, default=0.2
+    word_dropout : float, default=0.1
         Share of the symbols that it is not shown in training, so that it has to rely on the codes.
     units : int, default=256
         Width of the recurrent network, a GRU.
@@ -177,7 +177,7 @@ class Recurrent(Writing):
     --------
     >>> import hourglass as hg
     >>> hg.Recurrent(units=128).word_dropout
-    0.2
+    0.1
     """
 
     units: int = 256
