@@ -54,7 +54,7 @@ def test_a_flow_that_only_stretches_has_the_density_of_what_it_stretched():
     z = module.draw(chance(), 50_000)
     torch.testing.assert_close(z.std(0), torch.full((2,), math.e), atol=0, rtol=0.01)
     expected = torch.distributions.Normal(0, math.e).log_prob(z[:9]).sum(1)
-    torch.testing.assert_close(module.log_density(z[:9]), expected, atol=2e-3, rtol=0)
+    torch.testing.assert_close(module.log_density(z[:9]), expected, atol=4e-3, rtol=0)
 
 
 def test_probabilities_of_all_sequences_add_up_to_one_and_draws_follow_them():
