@@ -9,7 +9,11 @@ import hourglass as hg
 CHANCE = np.random.default_rng(0)
 LINES = ["".join(CHANCE.choice(list("abc"), CHANCE.integers(1, 6))) for _ in range(200)]
 SMALL = {"embedding": 16, "widths": (32,), "hidden": (32,)}
-DECODERS = {"one-shot": hg.OneShot(**SMALL), "recurrent": hg.Recurrent(**SMALL, units=32)}
+DECODERS = {
+    "one-shot": hg.OneShot(**SMALL),
+    "recurrent": hg.Recurrent(**SMALL, units=32),
+    "causal": hg.Causal(**SMALL, dilations=(1, 2)),
+}
 SMILES = ["CC(O)C", "CC=N", "CC(=O)O", "c1ccccc1", "ClC=C", "CC#N", "C1CCCC1", "C=COC", "OCC(N)C", "CC(C)=O"] * 3
 
 
@@ -83,7 +87,7 @@ def test_the_choices_for_symbols():
 def test_a_condition_is_told():
     letters = [line[0] for line in LINES]
     model = hg.VariationalAutoencoder(
-        hg.Variational(4, beta=0.1), encoder=DECODERS["one-shot"], decoder=DECODERS["recurrent"], max_epochs=60, random_state=0
+        hg.Variational(4, beta=0.1), encoder=DECODERS["one-shot"], decoder=DECODERS["causal"], max_epochs=60, random_state=0
     ).fit(LINES, condition=letters)
     asked = ["a", "b", "c"] * 20
     made = model.sample(60, condition=asked, random_state=0)
@@ -102,7 +106,7 @@ def test_molecules():
 
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path):
-    settings = {"encoder": DECODERS["one-shot"], "decoder": DECODERS["recurrent"], "max_epochs": 4, "random_state": 0}
+    settings = {"encoder": DECODERS["one-shot"], "decoder": DECODERS["causal"], "max_epochs": 4, "random_state": 0}
     whole = hg.VariationalAutoencoder(4, **settings).fit(LINES)
     path = tmp_path / "run.safetensors"
     stopped = hg.VariationalAutoencoder(4, **settings, checkpoint=path)
