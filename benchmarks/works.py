@@ -91,6 +91,7 @@ PEERS = ("AutoEncoder", "VAE", "DeepSVDD", "LUNAR", "IForest", "ECOD", "COPOD", 
 BEAT_PEERS = ("AutoEncoder", "PCA4", "KNN")
 FILTERS = ("Savitzky-Golay", "Butterworth")
 IMAGE_PEERS = ("AutoEncoder", "PCA", "KNN")
+PROPERTIES = ("logp", "qed", "weight")
 
 WORKS = (
     Work(
@@ -352,6 +353,23 @@ WORKS = (
             ),
             Row("half bars repeated, over what tunes do", "repetition", target=between(0.5, 1.5)),
             Row("samples that stand in a training tune", "known"),
+        ),
+    ),
+    Work(
+        "molecules",
+        "molecules of ZINC, an hour of training",
+        {"Hourglass": "molecules_hourglass", "GRU": "molecules_gru"},
+        (
+            Row("held out, rebuilt exactly", "exact", target=at_least(0.6)),
+            Row("held out, rebuilt exactly", "exact", "GRU", better=operator.gt),
+            Row("what codes tell of a molecule, nats", "kl", "GRU", better=operator.gt),
+            Row("what codes tell of a molecule, nats", "kl", target=at_least(20)),
+            Row("lost when codes are shuffled, nats", "shuffled", "GRU", better=operator.gt),
+            Row("molecules a second in training", "molecules_per_s", "GRU", times_better(3), operator.gt),
+            Row("samples that are unique", "unique", "GRU", at_least(0.99), operator.gt),
+            Row("of those, new", "novel", "GRU", at_least(0.99), operator.gt),
+            Row("samples with a ring of 8 atoms or more", "large_rings", "GRU", at_most(0.03)),
+            *(Row(f"distance of {name} to the data, deviations", f"{name}_distance", "GRU", at_most(0.3)) for name in PROPERTIES),
         ),
     ),
     Work(
