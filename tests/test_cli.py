@@ -905,6 +905,10 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     assert run("interpolate", "m.safetensors", "CC(C)=O", "Oc1ccccc1", "--steps", 4, "-o", "way.smi") == (
         "Wrote 4 new rows to way.smi, from CC(C)=O to Oc1ccccc1.\n"
     )
+    assert "neighbour" in run("neighbours", "m.safetensors", "CC(C)=O", "--radius", 3, "--seed", 0)
+    said = run("neighbours", "m.safetensors", "CC(C)=O", "--radius", 3, "-n", 4, "--seed", 0, "-o", "near.csv")
+    assert said == f"Wrote {hg.read('near.csv').height} neighbours of CC(C)=O to near.csv.\n"
+    assert hg.read("near.csv").columns == ["neighbour", "distance", "times", "similarity"]
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
 
 
