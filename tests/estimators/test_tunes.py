@@ -36,7 +36,7 @@ def test_a_saved_model_is_the_same(vae, tunes, tmp_path):
     vae.save(tmp_path / "tunes.safetensors")
     again = hg.load(tmp_path / "tunes.safetensors")
     assert again.kind_ == vae.kind_ and again.sample(3, random_state=1) == vae.sample(3, random_state=1)
-    sixteen = hg.VariationalAutoencoder(2, kind=hg.Melodies(bars=3), max_epochs=1, random_state=0).fit(tunes)
+    sixteen = hg.Autoencoder(2, kind=hg.Melodies(bars=3), max_epochs=1, random_state=0).fit(tunes)
     sixteen.save(tmp_path / "three.safetensors")
     assert hg.load(tmp_path / "three.safetensors").kind == hg.Melodies(bars=3)
 
