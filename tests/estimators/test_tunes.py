@@ -68,6 +68,12 @@ def test_a_tune_goes_on(vae):
     assert right >= 6  # of 16; of notes that know nothing of the tune 2 are
 
 
+def test_a_tune_goes_on_over_silence(vae, monkeypatch):
+    decoded = vae.kind_.from_tensor
+    monkeypatch.setattr(type(vae.kind_), "from_tensor", lambda kind, values: [decoded(values)[0].cut(0, 1)])  # nothing new is heard
+    assert hg.continued(vae, tune(0, bars=3), bars=3, random_state=0) == tune(0, bars=3)
+
+
 def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     single = hg.VariationalAutoencoder(2, kind=hg.Melodies(bars=1), max_epochs=1, random_state=0).fit(tunes)
     assert sentence(hg.ParameterError, hg.continued, single, tune(0)) == (
