@@ -107,7 +107,8 @@ def _watch_members(
     max_epochs = detector.max_epochs or members.PLAN.max_epochs
     plan = dataclasses.replace(members.PLAN, max_epochs=max_epochs, max_seconds=detector.max_seconds)
     trainer, folds = members.trainer(model, x, plan, generator)
-    detector._train(trainer)
+    detector._adopt(model)
+    detector._train(trainer, lambda epoch: any([callback(detector, epoch) for callback in detector.callbacks]))
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
     kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
     usual = x if aside is None else torch.cat([x, aside])

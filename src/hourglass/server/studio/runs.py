@@ -2,7 +2,7 @@
 
     FOLDER/data/             what was dropped in
     FOLDER/studio.json       which data was looked at last, and what was corrected about it
-    FOLDER/runs/NAME/        a run: run.json, progress.jsonl, preview.json, log.txt, model.safetensors, result.json, what was made
+    FOLDER/runs/NAME/        a run: run.json, progress.jsonl, preview.json, log.txt, model.safetensors, result.json, what it made
 
 All that is known of a run is read from its files, so pages can be closed and opened again. Who trains holds a lock on the file
 ``lock``, which the system lets go of when the process ends, however it ends.
@@ -106,13 +106,15 @@ class Run:
     @property
     def state(self) -> State:
         """How far it is."""
+        result = self.result
+        if result:  # its process may still be writing the report
+            return State.stopped if result.get("stopped") else State.done
         if self._locked():
             return State.training
         if (self.path / "failed.txt").exists():
             return State.failed
-        result = self.result
-        if result or self.model_path.exists():
-            return State.stopped if result.get("stopped") else State.done
+        if self.model_path.exists() and not (self.path / "run.json").exists():  # a command put it here
+            return State.done
         return State.failed if (self.path / "lock").exists() else State.waiting
 
     @property
@@ -135,6 +137,12 @@ class Run:
         """Rows and what the model made of them at last: ``kind``, ``names``, ``before``, ``after``."""
         return read_json(self.path / "preview.json")
 
+    @property
+    def stage(self) -> str:
+        """What is being done, in a few words."""
+        told = self.path / "stage.txt"
+        return told.read_text(encoding="utf-8") if told.exists() else "Starting"
+
     def epochs(self) -> list[Made]:
         """A record of each epoch, as `Epoch` has it, with its ``share`` of the whole way and, in a sweep, its ``width``."""
         try:
@@ -151,7 +159,7 @@ class Run:
 
     def start(self) -> None:
         """Train in a process of its own, which goes on when this one ends."""
-        for name in ("failed.txt", "result.json", "progress.jsonl", "preview.json"):
+        for name in ("failed.txt", "result.json", "progress.jsonl", "preview.json", "stage.txt", "sweep.json"):
             (self.path / name).unlink(missing_ok=True)
         command = [sys.executable, "-m", "hourglass.server.studio.training", str(self.path)]
         with (self.path / "lock").open("a+") as lock, (self.path / "log.txt").open("w") as log:

@@ -50,12 +50,13 @@ def card(heading: str = "", classes: str = "", note: str = "") -> Element:
     return panel
 
 
-def button(words: str, do: Handler, classes: str = "", **attributes: str) -> Element:
+def button(words: str, do: Handler | None, classes: str = "", **attributes: str) -> Element:
     """A button; ``primary`` is the one thing to do next, ``quiet`` has no frame."""
-    element = box(f"button {classes}", "button", type="button", **attributes)
+    element = box(f"button {classes}", "button", **{"type": "button", **attributes})
     with element:
         text("span", words)
-    element.on("click", do, args=[])
+    if do is not None:
+        element.on("click", do, args=[])
     return element
 
 
@@ -78,12 +79,13 @@ def download(words: str, target: str, note: str = "") -> Element:
     return element
 
 
-def field(label: str, value: str, change: Handler, *, hint: str = "", kind: str = "text", **attributes: str) -> Element:
+def field(label: str, value: str, change: Handler | None, *, hint: str = "", kind: str = "text", **attributes: str) -> Element:
     """A line to type into; ``change`` gets the text."""
     with box("field", "label"):
         text("span", label)
         line = box("input", "input", type=kind, value=value, **attributes)
-        line.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+        if change is not None:
+            line.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
         if hint:
             text("small", hint)
     return line
@@ -147,3 +149,54 @@ def empty(heading: str, words: str, words_of_link: str = "", target: str = "") -
         if words_of_link:
             link(words_of_link, target, "button primary")
     return frame
+
+
+def busy(words: str) -> Element:
+    """Something that takes a moment."""
+    frame = box("busy", role="status")
+    with frame:
+        markup("span", "", "spinner")
+        text("span", words)
+    return frame
+
+
+def drop_zone(heading: str, words: str, take: Handler) -> Element:
+    """Where files are dropped or chosen; ``take`` gets the path that they have in the studio's folder then."""
+
+    def arrived(event: Any) -> None:
+        if "path" in event.args:
+            take(event.args["path"])
+        else:
+            set_text(told, f"{event.args['failed']} could not be taken in. Is the disk full?")
+
+    zone = box("drop", "label")
+    with zone:
+        markup("span", ICONS["upload"], "icon")
+        text("strong", heading)
+        text("span", "or choose one", "or")
+        told = text("small", words)
+        told.props["aria-live"] = "polite"
+        chooser = box("unseen", "input", type="file", multiple="")
+    chooser.on("change", js_handler=f"(event) => studio.send(event.target.files, {zone.id})")
+    zone.on("dragover.prevent", js_handler="(event) => event.currentTarget.classList.add('over')")
+    zone.on("dragleave", js_handler="(event) => event.currentTarget.classList.remove('over')")
+    zone.on(
+        "drop.prevent",
+        js_handler=f"(event) => {{ event.currentTarget.classList.remove('over'); studio.send(event.dataTransfer.files, {zone.id}); }}",
+    )
+    ui.on(f"sending{zone.id}", lambda event: set_text(told, event.args["words"]))
+    ui.on(f"sent{zone.id}", arrived)
+    return zone
+
+
+def radios(label: str, name: str, options: Mapping[str, str], value: str, change: Handler, classes: str = "segments") -> Element:
+    """One of a few, all in sight; words may be HTML of our own."""
+    group = box(classes, "fieldset")
+    with group:
+        text("legend", label)
+        for option, words in options.items():
+            with box("", "label"):
+                one = box("unseen", "input", type="radio", name=name, value=option, **({"checked": ""} if option == value else {}))
+                markup("span", words)
+                one.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+    return group

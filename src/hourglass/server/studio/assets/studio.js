@@ -12,8 +12,8 @@ const studio = {
     dispatchEvent(new CustomEvent("theme", { detail: theme }));
   },
 
-  // Send files one after the other; several pictures become a folder. Then tell the page where they are.
-  async send(list) {
+  // Send files one after the other; several pictures become a folder. Then tell the drop zone of that number where they are.
+  async send(list, zone) {
     const files = [...list];
     if (!files.length) return;
     const pictures = files.every((file) => file.type.startsWith("image/"));
@@ -22,11 +22,11 @@ const studio = {
     for (const [number, file] of files.entries()) {
       const of = files.length > 1 ? ` (${number + 1} of ${files.length})` : "";
       const answer = await studio.put(file, `/upload/${group}/${encodeURIComponent(file.name)}`, (share) =>
-        emitEvent("sending", { words: `${file.name}${of}: ${Math.round(100 * share)}%` }));
-      if (!answer) return emitEvent("sent", { failed: file.name });
+        emitEvent("sending" + zone, { words: `${file.name}${of}: ${Math.round(100 * share)}%` }));
+      if (!answer) return emitEvent("sent" + zone, { failed: file.name });
       path = answer.path;
     }
-    emitEvent("sent", { path });
+    emitEvent("sent" + zone, { path });
   },
 
   put(file, address, told) {
