@@ -1,4 +1,4 @@
-"""Curves and histograms as SVG that takes its colours from the theme; words stand in HTML beside it, so that they keep their size."""
+"""Curves and histograms as SVG in the colours of the theme; words stand beside it in HTML, so that they keep their size."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ class Line(NamedTuple):
 
 
 def curves(
-    lines: Sequence[Line], label: str, x_label: str, *, logarithmic: bool = False, ticks: Sequence[float] = (), mark: float | None = None
+    lines: Sequence[Line],
+    label: str,
+    x_label: str,
+    *,
+    logarithmic: bool = False,
+    ticks: Sequence[float] = (),
+    mark: float | None = None,
 ) -> str:
-    """Curves over one axis; ``logarithmic`` is the axis across, ``ticks`` its numbers, ``mark`` a place on it that is pointed out."""
+    """Curves over one axis; ``logarithmic`` is the axis across, ``ticks`` its numbers, ``mark`` a place that is pointed out."""
     points = [point for line in lines for point in line.points]
     if not points:
         return f'<figure class="chart blank" aria-label="{escape(label)}"><div class="plot"></div></figure>'
@@ -56,11 +62,14 @@ def curves(
 def bars(counts: Sequence[float], label: str) -> str:
     """A small histogram."""
     tallest, wide = max(counts, default=0) or 1, 100 / max(len(counts), 1)
+    highs = [29 * count / tallest for count in counts]
     drawn = "".join(
-        f'<rect x="{i * wide + 0.1 * wide:.2f}" y="{30 - 29 * count / tallest:.2f}" width="{0.8 * wide:.2f}" height="{29 * count / tallest + 1:.2f}"/>'
-        for i, count in enumerate(counts)
+        f'<rect x="{(i + 0.1) * wide:.2f}" y="{30 - high:.2f}" width="{0.8 * wide:.2f}" height="{high + 1:.2f}"/>'
+        for i, high in enumerate(highs)
     )
-    return f'<svg class="bars" viewBox="0 0 100 31" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">{drawn}</svg>'
+    return (
+        f'<svg class="bars" viewBox="0 0 100 31" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">{drawn}</svg>'
+    )
 
 
 def nice(low: float, high: float, most: int = 5) -> list[float]:

@@ -69,7 +69,7 @@ def kinds_for(raw: Any) -> list[str]:
         return ["series"]
     if hasattr(raw, "columns"):
         return ["table", "series"]
-    if getattr(raw, "dtype", None) == object:
+    if getattr(raw, "dtype", np.dtype(float)).kind == "O":
         return [name for name, kind in KINDS.items() if kind.symbolic]
     if getattr(raw, "ndim", 1) == 2:
         return ["table", "series"]
@@ -122,7 +122,7 @@ def _spread(series: pl.Series, kind: str) -> tuple[list[int], str]:
         return np.histogram(numbers, BINS)[0].tolist(), f"{number(numbers.min())} to {number(numbers.max())}"
     if kind == "datetime" and known.dtype.is_temporal():
         stamps = known.cast(int).to_numpy()
-        return np.histogram(stamps, BINS)[0].tolist(), f"{known.min()} to {known.max()}"
+        return np.histogram(stamps, BINS)[0].tolist(), f"{known.min()!s} to {known.max()!s}"
     common = known.cast(str, strict=False).value_counts(sort=True)
     levels = [str(level) for level in common[:, 0][:3].to_list()]
     return common[:, 1][:MOST_LEVELS].to_list(), f"{len(common):,} different: {', '.join(levels)}{' …' if len(common) > 3 else ''}"

@@ -7,6 +7,7 @@ early and keeps the best model so far.
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
@@ -21,8 +22,8 @@ import hourglass as hg
 from hourglass.server.studio import making, rows
 from hourglass.server.studio.runs import Asked, Made, Run, write_json
 
-SHOWN = 16  # rows that are redrawn while a model learns
-SWEPT = 24  # and at each width of a sweep
+SHOWN = 8  # rows that are redrawn while a model learns
+SWEPT = 16  # and at each width of a sweep
 PAUSE = 1.0  # seconds between two previews, at least
 EXAMPLES = 64  # new rows that are drawn at once
 MOST_FOR_PCA = 5000  # rows; more change its first components little
@@ -46,7 +47,7 @@ def main(path: str) -> None:
     """Do what the run in a folder was asked for; failures become a sentence in ``failed.txt``."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf to it
     run, told = Run(Path(path)), list[str]()
-    warnings.showwarning = lambda message, category, *_: told.append(str(message)) if _ours(category) else None  # type: ignore[assignment]
+    warnings.showwarning = lambda message, category, *_: told.append(str(message)) if _ours(category) else None
     try:
         _say(run, "Reading the data")
         result, model, about = NEEDS[run.asked.need](_job(run, run.asked))
@@ -59,7 +60,10 @@ def main(path: str) -> None:
         _fail(run, str(error))
     except Exception as error:
         traceback.print_exc()
-        _fail(run, f"Something went wrong that shouldn't have ({type(error).__name__}: {error}). What happened is in {run.path}/log.txt.")
+        _fail(
+            run,
+            f"Something went wrong that shouldn't have ({type(error).__name__}: {error}). What happened is in {run.path}/log.txt.",
+        )
 
 
 def _ours(category: type[Warning]) -> bool:
@@ -179,6 +183,8 @@ def compress(job: Job) -> Outcome:
 
 def flag(job: Job) -> Outcome:
     """A detector, and the alarms among the rows that it learned from."""
+    import polars as pl
+
     options, kind = job.asked.options, job.asked.kind
     training = {name: value for name, value in job.training.items() if name != "kind"}
     contaminated = bool(options.get("contaminated"))
@@ -192,7 +198,7 @@ def flag(job: Job) -> Outcome:
     _keep(job, detector, None)
     _say(job.run, "Looking for what stands out")
     path = making.detect(detector, job.X, job.run.path / "alarms.parquet")
-    found = hg.read(path)
+    found = pl.read_parquet(path)
     count = int(found["alarm"].sum())
     words = f"{count:,} of {len(found):,} rows stand out. Of rows that are usual, {detector.alarm_rate_:.1%} would."
     figures = {"alarms": f"{count:,}", "false alarms promised": f"{detector.alarm_rate_:.1%}"}
@@ -202,7 +208,7 @@ def flag(job: Job) -> Outcome:
 def clean(job: Job) -> Outcome:
     """A model that mends."""
     kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
-    some = [job.X[number].pixels for number in range(min(SHOWN // 2, len(job.X)))] if hasattr(job.X, "names") else None
+    some = [job.X[number].pixels for number in range(min(SHOWN, len(job.X)))] if hasattr(job.X, "names") else None
     show = _mended(some or rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     damage = job.asked.options.get("damage") or None
     model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(_watch(job, show),), **job.training)
@@ -242,12 +248,18 @@ def sweep(job: Job) -> Outcome:
     import polars as pl
     from sklearn.model_selection import train_test_split
 
+    from hourglass.analysis.widths import Sweep
+
     options, kind = job.asked.options, job.asked.kind or hg.infer(job.X).kind
     train, test = (job.X, job.unseen) if job.unseen is not None else train_test_split(job.X, test_size=0.2, random_state=0)
     some = rows.part(kind, test, SWEPT)
-    drawn: Made = {"kind": kind, "original": rows.values(kind, some), "widths": {}, "pca": {}}
+    drawn: Made = {"kind": kind, "original": rows.values(kind, some), "rebuilt": {}, "pca": {}}
     frames, stopped = [], False
-    widths = options.get("widths") or WIDTHS
+    features = math.prod(train.shape[1:])
+    widths = options.get("widths") or [
+        width for width in (WIDTHS if features > WIDTHS[2] else range(1, features)) if width < features
+    ]
+    drawn["features"] = features
     for number, width in enumerate(widths):
         beside = {"width": width, "number": number, "of": len(widths)}
         estimator = hg.Autoencoder(callbacks=(_watch(job, None, **beside),), **job.training)
@@ -257,17 +269,15 @@ def sweep(job: Job) -> Outcome:
         except KeyboardInterrupt:
             stopped = True
             break
-        except hg.DataError as error:
-            if not frames or "is below the number of features" not in str(error):
-                raise
-            break
         model = found.models[width]
         frames.append(found.frame)
-        drawn["widths"][str(width)] = rows.values(kind, model.reconstruct(some))
+        drawn["rebuilt"][str(width)] = rows.values(kind, model.reconstruct(some))
         if kind == "image":
             drawn["pca"][str(width)] = rows.values(kind, _by_pca(train, some, width))
         model.save(job.run.path / "sweep" / f"{width}.safetensors")
-        drawn["figures"] = pl.concat(frames).to_dicts()
+        together = Sweep(pl.concat(frames), {})
+        drawn |= {"figures": together.frame.to_dicts(), "recommended": together.recommended}
+        drawn |= {"words": [together.reason, together.comparison]}
         write_json(job.run.path / "sweep.json", drawn)
     if not frames:
         raise KeyboardInterrupt

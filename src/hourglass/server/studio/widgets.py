@@ -180,18 +180,15 @@ def drop_zone(heading: str, words: str, take: Handler) -> Element:
     chooser.on("change", js_handler=f"(event) => studio.send(event.target.files, {zone.id})")
     zone.on("dragover.prevent", js_handler="(event) => event.currentTarget.classList.add('over')")
     zone.on("dragleave", js_handler="(event) => event.currentTarget.classList.remove('over')")
-    zone.on(
-        "drop.prevent",
-        js_handler=f"(event) => {{ event.currentTarget.classList.remove('over'); studio.send(event.dataTransfer.files, {zone.id}); }}",
-    )
+    zone.on("drop.prevent", js_handler=f"(event) => studio.drop(event, {zone.id})")
     ui.on(f"sending{zone.id}", lambda event: set_text(told, event.args["words"]))
     ui.on(f"sent{zone.id}", arrived)
     return zone
 
 
-def radios(label: str, name: str, options: Mapping[str, str], value: str, change: Handler, classes: str = "segments") -> Element:
-    """One of a few, all in sight; words may be HTML of our own."""
-    group = box(classes, "fieldset")
+def radios(label: str, name: str, options: Mapping[str, str], value: str, change: Handler, *, cards: bool = False) -> Element:
+    """One of a few, all in sight, side by side or as cards; words may be HTML of our own."""
+    group = box("needs" if cards else "segments", "fieldset")
     with group:
         text("legend", label)
         for option, words in options.items():

@@ -85,6 +85,7 @@ async def _look(folder: Folder, place: Any) -> None:
     except FileNotFoundError:
         _failed(place, f"There is no file '{source.data}' any more. Load it again.")
         return
+    assert found is not None
     place.clear()
     with place:
         _summary(folder, source, found)

@@ -14,7 +14,7 @@ from nicegui import ui
 import hourglass as hg
 from hourglass.server.studio import charts, making, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Folder, Made, Run, Source, State, free, plain_name
+from hourglass.server.studio.runs import Folder, Made, Run, Source, State, free, plain_name, read_json
 
 TICK = 0.7  # seconds between two looks at the files
 FILES = {
@@ -128,8 +128,14 @@ def pairs(shown: Made) -> str:
     kind = shown.get("kind", "")
     if kind == "series":
         return rows.html(kind, shown["after"], shown["before"])
-    strips = [("clean", "As they were"), ("before", "Damaged" if "clean" in shown else "As they are"), ("after", "Mended" if "clean" in shown else "As it redraws them")]
-    return "".join(f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get('before'))}" for name, words in strips if name in shown)
+    strips = [
+        ("clean", "As they were"),
+        ("before", "Damaged" if "clean" in shown else "As they are"),
+        ("after", "Mended" if "clean" in shown else "As it redraws them"),
+    ]
+    return "".join(
+        f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get('before'))}" for name, words in strips if name in shown
+    )
 
 
 # When it failed
@@ -173,7 +179,7 @@ def _done(folder: Folder, run: Run) -> None:
     _more(folder, run, files)
     if (run.path / "samples.json").exists():
         with w.card("Drawn by the model", note="None of these was in your data."):
-            drawn = _read(run.path / "samples.json")
+            drawn = read_json(run.path / "samples.json")
             w.markup("div", rows.html(drawn["kind"], drawn["rows"]))
     if run.preview:
         with w.card("What it makes of them"):
@@ -182,12 +188,6 @@ def _done(folder: Folder, run: Run) -> None:
     if epochs:
         with w.card("How it learned"):
             w.markup("div", losses(epochs))
-
-
-def _read(path: Path) -> Made:
-    from hourglass.server.studio.runs import read_json
-
-    return read_json(path)
 
 
 def _files(place: Any, run: Run) -> None:
@@ -210,7 +210,11 @@ def _files(place: Any, run: Run) -> None:
 
 
 def _next(run: Run) -> None:
-    to = {"compress": ("map", "See them on a map"), "generate": ("map", "Walk through the codes"), "flag": ("alarms", "Look at the alarms")}
+    to = {
+        "compress": ("map", "See them on a map"),
+        "generate": ("map", "Walk through the codes"),
+        "flag": ("alarms", "Look at the alarms"),
+    }
     to["clean"] = ("alarms", "Compare before and after")
     view, words = to[run.asked.need]
     with w.box("row"):
@@ -227,8 +231,16 @@ class More(NamedTuple):
 
 
 MORE = {
-    "compress": More("Encode other data", "Rows of the same shape; you get their codes.", lambda m, _, X, to: making.encode(m, X, Path(f"{to}.parquet"))),
-    "flag": More("Check new data", "Rows of the same shape; you get their alarms.", lambda m, _, X, to: making.detect(m, X, Path(f"{to}.csv"))),
+    "compress": More(
+        "Encode other data",
+        "Rows of the same shape; you get their codes.",
+        lambda m, _, X, to: making.encode(m, X, Path(f"{to}.parquet")),
+    ),
+    "flag": More(
+        "Check new data",
+        "Rows of the same shape; you get their alarms.",
+        lambda m, _, X, to: making.detect(m, X, Path(f"{to}.csv")),
+    ),
     "clean": More("Clean damaged data", "Pictures keep their names, sizes and formats.", making.mend),
 }
 NAMES = {"compress": "codes", "flag": "alarms", "clean": "clean"}
@@ -282,9 +294,16 @@ def _draw_more(run: Run) -> None:
 
     with w.card("Draw more", note="As many as you like; none is a row of yours."):
         with w.box("fields"):
-            w.field("How many", "64", lambda text: wish.update(n=max(1, int(text)) if text.strip().isdigit() else 64), inputmode="numeric")
+            w.field(
+                "How many",
+                "64",
+                lambda text: wish.update(n=max(1, int(text)) if text.strip().isdigit() else 64),
+                inputmode="numeric",
+            )
             if levels:
-                w.choice("Of which", {"": "Choose …", **{level: level for level in levels}}, "", lambda level: wish.update(level=level))
+                w.choice(
+                    "Of which", {"": "Choose …", **{level: level for level in levels}}, "", lambda level: wish.update(level=level)
+                )
         with w.box("row"):
             w.button("Draw", make, "primary")
         place = w.box("", aria_live="polite")

@@ -26,10 +26,16 @@ class Need(NamedTuple):
 
 
 NEEDS = {
-    "compress": Need("Compress", "Keep a few numbers of each row that tell what matters: for search, maps and other models.", 32, ()),
-    "flag": Need("Flag", "Learn what is usual, and raise an alarm where something isn't. No labels needed.", None, ("contaminated",)),
+    "compress": Need(
+        "Compress", "Keep a few numbers of each row that tell what matters: for search, maps and other models.", 32, ()
+    ),
+    "flag": Need(
+        "Flag", "Learn what is usual, and raise an alarm where something isn't. No labels needed.", None, ("contaminated",)
+    ),
     "clean": Need("Clean", "Take noise, scratches and gaps out, by having seen how it should look.", None, ("damage",)),
-    "generate": Need("Generate", "Draw new rows that could have been among yours: synthetic data, new pictures.", 16, ("condition",)),
+    "generate": Need(
+        "Generate", "Draw new rows that could have been among yours: synthetic data, new pictures.", 16, ("condition",)
+    ),
 }
 WIDTHS = (2, 4, 8, 16, 32, 64)
 DAMAGES = {
@@ -48,7 +54,14 @@ STATES = {
     State.stopped: "stopped early",
     State.failed: "failed",
 }
-SECONDS = {"": "as long as it takes", "10": "10 seconds", "30": "30 seconds", "120": "2 minutes", "600": "10 minutes", "3600": "1 hour"}
+SECONDS = {
+    "": "as long as it takes",
+    "10": "10 seconds",
+    "30": "30 seconds",
+    "120": "2 minutes",
+    "600": "10 minutes",
+    "3600": "1 hour",
+}
 
 
 @dataclass
@@ -66,7 +79,12 @@ def draw(folder: Folder, run: Run | None) -> None:
         learning.draw(folder, run, NEEDS[run.asked.need].title)
         return
     if folder.source is None:
-        w.empty("First, some data", "A model learns from a pile of rows, pictures or series. Load yours, or try the digits.", "Load data", "/data")
+        w.empty(
+            "First, some data",
+            "A model learns from a pile of rows, pictures or series. Load yours, or try the digits.",
+            "Load data",
+            "/data",
+        )
         return
     with w.box("stack"):
         _form(folder, folder.source)
@@ -89,7 +107,7 @@ def _form(folder: Folder, source: Source) -> None:
             name: f'<span class="icon">{w.ICONS[name]}</span><strong>{need.title}</strong><small>{escape(need.words)}</small>'
             for name, need in NEEDS.items()
         }
-        w.radios("What do you need?", "need", cards, wish.need, choose, "needs")
+        w.radios("What do you need?", "need", cards, wish.need, choose, cards=True)
         settings()
         with w.box("row"):
             w.button("Start learning", lambda: _start(folder, source, wish, told), "primary")
@@ -120,8 +138,15 @@ def _settings(source: Source, wish: Wish) -> None:
             if "condition" in NEEDS[wish.need].fields:
                 w.choice("Ask for samples by", _conditions(source), "", lambda value: note("condition", value))
             if "damage" in NEEDS[wish.need].fields:
-                w.field("Other damage", "", lambda value: note("damage", value.strip()), hint="Such as noise:10-30 or blur:1+jpeg:40.")
-            w.field("Seed", "0", lambda value: note("seed", int(value) if value.strip().isdigit() else 0), hint="The same gives the same.")
+                w.field(
+                    "Other damage", "", lambda value: note("damage", value.strip()), hint="Such as noise:10-30 or blur:1+jpeg:40."
+                )
+            w.field(
+                "Seed",
+                "0",
+                lambda value: note("seed", int(value) if value.strip().isdigit() else 0),
+                hint="The same gives the same.",
+            )
             if "contaminated" in NEEDS[wish.need].fields:
                 hint = "Up to a tenth of the rows may be strange; they are then doubted."
                 w.tick("There are strange rows among mine", False, lambda value: note("contaminated", value), hint)
@@ -136,7 +161,14 @@ def _conditions(source: Source) -> dict[str, str]:
 
 
 async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
-    asked = Asked(source.data, wish.need, wish.width, source.kind, source.columns, {k: v for k, v in wish.options.items() if v not in (None, "")})
+    asked = Asked(
+        source.data,
+        wish.need,
+        wish.width,
+        source.kind,
+        source.columns,
+        {k: v for k, v in wish.options.items() if v not in (None, "")},
+    )
     told.clear()
     try:
         run = folder.new_run(asked)
@@ -159,5 +191,7 @@ def _earlier(folder: Folder) -> None:
                 w.markup("span", w.ICONS[asked.need], "icon")
                 w.text("strong", run.name)
                 w.text("span", STATES[state], f"state {state}")
-                words = " · ".join(f"{name}: {value}" for name, value in run.result.get("figures", {}).items()) or asked.source.title
+                words = (
+                    " · ".join(f"{name}: {value}" for name, value in run.result.get("figures", {}).items()) or asked.source.title
+                )
                 w.text("small", words)
