@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from hourglass.server import require_extra
+
 
 def run(folder: str | os.PathLike[str], *, port: int = 8080, browser: bool = True) -> None:
     """Open the studio and serve it until Ctrl-C.
@@ -24,6 +26,7 @@ def run(folder: str | os.PathLike[str], *, port: int = 8080, browser: bool = Tru
     FileError
         The folder can't be written.
     """
+    require_extra("fastapi", "nicegui", "uvicorn")
     from hourglass.server.studio.page import serve
 
     serve(folder, port=port, browser=browser)

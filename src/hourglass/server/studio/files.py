@@ -12,8 +12,10 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
 from hourglass.data import atomic
+from hourglass.server.studio import making
 from hourglass.server.studio.runs import Folder, free, plain_name
 
+REPORT = "report.html"
 ALONE = "-"  # the group of a file that comes by itself
 
 
@@ -32,10 +34,14 @@ def add(app: FastAPI, folder: Folder) -> None:
 
     @app.get("/files/{run}/{name:path}")
     def made(run: str, name: str) -> Response:
-        """Something that a run made; a folder comes as a zip."""
+        """Something that a run made; a folder comes as a zip, and the report is written when it is first asked for."""
         found = folder.run(run)
         path = None if found is None else (found.path / name).resolve()
-        if found is None or path is None or not path.is_relative_to(found.path.resolve()) or not path.exists():
+        if found is None or path is None or not path.is_relative_to(found.path.resolve()):
+            raise HTTPException(404, "There is no such file.")
+        if name == REPORT and not path.exists():
+            making.report(found.model(), found.asked.source.read(), path, found.asked.source.title)
+        if not path.exists():
             raise HTTPException(404, "There is no such file.")
         if path.is_file():
             return FileResponse(path, filename=f"{run}-{path.name}")

@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from nicegui import app as pages
+from nicegui import ui
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 import hourglass as hg
-
-try:
-    import uvicorn
-    from fastapi import FastAPI, Response
-    from fastapi.responses import PlainTextResponse, RedirectResponse
-    from nicegui import app as pages
-    from nicegui import ui
-    from starlette.datastructures import Headers
-    from starlette.types import ASGIApp, Receive, Scope, Send
-except ImportError as error:
-    raise hg.MissingExtraError("The studio needs the extra [server]. Install it: pip install 'hourglass-ae[server]'") from error
-
 from hourglass.server.studio import files
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.runs import Folder, Run

@@ -107,7 +107,7 @@ class Run:
     def state(self) -> State:
         """How far it is."""
         result = self.result
-        if result:  # its process may still be writing the report
+        if result:
             return State.stopped if result.get("stopped") else State.done
         if self._locked():
             return State.training

@@ -29,7 +29,6 @@ EXAMPLES = 64  # new rows that are drawn at once
 MOST_FOR_PCA = 5000  # rows; more change its first components little
 MOST_LEVELS = 200  # to choose from, of what samples are asked for by
 WIDTHS = (2, 4, 8, 16, 32, 64)
-Outcome = tuple[Made, Any, Any]  # what the run came to; the model, and what a report is written about
 
 
 class Job(NamedTuple):
@@ -50,10 +49,9 @@ def main(path: str) -> None:
     warnings.showwarning = lambda message, category, *_: told.append(str(message)) if _ours(category) else None
     try:
         _say(run, "Reading the data")
-        result, model, about = NEEDS[run.asked.need](_job(run, run.asked))
+        result = NEEDS[run.asked.need](_job(run, run.asked))
         stopped = any("stopped by hand" in line for line in told)
         write_json(run.path / "result.json", {"stopped": stopped, "warnings": told, **result})
-        _report(run, model, about)
     except KeyboardInterrupt:
         _fail(run, "It was stopped before there was anything to keep. Start it again, and give it a little longer.")
     except hg.HourglassError as error:
@@ -160,7 +158,7 @@ def _damaged(model: Any, pictures: Any) -> list[Any]:
 # The needs
 
 
-def compress(job: Job) -> Outcome:
+def compress(job: Job) -> Made:
     """An autoencoder, and the codes of all rows."""
     kind = job.asked.kind or hg.infer(job.X).kind
     show = _rebuilt(rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
@@ -178,10 +176,10 @@ def compress(job: Job) -> Outcome:
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
     words = f"Each row is kept in {width:,} numbers in place of {model.n_features_in_:,}. Of {of}, {share:.1%} {what}."
-    return {"words": [words], "figures": {"numbers kept": f"{width:,}", "survives": f"{share:.1%}", **_learned(model)}}, model, seen
+    return {"words": [words], "figures": {"numbers kept": f"{width:,}", "survives": f"{share:.1%}", **_learned(model)}}
 
 
-def flag(job: Job) -> Outcome:
+def flag(job: Job) -> Made:
     """A detector, and the alarms among the rows that it learned from."""
     import polars as pl
 
@@ -202,10 +200,10 @@ def flag(job: Job) -> Outcome:
     count = int(found["alarm"].sum())
     words = f"{count:,} of {len(found):,} rows stand out. Of rows that are usual, {detector.alarm_rate_:.1%} would."
     figures = {"alarms": f"{count:,}", "false alarms promised": f"{detector.alarm_rate_:.1%}"}
-    return {"words": [words], "figures": figures}, detector, job.X
+    return {"words": [words], "figures": figures}
 
 
-def clean(job: Job) -> Outcome:
+def clean(job: Job) -> Made:
     """A model that mends."""
     kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
     some = [job.X[number].pixels for number in range(min(SHOWN, len(job.X)))] if hasattr(job.X, "names") else None
@@ -216,10 +214,10 @@ def clean(job: Job) -> Outcome:
     model.fit(job.X)
     _keep(job, model, show)
     words = "It has learned what belongs and what doesn't. What it mends is a good guess, no evidence: what was lost is gone."
-    return {"words": [words], "figures": _learned(model)}, model, None
+    return {"words": [words], "figures": _learned(model)}
 
 
-def generate(job: Job) -> Outcome:
+def generate(job: Job) -> Made:
     """A model to draw from, a sampler that suits it, and the first new rows."""
     X, known = _apart(job)
     kind = job.asked.kind or hg.infer(X).kind
@@ -234,16 +232,15 @@ def generate(job: Job) -> Outcome:
     _say(job.run, "Drawing")
     asked = None if known is None else known[:EXAMPLES]
     n = EXAMPLES if asked is None else len(asked)
-    path, made = making.sample(model, n, job.run.path / "samples", condition=asked, seed=0)
+    _, made = making.sample(model, n, job.run.path / "samples", condition=asked, seed=0)
     write_json(job.run.path / "samples.json", {"kind": kind, "rows": rows.values(kind, rows.part(kind, made, SWEPT))})
     levels = [] if known is None else sorted({str(level) for level in known})
     words = f"It draws new {'pictures' if kind == 'image' else 'rows'} like yours: {n} are ready, and you can have more."
     figures = {"drawn": f"{n}", **_learned(model)}
-    result = {"words": [words], "figures": figures, "samples": path.name, "levels": levels[:MOST_LEVELS]}
-    return result, model, X if known is None else None
+    return {"words": [words], "figures": figures, "levels": levels[:MOST_LEVELS]}
 
 
-def sweep(job: Job) -> Outcome:
+def sweep(job: Job) -> Made:
     """A model at each width, the same rows redrawn by each, and by PCA."""
     import polars as pl
     from sklearn.model_selection import train_test_split
@@ -281,10 +278,10 @@ def sweep(job: Job) -> Outcome:
         write_json(job.run.path / "sweep.json", drawn)
     if not frames:
         raise KeyboardInterrupt
-    return {"words": [], "figures": {}, "stopped": stopped}, None, None
+    return {"words": [], "figures": {}, "stopped": stopped}
 
 
-NEEDS: dict[str, Callable[[Job], Outcome]] = {
+NEEDS: dict[str, Callable[[Job], Made]] = {
     "compress": compress,
     "flag": flag,
     "clean": clean,
@@ -328,16 +325,6 @@ def _learned(model: Any) -> Made:
     """How long it learned."""
     last = model.history_[-1] if model.history_ else {"epoch": 0, "seconds": 0.0}
     return {"epochs": f"{last['epoch']:,}", "trained for": f"{last['seconds']:.1f} s"}
-
-
-def _report(run: Run, model: Any, about: Any) -> None:
-    """The page about a model, after all else: it takes longer than some models take to learn."""
-    if about is None:
-        return
-    try:
-        making.report(model, about, run.path / "report.html", run.asked.source.title)
-    except hg.HourglassError as error:  # some models have no report; the run is none the worse
-        print(f"No report: {error}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

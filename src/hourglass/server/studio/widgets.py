@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from html import escape
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,12 @@ def busy(words: str) -> Element:
 def drop_zone(heading: str, words: str, take: Handler) -> Element:
     """Where files are dropped or chosen; ``take`` gets the path that they have in the studio's folder then."""
 
-    def arrived(event: Any) -> None:
+    async def arrived(event: Any) -> None:
+        set_text(told, words)
         if "path" in event.args:
-            take(event.args["path"])
+            working = take(event.args["path"])
+            if isawaitable(working):
+                await working
         else:
             set_text(told, f"{event.args['failed']} could not be taken in. Is the disk full?")
 

@@ -14,8 +14,10 @@ from nicegui import ui
 import hourglass as hg
 from hourglass.server.studio import charts, making, rows
 from hourglass.server.studio import widgets as w
+from hourglass.server.studio.files import REPORT
 from hourglass.server.studio.runs import Folder, Made, Run, Source, State, free, plain_name, read_json
 
+REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
 TICK = 0.7  # seconds between two looks at the files
 FILES = {
     "model.safetensors": ("The model", "hourglass and Python read it"),
@@ -26,7 +28,6 @@ FILES = {
     "samples.npy": ("New rows", "the first that were drawn"),
     "samples.smi": ("New rows", "the first that were drawn"),
     "samples.txt": ("New rows", "the first that were drawn"),
-    "report.html": ("The report", "pictures and figures on one page"),
 }
 
 
@@ -197,12 +198,15 @@ def _files(place: Any, run: Run) -> None:
     def look() -> None:
         made = run.path / "made"
         names = [name for name in FILES if (run.path / name).exists()]
+        names += [REPORT] if run.asked.need in REPORTED and not run.asked.options.get("condition") and run.asked.data else []
         names += [f"made/{path.name}" for path in sorted(made.iterdir())] if made.is_dir() else []
         with place:
             for name in names:
                 if name not in known:
                     known.add(name)
-                    words, note = FILES.get(name, (Path(name).name, "made here"))
+                    words, note = {**FILES, REPORT: ("The report", "one page; takes a moment")}.get(
+                        name, (Path(name).name, "made here")
+                    )
                     w.download(words, f"/files/{quote(run.name)}/{quote(name)}", note)
 
     look()

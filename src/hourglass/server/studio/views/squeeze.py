@@ -17,6 +17,7 @@ from hourglass.server.studio.runs import Asked, Folder, Made, Run, Source, State
 
 TICK = 0.7  # seconds between two looks at the files
 SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}
+BEST = ' class="best"'
 SIDE_BY_SIDE = ("image", "series")  # kinds whose rows are narrow enough
 
 
@@ -202,7 +203,7 @@ def _curves(figures: list[Made], at: int) -> str:
 
 def _table(figures: list[Made], recommended: int) -> str:
     lines = "".join(
-        f'<tr class="{"best" if row["codes"] == recommended else ""}"><th scope="row">{row["codes"]:,}</th><td>{row["mse"]:#.3g}</td>'
+        f'<tr{BEST if row["codes"] == recommended else ""}><th scope="row">{row["codes"]:,}</th><td>{row["mse"]:#.3g}</td>'
         f"<td>{row['explained_variance']:.1%}</td><td>{row['pca_explained_variance']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
         for row in figures
     )
