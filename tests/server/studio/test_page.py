@@ -37,7 +37,7 @@ def load(page, path):
     page.goto("/data")
     with page.expect_navigation():
         drop(page, path)
-    page.get_by_text("Taken for").wait_for()
+    page.locator(".because").wait_for()
 
 
 def learned(page, need, width=None):
@@ -146,7 +146,7 @@ def test_bad_data_is_told_as_the_library_tells_it(page, tmp_path):
     page.goto("/data")
     drop(page, tmp_path / "bad.csv")
     page.get_by_role("alert").wait_for()
-    assert "line 3" in page.get_by_role("alert").inner_text()
+    assert "Line 3 of" in page.get_by_role("alert").inner_text()
 
 
 def test_the_theme_is_switched_and_remembered(page):

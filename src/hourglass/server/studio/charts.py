@@ -30,7 +30,10 @@ def curves(
     """Curves over one axis; ``logarithmic`` is the axis across, ``ticks`` its numbers, ``mark`` a place that is pointed out."""
     points = [point for line in lines for point in line.points]
     if not points:
-        return f'<figure class="chart blank" aria-label="{escape(label)}"><div class="plot"></div></figure>'
+        return (
+            f'<figure class="chart blank" role="img" aria-label="{escape(label)}"><figcaption></figcaption><div class="plot"></div>'
+            f'<div class="across">{escape(x_label)}</div></figure>'
+        )
     across = [math.log(x) if logarithmic else x for x, _ in points]
     left, right = min(across), max(across)
     bottom, top = _range([y for _, y in points])

@@ -82,6 +82,8 @@ def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
         rate = {} if raw.rate is None else {"samples a second": f"{raw.rate:g}"}
         gaps = float(np.isnan(raw.values).mean())
         return {"samples": f"{n:,}", "channels": f"{raw.shape[1]}", **rate, "missing": _share(gaps)}
+    if kind == "series" and hasattr(raw, "columns"):
+        return {"samples": f"{n:,}", "columns": f"{len(raw.columns)}"}
     if columns:
         return {"rows": f"{n:,}", "columns": f"{len(columns)}", "missing": _share(sum(c.missing for c in columns) / len(columns))}
     if kind == "image":

@@ -70,7 +70,7 @@ class Asked:
     width: int | None = None
     kind: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)  # max_seconds, seed, damage, contaminated, condition, widths
+    options: dict[str, Any] = field(default_factory=dict)  # max_seconds, max_epochs, seed, damage, contaminated, condition
 
     @property
     def source(self) -> Source:

@@ -245,17 +245,16 @@ def sweep(job: Job) -> Made:
     import polars as pl
     from sklearn.model_selection import train_test_split
 
-    from hourglass.analysis.widths import Sweep
+    from hourglass.analysis import Sweep
 
-    options, kind = job.asked.options, job.asked.kind or hg.infer(job.X).kind
+    kind = job.asked.kind or hg.infer(job.X).kind
     train, test = (job.X, job.unseen) if job.unseen is not None else train_test_split(job.X, test_size=0.2, random_state=0)
     some = rows.part(kind, test, SWEPT)
     drawn: Made = {"kind": kind, "original": rows.values(kind, some), "rebuilt": {}, "pca": {}}
     frames, stopped = [], False
     features = math.prod(train.shape[1:])
-    widths = options.get("widths") or [
-        width for width in (WIDTHS if features > WIDTHS[2] else range(1, features)) if width < features
-    ]
+    tried = WIDTHS if features > WIDTHS[2] else range(1, features)
+    widths = [width for width in tried if width < features] or WIDTHS  # the last for the sweep to refuse, and say why
     drawn["features"] = features
     for number, width in enumerate(widths):
         beside = {"width": width, "number": number, "of": len(widths)}

@@ -51,7 +51,8 @@ def _loading(folder: Folder, framed: bool = True) -> None:
     def choose(data: str) -> None:
         if not data.strip():
             return
-        folder.choose(Source(data.strip()))
+        place = Path(data.strip()).expanduser()
+        folder.choose(Source(str(place.resolve()) if place.exists() else data.strip()))
         ui.navigate.to("/data")
 
     with w.box("card loading" if framed else "loading"):

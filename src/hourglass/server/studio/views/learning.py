@@ -18,6 +18,7 @@ from hourglass.server.studio.files import REPORT
 from hourglass.server.studio.runs import Folder, Made, Run, Source, State, free, plain_name, read_json
 
 REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
+LOSS = "epoch (loss in nats a row; lower is better)"
 TICK = 0.7  # seconds between two looks at the files
 FILES = {
     "model.safetensors": ("The model", "hourglass and Python read it"),
@@ -65,15 +66,16 @@ def _running(run: Run) -> None:
     with w.card("", "running"):
         with w.box("row apart"):
             stage = w.text("h2", run.stage)
-            w.button("Stop and keep the best", run.stop, "quiet")
+            w.button("Stop", run.stop, title="Stop and keep the best so far")
         with w.box("bar", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as bar:
             filled = w.box("filled")
         stats = w.markup("dl", "", "figures")
-        chart = w.markup("div", charts.curves([], "The loss has not been measured yet", ""))
-        w.text("p", "This goes on when you close the page, and is here when you come back.", "note")
-    with w.card("What it makes of them", "preview-card") as card:
-        preview = w.markup("div", "", "preview")
-    card.classes("gone")
+        chart = w.markup("div", charts.curves([], "The loss has not been measured yet", LOSS))
+        w.text("p", "It goes on when you close the page, and is here when you come back. Stopping keeps the best so far.", "note")
+    if run.asked.need != "flag":
+        with w.card("What it makes of them"):
+            words = "Some rows appear here as the model redraws them, sharper with time."
+            preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
     seen: dict[str, Any] = {"epochs": -1, "preview": 0.0}
 
     def look() -> None:
@@ -82,6 +84,7 @@ def _running(run: Run) -> None:
         if len(epochs) != seen["epochs"]:
             seen["epochs"] = len(epochs)
             share = epochs[-1]["share"] if epochs else 0.0
+            bar.classes(add="" if share else "waiting", remove="waiting" if share else "")
             filled.style(f"width: {100 * share:.1f}%")
             bar.props["aria-valuenow"] = str(round(100 * share))
             stats.set_content(_stats(epochs))
@@ -91,7 +94,6 @@ def _running(run: Run) -> None:
         changed = path.stat().st_mtime if path.exists() else 0.0
         if changed != seen["preview"]:
             seen["preview"] = changed
-            card.classes(remove="gone")
             preview.set_content(pairs(run.preview))
 
     look()
@@ -121,7 +123,7 @@ def losses(epochs: list[Made]) -> str:
     held_out = [(e["epoch"], e["validation"]) for e in epochs if e["validation"] is not None]
     if held_out:
         lines.append(charts.Line("rows held out", "mine", held_out))
-    return charts.curves(lines, "The loss over the epochs; lower is better", "epoch (loss in nats a row; lower is better)")
+    return charts.curves(lines, "The loss over the epochs; lower is better", LOSS)
 
 
 def pairs(shown: Made) -> str:

@@ -69,7 +69,7 @@ def _sweep(folder: Folder, run: Run) -> None:
     with w.card("", "running") as progress:
         with w.box("row apart"):
             stage = w.text("h2", run.stage)
-            w.button("Stop here", run.stop, "quiet")
+            w.button("Stop", run.stop, title="Keep the widths that are done")
         with w.box("bar", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as bar:
             filled = w.box("filled")
         w.text("p", "This goes on when you close the page. Each width appears below when it is ready.", "note")
