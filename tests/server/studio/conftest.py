@@ -76,17 +76,28 @@ def studio(tmp_path_factory):
     assert "Traceback" not in Path(place, "server.log").read_text()
 
 
-@pytest.fixture(params=list(WIDTHS), ids=lambda width: f"{width}px")
-def page(request, browser, studio):
-    """A page of the studio, at each width, in a theme each; whatever the console calls an error fails the test."""
-    theme = "light" if request.param == 1280 else "dark"
-    size = {"width": request.param, "height": WIDTHS[request.param]}
-    context = browser.new_context(viewport=size, color_scheme=theme, base_url=studio.address, accept_downloads=True)
-    page, errors = context.new_page(), []
-    page.set_default_timeout(60_000)
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("response", lambda answer: errors.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
-    yield page
-    context.close()
+@pytest.fixture
+def page_of(browser, studio):
+    """Opens a page at a width, each in a theme of its own; whatever the console calls an error fails the test."""
+    contexts, errors = [], []
+
+    def opened(width):
+        theme, size = ("light" if width == 1280 else "dark"), {"width": width, "height": WIDTHS[width]}
+        contexts.append(browser.new_context(viewport=size, color_scheme=theme, base_url=studio.address))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("response", lambda answer: errors.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
     assert errors == []
+
+
+@pytest.fixture(params=list(WIDTHS), ids=lambda width: f"{width}px")
+def page(request, page_of):
+    """A page at each width."""
+    return page_of(request.param)

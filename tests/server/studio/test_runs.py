@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+import warnings
 
 import numpy as np
+import polars as pl
 import pytest
 
 import hourglass as hg
-from hourglass.server.studio import runs
+from hourglass.server.studio import runs, training
 from hourglass.server.studio.runs import Asked, Folder, Run, Source, State, free, plain_name
 
 
@@ -90,14 +93,49 @@ def test_a_run_trains_on_its_own_and_is_found_again_and_stopped(folder, asked):
     assert hg.read(found.path / "codes.parquet").shape == (60, 2)
 
 
-def test_what_went_wrong_is_a_sentence(folder, tmp_path):
+@pytest.fixture
+def here(monkeypatch):
+    """What a run's process does, done in this one, which is left as it was."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    before = signal.getsignal(signal.SIGINT)
+    yield lambda run: training.main(str(run.path))
+    signal.signal(signal.SIGINT, before)
+
+
+def test_what_went_wrong_is_a_sentence(folder, tmp_path, here):
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n1,2,3\n")
     run = folder.new_run(Asked(str(tmp_path / "bad.csv"), "compress", 1))
-    run.start()
-    until(lambda: run.state is not State.training)
+    here(run)
     assert run.state is State.failed
-    assert "bad.csv" in run.sentence
-    assert "Traceback" not in run.sentence
+    assert (
+        run.sentence == f"Line 3 of '{tmp_path}/bad.csv' has 3 fields where the first line has 2. Check its separators and quotes."
+    )
+
+
+def test_a_need_that_data_has_no_answer_to_is_a_sentence(folder, tmp_path, here):
+    (tmp_path / "names.txt").write_text("anna\nbert\n" * 10)
+    run = folder.new_run(Asked(str(tmp_path / "names.txt"), "sweep"))
+    here(run)
+    assert run.sentence.startswith("No bottleneck of the sweep (2, 4, 8, 16, 32, 64) is below the number of features, 1.")
+
+
+def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"kind": ["a", "b"] * 30, "x": rng.normal(size=60), "y": rng.normal(size=60)})
+    frame.write_csv(tmp_path / "two.csv")
+    run = folder.new_run(Asked(str(tmp_path / "two.csv"), "generate", 2, options={"condition": "kind", "max_epochs": 2}))
+    here(run)
+    assert (run.state, run.result["levels"]) == (State.done, ["a", "b"])
+    assert hg.read(run.path / "samples.csv").shape == (60, 2)
+    assert run.preview["before"][0].keys() == {"x", "y"}
+
+
+def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):
+    np.save(tmp_path / "d.npy", digits)
+    run = folder.new_run(Asked(str(tmp_path / "d.npy"), "clean", 8, options={"damage": "noise:50", "max_epochs": 1}))
+    here(run)
+    assert len(run.preview["clean"]) == len(run.preview["before"]) == len(run.preview["after"]) == 8
+    assert run.preview["clean"] != run.preview["before"] != run.preview["after"]
 
 
 def test_a_process_that_ended_without_a_word_has_failed(folder, asked):

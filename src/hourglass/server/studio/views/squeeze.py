@@ -170,7 +170,7 @@ def _glass(drawn: Made, widths: list[int], at: int) -> str:
         f'<div class="glass-row{"" if kind in SIDE_BY_SIDE else " wide"}">'
         f'<div class="side"><header><h2>As they are</h2></header>{rows.html(kind, original)}</div>'
         f'<div class="waist">{shape.format("lying")}{shape.format("upright")}'
-        f'<p><strong data-text="width">{widths[at]:,}</strong><small>numbers in place of {drawn["features"]:,}</small></p></div>'
+        f'<p><small>{drawn["features"]:,} numbers become</small><strong data-text="width">{widths[at]:,}</strong></p></div>'
         f'<div class="side"><header><h2>Redrawn</h2>{by if drawn["pca"] else ""}</header>{redrawn}</div></div>'
     )
 
