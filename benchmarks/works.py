@@ -394,6 +394,18 @@ WORKS = (
         for kind, words in (("white", "white noise"), ("wander", "a wandering baseline"), ("hum", "the hum of the mains"))
     ),
     Work(
+        "service",
+        "64 connections for 60 s, each asking for the score of one digit after the other",
+        {"Hourglass": "service_hourglass", "FastAPI": "service_fastapi"},
+        (
+            Row("scored rows a second", "rows_per_s", target=at_least(2000)),
+            Row("the same", "rows_per_s", "FastAPI", times_better(5), operator.gt),
+            Row("99% are answered within, ms", "p99_ms", "FastAPI", at_most(100)),
+            Row("errors", "errors", target=at_most(0)),
+            Row("processor time of a row, ms", "row_cpu_ms", "FastAPI"),
+        ),
+    ),
+    Work(
         "import",
         "the cost of starting",
         {"Hourglass": "import_hourglass"},

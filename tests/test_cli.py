@@ -848,3 +848,23 @@ def test_molecules_are_fitted_and_drawn():
     run("fit", "known.smi", "--for", "generate", "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
     run("generate", "m.safetensors", "-n", 3, "-o", "new.smi", "--seed", 0)
     assert len(Path("new.smi").read_text().splitlines()) == 3
+
+
+def test_a_table_of_molecules_and_what_becomes_of_it(fails):
+    Path("known.csv").write_text("smiles,logP\n" + "CC(C)=O,1\nc1ccccc1O,2\nC1CCCCC1,3\nC1CC,4\n" * 3)
+    bad = "Error: Row 3, 'C1CC', is no molecule that RDKit can read. Leave it out, or mend it.\n"
+    assert fails("fit", "known.csv", "-q") == (1, bad)
+    with pytest.warns(hg.HourglassWarning, match="3 of 12 rows of 'known.csv' were left out"):
+        said = run("fit", "known.csv", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q", "--skip-bad")
+    assert "Taken for kind 'molecule': a column of 9 SMILES is 9 molecules; the other 1 are left out." in said
+    hg.load("m.safetensors").fit_sampler(hg.read("known.csv").filter(pl.col("logP") < 4), "mixture").save("m.safetensors")
+    for name in ("new.csv", "new.sdf", "new.svg", "new.png"):
+        assert run("generate", "m.safetensors", "-n", 3, "-o", name, "--seed", 0) == f"Wrote 3 new rows to {name}.\n"
+    assert hg.read("new.csv").columns == ["smiles"]
+    assert hg.read("new.sdf").equals(hg.read("new.csv"))
+    shown = run("interpolate", "m.safetensors", "CC(C)=O", "Oc1ccccc1", "--steps", 4)
+    assert shown.splitlines() == hg.load("m.safetensors").interpolate(["CC(C)=O", "Oc1ccccc1"], steps=4)
+    assert run("interpolate", "m.safetensors", "CC(C)=O", "Oc1ccccc1", "--steps", 4, "-o", "way.smi") == (
+        "Wrote 4 new rows to way.smi, from CC(C)=O to Oc1ccccc1.\n"
+    )
+    assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))

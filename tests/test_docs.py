@@ -40,6 +40,7 @@ ARGUMENTS = {
     "digits_on_demand.py": ["digits"],
     "faces.py": ["photos"],
     "synthetic_table.py": ["table.csv"],
+    "melodies.py": [],
     "molecules.py": ["some.smi"],
 }
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
     from hourglass.analysis import compare_detectors, diagnose, metrics, plots, quality, report, self_check, sweep
-    from hourglass.data import Record, datasets, read, write
+    from hourglass.data import Melody, Record, datasets, read, write
     from hourglass.errors import (
         CheckpointError,
         DataError,
@@ -24,8 +24,16 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         ParameterError,
         TrainingDivergedError,
     )
-    from hourglass.estimators import AnomalyDetector, Autoencoder, DenoisingAutoencoder, VariationalAutoencoder, info, load
-    from hourglass.kinds import Series, infer
+    from hourglass.estimators import (
+        AnomalyDetector,
+        Autoencoder,
+        DenoisingAutoencoder,
+        VariationalAutoencoder,
+        continued,
+        info,
+        load,
+    )
+    from hourglass.kinds import Melodies, Series, infer
     from hourglass.parts import (
         BaselineWander,
         Bernoulli,
@@ -109,6 +117,8 @@ __all__ = [
     "MainsHum",
     "Mask",
     "Matched",
+    "Melodies",
+    "Melody",
     "MissingExtraError",
     "Mixed",
     "MixturePrior",
@@ -140,6 +150,7 @@ __all__ = [
     "VariationalAutoencoder",
     "VectorQuantized",
     "compare_detectors",
+    "continued",
     "corruption",
     "datasets",
     "diagnose",
@@ -158,9 +169,17 @@ __all__ = [
 
 _HOMES = {
     "hourglass.analysis": ("compare_detectors", "diagnose", "metrics", "plots", "quality", "report", "self_check", "sweep"),
-    "hourglass.data": ("Record", "datasets", "read", "write"),
-    "hourglass.estimators": ("AnomalyDetector", "Autoencoder", "DenoisingAutoencoder", "VariationalAutoencoder", "info", "load"),
-    "hourglass.kinds": ("Series", "infer"),
+    "hourglass.data": ("Melody", "Record", "datasets", "read", "write"),
+    "hourglass.estimators": (
+        "AnomalyDetector",
+        "Autoencoder",
+        "DenoisingAutoencoder",
+        "VariationalAutoencoder",
+        "continued",
+        "info",
+        "load",
+    ),
+    "hourglass.kinds": ("Melodies", "Series", "infer"),
     "hourglass.parts": (
         "BaselineWander",
         "Bernoulli",

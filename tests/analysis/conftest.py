@@ -64,3 +64,12 @@ def swept(table: Fitted) -> Any:
 def swept_images(images: Fitted) -> Any:
     blank = hg.Autoencoder(hidden=(32,), max_epochs=3)
     return hg.sweep(images.X, X_test=images.X_test, bottlenecks=(2, 8), estimator=blank, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def chemical() -> Any:
+    small = hg.OneShot(embedding=8, widths=(16,), hidden=(16,))
+    known = ["CCO", "CCN", "CCC", "Cc1ccccc1", "c1ccc(-c2ccccc2)cc1", "CCOC(=O)c1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "C1CCCCC1"]
+    waist = hg.Variational(4, beta=0.1)
+    model = hg.VariationalAutoencoder(waist, kind="molecule", encoder=small, decoder=small, max_epochs=60, random_state=0)
+    return model.fit(known * 4)

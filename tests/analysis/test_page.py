@@ -388,3 +388,35 @@ def test_a_condition_for_a_model_without_one(images, tmp_path, sentence):
     assert sentence(hg.ParameterError, hg.report, images.model, images.X[:60], tmp_path / "r.html", condition="a") == (
         "The model was fitted without a condition, so its page can't be given one. Leave condition= out."
     )
+
+
+def test_a_page_of_molecules(chemical, tmp_path):
+    known = ["CCO", "Cc1ccccc1", "C1CCCCC1", "CCN"]
+    page = page_of(tmp_path, chemical, known)
+    assert_self_contained(page)
+    share, doctor = hg.metrics.exact(chemical, known), hg.diagnose(chemical, known)
+    longest = chemical.kind_.shape[0]
+    assert f"4 numbers in place of {longest} symbols: {share:.1%} of the molecules come back without a fault" in page.text
+    for card in (
+        f"Exact {share:.1%} of the molecules are rebuilt without a fault",
+        f"Lost {-chemical.score_samples(known).mean():.1f} nats of a row",
+        f"Told {doctor.kl:.1f} nats that the codes tell of a row",
+        f"Shuffled {doctor.worth:.1f} nats more are lost",
+    ):
+        assert card in page.text
+    assert page.headings[:3] == ["Before and after", "New molecules", "What the codes stand for"]
+    assert "Below each stands the one of the molecules on this page that is nearest to it" in page.text
+
+
+def test_a_page_of_strings(tmp_path):
+    lines = ["abba", "abab", "baba", "bab", "aabb", "ab"] * 5
+    small = hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
+    model = hg.Autoencoder(3, encoder=small, decoder=small, max_epochs=2, random_state=0).fit(lines)
+    page = page_of(tmp_path, model, lines)
+    assert f"Exact {hg.metrics.exact(model, lines):.1%} of the rows are rebuilt without a fault" in page.text
+    assert "New rows" not in page.headings
+    assert "Told" not in page.text
+    page_of(tmp_path, model, lines[:1])  # of a single one little can be said
+    assert "What differs from the original is in orange." in page.text
+    page = page_of(tmp_path, model.fit_sampler(lines, "mixture", random_state=0), lines)
+    assert "by the symbols that would have to be changed" in page.text

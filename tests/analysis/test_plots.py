@@ -410,3 +410,51 @@ def test_samples_and_traversals_with_a_condition(images):
     assert len(lines_of(plots.samples(model, n=6, across=3, condition=np.arange(6) % 3))) == 2
     assert len(lines_of(plots.traversal(model, images.X[:50], n=2, condition=labels[:50]))) == 2
     assert len(lines_of(plots.interpolation(model, images.X[:50], n=1, condition=1))) == 1
+
+
+def test_molecules_are_drawn(chemical, sentence):
+    drawn = plots.molecules(["CCO", "c1ccccc1", "CC", "CCC", "CCN"], ["ethanol", "benzene"])
+    assert titles(drawn) == ["ethanol", "benzene"]
+    assert [len(axes.get_images()) for axes in drawn.axes] == [1, 1, 1, 1, 1, 0, 0, 0]
+    assert drawn.axes[0].get_images()[0].get_array().shape == (180, 240, 3)
+    assert sentence(hg.DataError, plots.molecules, ["CCO", "C1CC"]) == (
+        "These molecules can't be drawn: 'C1CC' is no molecule that RDKit can read."
+    )
+    known = ["CCO", "Cc1ccccc1", "C1CCCCC1", "CCN", "CCC"]
+    whole = f"4 numbers, {hg.metrics.exact(chemical, known):.0%} exact"
+    assert titles(plots.reconstructions(chemical, known, n=5)) == ["original", whole, "original", whole]
+    assert titles(plots.samples(chemical, n=3)) == ["3 samples"]
+    assert titles(plots.interpolation(chemical, known, n=2, steps=3)) == ["way 1", "way 2"]
+    assert len(titles(plots.traversal(chemical, known, n=2))) == 2
+    near = titles(plots.nearest(chemical, known, n=2))
+    assert near[:2] == ["new", "new"]
+    alike = hg.analysis.chemistry.tanimoto(chemical.sample(2, random_state=0), known).max(1)
+    assert near[2:] == [f"known, {share:.0%} alike" for share in alike]
+
+
+def test_strings_are_written():
+    lines = ["abba", "abab", "baba", "bab", "aabb", "ab"] * 5
+    small = hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
+    model = hg.VariationalAutoencoder(3, encoder=small, decoder=small, max_epochs=2, random_state=0).fit(lines)
+    rebuilt = model.reconstruct(lines[:2])
+    said = words(plots.reconstructions(model, lines[:2], n=2).axes[0])
+    together = [(said[i + 1], said[i + 2]) for i in range(0, len(said), 3)]  # the name, what agrees, what doesn't
+    merged = ["".join(max(a, b) for a, b in zip(*pair, strict=True)) for pair in together]
+    assert merged == ["abba", rebuilt[0], "", "abab", rebuilt[1]]
+    assert all(letter in (" ", other) for letter, other in zip(together[1][0], "abba", strict=False))
+    made = model.sample(3, random_state=0)
+    assert [word for word in words(plots.samples(model, n=3).axes[0]) if word] == ["3 samples", *(row for row in made if row)]
+    assert "known, " in " ".join(words(plots.nearest(model, lines, n=2).axes[0]))
+    top, bars = plots.errors(model, lines).axes
+    assert top.get_xlabel() == "nats per row"
+    assert {label.get_text() for label in bars.get_yticklabels()} == {"a", "b"}
+    nats = model.feature_errors(lines)
+    letters = np.array([list(line.ljust(4)) for line in lines])
+    assert max(bar.get_width() for bar in bars.patches) == pytest.approx(max(nats[letters == x].mean() for x in "ab"), rel=1e-5)
+    assert plots.code_map(model, lines).axes[0].get_xlabel() == "first direction"
+
+
+def test_only_rows_of_symbols_have_nearest_ones_drawn(variational, images, sentence):
+    assert sentence(hg.DataError, plots.nearest, variational, images.X) == (
+        "The nearest rows are drawn of rows of symbols. The model was fitted on 14 x 14 grey images."
+    )

@@ -127,7 +127,7 @@ def test_an_unknown_ending(sentence):
     Path("x.xlsx").write_text("")
     assert sentence(FileError, read, "x.xlsx") == (
         "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .txt, .txt.gz, "
-        ".smi, .smi.gz, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
+        ".smi, .smi.gz, .sdf, .sdf.gz, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
     )
 
 

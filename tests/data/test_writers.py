@@ -21,8 +21,10 @@ def test_an_array_as_csv():
     assert Path("x.csv").read_text() == "x0,x1\n0.1,2.0\nNaN,-0.5\n"
     write("x.tsv", np.array([1, 2], np.uint8))
     assert Path("x.tsv").read_text() == "x0\n1\n2\n"
+    write("x.csv", ["so", "it is"])
+    assert Path("x.csv").read_text() == "x0\nso\nit is\n"
     write("x.csv", ["CCO", "c1ccccc1"])
-    assert Path("x.csv").read_text() == "x0\nCCO\nc1ccccc1\n"
+    assert Path("x.csv").read_text() == "smiles\nCCO\nc1ccccc1\n"
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet"])
@@ -63,7 +65,8 @@ def test_data_that_does_not_fit(entries, sentence, name, raw, reason):
 
 def test_an_unknown_ending(sentence):
     assert sentence(FileError, write, "x.xls", FRAME) == (
-        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, .txt, .smi, and a folder for images."
+        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, .txt, .smi, .sdf, .svg, .png, and a folder for "
+        "images."
     )
 
 

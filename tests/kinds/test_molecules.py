@@ -9,7 +9,8 @@ import torch
 from rdkit import Chem
 
 import hourglass as hg
-from hourglass.kinds import KINDS, as_raw, kind_from_config, molecule
+from hourglass.data import molecules
+from hourglass.kinds import KINDS, as_raw, kind_from_config
 
 KIND = KINDS["molecule"]
 SMILES = [
@@ -54,6 +55,15 @@ def test_of_a_table_the_column_called_smiles(convert, sentence):
     )
 
 
+def test_a_table_with_a_column_of_smiles_is_molecules():
+    table = pl.DataFrame({"smiles": SMILES, "logP": range(len(SMILES))})
+    assert hg.infer(table) == ("molecule", "a column of 7 SMILES is 7 molecules; the other 1 are left out")
+    assert hg.infer(table.to_pandas()["smiles"].rename("structure")[1:4]) == ("molecule", "a column of 3 SMILES is 3 molecules")
+    assert hg.infer(table.to_pandas()["smiles"]) == ("molecule", "a column of 7 SMILES is 7 molecules")
+    assert hg.infer(table.rename({"smiles": "structure"})).kind == "table"
+    assert hg.infer(table.with_columns(smiles=pl.lit("high"))).kind == "table"
+
+
 @pytest.mark.parametrize(
     ("smiles", "said"),
     [
@@ -80,9 +90,9 @@ def test_an_unknown_symbol_and_a_long_molecule(sentence):
 
 
 def test_a_missing_extra_names_the_command(monkeypatch, sentence):
-    molecule._libraries.cache_clear()
+    molecules.libraries.cache_clear()
     monkeypatch.setitem(sys.modules, "selfies", None)
-    molecule._read.cache_clear()
+    molecules.to_selfies.cache_clear()
     assert sentence(hg.MissingExtraError, KIND.learn, as_raw(["CCO"])) == (
         "Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'"
     )

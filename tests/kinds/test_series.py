@@ -69,6 +69,7 @@ def test_a_table_is_a_record_if_it_has_times_and_else_a_row_each():
 
 
 def test_the_period_and_the_window_of_a_record():
+    rng = np.random.default_rng(1)
     noisy = wave[:, None] + 0.3 * rng.normal(size=(1000, 1))
     assert dominant_period(noisy) == pytest.approx(40, abs=0.6)
     assert chosen_window(noisy)[0] == pytest.approx(160, abs=3)  # whole periods that reach 128 samples
@@ -194,3 +195,9 @@ def test_an_array_is_a_record_where_a_window_is_asked_for_and_else_rows():
     said = r"is 1,000 rows of 2 samples. A long record of 2 channels is hg.Record\(X, rate\)."
     with pytest.warns(hg.HourglassWarning, match=said):
         assert SeriesKind.learn(values).describe() == "series of 2 samples"
+
+
+def test_a_table_without_the_channels_of_a_record_is_refused(sentence):
+    kind = SeriesKind.learn(hg.Record(wave))
+    words = sentence(hg.DataError, kind.opened, pl.DataFrame({"height": [1.0, 2.0]}))
+    assert words == "The table has no column 'x0', which the model was fitted on. Known: height."

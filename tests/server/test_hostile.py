@@ -307,5 +307,6 @@ def test_without_the_token_there_is_nothing(models):
             assert answer.json()["detail"] == "The token is wrong: send the header 'Authorization: Bearer TOKEN'."
         for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
             assert client.get(path).status_code == 200
+        assert "digits" not in client.get("/openapi.json").text
         client.headers["authorization"] = "Bearer correct-horse"
         require_exact(client, models)

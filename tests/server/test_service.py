@@ -181,6 +181,13 @@ def test_an_answer_that_has_no_such_form_is_json_if_any_will_do(client):
     assert response.json()["detail"] == f"This answer can't be had as {ARROW}. Accept application/json."
 
 
+def test_long_answers_are_not_written_as_text(client):
+    answer = client.post("/v1/models/waves/decode", content=npy(np.zeros((200, 2), np.float32)), headers={"content-type": NPY})
+    assert np.load(io.BytesIO(answer.content)).shape == (200, 20)
+    sentence = ask(client, "digits", "decode", {"rows": [[0, 0, 0, 0]] * 100}, 413)["detail"]
+    assert sentence == "The answer has 78,400 numbers, and JSON may have 32,768. Ask for fewer rows, or accept application/x-npy."
+
+
 # Together
 
 

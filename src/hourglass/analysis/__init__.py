@@ -1,6 +1,6 @@
 """Looking at a fitted model: figures, pictures, the choice of the width, what is wrong, and a page that shows it all."""
 
-from hourglass.analysis import metrics, plots, samples, synthetic
+from hourglass.analysis import chemistry, metrics, plots, samples, sequences, synthetic
 from hourglass.analysis.comparison import Comparison, compare_detectors
 from hourglass.analysis.diagnosis import Diagnosis, diagnose
 from hourglass.analysis.mending import SelfCheck, self_check
@@ -14,6 +14,7 @@ __all__ = [
     "Quality",
     "SelfCheck",
     "Sweep",
+    "chemistry",
     "compare_detectors",
     "diagnose",
     "metrics",
@@ -22,6 +23,7 @@ __all__ = [
     "report",
     "samples",
     "self_check",
+    "sequences",
     "sweep",
     "synthetic",
 ]

@@ -32,6 +32,7 @@ SHOWN = 256  # pixels of a picture's longer side at least, under a score map
 FAINT = 0.15  # of a map's peak, below which nothing is seen of it
 BOX, BOX_AFTER = (0.35, 0.95, 1.0), (0.75, 0.85, 0.9)  # colours of the first box, and of others
 GALLERY = 4  # pictures a row
+LINE, NAMED, LETTERS = 0.14, 0.3, 48  # of text: a line in inches, where it starts behind names, and what fits
 MAX_PIXELS = 160  # of an image's side: no screen shows more of them beside nine others
 
 
@@ -146,6 +147,36 @@ def grid_of_images(lines: list[Array], names: Sequence[str] = ()) -> Figure:
         tall = mosaic.shape[0] / len(lines)
         axes.set_yticks([(i + 0.5) * tall for i in range(len(lines))], [plain(name) for name in names])
         axes.tick_params(axis="y", length=0, labelsize=8, colors=INK, pad=2)
+    return figure
+
+
+def titled_images(cells: Sequence[tuple[Array | None, str]], across: int) -> Figure:
+    """Images (height, width, channels) of one size, or nothing, each under its title, in a grid."""
+    size = next(image.shape for image, _ in cells if image is not None)
+    down, room = -(-len(cells) // across), 0.2 if any(title for _, title in cells) else 0.05
+    figure = blank(down * (WIDTH / across * size[0] / size[1] + room))
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, (image, title) in zip(grid, cells, strict=False):
+        if image is not None:
+            axes.imshow(image, interpolation="antialiased")
+        axes.set_title(plain(title, 30), fontsize=7, color=MUTED, pad=2, loc="left")
+    return figure
+
+
+def text(lines: Sequence[tuple[str, str, str]]) -> Figure:
+    """Lines of a name, text, and text over it that stands out; a line of nothing is a gap."""
+    heights = [1.0 if any(line) else 0.5 for line in lines]
+    figure = blank(LINE * (sum(heights) + 1))
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(sum(heights), 0))
+    for below, height, (name, plainly, marked) in zip(np.cumsum(heights) - heights, heights, lines, strict=True):
+        axes.text(0, below + height / 2, plain(name), fontsize=7, color=MUTED, va="center")
+        for said, colour in ((plainly, INK), (marked, ORANGE)):
+            shown = said if len(said) <= LETTERS else f"{said[: LETTERS - 1]}…"
+            axes.text(NAMED, below + height / 2, shown, fontsize=7, color=colour, va="center", family="monospace", parse_math=False)
     return figure
 
 
@@ -294,9 +325,9 @@ def _apart(places: Array, wide: float, high: float) -> Array:
 # Errors
 
 
-def histogram(axes: Axes, of_rows: Array, what: str) -> None:
+def histogram(axes: Axes, of_rows: Array, what: str, measure: str = "mean squared error") -> None:
     """How the errors (n,) of "rows" or "images" are spread."""
-    styled(axes, f"mean squared error per {what[:-1]}", what)
+    styled(axes, f"{measure} per {what[:-1]}", what)
     axes.hist(of_rows, bins=min(40, max(8, len(of_rows) // 10)), color=BLUE)
     limit = float(np.quantile(of_rows, 0.99))
     axes.axvline(limit, color=ORANGE, lw=1.4, ls=(0, (4, 2)), label=f"1 in 100 is beyond {limit:.3g}")

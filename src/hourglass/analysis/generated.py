@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hourglass.analysis import drawing
+from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.metrics import Array, scaled, spread
+from hourglass.errors import DataError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import as_raw, length, taken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_COMPARED = 5000  # rows among which the nearest one is looked for
 PRIOR_REACH = 3.0  # standard deviations of a prior
 
 
@@ -38,16 +41,51 @@ def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condi
     Returns
     -------
     matplotlib.figure.Figure
-        A grid of images; of tables a heat map, a line a column (at most 20) and a column a row.
+        A grid of images, or of molecules; other rows of symbols as text; of tables a heat map, a line a column (at most 20) and a
+        column a row.
 
     Raises
     ------
     ParameterError
         The model has no distribution to draw from, or a condition is missing.
     """
-    drawn = scaled(model, model.sample(n, condition=condition, random_state=random_state))
+    drawn = _shown(model, model.sample(n, condition=condition, random_state=random_state))
     lines = [drawn[start : start + across] for start in range(0, n, across)] if model.kind_.name == "image" else [drawn]
     return _lines(model, lines, [f"{n:,} samples"])
+
+
+def nearest(model: GeneratingAutoencoder, X: Any, *, n: int = 8, condition: Any = None, random_state: Any = 0) -> Figure:
+    """Draw samples of rows of symbols, and below each the nearest of known rows: is it new?
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted on rows of symbols, with a prior or a sampler.
+    X : as in ``fit``
+        Known rows, best those of training; of more than 5,000, as many are looked at, evenly spaced.
+    n : int, default=8
+        How many.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each sample, or one for all.
+    random_state : int, RandomState or Generator, default=0
+        The same seed gives the same samples.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Molecules with their Tanimoto similarity, other rows, melodies among them, with the symbols that would have to be changed.
+
+    Raises
+    ------
+    DataError
+        The model was fitted on something else.
+    """
+    kind: Any = model.kind_
+    if not kind.symbolic:
+        raise DataError(f"The nearest rows are drawn of rows of symbols. The model was fitted on {kind.describe()}.")
+    rows = kind.rows_of(kind.opened(as_raw(X, kind=kind.name)))
+    known = [rows[i] for i in spread(len(rows), MOST_COMPARED)]
+    return structures.beside_nearest(kind, model.sample(n, condition=condition, random_state=random_state), known)
 
 
 def interpolation(
@@ -83,7 +121,7 @@ def interpolation(
     half = len(ends) // 2
     pairs = zip(ends[:half], ends[half : 2 * half], strict=True) if half else [(0,)]
     ways = [
-        scaled(model, model.interpolate(taken(raw, np.array(pair)), steps=steps, path=path, condition=condition)) for pair in pairs
+        _shown(model, model.interpolate(taken(raw, np.array(pair)), steps=steps, path=path, condition=condition)) for pair in pairs
     ]
     return _lines(model, ways, [f"way {i + 1}" for i in range(len(ways))])
 
@@ -131,18 +169,25 @@ def traversal(
     lines = []
     for code in codes:
         reach = PRIOR_REACH if has_prior else float(np.quantile(np.abs(Z[:, code]), 0.99))
-        lines.append(scaled(model, model.traverse(code, row, steps=steps, reach=reach, condition=known)))
+        lines.append(_shown(model, model.traverse(code, row, steps=steps, reach=reach, condition=known)))
     return _lines(model, lines, [f"code{code}" for code in codes], named=True)
 
 
-def _lines(model: GeneratingAutoencoder, lines: list[Array], names: list[str], *, named: bool = False) -> Figure:
-    """Lines of images, with their names where they are ``named``; of tables a heat map each."""
+def _shown(model: GeneratingAutoencoder, made: Any) -> Any:
+    """New data on the scale that is drawn; rows of symbols as they are."""
+    return made if model.kind_.symbolic else scaled(model, made)
+
+
+def _lines(model: GeneratingAutoencoder, lines: list[Any], names: list[str], *, named: bool = False) -> Figure:
+    """Lines of images, with their names where they are ``named``; of tables a heat map each; of symbols drawings or text."""
+    if model.kind_.symbolic:
+        return structures.drawn(model.kind_, structures.named(names, lines))
     if model.kind_.name == "image":
         return drawing.grid_of_images(lines, names if named else ())
     return drawing.heat_maps(list(zip(names, lines, strict=True)), list(model.kind_.element_names))
 
 
-def of_rows(condition: Any, rows: Array) -> Any:
+def of_rows(condition: Any, rows: NDArray[np.intp]) -> Any:
     """The conditions of rows of these numbers, of one for each or of one for all."""
     raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
     return raw if raw is None or len(raw) == 1 else taken(raw, rows)

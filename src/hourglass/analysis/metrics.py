@@ -343,7 +343,7 @@ def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> t
     return scaled(model, raw), scaled(model, rebuilt)
 
 
-def exact(model: BaseAutoencoder, X: Any) -> float:
+def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
     """The share of rows of symbols that are rebuilt without a single fault.
 
     Parameters
@@ -352,6 +352,8 @@ def exact(model: BaseAutoencoder, X: Any) -> float:
         Fitted on strings, lists of symbols or molecules.
     X : as in ``fit``
         Data.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row, or one for all.
 
     Returns
     -------
@@ -366,12 +368,12 @@ def exact(model: BaseAutoencoder, X: Any) -> float:
     if not model.kind_.symbolic:
         raise DataError(f"Only rows of symbols are rebuilt exactly or not. The model was fitted on {model.kind_.describe()}.")
 
-    def whole(inner: Any, x: torch.Tensor) -> torch.Tensor:
+    def whole(inner: Any, x: torch.Tensor, given: torch.Tensor | None = None) -> torch.Tensor:
         behind = x.sum(-1) == 0  # the end, (batch, length)
-        same: torch.Tensor = inner.reconstruct(x).argmax(-1) == x.argmax(-1)
+        same: torch.Tensor = inner.reconstruct(x, given).argmax(-1) == x.argmax(-1)
         return (same | behind).all(1)
 
-    return float(model._collect(as_raw(X), whole).double().mean())
+    return float(model._passed(as_raw(X), condition, whole).double().mean())
 
 
 def scaled(model: BaseAutoencoder, X: Any) -> Array:

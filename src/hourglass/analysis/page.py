@@ -7,7 +7,9 @@ import math
 import os
 import platform
 import re
+from base64 import b64encode
 from collections import Counter
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -19,11 +21,12 @@ from torch import nn
 
 from hourglass.analysis import drawing, plots
 from hourglass.analysis.alarms import MOST_ROWS
-from hourglass.analysis.diagnosis import HEALTHY, diagnose
+from hourglass.analysis.diagnosis import HEALTHY, Diagnosis, diagnose
 from hourglass.analysis.generated import of_rows
 from hourglass.analysis.mending import self_check
-from hourglass.analysis.metrics import SSIM_PAD, before_and_after, figures, psnr, spread, ssim
+from hourglass.analysis.metrics import SSIM_PAD, before_and_after, exact, figures, psnr, spread, ssim
 from hourglass.data import atomic
+from hourglass.data.sound import wav_of
 from hourglass.errors import ParameterError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder, DenoisingAutoencoder, Drift
 from hourglass.estimators.generating import GeneratingAutoencoder
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 MOST_TRIED = 64  # pictures that are mended for the page of a model that mends
 MOST_SIDE = 512  # pixels a side of each: those in its middle
 MOST_DRAWN = 6  # of them
+ACROSS = 8  # rows that are drawn of other models
 
 # The page's style sheet knows these colours by name, and has others for dark screens.
 VARIABLES = {drawing.INK: "ink", drawing.MUTED: "muted", drawing.PAPER: "paper", drawing.BLUE: "blue", drawing.ORANGE: "orange"}
@@ -116,28 +120,41 @@ def report(
 
 
 def _autoencoder_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, sweep: Sweep | None, title: str | None) -> str:
-    measured = figures(model, *before_and_after(model, raw, condition))
+    symbolic = model.kind_.symbolic
+    raw = model._checked(raw) if symbolic else raw  # of tunes, windows
+    measured = {"exact": exact(model, raw, condition)} if symbolic else figures(model, *before_and_after(model, raw, condition))
+    doctor = diagnose(model, raw, condition=condition) if (_draws(model) or symbolic) and length(raw) > 1 else None
     page: str = _template("report.html.j2").render(
         title=title or f"Hourglass report: {model.kind_.describe()}",
-        headline=headline(model, measured["explained_variance"]),
+        headline=headline(model, measured["exact" if symbolic else "explained_variance"]),
         noun=plots.noun(model),
         is_image=model.kind_.name == "image",
         is_series=model.kind_.name == "series",
+        is_symbolic=symbolic,
+        symbol=getattr(model.kind_, "symbol", "number"),
         waist=plots.waist(model),
         codes=len(model.get_feature_names_out()),
         features=model.kind_.n_features,
         given=f"{length(raw):,} {plots.noun(model)}" if length(raw) > 1 else f"a single {plots.noun(model)[:-1]}",
         labelled=y is not None,
         told=condition is not None,
-        cards=_cards(model, measured),
+        cards=_cards_of_symbols(model, measured["exact"], raw, condition, doctor) if symbolic else _cards(model, measured),
         pictures={name: _svg(figure, name) for name, figure in _pictures(model, raw, y, condition, sweep).items()},
         sweep=sweep,
-        doctor=diagnose(model, raw, condition=condition) if _draws(model) and length(raw) > 1 else None,
+        sounds=_sounds(model, min(ACROSS, length(raw))),
+        doctor=doctor,
         healthy=HEALTHY,
         parts=_parts(model),
         facts=_facts(model, raw),
     )
     return page
+
+
+def _sounds(model: Any, n: int) -> list[str]:
+    """New melodies, the same that are drawn, to be heard: WAV files in base64."""
+    if model.kind_.name != "melody" or not _draws(model) or model.condition_kind_ is not None:
+        return []
+    return [b64encode(wav_of([melody])).decode() for melody in model.sample(n, random_state=0) if melody.notes]
 
 
 def _draws(model: BaseAutoencoder) -> bool:
@@ -297,6 +314,8 @@ def _drift_words(drift: Drift) -> str:
 def headline(model: BaseAutoencoder, survives: float) -> str:
     """The result in one plain sentence; of a single row, or equal ones, nothing can be said but the size."""
     numbers = f"{plots.waist(model)} in place of {model.kind_.n_features:,}"
+    if model.kind_.symbolic:
+        return f"{numbers} symbols: {_percent(survives)} of the {plots.noun(model)} come back without a fault"
     if math.isnan(survives):
         return numbers
     what = f"{_percent(survives)} of what" if survives > 0 else "nothing of what"
@@ -304,7 +323,7 @@ def headline(model: BaseAutoencoder, survives: float) -> str:
 
 
 def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: Sweep | None) -> dict[str, Figure]:
-    across = 8 if plots.noun(model) == "images" else 24
+    across = 24 if plots.noun(model) == "rows" and not model.kind_.symbolic else ACROSS
     pictures = {
         "before_and_after": plots.reconstructions(model, raw, n=across, condition=condition),
         "code_map": plots.code_map(model, raw, y, condition=condition),
@@ -312,8 +331,9 @@ def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: S
     }
     if _draws(model):
         asked = spread(length(raw), 32 if plots.noun(model) == "images" else across)
-        pictures["samples"] = plots.samples(model, n=len(asked), condition=of_rows(condition, asked))
-        pictures["traversal"] = plots.traversal(model, raw, condition=condition)
+        draw = partial(plots.nearest, model, raw) if model.kind_.symbolic else partial(plots.samples, model)
+        pictures["samples"] = draw(n=len(asked), condition=of_rows(condition, asked))
+        pictures["traversal"] = plots.traversal(model, raw, n=3 if model.kind_.symbolic else 6, condition=condition)
     if model.history_:
         pictures["training"] = plots.training_curves(model)
     if sweep is not None:
@@ -335,11 +355,32 @@ def _cards(model: BaseAutoencoder, measured: dict[str, float]) -> list[Card]:
         cards.append(Card("PSNR", f"{measured['psnr']:.1f} dB", "peak signal over noise; more is better"))
     if "ssim" in measured:
         cards.append(Card("SSIM", f"{measured['ssim']:.3f}", "similarity as the eye sees it; 1 is perfect"))
-    if model.history_:
-        passes = f"{len(model.history_)} time{'s' * (len(model.history_) != 1)} over the data"
-        rate = float(f"{np.median([record['examples_per_second'] for record in model.history_]):.2g}")
-        cards.append(Card("Training", _duration(model.history_[-1]["seconds"]), f"{passes}, {rate:,.0f} {noun} a second"))
-    return cards
+    return [*cards, *_training_card(model)]
+
+
+def _cards_of_symbols(model: BaseAutoencoder, whole: float, raw: Any, condition: Any, doctor: Diagnosis | None) -> list[Card]:
+    cards = [
+        Card("Exact", _percent(whole), f"of the {plots.noun(model)} are rebuilt without a fault"),
+        Card(
+            "Lost",
+            f"{plots.errors_of(model, raw, condition).mean():.1f} nats",
+            "of a row that its codes don't tell; less is better",
+        ),
+    ]
+    if doctor is not None and doctor.kl is not None:
+        cards.append(Card("Told", f"{doctor.kl:.1f} nats", "that the codes tell of a row"))
+    if doctor is not None:
+        more = "more are lost with the codes of another row; near 0 they are not used"
+        cards.append(Card("Shuffled", f"{max(doctor.worth, 0):.1f} nats", more))
+    return [*cards, *_training_card(model)]
+
+
+def _training_card(model: BaseAutoencoder) -> list[Card]:
+    if not model.history_:
+        return []
+    passes = f"{len(model.history_)} time{'s' * (len(model.history_) != 1)} over the data"
+    rate = float(f"{np.median([record['examples_per_second'] for record in model.history_]):.2g}")
+    return [Card("Training", _duration(model.history_[-1]["seconds"]), f"{passes}, {rate:,.0f} {plots.noun(model)} a second")]
 
 
 def _parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:

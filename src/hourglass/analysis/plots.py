@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hourglass.analysis import drawing
+from hourglass.analysis import drawing, structures
 from hourglass.analysis.alarms import blame, calibration, moved_columns, overlays, strangest
-from hourglass.analysis.generated import interpolation, samples, traversal
+from hourglass.analysis.generated import interpolation, nearest, of_rows, samples, traversal
 from hourglass.analysis.mending import mended
-from hourglass.analysis.metrics import Array, before_and_after, mse, spread
+from hourglass.analysis.metrics import Array, before_and_after, exact, mse, spread
+from hourglass.analysis.rolls import piano_rolls
+from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, timeline, waves
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
+from hourglass.kinds import as_objects, as_raw
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
@@ -30,8 +33,11 @@ __all__ = [
     "errors",
     "interpolation",
     "mended",
+    "molecules",
     "moved_columns",
+    "nearest",
     "overlays",
+    "piano_rolls",
     "reconstructions",
     "samples",
     "strangest",
@@ -68,8 +74,8 @@ def reconstructions(
     Returns
     -------
     matplotlib.figure.Figure
-        Images side by side; of series at most four, with the error shaded; of tables a heat map, a line a column (at most 20) and a
-        column a row.
+        Images side by side; molecules, or other rows of symbols as text with what is wrong in colour; of series at most four, with
+        the error shaded; of tables a heat map, a line a column (at most 20) and a column a row.
 
     Raises
     ------
@@ -78,6 +84,8 @@ def reconstructions(
     """
     fitted = _listed(models)
     strips: list[tuple[str, Array]] = []
+    if fitted[0].kind_.symbolic:
+        return _rebuilt_symbols(fitted, X, n, condition)
     for model in fitted:
         before, after = before_and_after(model, X, condition)
         chosen = spread(len(before), n)
@@ -100,7 +108,7 @@ def code_map(model: BaseAutoencoder, X: Any, labels: Any = None, *, condition: A
     X : as in ``fit``
         Data; of more than 5,000 rows, 5,000 evenly spaced ones are drawn.
     labels : array of shape (n,), optional
-        Colours the points; the reconstruction error does so unless given.
+        Colours the points; the reconstruction error does so unless given, of rows of symbols in nats.
     condition : as in ``fit``, optional
         For models that were fitted with one: one for each row of X, or one for all.
 
@@ -114,7 +122,7 @@ def code_map(model: BaseAutoencoder, X: Any, labels: Any = None, *, condition: A
     DataError
         X doesn't fit the model, or labels are not one a row.
     """
-    error = row_errors(*before_and_after(model, X, condition))
+    error = errors_of(model, X, condition)
     some = spread(len(error), MAX_POINTS)
     points, title, (x_label, y_label) = _flattened(np.asarray(model.transform(X, condition)), error)
     figure, axes = drawing.one_plot(3.8, x_label, y_label)
@@ -182,13 +190,18 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10, condition: Any = None
     -------
     matplotlib.figure.Figure
         A histogram of each row's mean squared error; below it, of images the worst over their reconstructions with the numbers of
-        their rows, of tables the columns with the largest error.
+        their rows, of tables the columns with the largest error. Of rows of symbols the nats that each loses, and the symbols that
+        cost most when they come.
 
     Raises
     ------
     DataError
         X doesn't fit the model.
     """
+    if model.kind_.symbolic:
+        figure, top = _over_worst_symbols(model, X, n, condition)
+        drawing.histogram(top, errors_of(model, X, condition), noun(model), "nats")
+        return figure
     before, after = before_and_after(model, X, condition)
     drawn = _over_worst_images if model.kind_.name == "image" else _over_worst_columns
     figure, top = drawn(model, before, after, n)
@@ -244,12 +257,19 @@ def capacity(model: BaseAutoencoder) -> int:
 
 def noun(model: BaseAutoencoder) -> str:
     """What the rows are."""
-    return "images" if model.kind_.name == "image" else "rows"
+    return {"image": "images", "molecule": "molecules", "melody": "melodies"}.get(model.kind_.name, "rows")
 
 
 def columns(model: BaseAutoencoder) -> list[str]:
     """A name for each number of a row."""
     return list(model.kind_.element_names)
+
+
+def errors_of(model: BaseAutoencoder, X: Any, condition: Any = None) -> Array:
+    """The error of each row (n,): the mean squared one, of symbols in nats."""
+    if model.kind_.symbolic:
+        return -np.asarray(model.score_samples(X, condition))
+    return row_errors(*before_and_after(model, X, condition))
 
 
 def row_errors(before: Array, after: Array) -> Array:
@@ -267,6 +287,16 @@ def _listed(models: Any) -> list[BaseAutoencoder]:
     if not listed:
         raise DataError("There is no model to draw reconstructions of. Give at least one.")
     return listed
+
+
+def _rebuilt_symbols(fitted: list[BaseAutoencoder], X: Any, n: int, condition: Any) -> Figure:
+    kind: Any = fitted[0].kind_
+    rows = kind.rows_of(kind.opened(as_raw(X, kind=kind.name)))
+    chosen = spread(len(rows), n)
+    some, told = as_objects([rows[i] for i in chosen]), of_rows(condition, chosen)
+    shown = kind.from_tensor(kind.to_tensor(some))  # molecules as they are written when they are rebuilt
+    strips = [(f"{waist(model)}, {exact(model, X, condition):.0%} exact", model.reconstruct(some, told)) for model in fitted]
+    return structures.compared(kind, [("original", shown), *strips])
 
 
 def _flattened(Z: Array, error: Array) -> tuple[Array, str, tuple[str, str]]:
@@ -316,6 +346,21 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
     top, bars = figure.subplots(2, 1, height_ratios=[2.2, 0.22 * len(worst) + 0.4])
     drawing.styled(bars, "error of the column (1: no better than its mean)", "")
     drawing.bars(bars, [columns(model)[i] for i in worst], of_columns[worst])
+    return figure, top
+
+
+def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) -> tuple[Figure, Axes]:
+    """A figure with the symbols that cost most at its foot, and the axes that are left above them."""
+    kind: Any = model.kind_
+    values = kind.to_tensor(as_objects(kind.rows_of(kind.opened(as_raw(X, kind=kind.name))))).numpy()  # (n, length)
+    nats = np.asarray(model.feature_errors(X, condition)).ravel()
+    counts = np.bincount(values.ravel(), minlength=len(kind.alphabet) + 1)[1:]
+    cost = np.bincount(values.ravel(), nats, len(kind.alphabet) + 1)[1:] / np.maximum(counts, 1)
+    worst = _largest(cost, min(n, int((counts > 0).sum())))
+    figure = drawing.blank(2.2 + 0.22 * len(worst) + 0.7)
+    top, bars = figure.subplots(2, 1, height_ratios=[2.2, 0.22 * len(worst) + 0.4])
+    drawing.styled(bars, f"nats of each time that the {kind.symbol} comes", "")
+    drawing.bars(bars, [kind.alphabet[i] for i in worst], cost[worst])
     return figure, top
 
 

@@ -1,37 +1,37 @@
 """How good samples are: over the features of a named network, and beside the rows that were learned from.
 
 `frechet_distance`, `precision_recall` and `density_coverage` take features (n, features) of two piles. `quality` measures all that
-applies to samples of pictures or tables.
+applies to samples of pictures, tables or melodies.
 """
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from sklearn.neural_network import MLPClassifier
 
-from hourglass.analysis import synthetic
-from hourglass.analysis.metrics import Array, spread
-from hourglass.errors import DataError, HourglassWarning, ParameterError
+from hourglass.analysis import chemistry, melodies, sequences, synthetic
+from hourglass.analysis.diagnosis import diagnose
+from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of
+from hourglass.analysis.metrics import Array, exact, spread
+from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.generating import GeneratingAutoencoder
-from hourglass.kinds import KINDS, as_raw, infer, length, taken
+from hourglass.kinds import KINDS, as_objects, as_raw, infer, length, taken
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Features", "Quality", "classifier", "density_coverage", "frechet_distance", "precision_recall", "quality"]
+__all__ = ["Features", "Quality", "chemnet", "classifier", "density_coverage", "frechet_distance", "precision_recall", "quality"]
 
 MOST_ROWS = 5000  # of each pile: time and memory grow with their square
+MOST_MOLECULES = 2000  # the same of molecules: filters and fragments take 6 ms each
 MOST_DRAWN = 10_000  # samples that are drawn of a model
 CLOSE = 0.01  # of the rows held out are nearer to a training row than a copy is
-UNITS = (256, 64)  # of the classifier's layers
 
 
 # Two piles of features
@@ -138,82 +138,6 @@ def density_coverage(real: Any, samples: Any, *, n_neighbors: int = 5) -> Densit
     return DensityCoverage(float(near.sum() / (n_neighbors * len(second))), float(near.any(1).mean()))
 
 
-# Features
-
-
-@dataclass(frozen=True, eq=False)
-class Features:
-    """A network that tells rows from one another, with its name.
-
-    Attributes
-    ----------
-    name : str
-        What it is, how it was trained, and how good it is.
-    of : callable
-        From rows as the classifier or the model takes them to features (n, features).
-    """
-
-    name: str
-    of: Callable[[Any], Array]
-
-
-def classifier(X: Any, y: Any, X_test: Any = None, y_test: Any = None, *, random_state: Any = 0) -> Features:
-    """Train a small classifier, whose last hidden layer gives the features of rows.
-
-    Parameters
-    ----------
-    X, y : as in ``fit``, and an array of shape (n,)
-        Rows and their labels.
-    X_test, y_test : the same, optional
-        To say in its name how good it is.
-    random_state : int or RandomState, default=0
-        Of its weights and batches.
-
-    Returns
-    -------
-    Features
-        Of scikit-learn's ``MLPClassifier``: 64 numbers of at least 0.
-    """
-    numbers = _Numbers(X)
-    network = MLPClassifier(UNITS, early_stopping=True, max_iter=50, n_iter_no_change=5, random_state=random_state)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit(numbers(X), np.asarray(y))
-    good = "" if X_test is None else f", {network.score(numbers(X_test), np.asarray(y_test)):.1%} right on others"
-    name = f"the last {UNITS[-1]} hidden units of an MLPClassifier trained on {length(as_raw(X)):,} labelled rows{good}"
-
-    def of(rows: Any) -> Array:
-        hidden = numbers(rows)
-        for weights, biases in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
-            hidden = np.maximum(hidden @ weights + biases, 0)
-        return hidden
-
-    return Features(name, of)
-
-
-def codes_of(model: BaseAutoencoder) -> Features:
-    """The codes of a fitted autoencoder as features; its name is what it looks like."""
-    words = " ".join(repr(model).split())
-    return Features(f"the codes of {words}", lambda rows: np.asarray(model.transform(rows), np.float64))
-
-
-class _Numbers:
-    """From rows to numbers (n, numbers), scaled as a model would see them, missing ones 0."""
-
-    def __init__(self, X: Any) -> None:
-        raw = as_raw(X)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", HourglassWarning)  # of columns that say little
-            self.kind = KINDS[infer(raw).kind].learn(raw)
-        self.scaling = self.kind.scaling(self.kind.to_tensor(raw))
-
-    def __call__(self, X: Any) -> Array:
-        raw = as_raw(X)
-        self.kind.check(raw)
-        scaled: Array = self.scaling(self.kind.to_tensor(raw)).flatten(1).nan_to_num(0).double().numpy()
-        return scaled
-
-
 # All that applies
 
 
@@ -283,7 +207,8 @@ def quality(
         Prints as a table. Over the features "frechet distance", "precision", "recall", "density" and "coverage". Over the scaled
         rows "distance to training rows", the median, and "copies", the share that is nearer to one than all but 1% of the rows held
         out are. Of tables "column shapes", "pair correlations" and, with a target, "trained on it, AUROC", see
-        `hourglass.analysis.synthetic`.
+        `hourglass.analysis.synthetic`. Rows of symbols have other measures, see the notes, and the first five only if features are
+        given.
 
     Raises
     ------
@@ -291,6 +216,22 @@ def quality(
         The piles don't go together.
     ParameterError
         Features of another sort, or labels beside features.
+
+    Notes
+    -----
+    Of a model of rows of symbols come first the share that is rebuilt exactly, and the nats that codes tell and are worth, as
+    without these samples say little. Then come, of strings and lists, "unique", "novel", the mean "edits to the nearest training
+    row" of 200 rows among 2,000, and the total variation distances of lengths, symbols and pairs of them to the training rows.
+
+    Of molecules come what MOSES measures: "valid", "unique", "unique@1k" and "unique@10k" where there are so many, "novel", and of
+    2,000 of each pile "internal diversity", the similarity to the molecules held out of fragments, scaffolds and nearest
+    neighbours, and the Wasserstein distances of logP, SA, QED and weight, in standard deviations of those held out. MOSES' own
+    filters are not in RDKit: those of PAINS and BRENK take their place. With ``features=chemnet()`` of
+    `hourglass.analysis.samples` the "frechet distance" is that of ChemNet.
+
+    References
+    ----------
+    Polykovskiy et al., "Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models", 2020.
 
     Examples
     --------
@@ -302,12 +243,14 @@ def quality(
     >>> found["frechet distance"] > 0
     True
     """
-    train, test = as_raw(X_train), as_raw(X_test)
-    if isinstance(samples, GeneratingAutoencoder):
-        drawn = as_raw(samples.sample(min(length(test), MOST_DRAWN), random_state=random_state))
-    else:
-        drawn = as_raw(samples)
-    numbers = _Numbers(train)
+    model = samples if isinstance(samples, GeneratingAutoencoder) else None
+    asked = None if model is None else model.kind_.name
+    train, test = as_raw(X_train, kind=asked), as_raw(X_test, kind=asked)
+    kind: Any = KINDS[asked or infer(train).kind]
+    made = samples if model is None else model.sample(min(length(model._checked(test)), MOST_DRAWN), random_state=random_state)
+    drawn = as_raw(made, kind=kind.name)
+    if kind.symbolic:  # of tables, the column
+        drawn, train, test = (as_objects(kind.rows_of(pile)) for pile in (drawn, train, test))
     looked = codes_of(features) if isinstance(features, BaseAutoencoder) else features
     if y_train is not None:
         if looked is not None:
@@ -318,16 +261,39 @@ def quality(
     # of one size, as the distance of Fréchet depends on it; training rows in place of samples are what can be hoped for
     size = min(length(drawn), length(test), length(train), MOST_ROWS)
     piles = [taken(pile, spread(length(pile), size)) for pile in (drawn, train, test)]
-    of = looked.of if looked else numbers
-    lines = [*_over_features(of, *piles), *_beside(numbers, piles, train)]
     columns = None
-    if numbers.kind.name == "table":
+    if kind.symbolic:
+        lines = [] if model is None else _of_model(model, test)
+        if kind.name == "melody":
+            lines += melodies.measured(*(pile.tolist() for pile in (drawn, train, test)))
+        elif kind.name == "molecule":
+            few = [taken(pile, spread(length(pile), MOST_MOLECULES)) for pile in (drawn, train, test)]
+            lines += [*chemistry.known(drawn, train, test), *chemistry.measured(*few)]
+        else:
+            lines += sequences.measured(kind, drawn, train, test)
+        lines += [] if looked is None else _over_features(looked.of, *piles)
+    else:
+        numbers = Numbers(train)
+        looked = looked or Features("the rows themselves, scaled", numbers)
+        lines = [*_over_features(looked.of, *piles), *_beside(numbers, piles, train)]
+    if kind.name == "table":
         columns = synthetic.column_shapes(test, drawn, like=train)
         lines += synthetic.measured(drawn, train, test, target)
     import polars as pl
 
     frame = pl.DataFrame(lines, schema=["measure", "samples", "real", "good"], orient="row")
-    return Quality(frame, looked or Features("the rows themselves, scaled", numbers), columns)
+    return Quality(frame, looked, columns)
+
+
+def _of_model(model: GeneratingAutoencoder, test: Any) -> list[tuple[str, float, float, str]]:
+    """What a model keeps of rows of symbols, without which the figures of its samples say little."""
+    found = diagnose(model, test)
+    told = {
+        "rebuilt exactly": exact(model, test),
+        "nats that the codes tell": math.nan if found.kl is None else found.kl,
+        "nats lost with another row's codes": found.worth,
+    }
+    return [(name, value, math.nan, "more") for name, value in told.items()]
 
 
 def _over_features(of: Callable[[Any], Array], drawn: Any, known: Any, unseen: Any) -> list[tuple[str, float, float, str]]:
@@ -342,7 +308,7 @@ def _over_features(of: Callable[[Any], Array], drawn: Any, known: Any, unseen: A
     return [(name, pairs[0][name], pairs[1][name], "less" if name == "frechet distance" else "more") for name in pairs[0]]
 
 
-def _beside(numbers: _Numbers, piles: list[Any], train: Any) -> list[tuple[str, float, float, str]]:
+def _beside(numbers: Numbers, piles: list[Any], train: Any) -> list[tuple[str, float, float, str]]:
     """How near samples and rows held out are to training rows."""
     index = NearestNeighbors(algorithm="brute").fit(numbers(train))
     mine, theirs = (index.kneighbors(numbers(pile), 1)[0][:, 0] for pile in (piles[0], piles[2]))

@@ -21,16 +21,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Data = Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a dataset (see: hourglass datasets).")]
+Data = Annotated[
+    str, typer.Argument(help="A file, a folder of images or tunes, or the name of a dataset (see: hourglass datasets).")
+]
 Model = Annotated[Path, typer.Argument(help="A model file, from hourglass fit.")]
-Rebuilt = Annotated[Path, typer.Option("-o", "--output", help="A folder (images as PNG), or a .npy, .csv, .parquet or .smi file.")]
+REBUILT = (
+    "A folder (images as PNG, melodies as MIDI and WAV), or a .npy, .csv, .parquet, .txt, .smi, .sdf, .mid or .wav file; "
+    ".svg or .png draw molecules."
+)
+Rebuilt = Annotated[Path, typer.Option("-o", "--output", help=REBUILT)]
 Kind = Annotated[
     str | None,
-    typer.Option(help="table, image, series, molecule, token or words; inferred unless given, series of records alone."),
+    typer.Option(help="table, image, series, melody, molecule, token or words; inferred unless given, series of records alone."),
 ]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and count them.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out images, tunes, molecules or lines that can't be read, and count them.")
+]
 Condition = Annotated[
     str | None, typer.Option(help="What is asked for, of a model that was fitted with --condition: a level of that column.")
 ]

@@ -15,11 +15,11 @@ from hourglass.cli.files import (
     apart,
     column_types,
     dataset_named,
+    kind_of,
     load,
     load_autoencoder,
     require_writable,
     save_figure,
-    series_kind,
     whole_numbers,
 )
 from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
@@ -89,6 +89,7 @@ def fit(
         ),
     ] = None,
     window: Annotated[int | None, typer.Option(help="Of a record: samples of the windows that it is cut to.")] = None,
+    bars: Annotated[int | None, typer.Option(help="Of tunes: bars of the windows that they are cut to, 2 unless given.")] = None,
     rate: Annotated[float | None, typer.Option(help="Of series: samples a second, where the data doesn't say.")] = None,
     damage: Annotated[
         str | None, typer.Option(help="For cleaning: what has to be mended, such as noise:25, blur:1-2+noise:5, saltpepper:0.1.")
@@ -120,7 +121,7 @@ def fit(
         "random_state": seed,
         "verbose": not quiet,
     }
-    network = {"kind": series_kind(kind, window, rate), "hidden": layers, "checkpoint": checkpoint}
+    network = {"kind": kind_of(kind, window, rate, bars), "hidden": layers, "checkpoint": checkpoint}
     require_needed(need, damage, condition)
     FITTERS[need](Asked(data, output, bottleneck, network, training, damage, contaminated, condition, skip_bad))
 

@@ -52,7 +52,24 @@ def numbered(X: Any, rows: list[int]) -> Any:
     strange = [row for row in rows if not 0 <= row < len(X)]
     if strange:
         raise hg.DataError(f"There is no row {strange[0]}: the data has rows 0 to {len(X) - 1}.")
-    return taken(X, np.array(rows))
+    return [X[row] for row in rows] if isinstance(X, list) else taken(X, np.array(rows))
+
+
+def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any, str]:
+    """The rows to go by, which are typed themselves or numbers of rows of data, and in words."""
+    if len(data) > 1 and not model.kind_.symbolic:
+        raise hg.ParameterError(f"Rows can be typed where they are symbols. The model was fitted on {model.kind_.describe()}.")
+    if len(data) > 1 and model.kind_.name == "melody":  # files, of which the first tune counts
+        return [load(path, skip_bad)[0] for path in data], " to ".join(data)
+    if len(data) > 1:
+        return data, " to ".join(data)
+    return numbered(load(data[0], skip_bad), whole_numbers(rows, "--rows")), f"row {rows.replace(',', ' to row ')}"
+
+
+def require_shown(model: Any, output: Path | None) -> None:
+    """Refuse to go without a place to write to where rows can't be shown."""
+    if output is None and (not model.kind_.symbolic or model.kind_.name == "melody"):
+        raise hg.ParameterError(f"Name a place to write to, with -o: {model.kind_.describe()} can't be shown here.")
 
 
 def in_files(data: str, skip_bad: bool) -> Any:
@@ -164,8 +181,12 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
     return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
 
 
-def series_kind(kind: str | None, window: int | None, rate: float | None) -> Any:
-    """What --kind, --window and --rate give together."""
+def kind_of(kind: str | None, window: int | None, rate: float | None, bars: int | None) -> Any:
+    """What --kind, --window, --rate and --bars give together."""
+    if bars is not None:
+        if kind not in {None, "melody"} or window is not None or rate is not None:
+            raise hg.ParameterError("--bars is for melodies. Leave it out beside what is for others.")
+        return hg.Melodies(bars)
     if window is None and rate is None:
         return kind
     if kind not in {None, "series"}:

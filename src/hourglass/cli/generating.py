@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import hourglass as hg
-from hourglass.cli.app import Condition, Data, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import load, load_autoencoder, numbered, whole_numbers
-from hourglass.cli.words import say
+from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
+from hourglass.cli.files import ends_of, load, load_autoencoder, numbered, require_shown
+from hourglass.cli.words import say, say_rows
 
 
 @app.command()
@@ -37,9 +38,9 @@ def generate(
 @app.command()
 def interpolate(
     model: Model,
-    data: Data,
+    data: Annotated[list[str], typer.Argument(help="As of fit; or, of rows of symbols, two or more of them, as they are typed.")],
     *,
-    output: Rebuilt,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help=f"{REBUILT} Rows of symbols are shown without.")] = None,
     rows: Annotated[str, typer.Option(help="The rows to go by, counted from 0, such as 0,7 or 0,7,12.")] = "0,1",
     steps: Annotated[int, typer.Option(help="Rows from one to the next, both of them included.")] = 8,
     path: Annotated[str, typer.Option(help="straight or spherical.")] = "straight",
@@ -50,8 +51,32 @@ def interpolate(
 
     Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
     """
-    fitted, X = load_autoencoder(model), load(data, skip_bad)
-    ends = numbered(X, whole_numbers(rows, "--rows"))
+    fitted = load_autoencoder(model)
+    ends, words = ends_of(fitted, data, rows, skip_bad)
+    require_shown(fitted, output)
     way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
+    if output is None:
+        say_rows(way)
+        return
     hg.write(output, way)
-    say(f"Wrote {len(way):,} new rows to {output}, from row {rows.replace(',', ' to row ')}.")
+    say(f"Wrote {len(way):,} new rows to {output}, from {words}.")
+
+
+@app.command("continue")
+def go_on(
+    model: Model,
+    data: Annotated[str, typer.Argument(help="A file of tunes, ABC or MIDI.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .mid or .wav file.")],
+    row: Annotated[int, typer.Option(help="Which of its tunes, counted from 0.")] = 0,
+    bars: Annotated[int, typer.Option(help="How many bars are added.")] = 8,
+    seed: Seed = None,
+) -> None:
+    """Go on with a tune.
+
+    Example: hourglass continue tunes.safetensors reel.abc --bars 8 -o longer.mid
+    """
+    tune = numbered(load(data, False), [row])[0]
+    longer = hg.continued(load_autoencoder(model), tune, bars, random_state=seed)
+    hg.write(output, [longer])
+    say(f"Wrote {longer.bars:,} bars to {output}, of which {bars} are new.")

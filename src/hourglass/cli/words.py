@@ -19,6 +19,12 @@ def say(text: str) -> None:
     typer.echo(text)
 
 
+def say_rows(rows: Any) -> None:
+    """Rows of symbols on the terminal, a line each."""
+    for row in rows:
+        say(row if isinstance(row, str) else " ".join(row))
+
+
 def show(renderable: Any) -> None:
     """A table on the terminal."""
     from rich.console import Console

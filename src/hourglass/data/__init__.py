@@ -3,14 +3,18 @@
 from hourglass.data import datasets
 from hourglass.data.files import atomic
 from hourglass.data.images import image_names, read_images, write_images
+from hourglass.data.melody import Melody
 from hourglass.data.pictures import ENDINGS, Picture, Pictures, holds_pictures
 from hourglass.data.readers import read
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
+from hourglass.data.tunes import TUNES, holds_melodies
 from hourglass.data.writers import write
 
 __all__ = [
     "ENDINGS",
+    "TUNES",
+    "Melody",
     "Picture",
     "Pictures",
     "Record",
@@ -18,6 +22,7 @@ __all__ = [
     "atomic",
     "batches",
     "datasets",
+    "holds_melodies",
     "holds_pictures",
     "image_names",
     "read",

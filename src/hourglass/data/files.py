@@ -9,9 +9,11 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-from zipfile import ZipInfo
+from functools import partial
+from io import BytesIO
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
+from zipfile import ZipFile, ZipInfo
 
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ from hourglass.errors import FileError, HourglassError
 MAX_UNPACKED = 16 * 2**30
 """Bytes that one compressed file may unpack to."""
 
+Opener = Callable[[], BinaryIO]
 Save = Callable[[Path, NDArray[Any], NDArray[Any] | None], None]
 """What writes a picture like the one that was read: to a path, its pixels and its transparency."""
 
@@ -108,6 +111,34 @@ def check_archive(path: Path, members: Sequence[ZipInfo], *, ratio: float = floa
             f"'{path}' has {size / 1e6:,.1f} MB and claims to unpack to {unpacked / 1e6:,.0f} MB, "
             "too much to be trusted. Unpack it and read the folder."
         )
+
+
+def found_in(source: Path, wanted: Callable[[PurePath], bool]) -> list[tuple[str, Opener]]:
+    """The path of each wanted file of a folder or a zip, in the order of names, and what opens it.
+
+    What is hidden is left out, and nothing that leads out of an archive is taken.
+    """
+
+    def listed(path: PurePath) -> bool:
+        return wanted(path) and not any(part[0] == "." or part == "__MACOSX" for part in path.parts)
+
+    if source.is_dir():
+        inside = sorted(path for path in source.rglob("*") if listed(path.relative_to(source)) and path.is_file())
+        return [opened(path) for path in inside]
+    archive = ZipFile(source)
+    members = [member for member in archive.infolist() if listed(PurePath(member.filename)) and not member.is_dir()]
+    members.sort(key=lambda member: PurePath(member.filename))
+    check_archive(source, members, ratio=100)  # images are compressed already, and text to a tenth at most
+    return [(str(source / member.filename), partial(_unzip, archive, member)) for member in members]
+
+
+def opened(path: Path) -> tuple[str, Opener]:
+    """A file's path, and what opens it."""
+    return str(path), lambda: path.open("rb")
+
+
+def _unzip(archive: ZipFile, member: ZipInfo) -> BinaryIO:
+    return BytesIO(archive.read(member))  # seeking back in a member would unpack it again
 
 
 def check_exists(path: Path) -> None:

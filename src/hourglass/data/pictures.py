@@ -5,13 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from io import BytesIO
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, overload
@@ -20,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hourglass.data.dicom import is_dicom, read_dicom
-from hourglass.data.files import Save, atomic, check_archive, check_exists, check_frames, naming, reason
+from hourglass.data.files import Opener, Save, atomic, check_exists, check_frames, found_in, naming, opened, reason
 from hourglass.errors import DataError, FileError, HourglassWarning, MissingExtraError
 
 if TYPE_CHECKING:
@@ -40,9 +38,6 @@ _LAYOUT = (  # TIFF tags of how the pixels lie in the file, which will be anothe
     *range(254, 267), 273, 274, *range(277, 282), 284, 292, 293, 317, 320, *range(322, 326), 330, 338, 339, 340, 341, 347,
     *range(512, 522), *range(529, 533), 34675,
 )  # fmt: skip
-
-
-Opener = Callable[[], BinaryIO]
 
 
 class _File(NamedTuple):
@@ -242,7 +237,7 @@ def holds_pictures(source: str | os.PathLike[str] | Sequence[str | os.PathLike[s
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture, by its ending, or by its beginning if it has none."""
-    return _may_be_picture(path) and path.is_file() and _is_picture(*_file(path))
+    return _may_be_picture(path) and path.is_file() and _is_picture(*opened(path))
 
 
 def as_levels(pixels: NDArray[Any], *dtypes: Any) -> NDArray[Any]:
@@ -267,32 +262,16 @@ def _found(source: Path | list[Path]) -> list[tuple[str, Opener]]:
             with naming(path):
                 if not is_picture(path):
                     raise FileError(f"'{path}' is no image by its ending. Known: {', '.join(ENDINGS)}.")
-        return [_file(path) for path in source]
+        return [opened(path) for path in source]
     check_exists(source)
     with naming(source):
-        if source.is_dir():
-            inside = sorted(path for path in source.rglob("*") if _is_listed(path.relative_to(source)) and path.is_file())
-            found = [_file(path) for path in inside]
-        elif source.suffix.lower() == ".zip":
-            archive = zipfile.ZipFile(source)
-            members = [member for member in archive.infolist() if _is_listed(PurePath(member.filename)) and not member.is_dir()]
-            members.sort(key=lambda member: PurePath(member.filename))
-            check_archive(source, members, ratio=100)  # images are compressed already
-            found = [(str(source / member.filename), partial(_unzip, archive, member)) for member in members]
-        else:
+        if not (source.is_dir() or source.suffix.lower() == ".zip"):
             return _found([source])
+        found = found_in(source, _may_be_picture)
         found = [(path, opener) for path, opener in found if _is_picture(path, opener)]
     if not found:
         raise FileError(f"'{source}' holds no images. Looked for {', '.join(ENDINGS)} in it and its sub-folders.")
     return found
-
-
-def _file(path: Path) -> tuple[str, Opener]:
-    return str(path), lambda: path.open("rb")
-
-
-def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
-    return BytesIO(archive.read(member))  # seeking back in a member would unpack it again
 
 
 def _nameless(path: PurePath) -> bool:
@@ -303,11 +282,6 @@ def _nameless(path: PurePath) -> bool:
 def _may_be_picture(path: PurePath) -> bool:
     """By its name; a ``DICOMDIR`` is the table of contents of a disc."""
     return path.suffix.lower() in ENDINGS or (_nameless(path) and path.name != "DICOMDIR")
-
-
-def _is_listed(path: PurePath) -> bool:
-    """What may be a picture; nothing hidden, and nothing that leads out of its archive."""
-    return _may_be_picture(path) and not any(part[0] == "." or part == "__MACOSX" for part in path.parts)
 
 
 def _is_picture(name: str, opener: Opener) -> bool:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from hourglass.data.files import check_archive, check_exists, naming
 from hourglass.data.images import read_images
 from hourglass.data.lines import read_lines, read_smiles
+from hourglass.data.melody import Melody
+from hourglass.data.molecules import read_sdf, without_bad
 from hourglass.data.pictures import ENDINGS, holds_pictures
 from hourglass.data.record import Record
 from hourglass.data.tables import read_table
+from hourglass.data.tunes import TUNES, holds_melodies, read_melodies
 from hourglass.data.waveforms import read_wfdb
 from hourglass.errors import FileError
 
@@ -29,8 +32,8 @@ PREFERRED = ("x_train", "X", "x", "data")
 
 def read(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
-) -> NDArray[Any] | list[NDArray[Any]] | pl.DataFrame | Record:
-    r"""Read a file, a folder of images, or a list of images.
+) -> NDArray[Any] | list[NDArray[Any]] | pl.DataFrame | Record | list[Melody]:
+    r"""Read a file, a folder of images or tunes, or a list of such files.
 
     Parameters
     ----------
@@ -38,14 +41,18 @@ def read(
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
         - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
         - ``.txt``, a row on each line, and ``.smi``, a SMILES and perhaps a name on each line, both also with ``.gz``;
+        - ``.sdf``, molecules, also with ``.gz``: a table of ``smiles``, ``name`` and their properties;
+        - ``.abc``, a file of tunes, and ``.mid``, or a folder, a ``.zip`` or a list of them;
         - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them;
         - ``.hea`` or ``.dat``, a WFDB record.
     skip_bad : bool, default=False
-        Leave out images that can't be read, with one `HourglassWarning`, instead of raising an error.
+        Leave out images and tunes that can't be read, instead of raising an error, and rows that are empty or, of molecules
+        (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says how many and
+        which.
 
     Returns
     -------
-    ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), list of n ndarrays, or Record
+    ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), list of n ndarrays, Record, or list of Melody
         Arrays keep their dtype; lines are an array (n,) of strings. Images are uint8, or uint16 if all have 16 bits, of shape
         (n, height, width) or (n, height, width, 3); a list of such arrays if their sizes differ.
 
@@ -54,7 +61,8 @@ def read(
     FileError
         The path is missing, of an unknown ending, or can't be read; the sentence names the file and the line.
     MissingExtraError
-        An image is DICOM, and pydicom isn't installed; or a record is WFDB, and wfdb isn't.
+        An image is DICOM, and pydicom isn't installed; or a record is WFDB, and wfdb isn't; or molecules, and RDKit isn't;
+        or a tune is MIDI, and symusic isn't.
 
     Examples
     --------
@@ -64,6 +72,8 @@ def read(
     ...     read(folder + "/two.csv").rows()
     [(1.5, 40), (1.8, 70)]
     """
+    if holds_melodies(path):
+        return read_melodies(path, skip_bad=skip_bad)
     if not isinstance(path, (str, os.PathLike)):
         return read_images(path, skip_bad=skip_bad)
     path = Path(path)
@@ -73,8 +83,9 @@ def read(
             return read_images(path, skip_bad=skip_bad)
         reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
         if reader is None:
-            raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join(READERS)}, and images: {_IMAGES}.")
-        return reader(path)
+            raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join((*READERS, *TUNES))}, and images: {_IMAGES}.")
+        found = reader(path)
+        return without_bad(found, path) if skip_bad else found
 
 
 def read_numpy(path: Path) -> NDArray[Any]:
@@ -117,6 +128,8 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".txt.gz": read_lines,
     ".smi": read_smiles,
     ".smi.gz": read_smiles,
+    ".sdf": read_sdf,
+    ".sdf.gz": read_sdf,
 }
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
 

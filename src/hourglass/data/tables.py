@@ -66,7 +66,7 @@ def read_table(path: Path) -> pl.DataFrame:
     frame = pl.DataFrame(table)[int(has_header) :]
     if frame.is_empty():
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
-    return frame.select(_typed(column, decimal_comma=separator == ";") for column in frame)
+    return frame.select(typed(column, decimal_comma=separator == ";") for column in frame)
 
 
 def layout(path: Path, beginning: bytes) -> tuple[list[str], str, bool]:
@@ -160,7 +160,7 @@ def _check_lines(path: Path, text: str, separator: str, width: int) -> None:
         raise FileError(f"Line {line} of '{path}' has a quote that isn't closed where its field ends.") from error
 
 
-def _typed(column: pl.Series, *, decimal_comma: bool) -> pl.Series:
+def typed(column: pl.Series, *, decimal_comma: bool = False) -> pl.Series:
     """The column as whole numbers if all of it allows that, else as numbers, else as the text it is."""
     import polars as pl
 

@@ -14,8 +14,12 @@ import numpy as np
 from hourglass.data.files import atomic, reason
 from hourglass.data.images import image_names, write_images
 from hourglass.data.lines import write_lines
+from hourglass.data.melody import Melody
+from hourglass.data.molecules import COLUMN, FEW, look_like_smiles, write_drawing, write_sdf, write_smiles
 from hourglass.data.pictures import holds_pictures
 from hourglass.data.record import Record
+from hourglass.data.tunes import WRITERS as TUNE_WRITERS
+from hourglass.data.tunes import write_melodies
 from hourglass.errors import DataError, FileError
 
 if TYPE_CHECKING:
@@ -23,16 +27,17 @@ if TYPE_CHECKING:
 
 
 def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
-    """Write an array or a table to a file, or images to a folder.
+    """Write an array or a table to a file, or images or melodies to a folder.
 
     Parameters
     ----------
     path : path
-        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt`` or
-        ``.smi`` (strings, a line each);
-        without an ending it is a folder, and images are written there as PNG.
-    raw : array-like, Record, or a polars, pandas or pyarrow table
-        The columns of an array are called ``x0``, ``x1`` and so on.
+        Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt``
+        (strings, a line each), ``.smi`` or ``.sdf`` (molecules, as SMILES), ``.svg`` or ``.png`` (molecules, drawn in a grid),
+        ``.mid`` or ``.wav`` (melodies, one after the other);
+        without an ending it is a folder, and images are written there as PNG, melodies each as MIDI and as sound.
+    raw : array-like, Record, list of Melody, or a polars, pandas or pyarrow table
+        The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``.
     like : path or list of paths, optional
         The folder, zip or list of images that these come from: they get the same names.
 
@@ -55,12 +60,17 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     <BLANKLINE>
     """
     path = Path(path)
+    if path.suffix.lower() in TUNE_WRITERS or (not path.suffix and _are_melodies(raw)):
+        write_melodies(path, raw)
+        return
     if not path.suffix:
         write_images(path, raw, names=image_names(like) if like is not None and holds_pictures(like) else None)
         return
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
-        raise FileError(f"Can't write '{path}' by its ending. Known: {', '.join(_WRITERS)}, and a folder for images.")
+        raise FileError(
+            f"Can't write '{path}' by its ending. Known: {', '.join((*_WRITERS, *TUNE_WRITERS))}, and a folder for images."
+        )
     with atomic(path) as temporary:
         try:
             writer(temporary, raw)
@@ -70,6 +80,10 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
             raise DataError(
                 f"The data doesn't fit into '{path}' ({reason(error)}). Convert it, or choose another ending."
             ) from error
+
+
+def _are_melodies(raw: Any) -> bool:
+    return isinstance(raw, (list, tuple)) and len(raw) > 0 and isinstance(raw[0], Melody)
 
 
 def _npy(path: Path, raw: Any) -> None:
@@ -94,7 +108,10 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
     ".parquet": _parquet,
     ".npy": _npy,
     ".txt": write_lines,
-    ".smi": write_lines,
+    ".smi": write_smiles,
+    ".sdf": write_sdf,
+    ".svg": write_drawing,
+    ".png": write_drawing,
 }
 
 
@@ -109,6 +126,8 @@ def _frame(raw: Any) -> pl.DataFrame:
         return pl.DataFrame(raw)
     array = np.asarray(raw)
     if array.ndim == 1:
+        if array.dtype.kind in "OU" and look_like_smiles(array, telling=FEW):
+            return pl.DataFrame({COLUMN: array.tolist()})
         array = array[:, None]
     if array.ndim != 2:
         raise ValueError(f"an array of shape {array.shape} is no table")

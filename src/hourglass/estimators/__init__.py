@@ -14,6 +14,7 @@ from hourglass.estimators.denoising import DenoisingAutoencoder
 from hourglass.estimators.detector import AnomalyDetector
 from hourglass.estimators.drift import Drift
 from hourglass.estimators.fitted import Fitted
+from hourglass.estimators.tunes import continued
 from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Open, Part, Plain
@@ -27,6 +28,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "Drift",
     "VariationalAutoencoder",
+    "continued",
     "info",
     "load",
 ]

@@ -23,7 +23,7 @@ from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
-from hourglass.kinds import KINDS, Kind, Series, as_raw, infer, kind_from_config, kind_name, length, rows
+from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
 from hourglass.parts.base import one_of
 from hourglass.training import Epoch, Trainer
 
@@ -63,7 +63,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _require_valid(self) -> None:
         require_valid(type(self).__name__, self.get_params(deep=False))
 
-    def _learn_kind(self, raw: Any, asked: str | Series | None, *, fewest: int = 2, timeless: bool = False) -> None:
+    def _learn_kind(self, raw: Any, asked: str | Series | Melodies | None, *, fewest: int = 2, timeless: bool = False) -> None:
         """Choose the kind and learn it from the data."""
         kind = one_of(kind_name(asked) or infer(raw).kind, KINDS, "kind", type(self).__name__)
         n = length(raw)
@@ -72,7 +72,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required: "
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
-        part = asked if isinstance(asked, Series) else None
+        part = None if isinstance(asked, str) else asked
         self.kind_: Kind = kind.learn(raw, self.columns, timeless=timeless, asked=part)
         if kind.name == "table":
             validate_data(self, raw, reset=True, skip_check_array=True)

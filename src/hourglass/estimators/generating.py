@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.estimators import samplers
+from hourglass.estimators import samplers, tunes
 from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
@@ -142,7 +142,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         a, b : as in ``fit``
-            A row each; or only ``a``, with two rows or more, which are visited one after the other.
+            A row each; or only ``a``, with two rows or more, which are visited one after the other. Of melodies a tune each, which
+            go from one to the other window by window, in one metre, as long as the shorter.
         steps : int, default=8
             Rows from one end to the other, both of them included.
         path : {"straight", "spherical"}, default="straight"
@@ -165,13 +166,17 @@ class GeneratingAutoencoder(BaseAutoencoder):
         if path not in PATHS:
             raise ParameterError(f"The 'path' of a way must be one of {', '.join(map(repr, PATHS))}. Got {path!r} instead.")
         ends = [self._rows_from(part) for part in (a, b) if part is not None]
+        bars = getattr(self.kind_, "bars", 0)
+        ends, count = tunes.abreast(ends, bars) if bars else (ends, 1)
         z = np.concatenate([self._codes(rows, condition) for rows in ends])
+        z = z.reshape(len(z) // count, -1)
         if len(z) < 2:
             raise DataError(f"A way needs two ends or more. Got {len(z)} row.")
         between = _arc if path == "spherical" else _line
         pieces = [between(start, end, np.linspace(0, 1, steps, dtype=z.dtype)[:, None]) for start, end in pairwise(z)]
         way = np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
-        return self._decoded(torch.from_numpy(way), condition)
+        rows = self._decoded(torch.from_numpy(way.reshape(len(way) * count, -1)), condition)
+        return tunes.joined(rows, count, bars, ends[0][0].metre) if count > 1 else rows
 
     def traverse(self, dimension: int, row: Any = None, *, steps: int = 8, reach: float = 3.0, condition: Any = None) -> Any:
         """What one code stands for: decoded while it moves and the others stay.

@@ -12,7 +12,7 @@ import numpy as np
 from torch import nn
 
 from hourglass.errors import ModelFileError, ParameterError
-from hourglass.kinds import Series
+from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
 from hourglass.parts.base import is_count
@@ -64,7 +64,7 @@ RULES: dict[str, Rule] = {
     "features": _instance(nn.Module, "a torch module"),
     "contaminated": _instance(bool, "True or False"),
     "columns": _instance(dict, "a dict of types by column"),
-    "kind": _instance((str, Series), "the name of a kind of data, a Series part"),
+    "kind": _instance((str, Series, Melodies), "the name of a kind of data, a Series or a Melodies part"),
     "encoder": _NETWORK,
     "decoder": _NETWORK,
     "corruption": _instance((Corruption, str), "a corruption part, text such as 'noise:25'"),

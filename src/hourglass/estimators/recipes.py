@@ -49,7 +49,7 @@ class Recipe(NamedTuple):
 
 def of(detector: Any, raw: Any) -> Recipe:
     """The recipe for a detector and its training rows."""
-    if KINDS["token"].recognise(raw) is not None:
+    if any(kind.symbolic and kind.recognise(raw) is not None for kind in KINDS.values()):
         raise DataError(
             f"{type(detector).__name__} can't judge rows of symbols. "
             "Use VariationalAutoencoder, whose elbo(X) says how usual each one is."

@@ -11,20 +11,25 @@ from hourglass import data
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture
+from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.series import Series, SeriesKind
 from hourglass.kinds.table import TableKind, container_of
 from hourglass.kinds.token import TokenKind, WordKind, as_objects
 from hourglass.kinds.windows import Ragged, Windows
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (SeriesKind, TableKind, ImageKind, MoleculeKind, TokenKind, WordKind)}
+KINDS: dict[str, type[Kind]] = {
+    kind.name: kind for kind in (SeriesKind, MoleculeKind, TableKind, ImageKind, MelodyKind, TokenKind, WordKind)
+}
 
 __all__ = [
     "KINDS",
     "Album",
     "Inference",
     "Kind",
+    "Melodies",
     "Series",
+    "as_objects",
     "as_raw",
     "infer",
     "kind_from_config",
@@ -76,14 +81,15 @@ def infer(raw: Any) -> Inference:
     )
 
 
-def as_raw(X: Any, *, apart: bool = False, kind: str | Series | None = None) -> Any:
+def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None = None) -> Any:
     """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused.
 
     Pictures of differing sizes become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is read yet.
     Of the ``kind`` of series, rows may differ in length.
     """
-    symbolic = getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
-    if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not symbolic):
+    of_strings = kind_name(kind) != "melody" and getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
+    X = [X] if isinstance(X, data.Melody) else X
+    if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X), kind=kind)
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
@@ -101,9 +107,9 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | None = None) -> 
     return _of_strings(X) if strings else np.asarray(X)
 
 
-def kind_name(kind: str | Series | None) -> str | None:
+def kind_name(kind: str | Series | Melodies | None) -> str | None:
     """The name of a kind that may be asked for by a part."""
-    return "series" if isinstance(kind, Series) else kind
+    return kind.kind if isinstance(kind, (Series, Melodies)) else kind
 
 
 def kind_from_config(config: dict[str, Any]) -> Kind:
@@ -120,7 +126,7 @@ def _are_paths(X: Any) -> bool:
 
 
 def _is_path(item: Any) -> bool:
-    return isinstance(item, os.PathLike) or item.lower().endswith(data.ENDINGS) or os.path.isfile(item)  # noqa: PTH113 (any string)
+    return isinstance(item, os.PathLike) or item.lower().endswith((*data.ENDINGS, *data.TUNES)) or os.path.isfile(item)  # noqa: PTH113 (any string)
 
 
 def _holds_strings(row: Any) -> bool:

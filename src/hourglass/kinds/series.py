@@ -51,6 +51,7 @@ class Series(Part):
     Series(window=250, stride=None, rate=None, scale=None)
     """
 
+    kind: ClassVar[str] = "series"
     window: int | None = None
     stride: int | None = None
     rate: float | None = None
@@ -156,9 +157,8 @@ class SeriesKind(Kind):
         return Record(record.values[:, order], record.rate, names=self.channels, start=record.start, place=record.place)
 
     def _require_columns(self, frame: Any) -> None:
-        wanted = [name for name in (self.time, self.identifier) if name] + list(
-            self.channels if self.time or self.identifier else ()
-        )
+        by_name = self.time or self.identifier or self.of_record or self.ragged
+        wanted = [name for name in (self.time, self.identifier) if name] + list(self.channels if by_name else ())
         for name in wanted:
             if name not in frame.columns:
                 raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, frame.columns)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -95,15 +95,25 @@ class TokenKind(Kind):
                 raise DataError(f"Row {number} is empty. Leave it out.")
             yield symbols
 
+    @classmethod
+    def symbols_of(cls, raw: Any) -> list[Sequence[str]]:
+        """The symbols of each row of raw data."""
+        return list(cls._symbols(cls.rows_of(raw)))
+
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
     def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
-        rows, length = self.rows_of(raw), self.shape[0]
+        rows = self.rows_of(raw)
+        return self._numbered(self._symbols(rows, first_row), len(rows), first_row)
+
+    def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> Tensor:
+        """The numbers (n, length) of the symbols of so many rows."""
+        length = self.shape[0]
         numbers = {symbol: number for number, symbol in enumerate(self.alphabet, END + 1)}
         dtype = next(dtype for dtype in (np.uint8, np.int16, np.int64) if len(self.alphabet) <= np.iinfo(dtype).max)
-        found = np.full((len(rows), length), END, dtype)
-        for row, symbols in enumerate(self._symbols(rows, first_row)):
+        found = np.full((n, length), END, dtype)
+        for row, symbols in enumerate(rows):
             if len(symbols) > length:
                 raise DataError(
                     f"Row {first_row + row} has {len(symbols)} {self.symbol}s, and the model takes {length} at most. "
@@ -168,9 +178,14 @@ class WordKind(TokenKind):
         return " ".join(symbols)
 
 
+def names_of(table: Any) -> list[str]:
+    """What the columns of a table are called."""
+    return [str(name) for name in getattr(table, "column_names", None) or table.columns]
+
+
 def one_column(table: Any, wanted: Callable[[str], bool]) -> np.ndarray[Any, Any]:
     """The only column of a table, or the only one whose name is wanted, as an array (n,) of objects."""
-    names = [str(name) for name in getattr(table, "column_names", None) or table.columns]
+    names = names_of(table)
     places = [place for place, name in enumerate(names) if len(names) == 1 or wanted(name)]
     if len(places) != 1:
         raise DataError(f"Which column has the rows of symbols? The table has {', '.join(names)}. Pass that column alone.")

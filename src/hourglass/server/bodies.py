@@ -199,15 +199,26 @@ def form_of(content_type: str) -> str:
     return name
 
 
-def written(columns: Mapping[str, Any], accept: str, form: str) -> tuple[bytes, str]:
+def written(columns: Mapping[str, Any], accept: str, form: str, limits: Limits) -> tuple[bytes, str]:
     """An answer, and the form it is in: one that the client accepts, best that of its request."""
     wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
-    anything = not wanted or any(part in ("*/*", "application/*") for part in wanted)
+    anything = not wanted or any(part in {"*/*", "application/*"} for part in wanted)
     for name in (*(part for part in wanted if part in FORMS), *((form, JSON) if anything else ())):
+        if name == JSON:
+            _require_short(columns, limits)
         body = FORMS[name].write(columns)
         if body is not None:
             return body, name
     raise Refusal(406, f"This answer can't be had as {accept[:80]}. Accept {JSON}.")
+
+
+def _require_short(columns: Mapping[str, Any], limits: Limits) -> None:
+    """Refuse to write so many numbers as text that others would have to wait for it."""
+    size = sum(sum(map(np.size, column)) if isinstance(column, list) else math.prod(column.shape) for column in columns.values())
+    if size > limits.text // 8:
+        raise Refusal(
+            413, f"The answer has {size:,} numbers, and JSON may have {limits.text // 8:,}. Ask for fewer rows, or accept {NPY}."
+        )
 
 
 # Rows as a model wants them
@@ -243,7 +254,7 @@ def numbers(rows: Any, dtype: str) -> NDArray[Any]:
     """Lists of numbers as an array, null as NaN, in the type that a model was fitted on."""
     try:
         array = np.asarray(rows)
-        array = array.astype(np.float64) if array.dtype.kind == "O" else array
+        array = array.astype(np.float64) if array.dtype.kind == "O" else array  # there are nulls among them
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise _Uneven(422, "Rows are lists of numbers, all of one shape. Some of them are longer, deeper or no numbers.") from None
     if array.dtype.kind not in "biuf":
@@ -251,7 +262,8 @@ def numbers(rows: Any, dtype: str) -> NDArray[Any]:
     if array.ndim == 0:
         raise Refusal(422, f"Rows are a list with an entry for each row. Got {rows!r}.")
     if array.dtype.kind == "f" or dtype.startswith("float"):
-        return array.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+            return array.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
     fitting = array.astype(dtype)
     return fitting if np.array_equal(fitting, array) else array
 

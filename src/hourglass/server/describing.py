@@ -117,6 +117,12 @@ def name_models(openapi: dict[str, Any], served: Mapping[str, Collection[str]]) 
                 parameter["schema"]["enum"] = names
 
 
+def ask_for_token(openapi: dict[str, Any]) -> None:
+    """Write into a documentation that requests need a token."""
+    openapi["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    openapi["security"] = [{"token": []}]
+
+
 def binary() -> dict[str, Any]:
     """Bodies that are no JSON, for OpenAPI."""
     return {name: {"schema": {"type": "string", "format": "binary"}} for name in (NPY, ARROW)}

@@ -179,10 +179,12 @@ def _is_own(host: str) -> bool:
 
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port < 2**16:
+        raise hg.ParameterError(f"A port is a number from 0 to 65535. Got {port}.")
     try:
         return socket.create_server((host, port), family=family, backlog=4096)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
         raise hg.ParameterError(f"Can't listen on {host}:{port}: {reason}. Choose another port or address.") from error
 
 

@@ -27,6 +27,7 @@ from hourglass.server.describing import (
     Figures,
     ModelFound,
     ModelsFound,
+    ask_for_token,
     binary,
     described,
     documented,
@@ -102,7 +103,13 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
             each.lane.close()
 
     app: FastAPI = FastAPIOffline(
-        redoc_url=None, title="Hourglass", description=ABOUT, static_url="/assets", lifespan=lifespan, version="1"
+        redoc_url=None,
+        title="Hourglass",
+        description=ABOUT,
+        version="1",
+        static_url="/assets",
+        openapi_tags=[{"name": name} for name in ("models", "actions", "service")],
+        lifespan=lifespan,
     )
     app.state.ready = False
     for error in (Refusal, HourglassError, HTTPException, Exception):
@@ -111,8 +118,10 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
     answers = {name: _answering(action, served, figures) for name, action in ACTIONS.items()}
     for name, answer in answers.items():
         _add_action(app, ACTIONS[name], answer)
-    if token is None:  # the documentation can be read without one, and names are nobody's business
+    if token is None:
         name_models(app.openapi(), {name: each.actions for name, each in served.items()})
+    else:  # the documentation can be read without it, and names of models are not for everyone
+        ask_for_token(app.openapi())
     return Gate(Shortcut(app, answers), token)
 
 
@@ -130,7 +139,7 @@ def _add_words(app: FastAPI, served: Mapping[str, Served], figures: Figures) -> 
     async def models() -> ModelsFound:
         return ModelsFound(models=[described(name, each.model, each.actions) for name, each in served.items()])
 
-    @app.get("/v1/models/{name}", tags=["models"], summary="What is known of a model", responses=refusals(401, 404))
+    @app.get("/v1/models/{name}", tags=["models"], summary="What is known of a model", responses=refusals(401, 404, 422))
     async def model(name: str) -> ModelFound:
         each = _found(served, name)
         return described(name, each.model, each.actions)
@@ -190,7 +199,7 @@ async def _answered(action: Action, request: Request, name: str, served: Served)
     asked = _valid(action, fields)
     rows, count = raw_rows(action, model, asked, limits)
     found = await lane.answer(lambda rows: action.call(model, rows, asked), rows, max(count, 1), _key(action, model, asked, rows))
-    content, media_type = written(found, request.headers.get("accept", ""), form)
+    content, media_type = written(found, request.headers.get("accept", ""), form, limits)
     return Response(content, media_type=media_type)
 
 

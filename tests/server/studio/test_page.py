@@ -126,12 +126,12 @@ def test_generate(page, pictures, tmp_path):
 
 
 def test_squeeze(page_of, numbers):
-    page = page_of(1280)
-    load(page, numbers)
-    page.get_by_role("link", name="Squeeze it").click()
-    page.get_by_role("button", name="Try the widths").click()
-    page.get_by_role("heading", name=re.compile("Recommended")).wait_for()
-    for page in (page, page_of(390)):  # the sweep is there when the page is opened again
+    desk, phone = page_of(1280), page_of(390)
+    load(desk, numbers)
+    desk.get_by_role("link", name="Squeeze it").click()
+    desk.get_by_role("button", name="Try the widths").click()
+    desk.get_by_role("heading", name=re.compile("Recommended")).wait_for()
+    for page in (desk, phone):  # the sweep is there when the page is opened again
         page.goto("/squeeze")
         slider = page.get_by_label("Numbers kept of each row")
         slider.fill("0")

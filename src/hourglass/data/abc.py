@@ -1,0 +1,288 @@
+"""ABC, the notation of folk tunes in plain text: what melodies need of it (the ABC music standard 2.1).
+
+A tune is read as it is written: repeats once, second endings after the first ones, the first voice, the top note of chords, without
+grace notes, lyrics and chord symbols. Bars that lack a part are joined with the upbeat that follows, or filled with rests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from hourglass.data.melody import TONICS, Melody, Note, bar_of, sharps_of
+from hourglass.errors import DataError
+
+SYMBOLS = re.compile(
+    r'"[^"]*"|![^!\s]*!|\+[a-zA-Z][^+\s]*\+|\{[^}]*\}|%.*'  # chord symbols, decorations, grace notes, remarks
+    r"|\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]"
+    r"|(?P<bar>:*\[?\|+[\]:|]*|::+)"
+    r"|\((?P<tuplet>\d)(?::(?P<time>\d*))?(?::(?P<count>\d*))?"
+    r"|\[(?P<chord>[_^=A-Ga-gx][^\]|]*)\](?P<chord_length>\d*/*\d*)"
+    r"|(?P<accidental>[_^=]*)(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>\d*/*\d*)"
+    r"|[zx](?P<rest>\d*/*\d*)|[ZX](?P<bars>\d*)"
+    r"|(?P<broken>>+|<+)|(?P<tie>-)|(?P<overlay>&)"
+)
+NOTE = re.compile(r"([_^=]*)([A-Ga-g])([,']*)(\d*/*\d*)")
+VOICE = re.compile(r"(?:^|\[)V:\s*([^\s\]]+)", re.MULTILINE)
+FIELD = re.compile(r"([A-Za-z+]):(.*)")
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ORDER = "FCGDAEB"  # in which sharps are added
+IN_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # of tuplets; others depend on the metre
+COMPOUND = ("6/8", "9/8", "12/8")
+COMMON = {"C": "4/4", "C|": "2/2"}
+ONE = Fraction(1)
+
+
+class _Event(NamedTuple):
+    """A note or a rest as it is written."""
+
+    pitch: int | None
+    duration: Fraction  # 16ths
+    tied: bool = False  # to the next one
+
+
+Bar = list[_Event]
+
+
+@dataclass
+class _Piece:
+    """A stretch of one metre and key: its bars, and whether a repeat ends each."""
+
+    metre: str
+    key: str
+    bars: list[tuple[Bar, bool]] = field(default_factory=list)
+
+
+def tunes_of(text: str) -> list[str]:
+    """The tunes of a file, each from its ``X:`` on."""
+    parts = re.split(r"^(?=X:)", text.replace("\r\n", "\n").replace("\r", "\n"), flags=re.MULTILINE)
+    return [part for part in parts if part.startswith("X:")]
+
+
+def has_chords(text: str) -> bool:
+    """Whether notes of a tune sound together: chords, or more than one voice."""
+    return re.search(r"\[[_^=]*[A-Ga-g][^\]|:]*\]|&", text.partition("\nK:")[2]) is not None or len(set(VOICE.findall(text))) > 1
+
+
+def read_tune(text: str) -> list[Melody]:
+    """The melodies of a tune: one, or more where the metre or the key changes, or where a bar is too long for the metre.
+
+    Where all bars are, the metre is wrong, and the notes are taken as they come. Raises `DataError` where there is no key, no metre
+    or no note.
+    """
+    header, key, body, *_ = *re.split(r"^K:(.*)$", text, maxsplit=1, flags=re.MULTILINE), "", ""
+    if not key:
+        raise DataError("has no key, a line K:, behind which its notes would begin")
+    told = {match[1]: match[2].split("%")[0].strip() for line in reversed(header.splitlines()) if (match := FIELD.match(line))}
+    metre = told.get("M") or next(iter(re.findall(r"^M:([^%\n]*)", body, re.MULTILINE)), "").strip()
+    reader = _Reader(_metre(metre), _key(key), told.get("L", ""))
+    for line in body.splitlines():
+        reader.read(line)
+    pieces = reader.finished()
+    if not any(event.pitch is not None for piece in pieces for bar, _ in piece.bars for event in bar):
+        raise DataError("has no note")
+    title = told.get("T", "")
+    found = [melody for piece in pieces for melody in _melodies(piece, title)]
+    return found or [
+        melody for piece in pieces for melody in _melody([event for bar, _ in piece.bars for event in bar], piece, title)
+    ]
+
+
+class _Reader:
+    """Goes over a tune's lines with all that a symbol's meaning depends on."""
+
+    def __init__(self, metre: str, key: str, unit: str) -> None:
+        self.pieces = [_Piece(metre, key)]
+        self.unit = _unit(unit, metre)  # 16ths
+        self.signature = _signature(key)
+        self.bar: Bar = []
+        self.accidentals: dict[str, int] = {}
+        self.tuplet = (0, ONE)  # notes to come, and what their lengths are multiplied by
+        self.broken = ONE  # the same for the next note
+        self.overlaid = self.silent = False  # in a part that is not the first
+        self.voice: str | None = None
+
+    def read(self, line: str) -> None:
+        outer = FIELD.match(line)
+        if outer:
+            self.told(outer[1], outer[2].split("%")[0].strip())
+            return
+        for match in SYMBOLS.finditer(line):
+            if match["field"]:
+                self.told(match["field"], match["value"].strip())
+            elif match["bar"] and not self.silent:
+                self.end_bar(match["bar"].startswith(":"))
+            elif not (self.silent or self.overlaid):
+                self.take(match)
+
+    def take(self, match: re.Match[str]) -> None:
+        """One symbol within a bar."""
+        if match["letter"]:
+            self.add(self.pitch(match["accidental"], match["letter"], match["octave"]), match["length"])
+        elif match["rest"] is not None:
+            self.add(None, match["rest"])
+        elif match["tuplet"]:
+            size = int(match["tuplet"])
+            time = int(match["time"] or IN_TIME.get(size, 3 if self.pieces[-1].metre in COMPOUND else 2))
+            self.tuplet = int(match["count"] or size), Fraction(time, size or 1)
+        elif match["broken"]:
+            self.break_rhythm(match["broken"])
+        elif match["tie"] and self.bar:
+            self.bar[-1] = self.bar[-1]._replace(tied=True)
+        elif match["chord"]:
+            inner = NOTE.findall(match["chord"])
+            pitches = [self.pitch(*note[:3]) for note in inner]
+            self.add(max(pitches, default=None), inner[0][3] if inner else "", _times(match["chord_length"]))
+        elif match["bars"] is not None:
+            for _ in range(int(match["bars"] or 1)):
+                self.bar = [_Event(None, Fraction(bar_of(self.pieces[-1].metre)))]
+                self.end_bar(False)
+        elif match["overlay"]:
+            self.overlaid = True
+
+    def told(self, name: str, value: str) -> None:
+        """A field of information, on a line of its own or in brackets."""
+        if name == "V":
+            voice = next(iter(value.split()), "")
+            self.voice = self.voice or voice
+            self.silent = voice != self.voice
+        elif name == "L":
+            self.unit = _unit(value, self.pieces[-1].metre)
+        elif name in "MK" and value and not self.silent:
+            last = self.pieces[-1]
+            metre, key = (_metre(value), last.key) if name == "M" else (last.metre, _key(value))
+            if (metre, key) != (last.metre, last.key):
+                self.end_bar(False)
+                self.pieces.append(_Piece(metre, key))
+                self.signature = _signature(key)
+
+    def pitch(self, accidental: str, letter: str, octave: str) -> int:
+        """The pitch of a note; an accidental holds to the end of its bar, in all octaves."""
+        name = letter.upper()
+        if accidental:
+            self.accidentals[name] = accidental.count("^") - accidental.count("_")
+        shift = self.accidentals.get(name, self.signature.get(name, 0))
+        return 60 + STEPS[name] + shift + 12 * (letter.islower() + octave.count("'") - octave.count(","))
+
+    def add(self, pitch: int | None, length: str, more: Fraction = ONE) -> None:
+        left, factor = self.tuplet
+        duration = _lasting(length, self.unit, self.broken, factor if left else ONE)
+        self.tuplet, self.broken = (max(left - 1, 0), factor), ONE
+        self.bar.append(_Event(pitch, duration if more is ONE else duration * more))
+
+    def break_rhythm(self, signs: str) -> None:
+        """Dot the note before and shorten the next, or the other way round."""
+        short = Fraction(1, 2 ** len(signs))
+        before, self.broken = (2 - short, short) if signs[0] == ">" else (short, 2 - short)
+        if self.bar:
+            self.bar[-1] = self.bar[-1]._replace(duration=self.bar[-1].duration * before)
+
+    def end_bar(self, repeats: bool) -> None:
+        if self.bar:
+            self.pieces[-1].bars.append((self.bar, repeats))
+        self.bar, self.accidentals, self.overlaid = [], {}, False
+
+    def finished(self) -> list[_Piece]:
+        self.end_bar(True)
+        return self.pieces
+
+
+def _melodies(piece: _Piece, name: str) -> Iterator[Melody]:
+    """The melodies of a stretch, which is cut where a bar is too long."""
+    length = bar_of(piece.metre)
+    line: Bar = []
+    waiting: Bar = []  # a bar that lacks a part
+    missing = Fraction(0)  # of it
+
+    def fill(*, behind: bool) -> None:
+        rest = [_Event(None, missing)]
+        line.extend(waiting + rest if behind else rest + waiting)
+        waiting.clear()
+
+    for bar, repeats in piece.bars:
+        total = sum((event.duration for event in bar), Fraction(0))
+        if waiting and total == missing:  # the other part of the bar
+            line += waiting + bar
+            waiting.clear()
+            continue
+        if waiting:
+            fill(behind=False)
+        if total < length:
+            waiting, missing = bar[:], length - total
+            if repeats and line:  # an upbeat belongs to what is repeated
+                fill(behind=True)
+        elif total % length == 0:
+            line += bar
+        else:
+            yield from _melody(line, piece, name)
+            line.clear()
+    if waiting:
+        fill(behind=bool(line))
+    yield from _melody(line, piece, name)
+
+
+def _melody(line: Bar, piece: _Piece, name: str) -> Iterator[Melody]:
+    """The melody of events one after the other, if there is a note."""
+    notes: list[Note] = []
+    start, tied = Fraction(0), False
+    for event in line:
+        if tied and notes and event.pitch == notes[-1].pitch:
+            notes[-1] = notes[-1]._replace(duration=notes[-1].duration + event.duration)
+        elif event.pitch is not None:
+            notes.append(Note(event.pitch, start, event.duration))
+        start, tied = start + event.duration, event.tied
+    if notes:
+        yield Melody(tuple(notes), piece.metre, piece.key, name)
+
+
+@lru_cache
+def _times(text: str) -> Fraction:
+    """What a length behind a note multiplies: nothing 1, ``3/2``, ``/`` one half, ``//`` a quarter."""
+    above, slashes, below = re.fullmatch(r"(\d*)(/*)(\d*)", text).groups()  # type: ignore[union-attr]
+    return Fraction(int(above or 1), int(below or 2 ** len(slashes)) or 1)
+
+
+@lru_cache(4096)
+def _lasting(length: str, unit: Fraction, broken: Fraction, factor: Fraction) -> Fraction:
+    return _times(length) * unit * broken * factor
+
+
+def _unit(text: str, metre: str) -> Fraction:
+    """16ths of the unit of lengths, which depends on the metre where it is not told."""
+    if re.fullmatch(r"\d+/[1-9]\d*", text):
+        return 16 * Fraction(text)
+    return Fraction(1 if bar_of(metre) < 12 else 2)
+
+
+def _metre(text: str) -> str:
+    metre = COMMON.get(text, text.replace(" ", ""))
+    try:
+        bar_of(metre)
+    except DataError:
+        raise DataError(f"has the metre {text!r}, and bars need one such as 4/4") from None
+    return metre
+
+
+def _key(text: str) -> str:
+    """The key, as in "D" or "Em"; C where it names none."""
+    match = re.match(r"\s*([A-G][#b]?)\s*([A-Za-z]*)", text)
+    if match is None or match[1] not in TONICS:
+        return "C"
+    mode = match[2] if match[2] == "m" else match[2].lower()[:3]
+    key = match[1] + {"min": "m", "aeo": "m", "maj": "", "ion": ""}.get(mode, mode)
+    try:
+        sharps_of(key)
+    except DataError:
+        return match[1]  # a clef, or something else behind the tonic
+    return key
+
+
+@lru_cache
+def _signature(key: str) -> dict[str, int]:
+    sharps = sharps_of(key)
+    changed = ORDER[:sharps] if sharps > 0 else ORDER[sharps:] if sharps < 0 else ""
+    return dict.fromkeys(changed, 1 if sharps > 0 else -1)

@@ -1,0 +1,134 @@
+"""MIDI: melodies of its bytes and back, by symusic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from hourglass.data.melody import Melody, Note, bar_of, key_of, top_line
+from hourglass.errors import DataError, MissingExtraError
+
+TICKS = 480  # of a quarter, in files that are written
+TEMPO = 120  # quarters a minute
+LOUD = 90  # of 127
+FINEST = 3  # a start that is no whole part of a 16th up to a third was played, or is finer than is kept
+HALF = Fraction(1, 2)
+THIRDS = tuple(Fraction(4 * third, 3) for third in range(4))  # of a quarter, in 16ths
+Sounding = tuple[int, Fraction, Fraction]  # pitch, start and duration
+
+
+def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
+    """The melodies of a file, cut where metre or key change, and how many notes below the top line were left out.
+
+    Of several instruments, that which lies highest among those with at least half as many notes as any; drums are none. Starts that
+    are played are set to the nearest 16th, or third of a quarter, a quarter at a time. Raises `DataError` where there is no note.
+    """
+    score = _symusic().Score.from_midi(raw)
+    if score.ticks_per_quarter <= 0:
+        raise ValueError("its header gives no length of a quarter")
+    sounding = [track for track in score.tracks if len(track.notes)]
+    tracks = [track for track in sounding if not track.is_drum]
+    if not tracks:
+        raise DataError("has nothing but drums" if sounding else "has no note")
+    most = max(len(track.notes) for track in tracks)
+    highest = max((track for track in tracks if 2 * len(track.notes) >= most), key=_height)
+
+    def in_16ths(ticks: int) -> Fraction:
+        return Fraction(4 * ticks, score.ticks_per_quarter)
+
+    line, below = top_line([(n.pitch, in_16ths(n.time), in_16ths(max(n.duration, 1))) for n in highest.notes])
+    changes: list[tuple[Fraction, str | None, str | None]] = [
+        (in_16ths(sign.time), f"{sign.numerator}/{sign.denominator}", None) for sign in score.time_signatures
+    ]
+    changes += [(in_16ths(sign.time), None, key_of(sign.key)) for sign in score.key_signatures]
+    pieces = _pieces(_on_grid(line), sorted(changes, key=lambda change: change[0]), highest.name or name)
+    return pieces, below + sum(len(track.notes) for track in tracks if track is not highest)
+
+
+def midi_of(melodies: Sequence[Melody]) -> bytes:
+    """A file of melodies, one after the other, each from a bar line on."""
+    symusic = _symusic()
+    score = symusic.Score(TICKS)
+    score.tempos.append(symusic.Tempo(0, TEMPO))
+    track = symusic.Track(melodies[0].name, 0, False)
+    begin = Fraction(0)
+
+    def ticks(sixteenths: Fraction) -> int:
+        return round(sixteenths * TICKS / 4)
+
+    for melody in melodies:
+        beats, unit = map(int, melody.metre.split("/"))
+        score.time_signatures.append(symusic.TimeSignature(ticks(begin), beats, unit))
+        score.key_signatures.append(symusic.KeySignature(ticks(begin), (melody.sharps + 5) % 12 - 5, 0))
+        for pitch, start, duration in melody.notes:
+            first, last = ticks(begin + start), ticks(begin + start + duration)
+            track.notes.append(symusic.Note(first, last - first, pitch, LOUD))
+        begin += melody.bars * melody.bar
+    score.tracks.append(track)
+    found: bytes = score.dumps_midi()
+    return found
+
+
+def _height(track: Any) -> float:
+    return float(sum(note.pitch for note in track.notes) / len(track.notes))
+
+
+def _pieces(line: Sequence[Note], changes: Sequence[tuple[Fraction, str | None, str | None]], name: str) -> list[Melody]:
+    """Melodies of a line that is cut where the metre or the key changes."""
+    metre, key = "4/4", None
+    begins: list[tuple[Fraction, str, str | None]] = []
+    for at, other_metre, other_key in changes:
+        metre, key = other_metre or metre, other_key or key
+        begins = [*(begins[:-1] if begins and begins[-1][0] == at else begins), (at, metre, key)]
+    if not begins or begins[0][0] > 0:
+        begins.insert(0, (Fraction(0), "4/4", None))
+    stretches = [begins[0]] + [after for before, after in pairwise(begins) if before[1:] != after[1:]]
+    ends = [at for at, _, _ in stretches[1:]] + [line[-1].start + 1]
+    found = []
+    for (begin, metre, key), end in zip(stretches, ends, strict=True):
+        silent = (min((n.start for n in line if begin <= n.start < end), default=begin) - begin) // bar_of(metre) * bar_of(metre)
+        inside = (note for note in line if begin <= note.start < end)
+        notes = tuple(note._replace(start=note.start - begin - silent) for note in inside)
+        if notes:
+            found.append(Melody(notes, metre, key, name))
+    return found
+
+
+def _on_grid(line: Sequence[Note]) -> list[Note]:
+    """Notes whose starts are 16ths or thirds of a quarter, where they were not written so."""
+    starts = [note.start for note in line]
+    if any(start.denominator > FINEST for start in starts):
+        quarters: dict[int, list[Fraction]] = {}
+        for start in starts:
+            quarters.setdefault(int(start // 4), []).append(start % 4)
+        in_thirds = {number for number, within in quarters.items() if _thirds_fit(within)}
+        starts = [4 * (s // 4) + _nearest(s % 4, THIRDS) if int(s // 4) in in_thirds else Fraction(round(s)) for s in starts]
+    found: list[Note] = []
+    for note, start, after in zip(line, starts, [*starts[1:], None], strict=True):
+        if after is not None and after <= start:  # two have become one
+            continue
+        end = note.start + note.duration
+        if end.denominator > FINEST:
+            end = after if after is not None and abs(after - end) <= HALF else Fraction(round(end))
+        end = max(end, start + HALF) if after is None else min(max(end, start + HALF), after)
+        found.append(Note(note.pitch, start, end - start))
+    return found
+
+
+def _thirds_fit(within: Sequence[Fraction]) -> bool:
+    """Whether starts within a quarter are nearer to its thirds than to its 16ths."""
+    return sum(abs(s - _nearest(s, THIRDS)) for s in within) < sum(abs(s - round(s)) for s in within)
+
+
+def _nearest(value: Fraction, choices: Sequence[Fraction]) -> Fraction:
+    return min(choices, key=lambda choice: abs(choice - value))
+
+
+def _symusic() -> Any:
+    try:
+        import symusic
+    except ImportError as error:
+        raise MissingExtraError("MIDI needs symusic. Run: pip install 'hourglass-ae[melodies]'") from error
+    return symusic

@@ -1,0 +1,231 @@
+"""Molecules in files and in drawings, by RDKit, and as SELFIES: both libraries are imported when a molecule is first met."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hourglass.data.lines import write_lines
+from hourglass.data.tables import text_of, typed
+from hourglass.errors import FileError, HourglassWarning, MissingExtraError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ATOM = r"\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]"
+SMILES = re.compile(rf"(?:{ATOM}|[-=#$:/\\.()~]|%\d\d|\d)+")
+TELLING = re.compile(r"[=#()\[\]\d]")  # what molecules have and words have not
+LOOKED_AT, MOST = 100, 0.9  # rows, and the share of them that has to look like molecules
+HALF, FEW = 0.5, 0.1  # the share that has to do so in a column that is called SMILES; and to have what words have not, if written
+KEPT = 2**18  # molecules whose SELFIES are remembered: a pile is read twice, the first time to learn its alphabet
+COLUMN = "smiles"
+BROKEN = "?"  # stands for a record that is none; RDKit reads no molecule in it
+NAMED = 5  # rows that are left out which a warning names
+SIZE = 240, 180  # pixels of a drawing
+ACROSS = 4  # drawings in a line of a grid
+
+
+class Libraries:
+    """RDKit and selfies."""
+
+    def __init__(self) -> None:
+        try:
+            import selfies
+            from rdkit import Chem, rdBase
+        except ImportError as error:
+            raise MissingExtraError("Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'") from error
+        self.chem, self.quiet, self.selfies = Chem, rdBase.BlockLogs, selfies
+
+    def molecule(self, smiles: str) -> Any:
+        """What RDKit reads, with salts and charges as they are written; None of what is no molecule."""
+        with self.quiet():  # what it says of strings that are none, it says on the terminal
+            molecule = self.chem.MolFromSmiles(smiles)
+        return molecule if molecule is not None and molecule.GetNumAtoms() else None
+
+    def canonical(self, smiles: str) -> str | None:
+        """The one SMILES that RDKit writes of a molecule; None of what is none."""
+        molecule = self.molecule(smiles)
+        return None if molecule is None else str(self.chem.MolToSmiles(molecule))
+
+
+@lru_cache(1)
+def libraries() -> Libraries:
+    """Both, imported once."""
+    return Libraries()
+
+
+@lru_cache(KEPT)
+def to_selfies(smiles: str) -> str:
+    """The SELFIES of a SMILES; a `ValueError` has what is wrong."""
+    canonical = libraries().canonical(smiles)
+    if canonical is None:
+        raise ValueError("is no molecule that RDKit can read")
+    try:
+        return str(libraries().selfies.encoder(canonical))
+    except libraries().selfies.EncoderError as error:
+        raise ValueError("can't be written as SELFIES") from error
+
+
+def to_smiles(line: str) -> str:
+    """The SMILES of a SELFIES, canonical."""
+    smiles = str(libraries().selfies.decoder(line))
+    return libraries().canonical(smiles) or smiles
+
+
+def look_like_smiles(rows: Any, fit: float = MOST, telling: float = MOST) -> bool:
+    """Whether strings (n,) are molecules, by the look of some: the share that could be, and that which has what words have not."""
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int)]
+    found = [sum(isinstance(row, str) and bool(test(row)) for row in some) for test in (SMILES.fullmatch, TELLING.search)]
+    return len(rows) > 0 and found[0] >= fit * len(some) and found[1] >= telling * len(some)
+
+
+def is_smiles_column(name: str) -> bool:
+    """Whether a column is called so."""
+    return name.strip().lower() == COLUMN
+
+
+# Reading
+
+
+def read_sdf(path: Path) -> pl.DataFrame:
+    """The molecules of an SDF, gzipped or not: ``smiles``, ``name`` where there are titles, and a column for each property.
+
+    A record that RDKit refuses stands there as its atoms and bonds say, one that can't be read at all as ``?``.
+    """
+    import polars as pl
+
+    records = [record for record in re.split(r"^\$\$\$\$.*\n?", text_of(path), flags=re.MULTILINE) if record.strip()]
+    if not records:
+        raise FileError(f"'{path}' holds no molecule. It needs one for each row.")
+    with libraries().quiet():
+        found = [_record(record) for record in records]
+    names = list(dict.fromkeys(name for record in found for name in record))
+    text = pl.DataFrame({name: [record.get(name, "") for record in found] for name in names})
+    return text.select(text[COLUMN], *(typed(column) for column in text if column.name != COLUMN))
+
+
+def _record(record: str) -> dict[str, str]:
+    """What a record of an SDF says, as text."""
+    chem = libraries().chem
+    supplier = chem.SDMolSupplier()
+    supplier.SetData(record)
+    molecule = next(iter(supplier), None) or chem.MolFromMolBlock(record, sanitize=False)
+    if molecule is None:
+        return {COLUMN: BROKEN}
+    title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
+    said = {name: molecule.GetProp(name) for name in molecule.GetPropNames()}
+    return {COLUMN: chem.MolToSmiles(molecule) or BROKEN} | ({"name": title} if title else {}) | said
+
+
+def without_bad(raw: Any, path: Path) -> Any:
+    """Rows of a file without those that are empty and, of molecules, that can't be read; a warning says how many, and which."""
+    name = next((name for name in getattr(raw, "columns", ()) if is_smiles_column(name)), None)
+    rows = raw[name].to_numpy() if name is not None else raw
+    if not isinstance(rows, np.ndarray) or rows.dtype != object:
+        return raw
+    chemical = name is not None or ".smi" in path.suffixes or look_like_smiles(rows)
+    good = np.array([_is_good(row, chemical) for row in rows])
+    bad = np.flatnonzero(~good)
+    if len(bad) == len(rows):
+        raise FileError(f"'{path}' has {len(rows):,} rows, none of which can be read. Check that it is the right file.")
+    if len(bad):
+        which = ", ".join(f"row {row} ({rows[row]!r})" for row in bad[:NAMED]) + (" and others" if len(bad) > NAMED else "")
+        warnings.warn(
+            f"{len(bad):,} of {len(rows):,} rows of '{path}' were left out, as they can't be read: {which}.",
+            HourglassWarning,
+            stacklevel=3,
+        )
+    return raw.filter(good) if name is not None else raw[good]
+
+
+def _is_good(row: Any, chemical: bool) -> bool:
+    if not isinstance(row, str) or not row.strip():
+        return False
+    try:
+        return not chemical or bool(to_selfies(row.strip()))
+    except ValueError:
+        return False
+
+
+# Writing
+
+
+def smiles_of(raw: Any) -> list[str]:
+    """The SMILES of a list, or of the column of a table that is called so."""
+    if hasattr(raw, "columns"):
+        name = next((name for name in raw.columns if is_smiles_column(str(name))), None)
+        if name is None:
+            raise ValueError("the table has no column called smiles")
+        raw = raw[name]
+    rows = list(raw)
+    strange = next((row for row in rows if not isinstance(row, str)), None)
+    if strange is not None:
+        raise ValueError(f"{strange!r} is no SMILES")
+    return rows
+
+
+def write_smiles(path: Path, raw: Any) -> None:
+    """Write a SMILES on each line."""
+    write_lines(path, smiles_of(raw))
+
+
+def write_sdf(path: Path, raw: Any) -> None:
+    """Write an SDF, with coordinates in two dimensions; other columns of a table are properties, ``name`` the title."""
+    import polars as pl
+    from rdkit.Chem import rdDepictor
+
+    smiles = smiles_of(raw)
+    frame = pl.DataFrame(raw) if hasattr(raw, "columns") else pl.DataFrame({COLUMN: smiles})
+    with libraries().chem.SDWriter(str(path)) as writer:
+        for molecule, said in zip(_molecules(smiles), frame.iter_rows(named=True), strict=True):
+            for name, value in said.items():
+                if not is_smiles_column(name) and value is not None:
+                    molecule.SetProp("_Name" if name == "name" else name, str(value))
+            rdDepictor.Compute2DCoords(molecule)
+            writer.write(molecule)
+
+
+def write_drawing(path: Path, raw: Any) -> None:
+    """Draw molecules in a grid, as SVG or PNG by the ending."""
+    smiles = smiles_of(raw)
+    across, (wide, tall) = min(ACROSS, len(smiles)), SIZE
+    drawer = _drawer(path.suffix.lower(), across * wide, -(-len(smiles) // across) * tall, wide, tall)
+    drawer.DrawMolecules(_molecules(smiles))
+    drawer.FinishDrawing()
+    drawn = drawer.GetDrawingText()
+    path.write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
+
+
+def drawings(smiles: Sequence[str]) -> NDArray[np.float32]:
+    """A picture of each molecule: an array (n, height, width, 3) from 0 to 1."""
+    from PIL import Image
+
+    found = []
+    for molecule in _molecules(smiles):
+        drawer = _drawer(".png", *SIZE)
+        drawer.DrawMolecule(molecule)
+        drawer.FinishDrawing()
+        found.append(np.asarray(Image.open(io.BytesIO(drawer.GetDrawingText())).convert("RGB"), np.float32) / 255)
+    return np.stack(found)
+
+
+def _drawer(ending: str, *size: int) -> Any:
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    drawer: Any = rdMolDraw2D.MolDraw2DSVG if ending == ".svg" else rdMolDraw2D.MolDraw2DCairo
+    return drawer(*size)
+
+
+def _molecules(smiles: Sequence[str]) -> list[Any]:
+    found = [libraries().molecule(row) for row in smiles]
+    if not found or None in found:
+        raise ValueError(f"{smiles[found.index(None)]!r} is no molecule that RDKit can read" if found else "there is no molecule")
+    return found

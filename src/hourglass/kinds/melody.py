@@ -1,0 +1,227 @@
+"""Melodies: windows of a few bars as rows of symbols, a symbol for each 16th."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from torch import Tensor
+
+from hourglass.data import Melody
+from hourglass.data.melody import Note, bar_of, key_of, named, numbered
+from hourglass.errors import DataError, ParameterError
+from hourglass.kinds.token import TokenKind, as_objects
+from hourglass.parts.base import Part, is_count
+
+HOLD, REST, THREE = "-", ".", "3"  # what a position has that no note begins at; "3": the next three are thirds of a quarter
+UNIT, THIRD, QUARTER = 12, 16, 48  # a 16th, a third of a quarter and a quarter, in twelfths of a 16th
+HEAD = 2  # symbols before the first position: metre and key
+
+
+@dataclass(frozen=True)
+class Melodies(Part):
+    """The kind of melodies, with what is to be known of them: an estimator's ``kind``.
+
+    Parameters
+    ----------
+    bars : int, default=2
+        Bars of the windows that tunes are cut to: 2 or 16, as a rule.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.Melodies(bars=16)
+    Melodies(bars=16)
+    """
+
+    kind: ClassVar[str] = "melody"
+    bars: int = 2
+
+    def __post_init__(self) -> None:
+        self._require("bars", is_count(self.bars), "a positive int")
+
+
+@dataclass(frozen=True)
+class MelodyKind(TokenKind):
+    """Windows of melodies. The symbols are the metre, the key's sharps, then a position each for the 16ths.
+
+    At a position a note begins, named as it would be in C major, or the one before is held, or there is a rest (Roberts et al.,
+    "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music", 2018, section 5.1). Where three notes share a
+    quarter, "3" and three positions take the place of its four. Of notes that begin nearer to one another than that, the one on the
+    position is kept, else the longest.
+    """
+
+    name: ClassVar[str] = "melody"
+    symbol: ClassVar[str] = "position"
+    bars: int = 2
+
+    @classmethod
+    def _symbols(cls, rows: Sequence[Any], first_row: int = 0) -> Iterator[Sequence[str]]:
+        return ([*_head(row), *(symbol for bar in bars_of(row) for symbol in bar)] for row in rows)
+
+    @classmethod
+    def joined(cls, symbols: Sequence[str]) -> Any:
+        return melody_of(symbols)
+
+    @classmethod
+    def recognise(cls, raw: Any) -> str | None:
+        if not isinstance(raw, np.ndarray) or raw.ndim != 1 or not len(raw) or not isinstance(raw[0], Melody):
+            return None
+        return f"a list of {len(raw)} tunes is melodies"
+
+    @classmethod
+    def learn(
+        cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
+    ) -> Self:
+        if columns:
+            raise ParameterError(f"The 'columns' parameter is for tables, and melodies have none. Got {columns!r}.")
+        bars = (asked if isinstance(asked, Melodies) else Melodies()).bars
+        tunes = cls.rows_of(raw)
+        longest = max(tune.bars for tune in tunes)
+        if longest < bars:
+            raise DataError(
+                f"Windows are of {bars} bars, and the longest tune has {longest}. "
+                f"Give longer ones, or kind=hg.Melodies(bars={max(longest, 1)})."
+            )
+        metres = {tune.metre for tune in tunes}
+        keys = {key_of(tune.sharps) for tune in tunes}
+        pitches = [note.pitch - tonic_of(tune.sharps) for tune in tunes for note in tune.notes]
+        heard = map(named, range(min(pitches), max(pitches) + 1))
+        alphabet = (HOLD, REST, THREE, *sorted(metres), *sorted(keys), *heard)
+        return cls((HEAD + bars * max(map(bar_of, metres)), 1 + len(alphabet)), "str", alphabet, bars=bars)
+
+    @classmethod
+    def rows_of(cls, raw: Any) -> list[Melody]:  # type: ignore[override]
+        rows = raw.tolist() if isinstance(raw, np.ndarray) else raw
+        if isinstance(rows, list) and all(isinstance(row, Melody) for row in rows):
+            return rows
+        what = f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
+        raise DataError(f"Melodies are a list of hourglass.Melody, as hourglass.read gives them. Got {what}.")
+
+    def opened(self, raw: Any) -> Any:
+        """Windows one after the other; where a tune is at its end, the last one is filled with rests."""
+        windows = [tune.cut(first, self.bars) for tune in self.rows_of(raw) for first in range(0, tune.bars, self.bars)]
+        return as_objects([window for window in windows if window.notes])
+
+    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+        """Numbers of all windows of tunes, a window each bar: a single one of what has no more bars than a window."""
+        rows = [row for tune in self.rows_of(raw) for row in windows_of(tune, self.bars)]
+        return self._numbered(rows, len(rows), first_row)
+
+    def beginning(self, melody: Melody, bars: int) -> Tensor:
+        """Numbers (1, length) of a window of which only the first bars are known, -1 where they are not."""
+        row = windows_of(melody, bars)[:1]
+        values = self._numbered(row, 1).long()
+        end = HEAD + self.bars * bar_of(melody.metre)
+        values[:, len(row[0]) : end] = -1
+        return values
+
+    def describe(self) -> str:
+        return f"melodies of {self.bars} bar{'s' * (self.bars != 1)}"
+
+
+def windows_of(melody: Melody, bars: int) -> list[list[str]]:
+    """The symbols of each window of some bars that begins at a bar line, none silent; fewer bars are filled with rests."""
+    written = bars_of(melody)
+    written += [[REST] * bar_of(melody.metre)] * (bars - len(written))
+    windows = []
+    for first in range(len(written) - bars + 1):
+        symbols = [symbol for bar in written[first : first + bars] for symbol in bar]
+        begins = next((place for place, symbol in enumerate(symbols) if symbol not in (HOLD, REST, THREE)), None)
+        if begins is not None:  # what is held from before is not heard
+            windows.append(
+                [*_head(melody), *(REST if symbol == HOLD else symbol for symbol in symbols[:begins]), *symbols[begins:]]
+            )
+    return windows
+
+
+def bars_of(melody: Melody) -> list[list[str]]:
+    """The symbols of each bar, metre and key left out."""
+    notes = [(_units(note.start), _units(note.start + note.duration), note.pitch) for note in melody.notes]
+    bar, down = UNIT * bar_of(melody.metre), tonic_of(melody.sharps)
+    thirds = _in_thirds([start for start, _, _ in notes], bar)
+    begun = _begun(notes, thirds)
+    written, sounding = [], 0
+    for line in range(0, bar * melody.bars, bar):
+        symbols: list[str] = []
+        place = line
+        while place < line + bar:
+            spots = [place, place + THIRD, place + 2 * THIRD] if place in thirds else [place]
+            symbols += [THREE] * (place in thirds)
+            place += QUARTER if place in thirds else UNIT
+            for spot in spots:
+                note = begun.get(spot)
+                sounding = sounding if note is None else note[1]
+                held = HOLD if 2 * (sounding - spot) >= UNIT else REST
+                symbols.append(held if note is None else named(note[2] - down))
+        written.append(symbols)
+    return written
+
+
+def _head(melody: Melody) -> tuple[str, str]:
+    return melody.metre, key_of(melody.sharps)
+
+
+def melody_of(symbols: Sequence[str]) -> Melody:
+    """The melody of any symbols: what is out of its place is taken as held."""
+    head = [symbol for symbol in symbols[:HEAD] if symbol[:1] not in (HOLD, REST)]
+    metre = next((symbol for symbol in head if "/" in symbol), "4/4")
+    key = next((symbol for symbol in head if "/" not in symbol and not symbol[-1].isdigit()), "C")
+    up = tonic_of(Melody((), key=key).sharps)
+    notes: list[Note] = []
+    place, thirds, sounds = Fraction(0), 0, False
+    for number, symbol in enumerate(symbols[HEAD:], HEAD):
+        if symbol == THREE and not thirds and number + 3 < len(symbols):
+            thirds = 3
+            continue
+        length = Fraction(THIRD if thirds else UNIT, UNIT)
+        thirds = max(thirds - 1, 0)
+        pitch = numbered(symbol)
+        if pitch is not None:
+            notes.append(Note(min(max(pitch + up, 0), 127), place, length))
+        elif symbol != REST and sounds:
+            notes[-1] = notes[-1]._replace(duration=notes[-1].duration + length)
+        sounds = pitch is not None or (sounds and symbol != REST)
+        place += length
+    return Melody(tuple(notes), metre, key)
+
+
+def tonic_of(sharps: int) -> int:
+    """Semitones from C to the tonic of the major key with so many sharps, the nearer way."""
+    return (7 * sharps + 5) % 12 - 5
+
+
+def _units(sixteenths: Fraction) -> int:
+    return round(UNIT * sixteenths)
+
+
+def _in_thirds(starts: Sequence[int], bar: int) -> set[int]:
+    """Where the quarters begin that notes divide in three, within a bar; no other note begins in them, and none overlap."""
+    found: set[int] = set()
+    for start in starts:
+        first = start - 4 * (start % UNIT)  # where start is the second or the third of three: 16 or 32 units on
+        if start % UNIT not in (4, 8) or first < 0 or first % bar + QUARTER > bar:
+            continue
+        inside = starts[bisect_right(starts, first) : bisect_left(starts, first + QUARTER)]
+        if all(other - first in (THIRD, 2 * THIRD) for other in inside) and not any(
+            abs(first - other) < QUARTER for other in found
+        ):
+            found.add(first)
+    return found
+
+
+def _begun(notes: Sequence[tuple[int, int, int]], thirds: set[int]) -> dict[int, tuple[int, int, int]]:
+    """The note that begins at each place: of several the nearest, then the longest."""
+    found: dict[int, tuple[int, int, int]] = {}
+    for note in notes:
+        start, end, _ = note
+        in_thirds = start - 4 * (start % UNIT) in thirds and start % UNIT in (4, 8)
+        place = start if in_thirds else UNIT * ((start + UNIT // 2) // UNIT)
+        other = found.get(place)
+        if other is None or (abs(start - place), start - end) < (abs(other[0] - place), other[0] - other[1]):
+            found[place] = note
+    return found

@@ -1,0 +1,323 @@
+"""Melodies as such, and in files: ABC, MIDI, sound. All files are made here."""
+
+import struct
+import warnings
+import zipfile
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.io import wavfile
+
+import hourglass as hg
+from hourglass.data import abc
+from hourglass.data.melody import bar_of, key_of, likeliest_sharps, sharps_of, top_line
+from hourglass.data.sound import RATE, SIXTEENTH
+
+THIRD = Fraction(4, 3)
+SCALE = hg.Melody([(60, 0, 4), (62, 4, 4), (64, 8, 4), (65, 12, 4), (67, 16, 16)], name="Up")
+
+
+def tune(body, metre="4/4", key="C", unit="1/8"):
+    return f"X:1\nT:One\nM:{metre}\nL:{unit}\nK:{key}\n{body}\n"
+
+
+def pitches(text):
+    return [note.pitch for melody in abc.read_tune(text) for note in melody.notes]
+
+
+def plain(melody):
+    return [tuple(note) for note in melody.notes]
+
+
+def midi(*events, tracks=1, quarter=480):
+    """The bytes of a MIDI file of one track of events, each with its wait in ticks below 128 ahead."""
+    body = b"".join(events) + b"\x00\xff\x2f\x00"
+    return b"MThd" + struct.pack(">IHHH", 6, 1, tracks, quarter) + b"MTrk" + struct.pack(">I", len(body)) + body
+
+
+# Melodies
+
+
+def test_a_melody_says_what_it_is():
+    assert repr(SCALE) == "Melody('Up', 5 notes in 2 bars of 4/4)"
+    assert repr(hg.Melody([(62, 0, 4)], "6/8", "D")) == "Melody(1 notes in 1 bar of 6/8, key D)"
+    assert (SCALE.bar, SCALE.bars, SCALE.sharps) == (16, 2, 0)
+    assert hg.Melody([]).bars == 0
+
+
+@pytest.mark.parametrize(
+    ("notes", "options", "said"),
+    [
+        ([(60, 0, 4), (62, 2, 4)], {}, "Note 1 of a melody overlaps the one before: 62 at 2 for 4."),
+        ([(128, 0, 4)], {}, "Note 0 of a melody has no length or a pitch outside of 0 to 127: 128 at 0 for 4."),
+        ([(60, 0, 0)], {}, "Note 0 of a melody has no length or a pitch outside of 0 to 127: 60 at 0 for 0."),
+        ([], {"metre": "waltz"}, "A metre is written as '4/4' or '6/8', with at most 32 beats. Got 'waltz'."),
+        ([], {"key": "H"}, "A key is written as 'D', 'Bb', 'Em' or 'Ador'. Got 'H'."),
+    ],
+)
+def test_what_is_no_melody_is_refused(notes, options, said, sentence):
+    assert sentence(hg.DataError, hg.Melody, notes, **options) == said
+
+
+def test_bars_are_cut_and_joined():
+    first, second = SCALE.windows(1)
+    assert plain(second) == [(67, 0, 16)]
+    assert first.then(second) == SCALE
+    assert SCALE.windows(2) == [SCALE] and SCALE.windows(3) == []
+    held = hg.Melody([(60, 8, 16)])
+    assert plain(held.cut(0, 1)) == [(60, 8, 8)] and plain(held.cut(1, 1)) == []
+    assert len(hg.Melody([(60, 0, 64)]).windows(2, step=1)) == 1  # the others are silent
+
+
+def test_melodies_of_two_metres_are_not_joined(sentence):
+    said = sentence(hg.DataError, SCALE.then, hg.Melody([(60, 0, 4)], "6/8"))
+    assert said == "A melody in 4/4 can't go on in 6/8. Join those of one metre."
+
+
+def test_transposed_melodies_keep_all_but_their_height():
+    moved = hg.Melody([(62, 0, 4), (64, 4, 4)], key="D").transposed(3)
+    assert plain(moved) == [(65, 0, 4), (67, 4, 4)] and moved.key == "F"
+    assert [hg.Melody([], key="C").transposed(steps).key for steps in range(12)] == [
+        "C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "sharps"), [("C", 0), ("G", 1), ("F", -1), ("Am", 0), ("Em", 1), ("Ador", 1), ("Gmix", 0), ("Bb", -2), ("F#m", 3)]
+)
+def test_keys_have_sharps(key, sharps):
+    assert sharps_of(key) == sharps
+    assert sharps_of(key_of(sharps)) == sharps
+
+
+def test_where_no_key_is_told_it_is_heard():
+    d_major = hg.Melody([(62 + step, 2 * i, 2) for i, step in enumerate((0, 2, 4, 5, 7, 9, 11))])
+    assert likeliest_sharps(d_major) == d_major.sharps == 2
+
+
+def test_of_notes_that_sound_together_the_highest_is_taken():
+    notes = [
+        (60, Fraction(0), Fraction(8)),
+        (64, Fraction(0), Fraction(4)),
+        (67, Fraction(2), Fraction(4)),
+        (50, Fraction(3), Fraction(1)),
+    ]
+    line, below = top_line(notes)
+    assert [tuple(note) for note in line] == [(64, 0, 2), (67, 2, 4)] and below == 2
+
+
+# ABC
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (tune("CDEF GABc|"), [60, 62, 64, 65, 67, 69, 71, 72]),
+        (tune("C,c c'2 z4|", key="C"), [48, 72, 84]),
+        (tune("FCFC c2 f2|", key="D"), [66, 61, 66, 61, 73, 78]),
+        (tune("^FF=FF _BBb2|F2 B6|"), [66, 66, 65, 65, 70, 70, 82, 65, 71]),  # an accidental holds to the end of the bar
+        (tune('"Am7"A2 !trill!B2 {cd}e2 "D"D2|'), [69, 71, 76, 62]),
+        (tune("[CEG]4 [A,2F2]2|"), [67, 65]),
+        (tune("C8|[K:D]C8|"), [60, 61]),
+        (tune("V:1\nC8|\nV:2\nE8|\nV:1\nD8|"), [60, 62]),
+        (tune("C8&G8|D8|% c8|"), [60, 62]),
+    ],
+)
+def test_abc_has_pitches(text, expected):
+    assert pitches(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("C2 D/E/ F//G// A4 z/z/|", [(0, 4), (4, 1), (5, 1), (6, Fraction(1, 2)), (Fraction(13, 2), Fraction(1, 2)), (7, 8)]),
+        ("C>D E<F G4|", [(0, 3), (3, 1), (4, 1), (5, 3), (8, 8)]),
+        ("(3CDE F2 G4|", [(0, THIRD), (THIRD, THIRD), (2 * THIRD, THIRD), (4, 4), (8, 8)]),
+        ("C4-C2 D2-|D8|", [(0, 12), (12, 20)]),  # ties, also over a bar line
+        ("C4 z4|Z|D8|", [(0, 8), (32, 16)]),
+        ("G2|C8|D6:|", [(12, 4), (16, 16), (32, 12)]),  # an upbeat is at the end of its bar, a bar that lacks its upbeat has a rest
+        ("C8|D4|E4|F8|", [(0, 16), (16, 8), (24, 8), (32, 16)]),  # two halves of a bar
+    ],
+)
+def test_abc_has_lengths(body, expected):
+    (melody,) = abc.read_tune(tune(body))
+    assert [(note.start, note.duration) for note in melody.notes] == expected
+
+
+def test_where_the_metre_changes_a_tune_is_cut():
+    text = tune("C8|D8|\nM:3/4\nE6|F6|")
+    first, second = abc.read_tune(text)
+    assert (first.metre, second.metre) == ("4/4", "3/4") and plain(second) == [(64, 0, 12), (65, 12, 12)]
+    parts = abc.read_tune(tune("C8|D9|E8|"))  # nobody knows where in its bar that one would be
+    assert [plain(part) for part in parts] == [[(60, 0, 16)], [(64, 0, 16)]]
+    assert len(abc.read_tune(tune("C9|D9|"))) == 1  # none fits: taken as they come
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("T:No number\nK:C\nC8|\n", "'{path}' holds no tune. In ABC each begins with a line X: and its number."),
+        (
+            "X:7\nM:4/4\nC8|\n",
+            "Tune 7 of '{path}' has no key, a line K:, behind which its notes would begin. Leave it out, or mend it.",
+        ),
+        (tune("z8|"), "Tune 1 of '{path}' has no note. Leave it out, or mend it."),
+        (
+            tune("C8|", metre="none"),
+            "Tune 1 of '{path}' has the metre 'none', and bars need one such as 4/4. Leave it out, or mend it.",
+        ),
+    ],
+)
+def test_bad_abc_is_told_with_its_tune(tmp_path, text, said, sentence):
+    path = tmp_path / "bad.abc"
+    path.write_text(text)
+    assert sentence(hg.FileError, hg.read, path) == said.format(path=path)
+
+
+def test_tunes_of_folders_and_zips_are_read_and_counted(tmp_path):
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    (folder / "b.abc").write_text(tune("C8|[M:2/4]D4|") + "\n" + tune("[CE]8|"))
+    (folder / "a.abc").write_bytes(tune("D8|").replace("One", "Früh").encode("latin-1"))
+    (folder / "._c.abc").write_text("rubbish")
+    with zipfile.ZipFile(tmp_path / "tunes.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, f"inner/{file.name}")
+    words = (
+        "Of 3 tunes 1 became several melodies, cut where metre or key change or a bar is too long for its metre; "
+        "of 1 only the top line was taken, as notes sound together."
+    )
+    for source in (folder, tmp_path / "tunes.zip", [folder / "a.abc", folder / "b.abc"]):
+        with pytest.warns(hg.HourglassWarning) as caught:
+            found = hg.read(source)
+        assert str(caught[0].message) == words
+        assert [melody.name for melody in found] == ["Früh", "One", "One", "One"]
+        assert [plain(melody)[0][0] for melody in found] == [62, 60, 62, 64]
+
+
+def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
+    (tmp_path / "a.abc").write_text(tune("C8|"))
+    (tmp_path / "b.mid").write_bytes(b"MThd, but no more")
+    with pytest.warns(hg.HourglassWarning, match="Of 2 tunes 1 could not be read and were left out, the first as: "):
+        assert len(hg.read(tmp_path, skip_bad=True)) == 1
+    assert sentence(hg.FileError, hg.read, tmp_path).startswith(
+        f"'{tmp_path / 'b.mid'}' is damaged, or is not what its ending says ("
+    )
+
+
+# MIDI and sound
+
+LINES = st.lists(st.tuples(st.integers(40, 90), st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=30)
+
+
+@given(LINES, st.sampled_from(["4/4", "6/8", "3/4", "5/4"]), st.integers(-5, 6))
+@settings(max_examples=40, deadline=None)
+def test_midi_gives_back_what_was_written(tmp_path_factory, line, metre, sharps):
+    notes, at = [], Fraction(0)
+    for pitch, gap, length in line:
+        unit = THIRD if length % 5 == 0 else Fraction(1)
+        notes.append((pitch, at + gap, length * unit))
+        at += gap + length * unit
+    melody = hg.Melody(notes, metre, key_of(sharps), "Any")
+    path = tmp_path_factory.mktemp("midi") / "any.mid"
+    melody.write(path)
+    (found,) = hg.read(path)
+    silent = notes[0][1] // bar_of(metre) * bar_of(metre)
+    assert [(n.pitch, n.start + silent, n.duration) for n in found.notes] == [tuple(n) for n in melody.notes]
+    assert (found.metre, found.key, found.name) == (metre, key_of(sharps), "Any")
+
+
+def test_played_midi_is_set_to_16ths_and_thirds(tmp_path):
+    waits = [
+        (0, 115),
+        (10, 100),
+        (15, 110),
+        (8, 125),
+        (2, 150),
+        (12, 148),
+        (13, 140),
+    ]  # ticks of 120 a 16th: silence, then the note
+    events = []
+    for number, (gap, length) in enumerate(waits):
+        pitch = bytes([60 + number])
+        long = bytes([0x80 | length >> 7, length & 0x7F])
+        events += [bytes([gap]) + b"\x90" + pitch + b"\x50", long + b"\x80" + pitch + b"\x40"]
+    (tmp_path / "played.mid").write_bytes(midi(*events))
+    (found,) = hg.read(tmp_path / "played.mid")
+    assert [note.start for note in found.notes] == [0, 1, 2, 3, 4, 4 + THIRD, 4 + 2 * THIRD]
+
+
+def test_midi_of_several_instruments_gives_the_highest_without_drums(tmp_path):
+    events = [
+        b"\x00\x99\x24\x50",
+        b"\x00\x90\x30\x50",
+        b"\x00\x91\x48\x50",
+        b"\x00\x91\x4c\x50",
+        b"\x78\x81\x48\x40",
+        b"\x00\x81\x4c\x40",
+        b"\x00\x80\x30\x40",
+        b"\x00\x89\x24\x40",
+    ]
+    (tmp_path / "band.mid").write_bytes(midi(*events))
+    with pytest.warns(hg.HourglassWarning, match="of 1 only the top line was taken"):
+        (found,) = hg.read(tmp_path / "band.mid")
+    assert plain(found) == [(0x4C, 0, 1)] and found.metre == "4/4"
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (midi(), "'{path}' has no note. Leave it out, or mend it."),
+        (midi(b"\x00\x99\x24\x50", b"\x60\x89\x24\x40"), "'{path}' has nothing but drums. Leave it out, or mend it."),
+        (b"RIFF" + midi(b"\x00\x90\x24\x50")[4:], "'{path}' is damaged, or is not what its ending says ("),
+        (midi(b"\x00\x90\x24\x50")[:26], "'{path}' is damaged, or is not what its ending says ("),
+        (
+            midi(b"\x00\x90\x24\x50", b"\x60\x80\x24\x40", quarter=0),
+            "'{path}' is damaged, or is not what its ending says (its header",
+        ),
+    ],
+)
+def test_bad_midi_is_told(tmp_path, raw, said, sentence):
+    path = tmp_path / "bad.mid"
+    path.write_bytes(raw)
+    assert sentence(hg.FileError, hg.read, path).startswith(said.format(path=path))
+
+
+def test_midi_is_cut_where_the_metre_changes(tmp_path):
+    melodies = [SCALE, hg.Melody([(60, 0, 12), (62, 12, 12)], "3/4")]
+    hg.write(tmp_path / "two.mid", melodies)
+    with pytest.warns(hg.HourglassWarning, match="Of 1 tunes 1 became several melodies"):
+        found = hg.read(tmp_path / "two.mid")
+    assert [plain(melody) for melody in found] == [plain(melody) for melody in melodies]
+    assert [melody.metre for melody in found] == ["4/4", "3/4"]
+
+
+def test_a_wav_has_the_length_and_the_pitch_of_the_notes(tmp_path):
+    hg.Melody([(69, 0, 8), (81, 8, 8)]).write(tmp_path / "a.wav")
+    rate, sound = wavfile.read(tmp_path / "a.wav")
+    assert rate == RATE and sound.dtype == np.int16 and len(sound) == round(16 * SIXTEENTH * RATE)
+    for half, frequency in zip(np.split(sound, 2), (440, 880), strict=True):
+        spectrum = np.abs(np.fft.rfft(half))
+        assert np.fft.rfftfreq(len(half), 1 / rate)[spectrum.argmax()] == pytest.approx(frequency, abs=rate / len(half))
+    assert 0.4 < np.abs(sound).max() / 2**15 < 0.9
+
+
+def test_melodies_are_written_to_a_folder_as_midi_and_sound(tmp_path, sentence):
+    hg.write(tmp_path / "new", [SCALE, SCALE.transposed(2)])
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]
+    assert plain(hg.read(tmp_path / "new")[1]) == plain(SCALE.transposed(2))
+    said = sentence(hg.ParameterError, hg.write, tmp_path / "a.mid", [1, 2])
+    assert said == "Melodies are a list of hourglass.Melody, of one at least."
+
+
+def test_midi_says_what_it_needs(tmp_path, monkeypatch, sentence):
+    monkeypatch.setitem(__import__("sys").modules, "symusic", None)
+    said = sentence(hg.MissingExtraError, SCALE.write, tmp_path / "a.mid")
+    assert said == "MIDI needs symusic. Run: pip install 'hourglass-ae[melodies]'"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (tmp_path / "a.abc").write_text(tune("C8|"))
+        assert len(hg.read(tmp_path / "a.abc")) == 1  # ABC needs nothing

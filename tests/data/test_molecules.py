@@ -1,0 +1,123 @@
+"""Files of molecules: read, left out, written, drawn."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from rdkit import Chem
+
+import hourglass as hg
+from hourglass.data import molecules
+
+SMILES = ["CCO", "Oc1ccccc1", "CC(=O)[O-].[Na+]"]
+TABLE = pl.DataFrame({"smiles": SMILES, "name": ["ethanol", "phenol", "acetate"], "logP": [-0.14, 1.46, None], "n": [3, 7, 5]})
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_sdf_comes_back_with_its_properties():
+    hg.write("x.sdf", TABLE)
+    found = hg.read("x.sdf")
+    assert found.equals(TABLE.with_columns(smiles=pl.Series(["CCO", "Oc1ccccc1", "CC(=O)[O-].[Na+]"])))
+    Path("x.sdf.gz").write_bytes(gzip.compress(Path("x.sdf").read_bytes()))
+    assert hg.read("x.sdf.gz").equals(found)
+    hg.write("plain.sdf", SMILES)
+    assert hg.read("plain.sdf").to_dict(as_series=False) == {"smiles": SMILES}
+    atoms = [line.split() for line in Path("plain.sdf").read_text().splitlines()[4:7]]
+    assert [atom[3] for atom in atoms] == ["C", "C", "O"]
+    x = np.array([atom[:3] for atom in atoms], float)
+    assert (x[:, 2] == 0).all()
+    np.testing.assert_allclose(np.linalg.norm(np.diff(x, axis=0), axis=1), 1.5, atol=1e-3)  # the length of RDKit's bonds
+
+
+def test_hydrogens_and_handedness_of_an_sdf():
+    alanine = Chem.AddHs(Chem.MolFromSmiles("C[C@H](N)C(=O)O"))
+    with Chem.SDWriter("x.sdf") as writer:
+        writer.write(alanine)
+    assert hg.read("x.sdf")["smiles"].to_list() == ["C[C@H](N)C(=O)O"]
+
+
+def test_what_rdkit_refuses_of_an_sdf_is_named(capfd, sentence):
+    hg.write("x.sdf", SMILES)
+    five = Chem.MolFromSmiles("CC(C)(C)(C)C", sanitize=False)
+    first, *others = Path("x.sdf").read_text().split("$$$$\n")
+    Path("x.sdf").write_text("$$$$\n".join([first, Chem.MolToMolBlock(five, kekulize=False), "no\nmolecule\n", *others]))
+    found = hg.read("x.sdf")
+    assert found["smiles"].to_list() == [SMILES[0], "CC(C)(C)(C)C", "?", *SMILES[1:]]
+    assert sentence(hg.DataError, hg.VariationalAutoencoder(2).fit, found) == (
+        "Row 1, 'CC(C)(C)(C)C', is no molecule that RDKit can read. Leave it out, or mend it."
+    )
+    with pytest.warns(hg.HourglassWarning) as said:
+        assert hg.read("x.sdf", skip_bad=True)["smiles"].to_list() == SMILES
+    assert str(said[0].message) == (
+        "2 of 5 rows of 'x.sdf' were left out, as they can't be read: row 1 ('CC(C)(C)(C)C'), row 2 ('?')."
+    )
+    assert capfd.readouterr() == ("", "")
+    Path("x.sdf").write_text("")
+    assert sentence(hg.FileError, hg.read, "x.sdf") == "'x.sdf' holds no molecule. It needs one for each row."
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("x.smi", "CCO ethanol\nC1CC open\n\nc1ccccc1\n", ["CCO", "c1ccccc1"]),
+        ("x.txt", "CC=O\n" * 30 + "C1CC\n\nc1ccccc1\n", ["CC=O"] * 30 + ["c1ccccc1"]),
+        ("x.csv", "SMILES,logP\nCCO,1\nC1CC,2\n,3\nc1ccccc1,4\n", ["CCO", "c1ccccc1"]),
+        ("words.txt", "so it is\n\nit is so\nso\n", ["so it is", "it is so", "so"]),
+    ],
+)
+def test_rows_that_can_not_be_read_are_left_out(name, text, kept):
+    Path(name).write_text(text)
+    with pytest.warns(hg.HourglassWarning, match=r"of '\w+.\w+' were left out, as they can't be read: row \d+ \("):
+        found = hg.read(name, skip_bad=True)
+    assert list(found["SMILES"] if name == "x.csv" else found) == kept
+
+
+def test_a_warning_names_the_first_rows_left_out():
+    Path("x.smi").write_text("CCO\n" + "C1CC\n" * 7)
+    with pytest.warns(hg.HourglassWarning) as said:
+        hg.read("x.smi", skip_bad=True)
+    some = ", ".join(f"row {row} ('C1CC')" for row in range(1, 6))
+    assert str(said[0].message) == f"7 of 8 rows of 'x.smi' were left out, as they can't be read: {some} and others."
+
+
+def test_where_nothing_can_be_read(sentence):
+    Path("x.smi").write_text("hello\nyou\n")
+    assert sentence(hg.FileError, hg.read, "x.smi", skip_bad=True) == (
+        "'x.smi' has 2 rows, none of which can be read. Check that it is the right file."
+    )
+    Path("x.csv").write_text("a,b\n1,2\n3,4\n")
+    assert hg.read("x.csv", skip_bad=True).shape == (2, 2)
+
+
+def test_molecules_are_written_by_the_ending(sentence):
+    hg.write("x.csv", SMILES)
+    assert Path("x.csv").read_text().splitlines() == ["smiles", *SMILES]
+    hg.write("x.smi", TABLE)
+    assert hg.read("x.smi").tolist() == SMILES
+    hg.write("x.svg", SMILES)
+    assert Path("x.svg").read_text().count("<svg") == 1
+    hg.write("x.png", SMILES * 2)
+    with Image.open("x.png") as drawn:
+        assert drawn.size == (4 * 240, 2 * 180)
+    assert sentence(hg.DataError, hg.write, "y.sdf", ["CCO", "C1CC"]) == (
+        "The data doesn't fit into 'y.sdf' ('C1CC' is no molecule that RDKit can read). Convert it, or choose another ending."
+    )
+    assert sentence(hg.DataError, hg.write, "y.smi", pl.DataFrame({"a": [1]})) == (
+        "The data doesn't fit into 'y.smi' (the table has no column called smiles). Convert it, or choose another ending."
+    )
+    assert sentence(hg.DataError, hg.write, "y.png", np.zeros((2, 4, 4))).startswith("The data doesn't fit into 'y.png' (array(")
+
+
+def test_drawings_are_pictures():
+    drawn = molecules.drawings(SMILES)
+    assert drawn.shape == (3, 180, 240, 3)
+    assert drawn.min() >= 0
+    assert (drawn == 1).mean() > 0.9  # white paper
+    assert (drawn[0] != drawn[1]).any()

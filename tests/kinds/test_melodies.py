@@ -1,0 +1,151 @@
+"""Melodies as rows of symbols: a position each 16th, thirds of a quarter, metre and key; windows."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hourglass as hg
+from hourglass.data.melody import bar_of, key_of, named, numbered
+from hourglass.kinds import KINDS, as_raw, kind_from_config
+from hourglass.kinds.melody import bars_of, melody_of, tonic_of, windows_of
+
+KIND = KINDS["melody"]
+THIRD = Fraction(4, 3)
+TUNES = [
+    hg.Melody([(62 + step, 4 * i, 4) for i, step in enumerate((0, 2, 4, 5, 7, 9, 11, 12))], key="D"),
+    hg.Melody([(67, 0, 6), (71, 6, 6), (74, 12, 12), (67, 24, 6), (62, 30, 18)], "6/8", "G"),
+]
+
+
+def symbols(melody):
+    return " ".join(windows_of(melody, melody.bars)[0])
+
+
+def plain(melody):
+    return [tuple(note) for note in melody.notes]
+
+
+def test_positions_are_16ths_named_as_in_c():
+    melody = hg.Melody([(62, 0, 3), (66, 3, 1), (69, 6, 2)], "2/4", "D")
+    assert symbols(melody) == "2/4 D C4 - - E4 . . G4 -"
+    assert symbols(melody.transposed(2)) == "2/4 E C4 - - E4 . . G4 -"  # all else is the same
+    assert symbols(melody.transposed(5)) == "2/4 G C5 - - E5 . . G5 -"  # the nearer way from C to G is down
+    assert melody_of(symbols(melody).split()) == melody
+
+
+def test_three_in_a_quarter_take_its_four_positions():
+    melody = hg.Melody([(60, 0, THIRD), (62, THIRD, THIRD), (64, 2 * THIRD, THIRD), (65, 4, 4)], "2/4", "C")
+    assert symbols(melody) == "2/4 C 3 C4 D4 E4 F4 - - -"
+    assert melody_of(symbols(melody).split()) == melody
+    long = hg.Melody([(60, 0, 2 * THIRD), (64, 2 * THIRD, THIRD), (65, 4, 4)], "2/4", "C")
+    assert symbols(long) == "2/4 C 3 C4 - E4 F4 - - -"
+
+
+def test_notes_that_are_too_quick_give_way_to_the_one_on_its_position():
+    half = Fraction(1, 2)
+    assert symbols(hg.Melody([(60, 0, half), (62, half, half), (64, 1, 3)], "1/4", "C")) == "1/4 C C4 E4 - -"
+    six = [(60 + i, i * Fraction(2, 3), Fraction(2, 3)) for i in range(6)]  # three in an 8th, twice
+    assert symbols(hg.Melody(six, "1/4", "C")) == "1/4 C C4 C#4 D#4 E4"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("C4 - - -", []),  # too short to have a metre and a key: the first two are their places
+        ("4/4 C 3 C4 D4", [(60, 1, 1), (62, 2, 1)]),  # a mark without three behind it is a rest
+        ("4/4 C - . 4/4 E4 G -", [(64, 3, 3)]),
+        ("- - E4", [(64, 0, 1)]),
+        ("", []),
+    ],
+)
+def test_any_symbols_are_a_melody(text, expected):
+    found = melody_of(text.split())
+    assert plain(found) == expected and found.metre == "4/4"
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("slot"), st.sampled_from("nhr"), st.integers(40, 80)),
+        st.tuples(st.just("thirds"), st.lists(st.sampled_from("nhr"), min_size=3, max_size=3), st.integers(40, 80)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(STEPS, st.sampled_from(["4/4", "6/8", "3/4", "2/4", "9/8"]), st.integers(-5, 6))
+@settings(max_examples=100, deadline=None)
+def test_a_melody_on_the_grid_comes_back(steps, metre, sharps):
+    notes, place, sounds = [], Fraction(0), False
+    for what, drawn, pitch in steps:
+        unit, letters = (THIRD, drawn) if what == "thirds" else (Fraction(1), [drawn])
+        if what == "thirds" and (place % bar_of(metre) + 4 > bar_of(metre) or "n" not in letters[1:]):
+            continue
+        for number, letter in enumerate(letters):
+            if letter == "n":
+                notes.append((pitch + number, place, unit))
+            elif letter == "h" and sounds:
+                notes[-1] = (*notes[-1][:2], notes[-1][2] + unit)
+            sounds = letter == "n" or (sounds and letter == "h")
+            place += unit
+    if not notes:
+        return
+    melody = hg.Melody(notes, metre, key_of(sharps))
+    back = melody_of([metre, key_of(sharps), *(symbol for bar in bars_of(melody) for symbol in bar)])
+    assert [note[:2] for note in plain(back)] == [note[:2] for note in plain(melody)]
+    last = back.notes[-1]
+    assert plain(back)[:-1] == plain(melody)[:-1] or all(n.duration.denominator in (1, 3) for n in back.notes)
+    assert last.start + last.duration <= melody.bars * melody.bar
+
+
+def test_names_of_pitches():
+    assert [named(pitch) for pitch in (60, 61, 69, 11)] == ["C4", "C#4", "A4", "B-1"]
+    assert all(numbered(named(pitch)) == pitch for pitch in range(128))
+    assert [numbered(text) for text in ("-", ".", "3", "4/4", "D", "F#", "")] == [None] * 7
+    assert [tonic_of(sharps) for sharps in range(-5, 7)] == [1, -4, 3, -2, 5, 0, -5, 2, -3, 4, -1, 6]
+
+
+def test_windows_are_rows():
+    kind = KIND.learn(as_raw(TUNES), asked=hg.Melodies(bars=1))
+    assert kind.describe() == "melodies of 1 bar" and kind.bars == 1 and kind.symbolic
+    assert kind.shape == (2 + 16, 1 + len(kind.alphabet)) and kind_from_config(kind.to_config()) == kind
+    assert kind.alphabet[:8] == ("-", ".", "3", "4/4", "6/8", "D", "G", "C4")
+    windows = kind.opened(as_raw(TUNES))
+    assert windows.tolist() == [window for melody in TUNES for window in melody.windows(1)]
+    values = kind.to_tensor(windows)
+    assert values.shape == (5, 18) and (values[2:, 14:] == 0).all()  # a bar of 6/8 is shorter
+    assert kind.from_tensor(values) == windows.tolist()
+    assert torch.equal(kind.to_tensor(as_raw(TUNES)), values)  # a window each bar
+
+
+def test_in_training_a_window_begins_at_each_bar_and_what_is_held_there_is_not_heard():
+    held = hg.Melody([(60, 0, 20), (64, 20, 12), (67, 32, 16)])
+    assert [" ".join(row[2:8]) for row in windows_of(held, 2)] == ["C4 - - - - -", ". . . . E4 -"]
+    kind = KIND.learn(as_raw([held, held]))
+    assert kind.to_tensor(as_raw([held])).shape == (2, 34)
+    assert len(kind.opened(as_raw([held]))) == 2  # one after the other, the last filled with rests
+    assert torch.equal(kind.to_tensor(as_raw([held.cut(2, 1)]))[0, 18:34], torch.full((16,), 2, dtype=torch.uint8))
+
+
+def test_what_is_no_melody_is_refused(sentence):
+    assert hg.infer(TUNES) == ("melody", "a list of 2 tunes is melodies")
+    assert hg.infer(TUNES[0]).kind == "melody"
+    assert sentence(hg.DataError, KIND.learn, as_raw([[1, 2], [3, 4]])) == (
+        "Melodies are a list of hourglass.Melody, as hourglass.read gives them. Got an array of int64 of shape (2, 2)."
+    )
+    one_bar = as_raw([hg.Melody([(60, 0, 4)])] * 3)
+    assert sentence(hg.DataError, KIND.learn, one_bar) == (
+        "Windows are of 2 bars, and the longest tune has 1. Give longer ones, or kind=hg.Melodies(bars=1)."
+    )
+    kind = KIND.learn(as_raw(TUNES))
+    assert sentence(hg.DataError, kind.to_tensor, as_raw([hg.Melody([(60, 0, 4)], "5/4", "D")])) == (
+        "Row 0 has 42 positions, and the model takes 34 at most. Leave it out, or fit a model on rows as long."
+    )
+    assert sentence(hg.DataError, kind.to_tensor, as_raw([hg.Melody([(100, 0, 4)], key="D")])) == (
+        "Row 0 has the position 'D7', which the model has never seen. Leave the row out, or fit a model on data that has it."
+    )
+    said = sentence(hg.ParameterError, hg.Melodies, bars=0)
+    assert said == "The 'bars' parameter of Melodies must be a positive int. Got 0 instead."
