@@ -71,7 +71,7 @@ def test_what_was_chosen_is_remembered(folder):
 
 def test_a_run_that_has_not_begun_waits(folder, asked):
     run = folder.new_run(asked)
-    assert (run.name, run.state, run.sentence, run.epochs()) == ("digits.npy-compress", State.waiting, "", [])
+    assert (run.name, run.state, run.sentence, run.epochs()) == ("digits-compress", State.waiting, "", [])
     assert run.asked == asked
 
 

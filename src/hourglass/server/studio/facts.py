@@ -69,8 +69,10 @@ def kinds_for(raw: Any) -> list[str]:
         return ["series"]
     if hasattr(raw, "columns"):
         return ["table", "series"]
+    if infer(raw).kind == "melody":
+        return ["melody"]
     if getattr(raw, "dtype", np.dtype(float)).kind == "O":
-        return [name for name, kind in KINDS.items() if kind.symbolic]
+        return [name for name, kind in KINDS.items() if kind.symbolic and name != "melody"]
     if getattr(raw, "ndim", 1) == 2:
         return ["table", "series"]
     return ["image", "series"] if getattr(raw, "ndim", 1) == 3 else ["image"]
@@ -82,19 +84,25 @@ def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
         rate = {} if raw.rate is None else {"samples a second": f"{raw.rate:g}"}
         gaps = float(np.isnan(raw.values).mean())
         return {"samples": f"{n:,}", "channels": f"{raw.shape[1]}", **rate, "missing": _share(gaps)}
-    if kind == "series" and hasattr(raw, "columns"):
-        return {"samples": f"{n:,}", "columns": f"{len(raw.columns)}"}
-    if columns:
-        return {"rows": f"{n:,}", "columns": f"{len(columns)}", "missing": _share(sum(c.missing for c in columns) / len(columns))}
+    if hasattr(raw, "columns"):
+        missing = {"missing": _share(sum(c.missing for c in columns) / len(columns))} if columns else {}
+        return {"rows" if columns else "samples": f"{n:,}", "columns": f"{len(raw.columns)}", **missing}
     if kind == "image":
         sizes = {np.asarray(raw[number]).shape[:2] for number in range(min(n, 200))}
         size = " × ".join(str(side) for side in sizes.pop()) if len(sizes) == 1 else "differing"
         colours = {1: "grey", 3: "colour"}.get(np.asarray(raw[0]).shape[-1] if np.asarray(raw[0]).ndim == 3 else 1, "channels")
         return {"pictures": f"{n:,}", "pixels": size, "colours": colours}
+    if kind == "melody":
+        return {"melodies": f"{n:,}", "notes": f"{sum(len(tune.notes) for tune in raw):,}"}
     if kind == "series":
         lengths = {len(raw[number]) for number in range(min(n, 200))}
         reach = f"{min(lengths):,}" if len(lengths) == 1 else f"{min(lengths):,} to {max(lengths):,}"
         return {"series": f"{n:,}", "samples of each": reach}
+    return _of_strings(raw)
+
+
+def _of_strings(raw: Any) -> dict[str, str]:
+    n = len(raw)
     longest = max(len(row) for row in raw[:MOST_LOOKED_AT])
     return {"rows": f"{n:,}", "different": f"{len({str(row) for row in raw[:MOST_LOOKED_AT]}):,}", "longest": f"{longest} symbols"}
 

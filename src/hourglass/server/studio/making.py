@@ -8,7 +8,7 @@ from typing import Any
 import hourglass as hg
 from hourglass.data import Pictures, Record, holds_pictures
 
-ENDINGS = {"image": "", "table": ".csv", "series": ".npy", "molecule": ".smi"}  # pictures go into a folder; strings into .txt
+ENDINGS = {"image": "", "melody": "", "table": ".csv", "series": ".npy", "molecule": ".smi"}  # "" is a folder; else it is .txt
 MOST_SHOWN = 2000  # rows that a report is about: as many as tell
 
 

@@ -1,7 +1,7 @@
 """Rows as they are shown: plain values that fit into a file, and HTML of those.
 
 What is shown of a row depends on the kind of data: a picture as PNG in base64, a curve for each channel of a series, the cells of a
-table as text by column, a string as it is.
+table as text by column, the notes of a melody, a string as it is.
 """
 
 from __future__ import annotations
@@ -108,6 +108,28 @@ def _line(channel: list[float | None], low: float, high: float, name: str) -> st
     return f'<polyline class="{name}" points="{" ".join(places)}"/>'
 
 
+# Melodies
+
+
+def _melodies(raw: Any) -> Values:
+    return [
+        {"name": tune.name, "notes": [[note.pitch, float(note.start), float(note.duration)] for note in tune.notes]}
+        for tune in rows(raw, 0, len(raw))
+    ]
+
+
+def _melodies_html(shown: Values, before: Values | None) -> str:
+    """Each as a piano roll: a bar for each note, the higher the higher."""
+    drawn = []
+    for tune in shown:
+        low, high = min((pitch for pitch, *_ in tune["notes"]), default=0), max((pitch for pitch, *_ in tune["notes"]), default=1)
+        end, step = max((start + long for _, start, long in tune["notes"]), default=1), 50 / (high - low + 1)
+        places = [(200 * start / end, 5 + (high - pitch) * step, 190 * long / end) for pitch, start, long in tune["notes"]]
+        bars = "".join(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{step:.1f}"/>' for x, y, wide in places)
+        drawn.append(f'<svg class="roll" viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>')
+    return _gallery("waves", drawn)
+
+
 # Tables
 
 
@@ -164,6 +186,6 @@ def _gallery(name: str, items: list[str]) -> str:
     return f'<div class="{name}">{"".join(items)}</div>'
 
 
-_VALUES = {"image": _pictures, "series": _series, "table": _table}
-_HTML = {"image": _pictures_html, "series": _series_html, "table": _table_html}
+_VALUES = {"image": _pictures, "series": _series, "table": _table, "melody": _melodies}
+_HTML = {"image": _pictures_html, "series": _series_html, "table": _table_html, "melody": _melodies_html}
 __all__ = ["Album", "cell", "html", "part", "png", "values"]

@@ -230,7 +230,7 @@ class Folder:
 
     def new_run(self, asked: Asked, name: str = "") -> Run:
         """A run that has not begun."""
-        wanted = plain_name(name or f"{Source(asked.data).title}-{asked.need}")
+        wanted = plain_name(name or f"{Source(asked.data).title.split('.')[0]}-{asked.need}")
         path = free(self.path / "runs" / wanted)
         path.mkdir(parents=True)
         write_json(path / "run.json", asdict(asked))

@@ -15,7 +15,7 @@ from hourglass.server.studio import widgets as w
 from hourglass.server.studio.facts import TYPES, Facts, facts, kinds_for
 from hourglass.server.studio.runs import Folder, Run, Source
 
-ACCEPTED = "CSV, TSV, Parquet, NPY, NPZ, a ZIP of pictures or pictures, TXT, SMI"
+ACCEPTED = "CSV, Parquet, NPY, NPZ, pictures or a ZIP of them, TXT, SMI, SDF, ABC, MIDI"
 KINDS = {
     "table": "Table: columns that mean something",
     "image": "Pictures",
