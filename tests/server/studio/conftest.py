@@ -63,7 +63,7 @@ def studio(tmp_path_factory):
     log = Path(place, "server.log").open("w")  # noqa: SIM115 (the process writes to it)
     process = subprocess.Popen(command, env={**os.environ, **QUIET}, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
-    for _ in range(100):
+    for _ in range(300):
         try:
             urllib.request.urlopen(f"{address}/studio/studio.css", timeout=1).close()
             break

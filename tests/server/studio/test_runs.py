@@ -91,6 +91,7 @@ def test_a_run_trains_on_its_own_and_is_found_again_and_stopped(folder, asked):
     assert found.result["figures"]["numbers kept"] == "2"
     assert found.model().transform(hg.read(asked.data)).shape == (60, 2)
     assert hg.read(found.path / "codes.parquet").shape == (60, 2)
+    until(lambda: not found._locked())  # its process has ended
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_a_need_that_data_has_no_answer_to_is_a_sentence(folder, tmp_path, here)
     (tmp_path / "names.txt").write_text("anna\nbert\n" * 10)
     run = folder.new_run(Asked(str(tmp_path / "names.txt"), "sweep"))
     here(run)
-    assert run.sentence.startswith("No bottleneck of the sweep (2, 4, 8, 16, 32, 64) is below the number of features, 1.")
+    assert run.sentence.startswith("No bottleneck of the sweep (2) is below the number of features, 1.")
 
 
 def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
