@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hourglass.cli.app import app
+from hourglass.cli.words import say
 
 Folder = Annotated[Path, typer.Argument(help="Where data, runs and models lie, as plain files; made if it isn't there.")]
 
@@ -27,4 +28,4 @@ def studio(
     """
     from hourglass.server import studio as pages
 
-    pages.run(folder, port=port, browser=not no_browser)
+    pages.run(folder, port=port, browser=not no_browser, ready=say)

@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import hourglass as hg
+from hourglass.server.running import bound
 from hourglass.server.studio import files
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.runs import Folder, Run
@@ -44,14 +45,15 @@ VIEWS = (
 )
 
 
-def serve(folder: str | os.PathLike[str], *, port: int, browser: bool) -> None:
+def serve(folder: str | os.PathLike[str], *, port: int, browser: bool, ready: Callable[[str], None]) -> None:
     """Serve the studio of a folder until Ctrl-C."""
-    app = build(Folder(Path(folder).resolve()))
-    address = f"http://127.0.0.1:{port}"
-    print(f"The studio of {folder} is at {address}. Ctrl-C ends it; training goes on.", flush=True)  # noqa: T201
-    if browser:
-        pages.on_startup(lambda: _open(address))
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    with bound(LOCAL[0], port) as listener:
+        app = build(Folder(Path(folder).resolve()))
+        address = f"http://{LOCAL[0]}:{listener.getsockname()[1]}"
+        ready(f"The studio of {folder} is at {address}. Ctrl-C ends it; training goes on.")
+        if browser:
+            pages.on_startup(lambda: _open(address))
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
 def build(folder: Folder) -> FastAPI:
