@@ -91,6 +91,7 @@ PEERS = ("AutoEncoder", "VAE", "DeepSVDD", "LUNAR", "IForest", "ECOD", "COPOD", 
 BEAT_PEERS = ("AutoEncoder", "PCA4", "KNN")
 FILTERS = ("Savitzky-Golay", "Butterworth")
 IMAGE_PEERS = ("AutoEncoder", "PCA", "KNN")
+PROPERTIES = ("logp", "qed", "weight")
 
 WORKS = (
     Work(
@@ -334,6 +335,41 @@ WORKS = (
             Row("column shapes", "shapes", "TVAE", NO_WORSE, operator.gt),
             Row("pair correlations", "pairs", "TVAE", better=operator.gt),
             Row("fit alone, s", "fit_s", "TVAE", times_better(5)),
+        ),
+    ),
+    Work(
+        "melodies",
+        "windows of two bars of folk tunes, 25 minutes of training",
+        {"Hourglass": "melodies_hourglass"},
+        (
+            Row("held out and new, rebuilt exactly", "exact", target=at_least(0.6)),
+            Row("of their symbols", "symbols"),
+            Row("of those that begin a note", "notes", target=at_least(0.9)),
+            Row("what codes tell of a window, nats", "kl"),
+            Row("samples, notes in key", "in_key", target=at_least(0.97)),
+            *(
+                Row(f"total variation of {of} to tunes held out", of, target=at_most(0.06))
+                for of in ("pitch", "interval", "duration")
+            ),
+            Row("half bars repeated, over what tunes do", "repetition", target=between(0.5, 1.5)),
+            Row("samples that stand in a training tune", "known"),
+        ),
+    ),
+    Work(
+        "molecules",
+        "molecules of ZINC, an hour of training",
+        {"Hourglass": "molecules_hourglass", "GRU": "molecules_gru"},
+        (
+            Row("held out, rebuilt exactly", "exact", target=at_least(0.6)),
+            Row("held out, rebuilt exactly", "exact", "GRU", better=operator.gt),
+            Row("what codes tell of a molecule, nats", "kl", "GRU", better=operator.gt),
+            Row("what codes tell of a molecule, nats", "kl", target=at_least(20)),
+            Row("lost when codes are shuffled, nats", "shuffled", "GRU", better=operator.gt),
+            Row("molecules a second in training", "molecules_per_s", "GRU", times_better(3), operator.gt),
+            Row("samples that are unique", "unique", "GRU", at_least(0.99), operator.gt),
+            Row("of those, new", "novel", "GRU", at_least(0.99), operator.gt),
+            Row("samples with a ring of 8 atoms or more", "large_rings", "GRU", at_most(0.03)),
+            *(Row(f"distance of {name} to the data, deviations", f"{name}_distance", "GRU", at_most(0.3)) for name in PROPERTIES),
         ),
     ),
     Work(

@@ -1,18 +1,29 @@
-"""Learn from molecules, draw new ones, and walk from one to another: python examples/molecules.py zinc250k_smiles.txt.gz
+"""Learn from molecules, draw new ones and judge them, and look for better ones: python examples/molecules.py zinc250k_smiles.txt.gz
 
-The file has a SMILES on each line. It takes the extra `molecules`.
+The file has a SMILES on each line, or is an SDF. It takes the extra `molecules`.
 """
 
 import sys
 
 import hourglass as hg
+from hourglass.analysis import chemistry
 
-molecules = hg.read(sys.argv[1])[:20_000]
-model = hg.VariationalAutoencoder(kind="molecule", max_seconds=300, random_state=0, verbose=True).fit(molecules)
-bound = model.elbo(molecules[:1000], random_state=0)
-print(f"{hg.metrics.exact(model, molecules[:1000]):.1%} are rebuilt exactly, of codes that say {bound.kl.mean():.1f} nats")
+molecules = hg.read(sys.argv[1], skip_bad=True)[:20_000]
+learned, held_out = molecules[::2], molecules[1::2]
+model = hg.VariationalAutoencoder(kind="molecule", max_seconds=300, random_state=0, verbose=True).fit(learned)
+print(hg.quality(model, learned, held_out[:2000]))
 
-made = model.sample(1000, random_state=0)
-print(f"{len(set(made)):,} different ones of 1,000, for example {', '.join(made[:3])}")
-print("from", molecules[0], "to", molecules[1], "by way of", *model.interpolate(molecules[:2], steps=5)[1:-1])
+made = model.sample(12, random_state=0)
 hg.write("new.smi", made)
+hg.plots.nearest(model, learned).savefig("new.png")
+print("from", molecules[0], "to", molecules[1], "by way of", *model.interpolate(molecules[:2], steps=5)[1:-1])
+print(hg.neighbours(model, molecules[0], radius=3, n=5, random_state=0))
+
+
+def drug_likeness(rows):
+    return chemistry.properties(rows)["QED"]
+
+
+better = hg.optimise(model, drug_likeness, learned, n=8, random_state=0)
+hg.write("better.csv", better)
+print(better)

@@ -36,6 +36,18 @@ def test_integers_are_prepared_a_batch_at_a_time():
     assert torch.cat([batch.x.clone() for batch in rows.ordered(1)]).tolist() == [[0], [1]]
 
 
+def test_rows_of_a_batch_are_about_as_long_and_cut_to_the_longest():
+    lengths = torch.tensor([3, 1, 2, 3, 1, 2, 1])
+    x = torch.arange(1.0, 8)[:, None] * (torch.arange(3) < lengths[:, None])  # a row's number as often as it is long
+    rows = Batches(x, torch.arange(7), untouched, lengths=lengths)
+    epoch = [batch.x.clone() for batch in rows.shuffled(2, chance())]
+    assert sorted(number for part in epoch for number in part[:, 0].int().tolist()) == list(range(1, 8))
+    assert sorted(part.shape[1] for part in epoch[:-1]) == [1, 2, 3]  # the last has the row that is left
+    orders = {tuple(len(part[0]) for part in rows.shuffled(2, chance(seed)) for part in [part.x]) for seed in range(9)}
+    assert len(orders) > 1
+    assert [tuple(batch.x.shape) for batch in rows.ordered(3)] == [(3, 1), (3, 3), (1, 3)]
+
+
 def test_members_have_rows_of_their_own():
     rows = Batches(torch.arange(6.0)[:, None], torch.tensor([[0, 3], [1, 4], [2, 5]]), untouched)
     epoch = torch.cat([batch.x.clone() for batch in rows.shuffled(2, chance())])

@@ -394,6 +394,16 @@ def test_datasets_are_listed_with_licence():
     assert max(map(len, said.splitlines())) <= 90
 
 
+# serve
+
+
+def test_serving_to_others_needs_a_token(models, fails):
+    words = "Others can reach 0.0.0.0, so a token is needed: --token. Or listen on 127.0.0.1."
+    assert fails("serve", models / "images.safetensors", "--host", "0.0.0.0") == (1, f"Error: {words}\n")
+    words = "The limit 'rows' must be above 0. Got -1 instead."
+    assert fails("serve", models / "images.safetensors", "--max-rows", -1) == (1, f"Error: {words}\n")
+
+
 # help
 
 
@@ -843,6 +853,34 @@ def test_strings_are_fitted_drawn_and_walked_between():
     assert "4 symbols keep every symbol in" in run("fit", "lines.txt", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "-q")
 
 
+def test_tunes_are_fitted_heard_and_go_on(fails):
+    bars = "CDEF GABc|cBAG FEDC|C2E2 G2c2|c2G2 E2C2|CEGc cGEC|CDEF GABc|"
+    tunes = "".join(f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/8\nK:{key}\n{bars}\n" for n, key in enumerate(["C", "D", "Em", "G"] * 3))
+    Path("tunes.abc").write_text(tunes)
+    said = run("fit", "tunes.abc", "--for", "generate", "-b", 2, "--bars", 1, "--max-epochs", 1, "-q", "-o", "one.safetensors")
+    assert "Trained on 12 rows (melodies of 1 bar)" in said
+    run("fit", "tunes.abc", "--for", "generate", "-b", 8, "--max-epochs", 30, "--seed", 0, "-q", "-o", "m.safetensors")
+    run("generate", "m.safetensors", "-n", 2, "--seed", 0, "-o", "new")
+    assert sorted(path.name for path in Path("new").iterdir()) == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]
+    said = run("interpolate", "m.safetensors", "tunes.abc", "--rows", "0,1", "--steps", 3, "-o", "way.mid")
+    assert said.splitlines()[-1] == "Wrote 3 new rows to way.mid, from row 0 to row 1."
+    assert hg.read("way.mid")[0].bars <= 18
+    Path("a.abc").write_text(tunes[: tunes.index("X:1")])
+    assert "from a.abc to tunes.abc." in run("interpolate", "m.safetensors", "a.abc", "tunes.abc", "--steps", 2, "-o", "way.wav")
+    said = run("continue", "m.safetensors", "tunes.abc", "--row", 3, "--bars", 2, "--seed", 0, "-o", "longer.mid")
+    assert said == "Wrote 8 bars to longer.mid, of which 2 are new.\n"
+    first, longer = hg.read("tunes.abc")[3], hg.read("longer.mid")[0]
+    assert longer.cut(0, 6).notes == first.notes and longer.key == "G"
+    assert fails("interpolate", "m.safetensors", "a.abc", "tunes.abc") == (
+        1,
+        "Error: Name a place to write to, with -o: melodies of 2 bars can't be shown here.\n",
+    )
+    assert fails("fit", "tunes.abc", "--bars", 2, "--kind", "series") == (
+        1,
+        "Error: --bars is for melodies. Leave it out beside what is for others.\n",
+    )
+
+
 def test_molecules_are_fitted_and_drawn():
     Path("known.smi").write_text("CC(C)=O acetone\nc1ccccc1O phenol\nC1CCCCC1\n" * 5)
     run("fit", "known.smi", "--for", "generate", "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
@@ -867,4 +905,18 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     assert run("interpolate", "m.safetensors", "CC(C)=O", "Oc1ccccc1", "--steps", 4, "-o", "way.smi") == (
         "Wrote 4 new rows to way.smi, from CC(C)=O to Oc1ccccc1.\n"
     )
+    assert "neighbour" in run("neighbours", "m.safetensors", "CC(C)=O", "--radius", 3, "--seed", 0)
+    said = run("neighbours", "m.safetensors", "CC(C)=O", "--radius", 3, "-n", 4, "--seed", 0, "-o", "near.csv")
+    assert said == f"Wrote {hg.read('near.csv').height} neighbours of CC(C)=O to near.csv.\n"
+    assert hg.read("near.csv").columns == ["neighbour", "distance", "times", "similarity"]
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
+
+
+def test_a_folder_of_beats_is_a_file_a_beat():
+    beats = np.sin(np.arange(40) / 3) + 0.1 * np.random.default_rng(0).normal(size=(112, 40))
+    beats[111, 20:] += 3
+    for number, beat in enumerate(beats):
+        hg.write(f"{'beats' if number < 110 else 'new'}/{number}.csv", pl.DataFrame({"mV": beat}))
+    assert "Learned from 110 rows" in run("fit", "beats", "--for", "flag", "--kind", "series", "-q", "-o", "b.safetensors")
+    run("detect", "b.safetensors", "new", "-o", "alarms.csv")
+    assert pl.read_csv("alarms.csv")["row", "file", "alarm"].rows() == [(0, "110.csv", False), (1, "111.csv", True)]

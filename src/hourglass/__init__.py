@@ -10,7 +10,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
-    from hourglass.analysis import compare_detectors, diagnose, metrics, plots, quality, report, self_check, sweep
+    from hourglass.analysis import (
+        compare_detectors,
+        diagnose,
+        metrics,
+        neighbours,
+        optimise,
+        plots,
+        quality,
+        report,
+        self_check,
+        sweep,
+    )
     from hourglass.data import Melody, Record, datasets, read, write
     from hourglass.errors import (
         CheckpointError,
@@ -41,6 +52,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         Blur,
         Capacity,
         Categorical,
+        Causal,
         Convolutional,
         Dense,
         DropSpans,
@@ -93,6 +105,7 @@ __all__ = [
     "Blur",
     "Capacity",
     "Categorical",
+    "Causal",
     "CheckpointError",
     "Convolutional",
     "DataError",
@@ -158,6 +171,8 @@ __all__ = [
     "info",
     "load",
     "metrics",
+    "neighbours",
+    "optimise",
     "plots",
     "quality",
     "read",
@@ -168,7 +183,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hourglass.analysis": ("compare_detectors", "diagnose", "metrics", "plots", "quality", "report", "self_check", "sweep"),
+    "hourglass.analysis": (
+        "compare_detectors",
+        "diagnose",
+        "metrics",
+        "neighbours",
+        "optimise",
+        "plots",
+        "quality",
+        "report",
+        "self_check",
+        "sweep",
+    ),
     "hourglass.data": ("Melody", "Record", "datasets", "read", "write"),
     "hourglass.estimators": (
         "AnomalyDetector",
@@ -187,6 +213,7 @@ _HOMES = {
         "Blur",
         "Capacity",
         "Categorical",
+        "Causal",
         "Convolutional",
         "Dense",
         "DropSpans",

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 MOST_KEPT = 2**30  # bytes of pictures that are kept in memory; of more, a few at a time are
+SORTED = 50  # batches of rows that differ in length
 PIXELS = 2**15  # of a step
 WINDOW = 64  # pictures that patches are taken from at a time, where not all are kept
 AHEAD = 8  # pictures that are read while others are learned from
@@ -46,6 +47,8 @@ class Batches:
         How many rows make an epoch, where it is not all of them once.
     given : Tensor, optional
         (n, conditions), what is known beside each row.
+    lengths : Tensor, optional
+        (n,), how much of each row there is: those of a batch are then about as long, and cut to the longest of them.
     """
 
     def __init__(
@@ -54,10 +57,13 @@ class Batches:
         rows: Tensor,
         prepare: Callable[[Tensor], Tensor],
         per_epoch: int | None = None,
+        *,
         given: Tensor | None = None,
+        lengths: Tensor | None = None,
     ) -> None:
         self.x = x
         self.given = given
+        self.lengths = lengths
         self.rows = rows
         self.per_epoch = per_epoch or len(rows)
         self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
@@ -74,7 +80,23 @@ class Batches:
         """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
         times = math.ceil(self.per_epoch / len(self.rows))
         orders = [self._shuffled_once(generator) for _ in range(times)]
-        yield from self._taken(torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch], batch_size)
+        order = torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch]
+        yield from self._taken(order if self.lengths is None else self._alike(order, batch_size, generator), batch_size)
+
+    def _alike(self, order: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+        """Rows in an order in which those of a batch are about as long: some batches are sorted together, then shuffled again."""
+        found = []
+        for some in torch.split(order, SORTED * batch_size):
+            whole = len(some) // batch_size * batch_size  # the rest is no batch, and comes last
+            ordered = self._by_length(some)
+            batches = ordered[:whole].view(-1, batch_size)
+            shuffled = torch.randperm(len(batches), generator=generator, device=generator.device)
+            found += [batches[shuffled].flatten(), ordered[whole:]]
+        return torch.cat(found)
+
+    def _by_length(self, rows: Tensor) -> Tensor:
+        assert self.lengths is not None
+        return rows[self.lengths[rows].argsort(stable=True)]
 
     def _shuffled_once(self, generator: torch.Generator) -> Tensor:
         def once(rows: Tensor) -> Tensor:
@@ -83,15 +105,16 @@ class Batches:
         return once(self.rows) if self.rows.ndim == 1 else torch.stack([once(rows) for rows in self.rows.T], dim=1)
 
     def ordered(self, batch_size: int) -> Iterator[Batch]:
-        """All rows once, as they come."""
-        yield from self._taken(self.rows, batch_size)
+        """All rows once, as they come, or the shortest first."""
+        yield from self._taken(self.rows if self.lengths is None else self._by_length(self.rows), batch_size)
 
     def _taken(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
         buffer = self.x.new_empty((min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:]))
         for index in torch.split(order, batch_size):
             taken = torch.index_select(self.x, 0, index.flatten(), out=buffer[: index.numel()])
             given = None if self.given is None else self.given[index]
-            yield Batch(self.prepare(taken.view(*index.shape, *self.x.shape[1:])), given)
+            rows = taken.view(*index.shape, *self.x.shape[1:])
+            yield Batch(self.prepare(rows if self.lengths is None else rows[:, : int(self.lengths[index].max())]), given)
 
 
 class Patches:

@@ -13,6 +13,7 @@ from hourglass.parts.densities import Density, Normal
 from hourglass.parts.likelihoods import LikelihoodModule
 from hourglass.parts.objectives import Elbo, Loss, Objective
 from hourglass.parts.scaling import Conditions, Scaling
+from hourglass.parts.sequence import Embedding, sharpened
 
 
 class Hourglass(nn.Module):
@@ -49,6 +50,7 @@ class Hourglass(nn.Module):
         self.objective = objective or Elbo()
         self.conditions = conditions
         self.reads: bool = getattr(decoder, "reads", False)
+        self.spells = any(isinstance(module, Embedding) for module in encoder.modules())
         self.convolves = any(parameter.ndim == 4 for network in (encoder, decoder) for parameter in network.parameters())
         if self.convolves:
             for order in (torch.channels_last, torch.contiguous_format):  # the first is the one that processors convolve fastest in
@@ -94,16 +96,30 @@ class Hourglass(nn.Module):
         return self.bottleneck.density(self._encoded_inputs())
 
     def decode(
-        self, z: Codes, given: Tensor | None = None, x: Tensor | None = None, generator: torch.Generator | None = None
+        self,
+        z: Codes,
+        given: Tensor | None = None,
+        x: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        *,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> Tensor:
         """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction.
 
         A decoder that ``reads`` what it has written is shown the target ``x``, where that is known, else what it wrote itself, the
-        likeliest or with a ``generator`` a draw.
+        likeliest or with a ``generator`` a draw. Symbols are drawn with a temperature and of the likeliest alone, see `sharpened`.
         """
         told = self._beside(z, given) if isinstance(z, Tensor) else z
-        output: Tensor = self.decoder(told, x, generator) if self.reads else self.decoder(told)
-        return output.reshape(len(z), *self.shape) if isinstance(z, Tensor) else output
+        output: Tensor
+        if self.reads:
+            output = self.decoder(told, x, generator, temperature=temperature, top_p=top_p)
+        else:
+            output = self.decoder(told)
+            if (temperature, top_p) != (1, 1):
+                output = sharpened(output, temperature, top_p)
+        shape = self.shape if x is None else x.shape[1:]  # rows of symbols may have been cut behind the end of the longest
+        return output.reshape(len(z), *shape) if isinstance(z, Tensor) else output
 
     def _encoded(self, x: Tensor, given: Tensor | None = None) -> Codes:
         """What the encoder makes of x (batch, numbers), or of an open waist the tensors that pass."""
@@ -171,5 +187,5 @@ class Hourglass(nn.Module):
         samples = len(z)
         repeated = None if given is None else given.repeat(samples, 1)
         target = x.repeat(samples, *[1] * (x.ndim - 1)) if self.reads else None
-        output = self.decode(z.flatten(0, 1), repeated, target).view(samples, len(x), *self.shape)
+        output = self.decode(z.flatten(0, 1), repeated, target).view(samples, *x.shape)
         return self.likelihood.of_samples(x, output)

@@ -180,9 +180,7 @@ class Trainer:
         return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
 
     def _step(self, batch: Batch, number: int, rate: float) -> float:
-        with torch.autocast(
-            self.generator.device.type, torch.bfloat16, enabled=self.in_half
-        ):  # the weights and their steps stay float32
+        with self._precision():
             loss = self.model.loss(batch.x, self.generator, batch.given).total
         value = loss.item()
         if not math.isfinite(value):
@@ -194,6 +192,10 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step(rate)
         return value
+
+    def _precision(self) -> torch.autocast:
+        """Of the losses; the weights and their steps stay float32."""
+        return torch.autocast(self.generator.device.type, torch.bfloat16, enabled=self.in_half)
 
     def _rate(self, number: int) -> float:
         return self.plan.learning_rate * SCHEDULES[self.plan.schedule](self._progress(number))
@@ -252,9 +254,9 @@ class Trainer:
 
 
 def takes_bfloat16(model: Hourglass, device: torch.device) -> bool:
-    """Whether training steps are computed in bfloat16: by models that convolve, where it is quick, unless they refuse."""
+    """Whether training steps are computed in bfloat16: by models that convolve or spell, where it is quick, unless they refuse."""
     with torch.autocast(device.type, torch.bfloat16):
-        return model.convolves and has_bfloat16(device) and model.runs()
+        return (model.convolves or model.spells) and has_bfloat16(device) and model.runs()
 
 
 def mean_loss(

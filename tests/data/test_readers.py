@@ -127,7 +127,8 @@ def test_an_unknown_ending(sentence):
     Path("x.xlsx").write_text("")
     assert sentence(FileError, read, "x.xlsx") == (
         "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .txt, .txt.gz, "
-        ".smi, .smi.gz, .sdf, .sdf.gz, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, a folder or a .zip of them."
+        ".smi, .smi.gz, .sdf, .sdf.gz, .abc, .mid, .midi, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, "
+        "a folder or a .zip of them."
     )
 
 
@@ -204,3 +205,21 @@ def test_lines_are_strings(sentence):
     assert read("x.smi").tolist() == ["CCO", "CC"]
     Path("x.txt").write_text("\n \n")
     assert sentence(FileError, read, "x.txt") == "'x.txt' holds no line. It needs one for each row."
+
+
+def test_a_folder_of_tables_is_one_that_names_the_file_of_each_row():
+    Path("beats/more").mkdir(parents=True)
+    for name, values in (("beats/b.csv", [3, 4, 5]), ("beats/a.csv", [1.5, 2]), ("beats/more/c.parquet", [6])):
+        write(name, pl.DataFrame({"mV": values}))
+    table = read("beats")
+    assert table.rows() == [("a.csv", 1.5), ("a.csv", 2), ("b.csv", 3), ("b.csv", 4), ("b.csv", 5), ("c.parquet", 6)]
+    assert table.columns == ["file", "mV"]
+
+
+def test_tables_of_a_folder_that_differ(sentence):
+    Path("days").mkdir()
+    write("days/1.csv", pl.DataFrame({"heat": [1, 2]}))
+    write("days/2.csv", pl.DataFrame({"cold": [1, 2]}))
+    assert sentence(FileError, read, "days") == (
+        f"'{Path('days/2.csv')}' has the columns cold; the others have heat. Tables of a folder need the same."
+    )

@@ -9,7 +9,11 @@ import hourglass as hg
 CHANCE = np.random.default_rng(0)
 LINES = ["".join(CHANCE.choice(list("abc"), CHANCE.integers(1, 6))) for _ in range(200)]
 SMALL = {"embedding": 16, "widths": (32,), "hidden": (32,)}
-DECODERS = {"one-shot": hg.OneShot(**SMALL), "recurrent": hg.Recurrent(**SMALL, units=32)}
+DECODERS = {
+    "one-shot": hg.OneShot(**SMALL),
+    "recurrent": hg.Recurrent(**SMALL, units=32),
+    "causal": hg.Causal(**SMALL, dilations=(1, 2)),
+}
 SMILES = ["CC(O)C", "CC=N", "CC(=O)O", "c1ccccc1", "ClC=C", "CC#N", "C1CCCC1", "C=COC", "OCC(N)C", "CC(C)=O"] * 3
 
 
@@ -41,6 +45,14 @@ def test_what_is_drawn_is_strings(model):
     assert [way[0], way[-1]] == model.reconstruct(LINES[:2])
     assert model.interpolate(LINES[:3], steps=4)[3] == model.reconstruct(LINES[1:2])[0]
     assert len(model.traverse(0, LINES[0], steps=3)) == 3
+
+
+def test_the_nearer_to_certain_symbols_are_drawn_the_more_are_the_likeliest(model):
+    made = model.sample(50, random_state=0)
+    assert model.sample(50, top_p=1e-6, random_state=0) == made
+    assert model.sample(50, temperature=1.0, random_state=0) == model.sample(50, noisy=True, random_state=0)
+    same = [np.mean(np.array(model.sample(50, temperature=heat, random_state=0)) == made) for heat in (0.1, 1, 10)]
+    assert same[0] > same[1] > same[2]
 
 
 def test_likelihoods_agree(model):
@@ -75,7 +87,7 @@ def test_the_choices_for_symbols():
 def test_a_condition_is_told():
     letters = [line[0] for line in LINES]
     model = hg.VariationalAutoencoder(
-        hg.Variational(4, beta=0.1), encoder=DECODERS["one-shot"], decoder=DECODERS["recurrent"], max_epochs=60, random_state=0
+        hg.Variational(4, beta=0.1), encoder=DECODERS["one-shot"], decoder=DECODERS["causal"], max_epochs=60, random_state=0
     ).fit(LINES, condition=letters)
     asked = ["a", "b", "c"] * 20
     made = model.sample(60, condition=asked, random_state=0)
@@ -94,7 +106,7 @@ def test_molecules():
 
 
 def test_a_run_goes_on_from_its_checkpoint(tmp_path):
-    settings = {"encoder": DECODERS["one-shot"], "decoder": DECODERS["recurrent"], "max_epochs": 4, "random_state": 0}
+    settings = {"encoder": DECODERS["one-shot"], "decoder": DECODERS["causal"], "max_epochs": 4, "random_state": 0}
     whole = hg.VariationalAutoencoder(4, **settings).fit(LINES)
     path = tmp_path / "run.safetensors"
     stopped = hg.VariationalAutoencoder(4, **settings, checkpoint=path)
@@ -142,11 +154,25 @@ def test_what_does_not_go_with_symbols(call, said):
     assert str(caught.value) == said
 
 
+def test_symbols_are_drawn_as_they_can_be(model, sentence):
+    for options, said in (
+        ({"temperature": 0}, "The 'temperature' of samples must be a positive float. Got 0 instead."),
+        ({"top_p": 1.5}, "The 'top_p' of samples must be a float above 0 and at most 1. Got 1.5 instead."),
+        (
+            {"top_p": 0.5, "noisy": False},
+            "The 'top_p' of samples is for symbols that are drawn. Leave it, or noisy=False, out.",
+        ),
+    ):
+        assert sentence(hg.ParameterError, model.sample, **options) == said
+
+
 def test_figures_of_numbers_are_refused(model, sentence):
     said = "Errors of numbers can't be measured on rows of up to 5 characters, 3 different ones. Use metrics.exact(model, X)."
     assert sentence(hg.DataError, hg.metrics.reconstruction, model, LINES) == said
     digits = hg.datasets.load("digits").x_train[:50]
     pictures = hg.Autoencoder(2, hidden=(4,), max_epochs=1, random_state=0).fit(digits)
+    said = "The 'temperature' of samples is for rows of symbols, and these are 28 x 28 grey images."
+    assert sentence(hg.ParameterError, pictures.sample, temperature=1.0) == said
     assert sentence(hg.DataError, hg.metrics.exact, pictures, digits) == (
         "Only rows of symbols are rebuilt exactly or not. The model was fitted on 28 x 28 grey images."
     )

@@ -92,7 +92,7 @@ def test_an_unknown_symbol_and_a_long_molecule(sentence):
 def test_a_missing_extra_names_the_command(monkeypatch, sentence):
     molecules.libraries.cache_clear()
     monkeypatch.setitem(sys.modules, "selfies", None)
-    molecules.to_selfies.cache_clear()
+    molecules.to_symbols.cache_clear()
     assert sentence(hg.MissingExtraError, KIND.learn, as_raw(["CCO"])) == (
         "Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'"
     )

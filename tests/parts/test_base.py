@@ -35,6 +35,7 @@ PARTS = [
     hg.Convolutional(),
     hg.OneShot(embedding=8, widths=(16,), stride=4, hidden=(12,)),
     hg.Recurrent(units=16, word_dropout=0.5),
+    hg.Causal(embedding=8, dilations=(1, 3)),
     hg.Convolutional((8, 16), activation="relu", residual=False),
     hg.Poisson(20.0),
     hg.Speckle((0.1, 0.3)),

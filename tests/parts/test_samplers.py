@@ -1,11 +1,12 @@
 """Distributions fitted to codes."""
 
+import math
 from itertools import product
 
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from hourglass.parts.samplers import Autoregressive, Mixture
+from hourglass.parts.samplers import Autoregressive, Flow, Mixture
 
 
 def chance(seed=0):
@@ -34,6 +35,26 @@ def test_draws_of_a_mixture_have_its_mean_and_covariance():
     apart = torch.tensor([3.0, -2.0, -2.0])
     expected = 0.3 * first + 0.7 * second + 0.21 * torch.outer(apart, apart)
     torch.testing.assert_close(torch.cov(drawn.T), expected, atol=0.05, rtol=0.05)
+
+
+def test_noise_that_flows_nowhere_is_normal():
+    module = Flow(3, chance()).eval()  # its last layer is 0 at first
+    module.mean.copy_(torch.tensor([1.0, 0, -2]))
+    module.scale.copy_(torch.tensor([0.5, 1, 3]))
+    with torch.inference_mode():
+        z = module.draw(chance(), 500)
+        density = module.log_density(z[:9])
+    torch.testing.assert_close(z, module.mean + module.scale * torch.randn(500, 3, generator=chance()))
+    torch.testing.assert_close(density, torch.distributions.Normal(module.mean, module.scale).log_prob(z[:9]).sum(1))
+
+
+def test_a_flow_that_only_stretches_has_the_density_of_what_it_stretched():
+    module = Flow(2, chance()).eval()
+    module.velocity = lambda x, time: x  # dx/dt = x: codes end e times as far from 0
+    z = module.draw(chance(), 50_000)
+    torch.testing.assert_close(z.std(0), torch.full((2,), math.e), atol=0, rtol=0.01)
+    expected = torch.distributions.Normal(0, math.e).log_prob(z[:9]).sum(1)
+    torch.testing.assert_close(module.log_density(z[:9]), expected, atol=4e-3, rtol=0)
 
 
 def test_probabilities_of_all_sequences_add_up_to_one_and_draws_follow_them():

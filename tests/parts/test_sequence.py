@@ -5,6 +5,7 @@ import torch
 
 import hourglass as hg
 from hourglass.optimizers import muon
+from hourglass.parts.sequence import sharpened
 
 SHAPE = (7, 4)  # positions, symbols
 
@@ -20,7 +21,18 @@ def rows(count=5, ends=True):
     return torch.nn.functional.one_hot(numbers, SHAPE[1]).float() * (end.cumsum(1) - end.int() == 0)[..., None]
 
 
-@pytest.mark.parametrize("net", [hg.OneShot(embedding=8, widths=(16, 12), hidden=(10,)), hg.Recurrent(embedding=8, units=6)])
+NETS = (
+    hg.OneShot(embedding=8, widths=(16, 12), hidden=(10,)),
+    hg.Recurrent(embedding=8, units=6),
+    hg.Causal(embedding=8, dilations=(1, 2)),
+)
+WRITERS = (
+    hg.Recurrent(embedding=8, hidden=(10,), units=6, word_dropout=0.5),
+    hg.Causal(embedding=8, hidden=(10,), dilations=(1, 2), word_dropout=0.5),
+)
+
+
+@pytest.mark.parametrize("net", NETS)
 def test_shapes_go_in_and_come_out(net):
     code = net.encoder(SHAPE, 3, generator())(rows())
     assert code.shape == (5, 3)
@@ -36,22 +48,38 @@ def test_what_is_behind_the_end_is_not_seen():
     assert torch.equal(encoder[0](x)[:, 4:], torch.zeros(1, 3, 8))
 
 
-def writer():
-    decoder = hg.Recurrent(embedding=8, hidden=(10,), units=6, word_dropout=0.5).decoder(SHAPE, 3, generator()).eval()
+@pytest.mark.parametrize("net", NETS)
+def test_rows_cut_behind_the_end_of_the_longest_have_the_same_codes_and_logits(net):
+    x = rows(ends=False)
+    x[:, 5:] = 0
+    z = net.encoder(SHAPE, 3, generator())(x)
+    torch.testing.assert_close(net.encoder(SHAPE, 3, generator())(x[:, :5]), z)
+    if net in NETS[1:]:
+        decoder = writer(net)
+        torch.testing.assert_close(decoder(z, x[:, :5]), decoder(z, x)[:, :5])
+
+
+@pytest.fixture(params=WRITERS, ids=lambda net: type(net).__name__)
+def decoder(request):
+    return writer(request.param)
+
+
+def writer(net=WRITERS[0]):
+    decoder = net.decoder(SHAPE, 3, generator()).eval()
     with torch.no_grad():
         decoder.write.logits.normal_(generator=generator())
     return decoder
 
 
-def test_a_writer_that_reads_what_it_wrote_says_the_same_as_one_that_is_shown_it():
-    decoder, z = writer(), torch.randn(5, 3, generator=generator())
+def test_a_writer_that_reads_what_it_wrote_says_the_same_as_one_that_is_shown_it(decoder):
+    z = torch.randn(5, 3, generator=generator())
     free = decoder(z)
     shown = decoder(z, torch.nn.functional.one_hot(free.argmax(-1), SHAPE[1]).float())
     torch.testing.assert_close(free, shown)
 
 
-def test_a_position_sees_no_symbol_but_those_before():
-    decoder, z, x = writer(), torch.randn(5, 3, generator=generator()), rows(ends=False)
+def test_a_position_sees_no_symbol_but_those_before(decoder):
+    z, x = torch.randn(5, 3, generator=generator()), rows(ends=False)
     changed = x.clone()
     changed[:, 4:] = x[:, 4:].roll(1, -1)
     before, after = decoder(z, x), decoder(z, changed)
@@ -59,26 +87,35 @@ def test_a_position_sees_no_symbol_but_those_before():
     assert not torch.equal(before[:, 5], after[:, 5])
 
 
-def test_words_are_dropped_in_training_alone():
-    decoder, z, x = writer(), torch.randn(5, 3, generator=generator()), rows(ends=False)
+def test_words_are_dropped_in_training_alone(decoder):
+    z, x = torch.randn(5, 3, generator=generator()), rows(ends=False)
     assert torch.equal(decoder(z, x), decoder(z, x))
     decoder.train()
     assert not torch.equal(decoder(z, x), decoder(z, x))
 
 
-def test_drawn_symbols_have_the_probabilities_that_the_logits_say():
-    decoder = writer()
+def test_drawn_symbols_have_the_probabilities_that_the_logits_say(decoder):
     z = torch.zeros(20_000, 3)
     drawn = decoder(z, generator=generator()).softmax(-1)
     assert ((drawn > 0.999).sum(-1) == 1).all()  # no doubt is left
     torch.testing.assert_close(drawn[:, 0].mean(0), decoder(z[:1])[0, 0].softmax(-1), atol=0.02, rtol=0)
 
 
+def test_a_temperature_and_the_likeliest_symbols_alone():
+    probabilities = torch.tensor([0.1, 0.6, 0.3])
+    torch.testing.assert_close(sharpened(probabilities.log(), 0.5).softmax(-1), torch.tensor([0.01, 0.36, 0.09]) / 0.46)
+    for top_p, kept in ((0.5, [0, 1, 0]), (0.61, [0, 0.6, 0.3]), (0.95, [0.1, 0.6, 0.3])):
+        wanted = torch.tensor(kept) / sum(kept)
+        torch.testing.assert_close(sharpened(probabilities.log(), top_p=top_p).softmax(-1), wanted)
+    decoder, z = writer(), torch.randn(50, 3, generator=generator())
+    assert torch.equal(decoder(z, generator=generator(), top_p=1e-6).argmax(-1), decoder(z).argmax(-1))
+
+
 def test_muon_moves_the_maps_between_features_and_adam_the_rest():
     model = torch.nn.ModuleDict({"encoder": hg.OneShot().encoder(SHAPE, 3, generator()), "decoder": writer()})
     by_muon = {id(parameter) for parameter in muon(model)[0].parameters}
     names = {name for name, parameter in model.named_parameters() if id(parameter) in by_muon}
-    assert "decoder.recurrent.weight_hh_l0" in names
+    assert "decoder.reader.recurrent.weight_hh_l0" in names
     assert not {name for name in names if "embedding" in name or "logits" in name}
     assert {name for name, parameter in model.named_parameters() if parameter.ndim == 2} - names == {
         "encoder.0.embedding",
@@ -92,6 +129,9 @@ def test_other_shapes_are_refused(sentence):
     assert sentence(hg.ParameterError, hg.OneShot().encoder, (1, 28, 28), 3, generator()) == said
     assert sentence(hg.ParameterError, hg.OneShot, widths=()) == (
         "The 'widths' parameter of OneShot must be a tuple of at least one positive int. Got () instead."
+    )
+    assert sentence(hg.ParameterError, hg.Causal, dilations=(0,)) == (
+        "The 'dilations' parameter of Causal must be a tuple of at least one positive int. Got (0,) instead."
     )
     assert sentence(hg.ParameterError, hg.Recurrent, word_dropout=1) == (
         "The 'word_dropout' parameter of Recurrent must be a float from 0 to below 1. Got 1 instead."

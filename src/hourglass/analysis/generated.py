@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
-from hourglass.analysis.metrics import Array, scaled, spread
+from hourglass.analysis.metrics import scaled, spread
 from hourglass.errors import DataError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import as_raw, length, taken

@@ -163,11 +163,20 @@ def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
 def identifiers(detector: Any, batch: Any) -> list[str]:
     """The columns of the data that the detector took for identifiers."""
     if detector.kind_.name == "series":
-        return [name for name in (detector.kind_.time,) if name]
+        return [name for name in (detector.kind_.time, detector.kind_.identifier) if name in getattr(batch, "columns", [])]
     if detector.kind_.name != "table":
         return []
     known = detector.schema_.filter(detector.schema_["type"] == "identifier")["column"]
     return [name for name in known if name in getattr(batch, "columns", [])]
+
+
+def one_a_row(detector: Any, batch: Any) -> Any:
+    """What has a line for each row of a batch: it itself, and of series one below the other their identifiers."""
+    kind = detector.kind_
+    if kind.name != "series" or kind.identifier is None:
+        return batch
+    in_time = batch.sort(kind.time, maintain_order=True) if kind.time else batch
+    return in_time.select(kind.identifier).unique(maintain_order=True)
 
 
 def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:

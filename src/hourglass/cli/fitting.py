@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 import hourglass as hg
-from hourglass.cli.files import apart, dataset_named, in_files, load
+from hourglass.cli.files import apart, dataset_named, in_files, load, one_a_row
 from hourglass.cli.words import passes, percent, say
 
 
@@ -79,7 +79,8 @@ def flag(asked: Asked) -> None:
         detector = hg.AnomalyDetector(model, contaminated=asked.contaminated, random_state=asked.training["random_state"])
     detector.fit(X).save(asked.output)
     rows = "samples" if getattr(detector.kind_, "of_record", False) else "rows"
-    say(f"Learned from {len(X):,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
+    count = len(one_a_row(detector, X))
+    say(f"Learned from {count:,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet")
 
 

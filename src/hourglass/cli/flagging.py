@@ -14,6 +14,7 @@ from hourglass.cli.files import (
     TABLES,
     identifiers,
     in_batches,
+    one_a_row,
     require_writable,
     save_figure,
     save_overlays,
@@ -67,7 +68,8 @@ def detect(
     of_record = getattr(detector.kind_, "of_record", False)
     with appending(output) as append:
         for batch in in_batches(detector, data, skip_bad):
-            found = with_keys(detector.alarms(batch, reasons=reasons), batch, key or identifiers(detector, batch), rows)
+            lines = one_a_row(detector, batch)
+            found = with_keys(detector.alarms(batch, reasons=reasons), lines, key or identifiers(detector, lines), rows)
             append(found)
             if heatmaps is not None:
                 save_overlays(detector, batch, found["alarm"].to_numpy(), None if skip_bad else data, heatmaps)

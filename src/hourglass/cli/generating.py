@@ -9,8 +9,8 @@ import typer
 
 import hourglass as hg
 from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import ends_of, load, load_autoencoder, numbered, require_shown
-from hourglass.cli.words import say, say_rows
+from hourglass.cli.files import TABLES, ends_of, load, load_autoencoder, numbered, require_shown, require_writable
+from hourglass.cli.words import rows_table, say, say_rows, show
 
 
 @app.command()
@@ -80,3 +80,28 @@ def go_on(
     longer = hg.continued(load_autoencoder(model), tune, bars, random_state=seed)
     hg.write(output, [longer])
     say(f"Wrote {longer.bars:,} bars to {output}, of which {bars} are new.")
+
+
+@app.command()
+def neighbours(
+    model: Model,
+    row: Annotated[str, typer.Argument(help="A row of symbols, such as a SMILES, as it is typed.")],
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A .csv, .tsv or .parquet file; shown without.")] = None,
+    radius: Annotated[float, typer.Option(help="How far to go in the space of codes.")] = 1.0,
+    n: Annotated[int, typer.Option("-n", help="How many at most.")] = 20,
+    condition: Condition = None,
+    seed: Seed = None,
+) -> None:
+    """Rows that are near to one in the space of codes, and how like it they are.
+
+    Example: hourglass neighbours molecules.safetensors "CC(C)=O" --radius 2
+    """
+    if output is not None:
+        require_writable(output, TABLES)
+    found = hg.neighbours(load_autoencoder(model), row, radius=radius, n=n, condition=condition, random_state=seed)
+    if output is None:
+        show(rows_table(found))
+        return
+    hg.write(output, found)
+    say(f"Wrote {found.height:,} neighbours of {row} to {output}.")

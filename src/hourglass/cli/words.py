@@ -86,3 +86,15 @@ def histogram(tally: list[int], rows: int) -> Table:
         words = f"{below:g} to {limit:g}" if below else f"up to {limit:g}"
         table.add_row(words, f"{count:,}", f"{count / rows:.2%}", f"{limit - below:.1%}", "█" * round(40 * count / rows))
     return table
+
+
+def rows_table(frame: Any) -> Table:
+    """A frame of few rows, for people."""
+    from rich.table import Table
+
+    table = Table()
+    for name in frame.columns:
+        table.add_column(name, overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    return table

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.lines import write_lines
+from hourglass.data.nested import flat, nested
 from hourglass.data.tables import text_of, typed
 from hourglass.errors import FileError, HourglassWarning, MissingExtraError
 
@@ -25,7 +26,7 @@ SMILES = re.compile(rf"(?:{ATOM}|[-=#$:/\\.()~]|%\d\d|\d)+")
 TELLING = re.compile(r"[=#()\[\]\d]")  # what molecules have and words have not
 LOOKED_AT, MOST = 100, 0.9  # rows, and the share of them that has to look like molecules
 HALF, FEW = 0.5, 0.1  # the share that has to do so in a column that is called SMILES; and to have what words have not, if written
-KEPT = 2**18  # molecules whose SELFIES are remembered: a pile is read twice, the first time to learn its alphabet
+KEPT = 2**18  # molecules whose symbols are remembered: a pile is read twice, the first time to learn its alphabet
 COLUMN = "smiles"
 BROKEN = "?"  # stands for a record that is none; RDKit reads no molecule in it
 NAMED = 5  # rows that are left out which a warning names
@@ -63,20 +64,20 @@ def libraries() -> Libraries:
 
 
 @lru_cache(KEPT)
-def to_selfies(smiles: str) -> str:
-    """The SELFIES of a SMILES; a `ValueError` has what is wrong."""
-    canonical = libraries().canonical(smiles)
+def to_symbols(smiles: str) -> tuple[str, ...]:
+    """The SELFIES of a SMILES, with branches in brackets and sizes of rings; a `ValueError` has what is wrong."""
+    canonical, selfies = libraries().canonical(smiles), libraries().selfies
     if canonical is None:
         raise ValueError("is no molecule that RDKit can read")
     try:
-        return str(libraries().selfies.encoder(canonical))
-    except libraries().selfies.EncoderError as error:
+        return tuple(nested(list(selfies.split_selfies(selfies.encoder(canonical)))))
+    except selfies.EncoderError as error:
         raise ValueError("can't be written as SELFIES") from error
 
 
-def to_smiles(line: str) -> str:
-    """The SMILES of a SELFIES, canonical."""
-    smiles = str(libraries().selfies.decoder(line))
+def to_smiles(symbols: Sequence[str]) -> str:
+    """The SMILES of such symbols, canonical."""
+    smiles = str(libraries().selfies.decoder("".join(flat(symbols))))
     return libraries().canonical(smiles) or smiles
 
 
@@ -150,7 +151,7 @@ def _is_good(row: Any, chemical: bool) -> bool:
     if not isinstance(row, str) or not row.strip():
         return False
     try:
-        return not chemical or bool(to_selfies(row.strip()))
+        return not chemical or bool(to_symbols(row.strip()))
     except ValueError:
         return False
 

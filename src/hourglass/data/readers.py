@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.files import check_archive, check_exists, naming
+from hourglass.data.files import check_archive, check_exists, found_in, naming
 from hourglass.data.images import read_images
 from hourglass.data.lines import read_lines, read_smiles
 from hourglass.data.melody import Melody
 from hourglass.data.molecules import read_sdf, without_bad
 from hourglass.data.pictures import ENDINGS, holds_pictures
 from hourglass.data.record import Record
-from hourglass.data.tables import read_table
+from hourglass.data.tables import FILE, read_table
 from hourglass.data.tunes import TUNES, holds_melodies, read_melodies
 from hourglass.data.waveforms import read_wfdb
 from hourglass.errors import FileError
@@ -39,7 +39,8 @@ def read(
     ----------
     path : path or sequence of paths
         - ``.npy``, ``.npz`` (its only array, or ``x_train``, ``X``, ``x`` or ``data``);
-        - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``;
+        - ``.csv``, ``.tsv``, both also with ``.gz``, and ``.parquet``; or a folder of them: one table, whose column ``file`` says
+          which each row is from;
         - ``.txt``, a row on each line, and ``.smi``, a SMILES and perhaps a name on each line, both also with ``.gz``;
         - ``.sdf``, molecules, also with ``.gz``: a table of ``smiles``, ``name`` and their properties;
         - ``.abc``, a file of tunes, and ``.mid``, or a folder, a ``.zip`` or a list of them;
@@ -47,8 +48,8 @@ def read(
         - ``.hea`` or ``.dat``, a WFDB record.
     skip_bad : bool, default=False
         Leave out images and tunes that can't be read, instead of raising an error, and rows that are empty or, of molecules
-        (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says how many and
-        which.
+        (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says
+        how many and which.
 
     Returns
     -------
@@ -79,12 +80,14 @@ def read(
     path = Path(path)
     with naming(path):
         check_exists(path)
+        if tables := _tables_of(path):
+            return read_tables(tables)
         if holds_pictures(path):
             return read_images(path, skip_bad=skip_bad)
-        reader = next((reader for ending, reader in READERS.items() if path.name.lower().endswith(ending)), None)
-        if reader is None:
+        ending = _ending(path, READERS)
+        if ending is None:
             raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join((*READERS, *TUNES))}, and images: {_IMAGES}.")
-        found = reader(path)
+        found = READERS[ending](path)
         return without_bad(found, path) if skip_bad else found
 
 
@@ -114,12 +117,30 @@ def read_parquet(path: Path) -> pl.DataFrame:
     return frame
 
 
-READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
+def read_tables(paths: Sequence[Path]) -> pl.DataFrame:
+    """Read tables of the same columns, one below the other, beside them the name of the file that each row is from."""
+    import polars as pl
+
+    tables: list[pl.DataFrame] = []
+    for path in paths:
+        with naming(path):
+            table = TABLES[_ending(path, TABLES) or ""](path)
+        if FILE in table.columns or (tables and table.columns != tables[0].columns[1:]):
+            found, first = ", ".join(table.columns), ", ".join(tables[0].columns[1:]) if tables else f"no column {FILE!r}"
+            raise FileError(f"'{path}' has the columns {found}; the others have {first}. Tables of a folder need the same.")
+        tables.append(table.select(pl.lit(path.name).alias(FILE), pl.all()))
+    return pl.concat(tables, how="vertical_relaxed")
+
+
+TABLES: dict[str, Callable[[Path], pl.DataFrame]] = {
     ".csv": read_table,
     ".csv.gz": read_table,
     ".tsv": read_table,
     ".tsv.gz": read_table,
     ".parquet": read_parquet,
+}
+READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
+    **TABLES,
     ".npy": read_numpy,
     ".npz": read_numpy,
     ".hea": read_wfdb,
@@ -132,6 +153,20 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".sdf.gz": read_sdf,
 }
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
+
+
+def _ending(path: Path, known: Iterable[str]) -> str | None:
+    """Which of the known endings a file has."""
+    return next((ending for ending in known if path.name.lower().endswith(ending)), None)
+
+
+def _tables_of(path: Path) -> list[Path]:
+    """The tables of a folder that has no pictures, in the order of their names."""
+    if not path.is_dir():
+        return []
+    files = [Path(name) for name, _ in found_in(path, lambda inside: True)]
+    pictured = any(file.suffix.lower() in ENDINGS for file in files)
+    return [] if pictured else [file for file in files if _ending(file, TABLES)]
 
 
 def _npy(path: Path) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.data.tables import FILE
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def roles(frame: pl.DataFrame, asked: Mapping[str, str] | None) -> Columns:
     time = next((name for name, role in asked.items() if role == "time"), None)
     time = time or next((name for name in frame.columns if name not in asked and _tells_time(frame, name)), None)
     identifier = next((name for name, role in asked.items() if role == "id"), None)
+    identifier = identifier or next((name for name in frame.columns if name == FILE and name not in asked), None)
     chosen = [name for name, role in asked.items() if role in ("value", "numeric")]
     others = [name for name in frame.columns if name not in {time, identifier} and asked.get(name) != "left out"]
     return Columns(time, identifier, chosen or others)

@@ -19,6 +19,9 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
 """What stands for a missing value among numbers. Among text only the empty cell does: NA may be Namibia."""
 
 
+FILE = "file"  # the column that names the file of a row, where a table is many files
+
+
 def read_table(path: Path) -> pl.DataFrame:
     """Read a CSV or TSV file, gzipped or not.
 

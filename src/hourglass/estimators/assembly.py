@@ -18,6 +18,7 @@ from hourglass.model import Hourglass
 from hourglass.parts import (
     Bottleneck,
     Categorical,
+    Causal,
     Convolutional,
     Corruption,
     Dense,
@@ -46,6 +47,7 @@ NETWORKS: dict[str, Callable[[Any], Network]] = {
     "dense": Dense,
     "convolutional": Convolutional,
     "temporal": lambda hidden: Temporal(),
+    "causal": lambda hidden: Causal() if hidden is None else Causal(hidden=hidden),
     "one-shot": lambda hidden: OneShot() if hidden is None else OneShot(hidden=hidden),
     "recurrent": lambda hidden: Recurrent() if hidden is None else Recurrent(hidden=hidden),
     "restorer": lambda hidden: Restorer(),
@@ -54,7 +56,7 @@ WAIST = 32  # numbers, unless it is said
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS = 10_000  # at most that many are looked at
 FEW_ROWS = 1000  # of symbols, which are spread out to ones and zeros
-SYMBOLIC = {"encoder": "one-shot", "decoder": "one-shot"}  # what is taken for rows of symbols unless it is said
+SYMBOLIC = {"encoder": "causal", "decoder": "causal"}  # what is taken for rows of symbols unless it is said
 
 
 def assemble(

@@ -219,7 +219,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
         x = values if not values.is_floating_point() else model.scaling(values).float()
-        of_rows, others = (Batches(x, some, model.scaling, given=given) for some in (learned, judged))
+        lengths = self.kind_.lengths(values) if model.reads and given is None else None
+        of_rows, others = (Batches(x, some, model.scaling, given=given, lengths=lengths) for some in (learned, judged))
         return of_rows, others if held_out else None
 
     @property

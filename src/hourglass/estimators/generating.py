@@ -15,7 +15,7 @@ from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import samplers, tunes
 from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.parameters import is_positive, seed_from
 from hourglass.estimators.samplers import Sampler
 from hourglass.kinds import as_raw, length
 from hourglass.parts import Quantized
@@ -43,9 +43,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ----------
         X : as in ``fit``
             The training data; every fifth row is held out to judge by.
-        sampler : {"auto", "prior", "mixture", "autoregressive"}, default="auto"
-            The model's own prior; a mixture of up to 50 normal distributions; or, for quantised codes, a small recurrent network
-            that draws one after the other. "auto" takes the one that the codes held out are likeliest under, see ``sampler_``.
+        sampler : {"auto", "prior", "mixture", "flow", "autoregressive"}, default="auto"
+            The model's own prior; a mixture of up to 50 normal distributions; a network along which noise flows to where codes are,
+            which takes minutes to train; or, for quantised codes, a small recurrent network that draws one after the other. "auto"
+            takes the one that the codes held out are likeliest under, see ``sampler_``; it doesn't try a flow.
         condition : as in ``fit``, optional
             For models that were fitted with one.
         random_state : int, RandomState or Generator, optional
@@ -74,7 +75,16 @@ class GeneratingAutoencoder(BaseAutoencoder):
         self.sampler_ = samplers.fitted(self.model_, waist, sampler, found, seed)
         return self
 
-    def sample(self, n: int = 1, *, condition: Any = None, noisy: bool | None = None, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        condition: Any = None,
+        noisy: bool | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        random_state: Any = None,
+    ) -> Any:
         """New data: codes drawn from the prior, or from what `fit_sampler` fitted, and decoded.
 
         Parameters
@@ -85,7 +95,11 @@ class GeneratingAutoencoder(BaseAutoencoder):
             For models that were fitted with one: one for each row, or one for all.
         noisy : bool, optional
             Whether each element is drawn from its distribution in place of its mean; of tables it is unless given, as otherwise all
-            columns would vary too little, of pictures not.
+            columns would vary too little, of pictures not; of rows of symbols where a temperature or ``top_p`` is given.
+        temperature : float, optional
+            Of rows of symbols: below 1 likely symbols are drawn more often than the model says, above 1 less often.
+        top_p : float, optional
+            Of rows of symbols: each is drawn from as few of the likeliest ones as have this probability together.
         random_state : int, RandomState or Generator, optional
             The same seed gives the same samples.
 
@@ -97,14 +111,30 @@ class GeneratingAutoencoder(BaseAutoencoder):
         Raises
         ------
         ParameterError
-            The model has no distribution to draw from, or a condition is missing.
+            The model has no distribution to draw from, a condition is missing, or a temperature doesn't go with the data.
         """
+        sharpening = self._sharpening(noisy, temperature, top_p)
+        if sharpening and noisy is None:
+            noisy = True
         if not is_count(n):
             raise ParameterError(f"The number of samples must be a positive int. Got {n!r} instead.")
         generator = self._generator(seed_from(random_state))
         with torch.inference_mode():
             z = self._drawn(n, generator)
-        return self._decoded(z, condition, generator, noisy)
+        return self._decoded(z, condition, generator, noisy, **sharpening)
+
+    def _sharpening(self, noisy: bool | None, temperature: float | None, top_p: float | None) -> dict[str, float]:
+        """What was said of how symbols are drawn."""
+        said = {name: value for name, value in (("temperature", temperature), ("top_p", top_p)) if value is not None}
+        for name, value in said.items():
+            if not is_positive(value) or (name == "top_p" and value > 1):
+                words = "a positive float" if name == "temperature" else "a float above 0 and at most 1"
+                raise ParameterError(f"The '{name}' of samples must be {words}. Got {value!r} instead.")
+            if not self.kind_.symbolic:
+                raise ParameterError(f"The '{name}' of samples is for rows of symbols, and these are {self.kind_.describe()}.")
+            if noisy is False:
+                raise ParameterError(f"The '{name}' of samples is for symbols that are drawn. Leave it, or noisy=False, out.")
+        return said
 
     def _drawn(self, n: int, generator: torch.Generator) -> Tensor:
         """Codes (n, width) from the sampler, or from the prior."""
@@ -121,7 +151,14 @@ class GeneratingAutoencoder(BaseAutoencoder):
         z: Tensor = self.model_.bottleneck.vectors(drawn) if isinstance(waist, Quantized) else drawn
         return z
 
-    def _decoded(self, z: Tensor, condition: Any, generator: torch.Generator | None = None, noisy: bool | None = None) -> Any:
+    def _decoded(
+        self,
+        z: Tensor,
+        condition: Any,
+        generator: torch.Generator | None = None,
+        noisy: bool | None = None,
+        **sharpening: float,
+    ) -> Any:
         """Data of codes (n, width): the mean, or with a generator and ``noisy`` a draw."""
         likelihood = self._asked["likelihood"] or default_likelihood(self.kind_)
         if noisy is None:
@@ -129,7 +166,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         noise = generator if noisy else None
 
         def decoded(model: Any, z: Tensor, *given: Tensor) -> Tensor:
-            output = model.decode(z, *given, generator=noise)
+            output = model.decode(z, *given, generator=noise, **sharpening)
             x = model.likelihood.mean(output) if noise is None else model.likelihood.sample(output, noise)
             raw: Tensor = model.scaling.inverse(model.scaling.within(x))
             return raw

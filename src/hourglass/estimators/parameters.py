@@ -21,13 +21,14 @@ from hourglass.training import SCHEDULES, Plan
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _positive(value: object) -> bool:
+def is_positive(value: object) -> bool:
+    """Whether a value is a number above 0 that has an end."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
 
 
 def is_rate(value: object) -> bool:
     """Whether a value can be a rate of alarms: above 0 and at most 0.5."""
-    return _positive(value) and float(value) <= 0.5  # type: ignore[arg-type]
+    return is_positive(value) and float(value) <= 0.5  # type: ignore[arg-type]
 
 
 def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
@@ -48,7 +49,8 @@ def _is_network(value: object) -> bool:
 
 _NETWORK = _optional(
     _is_network,
-    "'dense', 'convolutional', 'temporal', 'one-shot', 'recurrent', a network part, a torch module, a function that makes one",
+    "'dense', 'convolutional', 'temporal', 'causal', 'one-shot', 'recurrent', a network part, a torch module, "
+    "a function that makes one",
 )
 
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
@@ -72,14 +74,14 @@ RULES: dict[str, Rule] = {
     "objective": _instance((Objective, str), "an objective part or the name of one"),
     "hidden": _optional(lambda value: isinstance(value, (tuple, list)) and all(map(is_count, value)), "a tuple of positive ints"),
     "max_epochs": _optional(is_count, "a positive int"),
-    "max_seconds": _optional(_positive, "a positive number of seconds"),
+    "max_seconds": _optional(is_positive, "a positive number of seconds"),
     "batch_size": _optional(is_count, "a positive int"),
     "optimizer": _choice(OPTIMIZERS),
-    "learning_rate": _optional(_positive, "a positive float"),
+    "learning_rate": _optional(is_positive, "a positive float"),
     "schedule": _choice(SCHEDULES),
     "validation_fraction": (lambda value: isinstance(value, Real) and 0 <= float(value) < 1, "a float from 0 to below 1"),
     "patience": _optional(is_count, "a positive int"),
-    "gradient_clip": _optional(_positive, "a positive float"),
+    "gradient_clip": _optional(is_positive, "a positive float"),
     "checkpoint": _instance((str, os.PathLike), "a path"),
     "callbacks": (
         lambda value: isinstance(value, (tuple, list)) and all(map(callable, value)),

@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from hourglass.batches import Batches
 from hourglass.errors import ParameterError, suggest
 from hourglass.parts import Bottleneck, Quantized
-from hourglass.parts.samplers import Autoregressive, Mixture
+from hourglass.parts.samplers import Autoregressive, Flow, Mixture
 from hourglass.training import Plan, Trainer
 
 COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried
 HELD_OUT = 5  # every fifth row
 PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
 STEPS = 2000  # of training the recurrent network
+FLOWING = Plan(None, None, 256, "muon", 3e-3, "cosine", 1_000_000, 1.0)
+FLOWING_STEPS = 6000  # of training a flow
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Sampler:
     Attributes
     ----------
     name : str
-        "prior", "mixture" or "autoregressive".
+        "prior", "mixture", "flow" or "autoregressive".
     held_out : dict of str to float
         The log-likelihood of the codes of rows held out under each sampler that was tried, in nats a row.
     module : torch.nn.Module or None
@@ -59,11 +61,14 @@ def names_for(waist: Bottleneck, prior: Any, *, told: bool = False) -> tuple[str
 
 def fitted(model: Any, waist: Bottleneck, asked: str, codes: Tensor, seed: int) -> Sampler:
     """The sampler that is asked for, or the one that codes (n, width), or indices (n, places), held out are likeliest under."""
-    possible = names_for(waist, model.density(), told=model.conditions is not None)
+    quick = names_for(waist, model.density(), told=model.conditions is not None)
+    possible = (*quick, "flow") if "mixture" in quick else quick
     if asked not in ("auto", *possible):
         raise ParameterError(f"The sampler of a model with {waist} can't be {asked!r}. {suggest(asked, ('auto', *possible))}")
     test = torch.arange(len(codes)) % HELD_OUT == 0
-    tried = {name: FITTERS[name](model, waist, codes[~test], codes[test], seed) for name in possible if asked in ("auto", name)}
+    tried = {
+        name: FITTERS[name](model, waist, codes[~test], codes[test], seed) for name in (quick if asked == "auto" else (asked,))
+    }
     with torch.inference_mode():
         held_out = {name: float(module.log_density(codes[test]).mean()) for name, module in tried.items()}
     best = max(held_out, key=lambda name: held_out[name])
@@ -78,6 +83,8 @@ def blank(header: dict[str, Any], tensors: dict[str, Tensor], waist: Bottleneck)
     module: nn.Module
     if isinstance(waist, Quantized):
         module = Autoregressive(waist.choices, waist.places, torch.Generator())
+    elif sampler.name == "flow":
+        module = Flow(waist.width, torch.Generator())
     else:
         module = Mixture(*tensors["mean"].shape)
     module.load_state_dict(tensors)
@@ -107,19 +114,35 @@ def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: i
     return found.to(train.device)
 
 
-def _autoregressive(model: Any, waist: Any, train: Tensor, test: Tensor, seed: int) -> Autoregressive:
-    generator = torch.Generator(train.device).manual_seed(seed)
-    module = Autoregressive(waist.choices, waist.places, generator).to(train.device)
-    steps = -(-len(train) // PLAN.batch_size)
-    plan = replace(PLAN, max_epochs=max(STEPS // steps, 10))
-    codes = torch.cat([train, test])
-    rows = torch.arange(len(codes), device=train.device)
-    learned, judged = (Batches(codes, some, lambda batch: batch) for some in (rows[: len(train)], rows[len(train) :]))
-    trainer = Trainer(module, learned, judged, plan, generator)  # type: ignore[arg-type]
+def _flow(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> Any:
+    def make(generator: torch.Generator) -> Flow:
+        module = Flow(waist.width, generator).to(train.device)
+        module.mean.copy_(train.mean(0))
+        module.scale.copy_(train.std(0).clamp(min=1e-6))
+        return module
+
+    return _trained(make, FLOWING, FLOWING_STEPS, (train, test), seed)
+
+
+def _autoregressive(model: Any, waist: Any, train: Tensor, test: Tensor, seed: int) -> Any:
+    def make(generator: torch.Generator) -> Autoregressive:
+        return Autoregressive(waist.choices, waist.places, generator).to(train.device)
+
+    return _trained(make, PLAN, STEPS, (train, test), seed)
+
+
+def _trained(make: Callable[..., Any], plan: Plan, steps: int, codes: tuple[Tensor, Tensor], seed: int) -> Any:
+    """A module after about so many steps on the first codes, with the weights that the second, held out, like best."""
+    generator = torch.Generator(codes[0].device).manual_seed(seed)
+    module = make(generator)
+    plan = replace(plan, max_epochs=max(steps // -(-len(codes[0]) // plan.batch_size), 10))
+    rows = torch.arange(sum(map(len, codes)), device=codes[0].device)
+    learned, judged = (Batches(torch.cat(codes), some, lambda batch: batch) for some in torch.split(rows, [*map(len, codes)]))
+    trainer = Trainer(module, learned, judged, plan, generator)
     for _ in trainer.epochs():
         pass
     trainer.restore_best()
     return module.eval()
 
 
-FITTERS: dict[str, Callable[..., Any]] = {"prior": _prior, "mixture": _mixture, "autoregressive": _autoregressive}
+FITTERS: dict[str, Callable[..., Any]] = {"prior": _prior, "mixture": _mixture, "flow": _flow, "autoregressive": _autoregressive}

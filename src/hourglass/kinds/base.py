@@ -90,6 +90,10 @@ class Kind(ABC):
     def check(self, raw: Any) -> None:
         """Raise `DataError` where more data is not of the learned shape."""
 
+    def lengths(self, values: Tensor) -> Tensor | None:
+        """How much of each of some rows (n, *shape) counts, (n,), where they differ in that."""
+        return None
+
     @property
     def gaps(self) -> bool:
         """Whether elements were missing, which are NaN."""

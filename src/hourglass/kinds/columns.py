@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.data.tables import FILE
 from hourglass.errors import DataError
 from hourglass.parts.scaling import NUMBER, Cell
 
@@ -74,6 +75,8 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         return replace(found, type=asked or "left out", why="as asked" if asked else "no row has a value")
     if asked is not None:
         return _LEARN[asked](found, values, "as asked", timeless)
+    if column.name == FILE:
+        return replace(found, type="identifier", why="it names the file of each row")
     if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(values):
         return replace(found, type="identifier", why="a number for each row")
     if column.dtype.is_numeric() or column.dtype.is_temporal() or found.dtype == "Boolean":

@@ -18,7 +18,8 @@ from hourglass.kinds.token import TokenKind, names_of, one_column, shown
 class MoleculeKind(TokenKind):
     """Molecules, whose symbols are those of SELFIES (Krenn et al. 2020): whatever is decoded obeys the rules of valence.
 
-    SMILES are made canonical by RDKit on the way in and on the way out; salts and charges stay as they are written.
+    Branches stand in brackets, and rings have sizes, see `hourglass.data.nested`. SMILES are made canonical by RDKit on the way in
+    and on the way out; salts and charges stay as they are written.
     """
 
     name: ClassVar[str] = "molecule"
@@ -54,13 +55,13 @@ class MoleculeKind(TokenKind):
         if not line.strip():
             return ()
         try:
-            return tuple(molecules.libraries().selfies.split_selfies(molecules.to_selfies(line.strip())))
+            return molecules.to_symbols(line.strip())
         except ValueError as error:
             raise DataError(f"Row {row}, {shown(line)}, {error}. Leave it out, or mend it.") from error
 
     @classmethod
     def joined(cls, symbols: Sequence[str]) -> str:
-        return molecules.to_smiles("".join(symbols))
+        return molecules.to_smiles(symbols)
 
     def describe(self) -> str:
         return f"molecules of up to {self.shape[0]} {self.symbol}s, {len(self.alphabet)} different ones"

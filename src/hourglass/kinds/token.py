@@ -135,6 +135,10 @@ class TokenKind(Kind):
         rows = [row[:length].tolist() for row, length in zip(symbols, lengths, strict=True)]
         return rows if self.listed else [self.joined(row) for row in rows]
 
+    def lengths(self, values: Tensor) -> Tensor:
+        """How much of rows (n, length) counts, (n,): up to the end, which is part of it where there is one."""
+        return ((values != END).sum(1) + 1).clamp(max=values.shape[1])
+
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Sums over the alphabet: an array (n, length)."""
         return values.sum(-1).numpy()

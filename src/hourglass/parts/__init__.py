@@ -15,7 +15,7 @@ from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objec
 from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
 from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
 from hourglass.parts.restorer import Restorer
-from hourglass.parts.sequence import OneShot, Recurrent
+from hourglass.parts.sequence import Causal, OneShot, Recurrent
 from hourglass.parts.structural import Structural
 from hourglass.parts.temporal import Temporal
 from hourglass.parts.variational import Matched, Variational
@@ -28,6 +28,7 @@ __all__ = [
     "Bottleneck",
     "Capacity",
     "Categorical",
+    "Causal",
     "Code",
     "Convolutional",
     "Corruption",

@@ -265,7 +265,7 @@ def numbers(rows: Any, dtype: str) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
             return array.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
     fitting = array.astype(dtype)
-    return fitting if np.array_equal(fitting, array) else array
+    return fitting if (fitting == array).all() else array
 
 
 def of_records(records: list[dict[str, Any]]) -> pl.DataFrame:

@@ -91,8 +91,12 @@ def documented(action: Action) -> dict[str, Any]:
     schema = action.asked.model_json_schema()
     options = {name: field for name, field in schema["properties"].items() if name not in {"rows", "mask"}}
     with_rows = "rows" in schema["properties"]
+    example = {"rows": schema["properties"]["rows"]["examples"][0]} if with_rows else {"n": 3}
     return {
-        "requestBody": {"required": with_rows, "content": {JSON: {"schema": schema}, **(binary() if with_rows else {})}},
+        "requestBody": {
+            "required": with_rows,
+            "content": {JSON: {"schema": schema, "example": example}, **(binary() if with_rows else {})},
+        },
         "parameters": [
             {"name": name, "in": "query", "required": False, "description": field["description"], "schema": _scalar(field)}
             for name, field in options.items()

@@ -7,9 +7,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Path, Request
 from fastapi.responses import PlainTextResponse, Response
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -37,6 +37,7 @@ from hourglass.server.describing import (
 from hourglass.server.limits import Gate, Limits, Refusal
 
 SHOWN = 60  # characters of what came, in a sentence
+Named = Annotated[str, Path(description="What the model is called.")]
 Answering = Callable[[Request, str], Awaitable[Response]]
 log = logging.getLogger("hourglass.server")
 
@@ -109,6 +110,7 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
         version="1",
         static_url="/assets",
         openapi_tags=[{"name": name} for name in ("models", "actions", "service")],
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
     app.state.ready = False
@@ -140,7 +142,7 @@ def _add_words(app: FastAPI, served: Mapping[str, Served], figures: Figures) -> 
         return ModelsFound(models=[described(name, each.model, each.actions) for name, each in served.items()])
 
     @app.get("/v1/models/{name}", tags=["models"], summary="What is known of a model", responses=refusals(401, 404, 422))
-    async def model(name: str) -> ModelFound:
+    async def model(name: Named) -> ModelFound:
         each = _found(served, name)
         return described(name, each.model, each.actions)
 
@@ -160,7 +162,7 @@ def _add_words(app: FastAPI, served: Mapping[str, Served], figures: Figures) -> 
 def _answering(action: Action, served: Mapping[str, Served], figures: Figures) -> Answering:
     """What answers requests for an action."""
 
-    async def answer(request: Request, name: str) -> Response:
+    async def answer(request: Request, name: Named) -> Response:
         began = time.perf_counter()
         try:
             response = await _answered(action, request, name, _found(served, name))
@@ -213,7 +215,7 @@ def _add_query(fields: dict[str, Any], request: Request) -> None:
 
 def _key(action: Action, model: Any, asked: Any, rows: Any) -> Any:
     """What requests have in common that can be computed together; None for one that is computed by itself."""
-    options = tuple((name, value) for name, value in asked if name != "rows")
+    options = tuple(item for item in vars(asked).items() if item[0] != "rows")
     if not action.by_row or getattr(model.kind_, "of_record", False) or any(isinstance(value, list) for _, value in options):
         return None
     if isinstance(rows, list):

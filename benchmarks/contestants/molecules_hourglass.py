@@ -1,0 +1,39 @@
+"""`VariationalAutoencoder` with nothing set but the time: molecules held out are rebuilt, and others drawn."""
+
+import os
+
+import numpy as np
+
+from benchmarks.common import SEED, Stopwatch, report
+from benchmarks.molecules import CODES_OF, SAMPLED, SECONDS, canonical, readable, samples_judged, zinc
+from hourglass import VariationalAutoencoder, diagnose
+
+train, test = zinc()
+model = VariationalAutoencoder(kind="molecule", max_seconds=SECONDS, random_state=SEED, verbose=True)
+with Stopwatch() as watch:
+    model.fit(train)
+if "KEPT_AS" in os.environ:
+    model.save(os.environ["KEPT_AS"])
+possible, known = readable(model.kind_, test), canonical(train)
+with Stopwatch() as rebuilding:
+    rebuilt = model.reconstruct(possible)
+exact = float(np.sum([a == b for a, b in zip(rebuilt, canonical(possible), strict=True)])) / len(test)
+found = diagnose(model, possible)
+of_prior = samples_judged(model.sample(SAMPLED, random_state=SEED), known, test)
+with Stopwatch() as fitting:
+    model.fit_sampler(train[:CODES_OF], random_state=SEED)
+with Stopwatch() as drawing:
+    drawn = model.sample(SAMPLED, random_state=SEED)
+report(
+    exact=exact,
+    kl=found.kl,
+    shuffled=found.worth,
+    **samples_judged(drawn, known, test),
+    **{f"prior_{name}": value for name, value in of_prior.items()},
+    molecules_per_s=float(np.median([epoch["examples_per_second"] for epoch in model.history_])),
+    epochs=len(model.history_),
+    fit_s=watch.seconds,
+    rebuilding_s=rebuilding.seconds,
+    sampler_s=fitting.seconds,
+    drawing_s=drawing.seconds,
+)

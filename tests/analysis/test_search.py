@@ -1,0 +1,134 @@
+"""Neighbours in the space of codes, and what is better than what is known."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
+from sklearn.gaussian_process import GaussianProcessRegressor
+
+import hourglass as hg
+from hourglass.analysis.chemistry import tanimoto
+from hourglass.analysis.optimising import expected_improvement
+from hourglass.analysis.sequences import edits
+
+CHANCE = np.random.default_rng(0)
+LINES = ["".join(CHANCE.choice(list("abc"), CHANCE.integers(2, 6))) for _ in range(150)]
+SMALL = hg.OneShot(embedding=8, widths=(16,), hidden=(32,))
+
+
+def count(rows):
+    """A property: how many more times a comes than b."""
+    return [row.count("a") - row.count("b") for row in rows]
+
+
+@pytest.fixture(scope="module")
+def model():
+    waist = hg.Variational(6, beta=0.05)
+    return hg.VariationalAutoencoder(waist, encoder=SMALL, decoder=SMALL, max_epochs=80, random_state=0).fit(LINES)
+
+
+def test_neighbours_are_others_and_near(model):
+    found = hg.neighbours(model, "abc", radius=2.5, n=10, random_state=0)
+    assert found.columns == ["neighbour", "distance", "times", "edits"]
+    rows = found["neighbour"].to_list()
+    assert 0 < len(rows) == len(set(rows)) <= 10
+    assert "abc" not in rows
+    assert found["distance"].is_sorted()
+    assert found["distance"].max() <= 2.5
+    assert found["edits"].to_list() == [edits("abc", [row])[0] for row in rows]
+    assert found.equals(hg.neighbours(model, "abc", radius=2.5, n=10, random_state=0))
+    assert hg.neighbours(model, "abc", radius=1e-6).height <= 1  # but what it is rebuilt as
+
+
+def test_neighbours_of_a_molecule(chemical):
+    found = hg.neighbours(chemical, "OCC", radius=3, random_state=0)
+    assert "CCO" not in found["neighbour"]
+    np.testing.assert_allclose(found["similarity"], tanimoto(found["neighbour"].to_list(), ["CCO"])[:, 0])
+
+
+def test_neighbours_that_there_are_not(model, variational, images, sentence):
+    assert sentence(hg.DataError, hg.neighbours, variational, images.X[0]) == (
+        "Neighbours are rows of symbols, which can be equal. The model was fitted on 14 x 14 grey images."
+    )
+    assert sentence(hg.DataError, hg.neighbours, model, ["abc", "ab"]) == "Neighbours are those of a single row. Got 2."
+    assert sentence(hg.ParameterError, hg.neighbours, model, "abc", radius=0) == (
+        "The 'radius' must be a positive float. Got 0 instead."
+    )
+    assert sentence(hg.ParameterError, hg.neighbours, model, "abc", n=0) == (
+        "The number of neighbours must be a positive int. Got 0 instead."
+    )
+
+
+def test_expected_improvement_is_the_integral():
+    mean, std = np.array([0.0, 1.0, -2.0]), np.array([1.0, 0.5, 2.0])
+    expected = [quad(lambda y, m=m, s=s: (y - 0.3) * norm.pdf(y, m, s), 0.3, 30)[0] for m, s in zip(mean, std, strict=True)]
+    np.testing.assert_allclose(expected_improvement(mean, std, 0.3), expected, rtol=1e-6)
+    assert expected_improvement(np.array([1.0]), np.array([0.0]), 0.25) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("search", ["bayesian", "gradient"])
+@pytest.mark.parametrize("surrogate", ["gaussian-process", "ridge"])
+def test_what_is_better_is_found(model, search, surrogate):
+    found = hg.optimise(model, count, LINES, n=5, surrogate=surrogate, search=search, rounds=2, random_state=0)
+    rows = found["candidate"].to_list()
+    assert found["value"].to_list() == count(rows)
+    assert found["value"].is_sorted(descending=True)
+    assert len(set(rows)) == len(rows)
+    assert not set(rows) & set(LINES)
+    assert found["value"].max() > np.quantile(count(LINES), 0.9)
+    near = [edits(row, LINES) for row in rows]
+    assert found["edits"].to_list() == [each.min() for each in near]
+    assert found["nearest"].to_list() == [LINES[each.argmin()] for each in near]
+
+
+def test_values_as_a_column_less_is_better_and_what_is_wanted(model):
+    found = hg.optimise(model, count(LINES), LINES, n=5, minimise=True, surrogate="ridge", random_state=0)
+    assert found.columns == ["candidate", "predicted", "std", "nearest", "edits"]
+    assert found["predicted"].is_sorted()
+    assert np.mean(count(found["candidate"])) < np.quantile(count(LINES), 0.25)
+    again = hg.optimise(model, count(LINES), LINES, n=5, minimise=True, surrogate="ridge", random_state=0)
+    assert again.equals(found)
+    wanted = hg.optimise(
+        model, count, LINES, keep=lambda rows: ["c" in row for row in rows], surrogate=GaussianProcessRegressor(), random_state=0
+    )
+    assert all("c" in row for row in wanted["candidate"])
+
+
+def test_molecules_and_tables_are_optimised(chemical, variational_table, table):
+    known = pl.DataFrame({"smiles": ["OCC", "CCN", "CCC", "Cc1ccccc1", "C1CCCCC1"], "logP": [-0.1, 0.0, 1.4, 2.0, 2.3]})
+    found = hg.optimise(chemical, known["logP"], known, n=3, surrogate="ridge", random_state=0)
+    assert "CCO" not in found["candidate"]
+    alike = tanimoto(found["candidate"].to_list(), known["smiles"].to_list())
+    np.testing.assert_allclose(found["similarity"], alike.max(1))
+
+    def alcohol(rows):
+        return np.asarray(rows["alcohol"])
+
+    found = hg.optimise(variational_table, alcohol, table.X, n=3, surrogate="ridge", rounds=1, random_state=0)
+    assert found.columns == ["code", "value", "predicted", "std", "nearest", "distance"]
+    assert found["value"].max() > np.median(alcohol(table.X))
+    away = np.linalg.norm(np.stack(found["code"])[:, None] - np.asarray(variational_table.transform(table.X)), axis=2)
+    np.testing.assert_allclose(found["distance"], away.min(1), rtol=1e-4)
+    assert found["nearest"].to_list() == away.argmin(1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "said"),
+    [
+        ([1.0, 2.0], {}, "A property has a value for each of the 150 rows. Got an array of shape (2,)."),
+        (lambda rows: [1.0], {}, "The property takes 150 rows and has to give as many numbers. Got shape (1,)."),
+        (lambda rows: [np.nan] * len(rows), {}, "The property has values that are not finite. Leave those rows out."),
+        (count, {"search": "bayes"}, "The 'search' parameter of optimise has no choice 'bayes'. Did you mean 'bayesian'?"),
+        (count, {"surrogate": "rigde"}, "The 'surrogate' parameter of optimise has no choice 'rigde'. Did you mean 'ridge'?"),
+        (
+            count,
+            {"keep": lambda rows: [False] * len(rows), "surrogate": "ridge"},
+            "Nothing new was found near the best rows. Ask for more of them, or train the model for longer.",
+        ),
+    ],
+)
+def test_what_can_not_be_optimised(model, target, settings, said):
+    with pytest.raises(hg.HourglassError) as caught:
+        hg.optimise(model, target, LINES, **settings)
+    assert str(caught.value) == said
