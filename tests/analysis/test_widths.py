@@ -248,3 +248,12 @@ def test_a_sweep_prints_its_frame_and_not_its_models(swept):
     assert repr(swept).startswith("Sweep(frame=shape: (3, 6)")
     assert "Autoencoder" not in repr(swept)
     assert math.isfinite(swept.frame["mse"].sum())
+
+
+def test_a_table_with_gaps_is_compared_with_pca_on_means():
+    a = np.random.default_rng(0).normal(size=200)
+    frame = pl.DataFrame({"a": a, "b": 2 * a, "c": -a}).with_columns(
+        b=pl.when(pl.int_range(200) % 10 == 0).then(None).otherwise("b")
+    )
+    found = hg.sweep(frame, bottlenecks=(1,), estimator=QUICK, random_state=0)
+    assert found.frame["pca_explained_variance"][0] > 0.8  # one direction; what is missing on rows held out costs the rest

@@ -82,6 +82,14 @@ def test_a_callback_that_returns_true_stops():
     assert seen == [1, 2]
 
 
+def test_what_a_callback_asks_a_model_is_answered_by_its_present_weights():
+    X, codes = np.random.default_rng(0).normal(size=(100, 5)), []
+    hg.Autoencoder(2, max_epochs=3, random_state=0, callbacks=(lambda model, _: codes.append(model.transform(X)),)).fit(X)
+    assert codes[0].dtype == np.float64
+    assert (codes[0] != codes[1]).any()
+    assert (codes[1] != codes[2]).any()
+
+
 def test_ctrl_c_keeps_the_best_so_far():
     def press(model, epoch):
         if epoch.epoch == 3:

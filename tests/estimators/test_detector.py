@@ -311,3 +311,12 @@ def test_the_mean_error_of_a_gap():
     relative = alarm.relative(torch.tensor([[torch.nan, 4.0]]), torch.tensor([[0.0, 6.0]]))
     np.testing.assert_allclose(relative, [[np.log(5), 2]], rtol=1e-6)
     np.testing.assert_allclose(alarm.outside(torch.tensor([[torch.nan, torch.nan], [0.0, 7.0]])), [[2, 0], [-1, 2]])
+
+
+def test_callbacks_see_each_epoch_of_the_ensemble_and_can_end_it():
+    seen = []
+    det = hg.AnomalyDetector(
+        max_epochs=9, callbacks=(lambda det, epoch: seen.append(epoch.epoch) or epoch.epoch == 2,), random_state=0
+    )
+    assert len(det.fit(USUAL).history_) == 2
+    assert seen == [1, 2]

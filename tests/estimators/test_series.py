@@ -297,3 +297,10 @@ def test_a_detector_of_a_record_warns_of_nothing_it_can_keep():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hg.AnomalyDetector(alarm_rate=0.1, random_state=0).fit(hg.Record(plant(6000, 1)))
+
+
+def test_a_table_of_samples_is_mended_as_a_table():
+    frame = pl.DataFrame({"time": np.arange(400) / 50, "load": np.sin(np.arange(400) / 5)})
+    mended = hg.DenoisingAutoencoder(2, kind="series", max_epochs=1, random_state=0).fit(frame).denoise(frame)
+    assert mended.columns == frame.columns
+    assert mended["time"].equals(frame["time"])

@@ -12,7 +12,7 @@ import pytest
 import hourglass as hg
 from hourglass.estimators import patches
 from hourglass.server import Limits, create_app
-from hourglass.server.running import _listener, server_of
+from hourglass.server.running import bound, server_of
 
 DIGITS = hg.datasets.load("digits")
 LIMITS = Limits(body=2**20, text=2**18, rows=200, numbers=2**17, waiting=400, seconds=2.0)
@@ -55,7 +55,7 @@ def models():
 @contextmanager
 def running(app, limits=LIMITS):
     """The address of a server in a thread, which ends with the block."""
-    with _listener("127.0.0.1", 0) as listener:
+    with bound("127.0.0.1", 0) as listener:
         server = server_of(app, limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

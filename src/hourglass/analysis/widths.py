@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import Autoencoder, BaseAutoencoder
@@ -156,7 +158,7 @@ def sweep(
             seconds = time.perf_counter() - began
             before, after = before_and_after(model, test)
             if not records:  # all models scale alike, so the first will do
-                by_pca = _by_pca(scaled(model, train), before, widths, seed)
+                by_pca = _by_pca(np.nan_to_num(scaled(model, train)), before, widths, seed)  # a gap is the mean of its column
             records.append({"codes": width, **_quality(before, after), **by_pca[width], "seconds": seconds})
             if verbose:
                 _say(records[-1], len(records), len(widths))

@@ -268,6 +268,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         def stop(epoch: Epoch) -> bool:
             if self.checkpoint is not None:
                 self._write_checkpoint(trainer, facts)
+            if self.callbacks:
+                self._by_dtype = {}  # of earlier weights: what a callback asks the model is answered by those of now
             answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
             return any(answers)
 

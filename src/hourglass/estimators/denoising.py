@@ -125,7 +125,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 f"strength and mask are for pictures, and this model is one of {PLURALS[self.kind_.name]}. Leave them out."
             )
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
-        return self.kind_.from_tensor(values, raw)
+        return self.kind_.from_tensor(values, self.kind_.opened(raw))
 
     def _mended(self, stack: Pixels, strength: float | str | None, mask: Any, first: int, n: int) -> Pixels:
         """Pictures of one size (m, height, width) or (m, height, width, channels), of n the first of which has that number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -83,6 +84,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         How long to train the ensemble at most.
     random_state : int, RandomState, Generator or None
         The same seed gives the same numbers.
+    callbacks : tuple of functions, default=()
+        Called as ``callback(detector, epoch)`` after each epoch of the ensemble, as in `Autoencoder`. An estimator has its own.
     verbose : bool, default=False
         Whether to show progress.
 
@@ -131,6 +134,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         max_epochs: int | None = None,
         max_seconds: float | None = None,
         random_state: Any = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
         verbose: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -144,6 +148,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.max_epochs = max_epochs
         self.max_seconds = max_seconds
         self.random_state = random_state
+        self.callbacks = callbacks
         self.verbose = verbose
 
     # Fitting

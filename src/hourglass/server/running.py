@@ -58,7 +58,7 @@ def serve(
     """
     require_safe(host, token)
     models, limits = _models(paths), limits or Limits()
-    with _listener(host, port) as listener:
+    with bound(host, port) as listener:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         ready(f"Serving {', '.join(models)} at {address}; {address}/docs shows what can be asked. Ctrl-C ends it.")
         server_of(create_app(models, limits=limits, token=token), limits).run(sockets=[listener])
@@ -177,7 +177,8 @@ def _is_own(host: str) -> bool:
         return False
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if not 0 <= port < 2**16:
         raise hg.ParameterError(f"A port is a number from 0 to 65535. Got {port}.")

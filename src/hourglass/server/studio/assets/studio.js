@@ -1,0 +1,91 @@
+// The little that has to happen in the browser itself: the theme, files that are dropped, and what moves without asking the server.
+"use strict";
+
+const studio = {
+  // The theme follows the system until it is switched; what was chosen is remembered.
+  switchTheme() {
+    const dark = getComputedStyle(document.documentElement).colorScheme === "dark" ||
+      (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+    const theme = dark ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    localStorage.setItem("theme", theme);
+    dispatchEvent(new CustomEvent("theme", { detail: theme }));
+  },
+
+  // Send files one after the other; several pictures become a folder. Then tell the drop zone of that number where they are.
+  async send(list, zone) {
+    const files = [...list];
+    if (!files.length) return;
+    const pictures = files.every((file) => file.type.startsWith("image/"));
+    const group = pictures ? "pictures-" + Date.now().toString(36) : "-";
+    let path = "";
+    for (const [number, file] of files.entries()) {
+      const of = files.length > 1 ? ` (${number + 1} of ${files.length})` : "";
+      const answer = await studio.put(file, `/upload/${group}/${encodeURIComponent(file.name)}`, (share) =>
+        emitEvent("sending" + zone, { words: `${file.name}${of}: ${Math.round(100 * share)}%` }));
+      if (!answer) return emitEvent("sent" + zone, { failed: file.name });
+      path = answer.path;
+    }
+    emitEvent("sent" + zone, { path });
+  },
+
+  drop(event, zone) {
+    event.currentTarget.classList.remove("over");
+    studio.send(event.dataTransfer.files, zone);
+  },
+
+  put(file, address, told) {
+    return new Promise((done) => {
+      const request = new XMLHttpRequest();
+      let said = 0;
+      request.upload.onprogress = (event) => {
+        if (event.lengthComputable && Date.now() - said > 200) { said = Date.now(); told(event.loaded / event.total); }
+      };
+      request.onload = () => done(request.status === 200 ? JSON.parse(request.responseText) : null);
+      request.onerror = () => done(null);
+      request.open("PUT", address);
+      request.send(file);
+    });
+  },
+
+  // Show what is kept at the width that the slider is at: everything is on the page already.
+  squeeze(slider) {
+    const root = slider.closest(".squeeze");
+    const widths = JSON.parse(root.dataset.widths), features = Number(root.dataset.features);
+    const at = Number(slider.value), width = widths[at], share = 100 * at / Math.max(widths.length - 1, 1);
+    slider.style.setProperty("--at", `calc(${share}% + ${(0.75 - 1.5 * share / 100).toFixed(3)}rem)`);
+    slider.setAttribute("aria-valuetext", `${width} numbers`);
+    root.querySelectorAll("[data-at]").forEach((part) => part.classList.toggle("on", Number(part.dataset.at) === at));
+    root.querySelectorAll("[data-text=width]").forEach((part) => { part.textContent = width.toLocaleString("en"); });
+    root.querySelectorAll(".mark").forEach((mark) => {
+      mark.style.left = `${100 * Math.log(width / widths[0]) / (Math.log(widths.at(-1) / widths[0]) || 1)}%`;
+    });
+    const half = 2 + 46 * (width / features) ** 0.4;
+    root.querySelectorAll(".waist path").forEach((path) => {
+      const drawn = studio.waist(half, path.closest(".upright") !== null);
+      path.setAttribute("d", drawn);
+      path.style.d = `path("${drawn}")`;
+    });
+  },
+
+  // An hourglass of 100 by 100 whose waist is 2 * half wide, lying or upright.
+  waist(half, upright) {
+    const [near, far] = [50 - half, 50 + half];
+    const p = (along, across) => (upright ? `${across} ${along}` : `${along} ${across}`);
+    return `M${p(-5, 1)}L${p(0, 1)}C${p(30, 1)} ${p(34, near)} ${p(50, near)}S${p(70, 1)} ${p(100, 1)}L${p(105, 1)}L${p(105, 99)}` +
+      `L${p(100, 99)}C${p(70, 99)} ${p(66, far)} ${p(50, far)}S${p(30, 99)} ${p(0, 99)}L${p(-5, 99)}Z`;
+  },
+
+  // Redrawn by the networks, or by PCA.
+  by(button) {
+    const root = button.closest(".squeeze");
+    button.parentElement.querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", String(one === button)));
+    root.querySelectorAll("[data-by]").forEach((part) => part.classList.toggle("gone", part.dataset.by !== button.value));
+  },
+};
+
+{
+  const theme = localStorage.getItem("theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+  document.documentElement.lang = "en";
+}

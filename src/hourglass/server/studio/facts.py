@@ -1,0 +1,142 @@
+"""What there is to say about data before anything is learned from it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+import hourglass as hg
+from hourglass.kinds import KINDS, as_raw, infer
+from hourglass.kinds.table import as_frame
+from hourglass.server.studio import rows
+from hourglass.server.studio.charts import number
+from hourglass.server.studio.runs import Source
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EXAMPLES = 24
+BINS = 24
+MOST_LEVELS = 12  # bars of a column of categories
+MOST_LOOKED_AT = 50_000  # rows that histograms are made of
+TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left out")
+
+
+class Column(NamedTuple):
+    """A column of a table: what it is taken for and why, what it is made of."""
+
+    name: str
+    type: str
+    why: str
+    missing: float  # share of the rows
+    counts: list[int]  # bars of its histogram
+    summary: str  # what the bars reach from and to, or the most common levels
+
+
+class Facts(NamedTuple):
+    """What is known of data."""
+
+    kind: str
+    reason: str
+    figures: dict[str, str]
+    examples: rows.Values
+    columns: list[Column]
+    warnings: list[str]
+
+
+def facts(source: Source) -> Facts:
+    """Read data and look at it."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        raw = source.read()
+        if isinstance(raw, list):
+            raw = as_raw(raw, kind=source.kind)
+        inferred = infer(raw)
+        kind = source.kind or inferred.kind
+        reason = inferred.reason if source.kind in (None, inferred.kind) else "you said so"
+        columns = _columns(raw, source.columns) if kind == "table" else []
+        figures = _figures(kind, raw, columns)
+        shown = rows.values(kind, rows.part(kind, raw, 8 if kind == "table" else EXAMPLES))
+    words = [str(warning.message) for warning in told if issubclass(warning.category, hg.HourglassWarning)]
+    return Facts(kind, reason, figures, shown, columns, words)
+
+
+def kinds_for(raw: Any) -> list[str]:
+    """The kinds that data could be taken for at all."""
+    if isinstance(raw, hg.Record):
+        return ["series"]
+    if hasattr(raw, "columns"):
+        return ["table", "series"]
+    if infer(raw).kind == "melody":
+        return ["melody"]
+    if getattr(raw, "dtype", np.dtype(float)).kind == "O":
+        return [name for name, kind in KINDS.items() if kind.symbolic and name != "melody"]
+    if getattr(raw, "ndim", 1) == 2:
+        return ["table", "series"]
+    return ["image", "series"] if getattr(raw, "ndim", 1) == 3 else ["image"]
+
+
+def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
+    n = len(raw)
+    if isinstance(raw, hg.Record):
+        rate = {} if raw.rate is None else {"samples a second": f"{raw.rate:g}"}
+        gaps = float(np.isnan(raw.values).mean())
+        return {"samples": f"{n:,}", "channels": f"{raw.shape[1]}", **rate, "missing": _share(gaps)}
+    if hasattr(raw, "columns"):
+        missing = {"missing": _share(sum(c.missing for c in columns) / len(columns))} if columns else {}
+        return {"rows" if columns else "samples": f"{n:,}", "columns": f"{len(raw.columns)}", **missing}
+    if kind == "image":
+        sizes = {np.asarray(raw[number]).shape[:2] for number in range(min(n, 200))}
+        size = " × ".join(str(side) for side in sizes.pop()) if len(sizes) == 1 else "differing"
+        colours = {1: "grey", 3: "colour"}.get(np.asarray(raw[0]).shape[-1] if np.asarray(raw[0]).ndim == 3 else 1, "channels")
+        return {"pictures": f"{n:,}", "pixels": size, "colours": colours}
+    if kind == "melody":
+        return {"melodies": f"{n:,}", "notes": f"{sum(len(tune.notes) for tune in raw):,}"}
+    if kind == "series":
+        lengths = {len(raw[number]) for number in range(min(n, 200))}
+        reach = f"{min(lengths):,}" if len(lengths) == 1 else f"{min(lengths):,} to {max(lengths):,}"
+        return {"series": f"{n:,}", "samples of each": reach}
+    return _of_strings(raw)
+
+
+def _of_strings(raw: Any) -> dict[str, str]:
+    n = len(raw)
+    longest = max(len(row) for row in raw[:MOST_LOOKED_AT])
+    return {"rows": f"{n:,}", "different": f"{len({str(row) for row in raw[:MOST_LOOKED_AT]}):,}", "longest": f"{longest} symbols"}
+
+
+def _columns(raw: Any, types: dict[str, str]) -> list[Column]:
+    kind = KINDS["table"].learn(raw, types or None)
+    schema = kind.schema()  # type: ignore[attr-defined]
+    frame = as_frame(raw)[:MOST_LOOKED_AT]
+    return [_column(frame[row["column"]], row) for row in schema.iter_rows(named=True)]
+
+
+def _column(series: pl.Series, row: dict[str, Any]) -> Column:
+    counts, summary = _spread(series, row["type"])
+    return Column(row["column"], row["type"], row["why"], float(row["missing"] or 0), counts, summary)
+
+
+def _spread(series: pl.Series, kind: str) -> tuple[list[int], str]:
+    """The bars of a column, and what they reach over."""
+    known = series.drop_nulls()
+    if not len(known):
+        return [], "empty"
+    if kind == "numeric" and known.dtype.is_numeric():
+        numbers = known.cast(float).to_numpy()
+        numbers = numbers[np.isfinite(numbers)]
+        if not len(numbers):
+            return [], "empty"
+        return np.histogram(numbers, BINS)[0].tolist(), f"{number(numbers.min())} to {number(numbers.max())}"
+    if kind == "datetime" and known.dtype.is_temporal():
+        stamps = known.cast(int).to_numpy()
+        return np.histogram(stamps, BINS)[0].tolist(), f"{known.min()!s} to {known.max()!s}"
+    common = known.cast(str, strict=False).value_counts(sort=True)
+    levels = [str(level) for level in common[:, 0][:3].to_list()]
+    return common[:, 1][:MOST_LEVELS].to_list(), f"{len(common):,} different: {', '.join(levels)}{' …' if len(common) > 3 else ''}"
+
+
+def _share(share: float) -> str:
+    return "none" if share == 0 else f"{share:.1%}" if share >= 0.001 else "under 0.1%"

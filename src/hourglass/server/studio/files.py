@@ -1,0 +1,59 @@
+"""Files on their way into the studio, and out of it."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+
+from hourglass.data import atomic
+from hourglass.server.studio import making
+from hourglass.server.studio.runs import Folder, free, plain_name
+
+REPORT = "report.html"
+ALONE = "-"  # the group of a file that comes by itself
+
+
+def add(app: FastAPI, folder: Folder) -> None:
+    """Let an application take files in and give them out."""
+
+    @app.put("/upload/{group}/{name}")
+    async def upload(group: str, name: str, request: Request) -> dict[str, str]:
+        """Take in a file that was dropped; those of a group become a folder together."""
+        place = folder.path / "data"
+        target = free(place / plain_name(name)) if group == ALONE else place / plain_name(group) / plain_name(name)
+        with atomic(target) as beside, beside.open("wb") as file:
+            async for chunk in request.stream():
+                file.write(chunk)
+        return {"path": str(target if group == ALONE else target.parent)}
+
+    @app.get("/files/{run}/{name:path}")
+    def made(run: str, name: str) -> Response:
+        """Something that a run made; a folder comes as a zip, and the report is written when it is first asked for."""
+        found = folder.run(run)
+        path = None if found is None else (found.path / name).resolve()
+        if found is None or path is None or not path.is_relative_to(found.path.resolve()):
+            raise HTTPException(404, "There is no such file.")
+        if name == REPORT and not path.exists():
+            making.report(found.model(), found.asked.source.read(), path, found.asked.source.title)
+        if not path.exists():
+            raise HTTPException(404, "There is no such file.")
+        if path.is_file():
+            return FileResponse(path, filename=f"{run}-{path.name}")
+        return _zipped(path, f"{run}-{path.name}.zip")
+
+
+def _zipped(path: Path, name: str) -> Response:
+    file: Any = SpooledTemporaryFile(max_size=2**26)  # noqa: SIM115 (it is sent after this has returned)
+    with zipfile.ZipFile(file, "w") as archive:
+        for member in sorted(path.rglob("*")):
+            archive.write(member, member.relative_to(path))
+    file.seek(0)
+    return StreamingResponse(
+        file, headers={"content-disposition": f"attachment; filename*=utf-8''{quote(name)}"}, media_type="application/zip"
+    )

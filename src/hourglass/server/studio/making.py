@@ -1,0 +1,55 @@
+"""What a fitted model makes of data, as files beside it: codes, alarms, mended data, new rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hourglass as hg
+from hourglass.data import Pictures, Record, holds_pictures
+
+ENDINGS = {"image": "", "melody": "", "table": ".csv", "series": ".npy", "molecule": ".smi"}  # "" is a folder; else it is .txt
+MOST_SHOWN = 2000  # rows that a report is about: as many as tell
+
+
+def encode(model: Any, X: Any, path: Path) -> Path:
+    """The codes of data, as a table."""
+    import polars as pl
+
+    hg.write(path, pl.DataFrame(model.transform(X), schema=list(model.get_feature_names_out())))
+    return path
+
+
+def detect(model: Any, X: Any, path: Path) -> Path:
+    """A line for each row: its number, score, p-value, whether it raised an alarm, and why."""
+    hg.write(path, model.alarms(X, reasons=3))
+    return path
+
+
+def mend(model: Any, data: str, X: Any, path: Path) -> Path:
+    """Damaged data mended; pictures in files keep their names, sizes and formats."""
+    if not (Path(data).exists() and holds_pictures(data)):
+        return _written(model, model.denoise(X), path)
+    for picture in Pictures(data):
+        (cleaned,) = model.denoise([picture.pixels])
+        picture.write(path / picture.name, cleaned)
+    return path
+
+
+def sample(model: Any, n: int, path: Path, condition: Any = None, seed: int | None = None) -> tuple[Path, Any]:
+    """New rows."""
+    made = model.sample(n, condition=condition, random_state=seed)
+    return _written(model, made, path), made
+
+
+def report(model: Any, X: Any, path: Path, title: str) -> Path:
+    """The page about a model."""
+    hg.report(model, X[:MOST_SHOWN], path, title=title)
+    return path
+
+
+def _written(model: Any, rows: Any, path: Path) -> Path:
+    ending = ".csv" if isinstance(rows, Record) else ENDINGS.get(model.kind_.name, ".txt")
+    whole = path.with_name(path.name + ending)
+    hg.write(whole, rows)
+    return whole

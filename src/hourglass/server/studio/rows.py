@@ -1,0 +1,191 @@
+"""Rows as they are shown: plain values that fit into a file, and HTML of those.
+
+What is shown of a row depends on the kind of data: a picture as PNG in base64, a curve for each channel of a series, the cells of a
+table as text by column, the notes of a melody, a string as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hourglass.data import Record
+from hourglass.kinds import Album, rows
+from hourglass.kinds.table import as_frame
+
+SIDE = 160  # pixels of a picture's longer side at most
+POINTS = 240  # of a curve
+SPAN = 1000  # samples of a record that are shown
+COLUMNS = 10  # of a table
+Values = list[Any]
+
+
+def part(kind: str, raw: Any, count: int) -> Any:
+    """The first rows of data; of a record, its beginning."""
+    if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
+        return raw[: max(SPAN, 0)]
+    return rows(raw, 0, min(count, len(raw)))
+
+
+def values(kind: str, raw: Any) -> Values:
+    """What is shown of some rows."""
+    return _VALUES.get(kind, _strings)(raw)
+
+
+def html(kind: str, shown: Values, before: Values | None = None) -> str:
+    """Rows as HTML; beside what they were ``before`` they passed through a model, differences are marked."""
+    return _HTML.get(kind, _strings_html)(shown, before)
+
+
+# Pictures
+
+
+def png(pixels: NDArray[Any]) -> str:
+    """A picture (height, width[, channels]), bytes or floats from 0 to 1, as PNG in base64, a large one shrunk."""
+    from PIL import Image
+
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        pixels = np.rint(255 * np.clip(np.nan_to_num(pixels.astype(np.float64)), 0, 1)).astype(np.uint8)
+    image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    if max(image.size) > SIDE:
+        image.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _pictures(raw: Any) -> Values:
+    return [png(np.asarray(raw[number])) for number in range(len(raw))]
+
+
+def _pictures_html(shown: Values, before: Values | None) -> str:
+    return _gallery("pictures", [f'<img src="data:image/png;base64,{escape(one)}" alt="">' for one in shown])
+
+
+# Series
+
+
+def _series(raw: Any) -> Values:
+    if isinstance(raw, Record):
+        return [[_curve(channel) for channel in raw.values.T]]
+    if hasattr(raw, "columns"):
+        numbers = as_frame(raw).select(name for name, dtype in as_frame(raw).schema.items() if dtype.is_numeric())
+        return [[_curve(channel) for channel in numbers.to_numpy().T]]
+    return [[_curve(channel) for channel in _channels(np.asarray(raw[number]))] for number in range(len(raw))]
+
+
+def _channels(row: NDArray[Any]) -> NDArray[Any]:
+    return row[None] if row.ndim == 1 else row.T
+
+
+def _curve(samples: NDArray[Any]) -> list[float | None]:
+    step = max(1, -(-len(samples) // POINTS))
+    return [None if np.isnan(value) else float(f"{value:.4g}") for value in samples[::step].astype(np.float64)]
+
+
+def _series_html(shown: Values, before: Values | None) -> str:
+    drawn = []
+    for number, row in enumerate(shown):
+        other = before[number] if before and number < len(before) else []
+        known = [value for channel in [*row, *other] for value in channel if value is not None]
+        low, high = min(known, default=0.0), max(known, default=1.0)
+        lines = [_line(channel, low, high, "wave") for channel in row]
+        ghosts = [_line(channel, low, high, "ghost") for channel in other]
+        drawn.append(f'<svg viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true">{"".join(ghosts + lines)}</svg>')
+    return _gallery("waves", drawn)
+
+
+def _line(channel: list[float | None], low: float, high: float, name: str) -> str:
+    across, up = 200 / max(len(channel) - 1, 1), 54 / (high - low or 1)
+    places = [f"{i * across:.1f},{57 - (value - low) * up:.1f}" for i, value in enumerate(channel) if value is not None]
+    return f'<polyline class="{name}" points="{" ".join(places)}"/>'
+
+
+# Melodies
+
+
+def _melodies(raw: Any) -> Values:
+    return [
+        {"name": tune.name, "notes": [[note.pitch, float(note.start), float(note.duration)] for note in tune.notes]}
+        for tune in rows(raw, 0, len(raw))
+    ]
+
+
+def _melodies_html(shown: Values, before: Values | None) -> str:
+    """Each as a piano roll: a bar for each note, the higher the higher."""
+    drawn = []
+    for tune in shown:
+        low, high = min((pitch for pitch, *_ in tune["notes"]), default=0), max((pitch for pitch, *_ in tune["notes"]), default=1)
+        end, step = max((start + long for _, start, long in tune["notes"]), default=1), 50 / (high - low + 1)
+        places = [(200 * start / end, 5 + (high - pitch) * step, 190 * long / end) for pitch, start, long in tune["notes"]]
+        bars = "".join(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{step:.1f}"/>' for x, y, wide in places)
+        drawn.append(f'<svg class="roll" viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>')
+    return _gallery("waves", drawn)
+
+
+# Tables
+
+
+def _table(raw: Any) -> Values:
+    frame = as_frame(raw)
+    return [{name: cell(value) for name, value in row.items()} for row in frame[:, :COLUMNS].iter_rows(named=True)]
+
+
+def cell(value: Any) -> str:
+    """A cell of a table as text."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def _table_html(shown: Values, before: Values | None) -> str:
+    if not shown:
+        return ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown[0])
+    lines = []
+    for number, row in enumerate(shown):
+        was = before[number] if before and number < len(before) else row
+        lines.append("".join(_cell_html(value, was.get(name, value)) for name, value in row.items()))
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="scroll" tabindex="0"><table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell_html(value: str, was: str) -> str:
+    missing = "" if value else ' class="missing"'
+    changed = ' class="changed"' if value and value != was else ""
+    return f"<td{missing or changed}>{escape(value) or '–'}</td>"
+
+
+# Strings
+
+
+def _strings(raw: Any) -> Values:
+    return [row if isinstance(row, str) else " ".join(map(str, row)) for row in rows(raw, 0, len(raw))]
+
+
+def _strings_html(shown: Values, before: Values | None) -> str:
+    items = []
+    for number, text in enumerate(shown):
+        was = before[number] if before and number < len(before) else text
+        letters = [
+            escape(letter) if place < len(was) and was[place] == letter else f"<mark>{escape(letter)}</mark>"
+            for place, letter in enumerate(text[:400])
+        ]
+        items.append(f"<code>{''.join(letters)}</code>")
+    return _gallery("strings", items)
+
+
+def _gallery(name: str, items: list[str]) -> str:
+    return f'<div class="{name}">{"".join(items)}</div>'
+
+
+_VALUES = {"image": _pictures, "series": _series, "table": _table, "melody": _melodies}
+_HTML = {"image": _pictures_html, "series": _series_html, "table": _table_html, "melody": _melodies_html}
+__all__ = ["Album", "cell", "html", "part", "png", "values"]

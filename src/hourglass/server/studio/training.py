@@ -1,0 +1,330 @@
+"""What happens in the process of a run: data is read, a model fitted, and what came of it kept.
+
+``python -m hourglass.server.studio.training RUN`` does what ``run.json`` in that folder asks for. Ctrl-C, or SIGINT, ends training
+early and keeps the best model so far.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hourglass as hg
+from hourglass.server.studio import making, rows
+from hourglass.server.studio.runs import Asked, Made, Run, write_json
+
+SHOWN = 8  # rows that are redrawn while a model learns
+SWEPT = 16  # and at each width of a sweep
+PAUSE = 1.0  # seconds between two previews, at least
+EXAMPLES = 64  # new rows that are drawn at once
+MOST_FOR_PCA = 5000  # rows; more change its first components little
+MOST_LEVELS = 200  # to choose from, of what samples are asked for by
+WIDTHS = (2, 4, 8, 16, 32, 64)
+
+
+class Job(NamedTuple):
+    """What a need is served by."""
+
+    run: Run
+    asked: Asked
+    X: Any
+    unseen: Any  # rows that nothing is learned from, where there are some
+    labels: Any  # of X, where there are some
+    training: dict[str, Any]  # parameters of all estimators
+
+
+def main(path: str) -> None:
+    """Do what the run in a folder was asked for; failures become a sentence in ``failed.txt``."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf to it
+    run, told = Run(Path(path)), list[str]()
+    warnings.showwarning = lambda message, category, *_: told.append(str(message)) if _ours(category) else None
+    try:
+        _say(run, "Reading the data")
+        result = NEEDS[run.asked.need](_job(run, run.asked))
+        stopped = any("stopped by hand" in line for line in told)
+        write_json(run.path / "result.json", {"stopped": stopped, "warnings": told, **result})
+    except KeyboardInterrupt:
+        _fail(run, "It was stopped before there was anything to keep. Start it again, and give it a little longer.")
+    except hg.HourglassError as error:
+        _fail(run, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        _fail(
+            run,
+            f"Something went wrong that shouldn't have ({type(error).__name__}: {error}). What happened is in {run.path}/log.txt.",
+        )
+
+
+def _ours(category: type[Warning]) -> bool:
+    return issubclass(category, hg.HourglassWarning)
+
+
+def _fail(run: Run, sentence: str) -> None:
+    (run.path / "failed.txt").write_text(sentence, encoding="utf-8")
+
+
+def _say(run: Run, stage: str) -> None:
+    """Note what is being done, for who looks."""
+    (run.path / "stage.txt").write_text(stage, encoding="utf-8")
+
+
+def _job(run: Run, asked: Asked) -> Job:
+    named = hg.datasets.load(asked.data) if asked.data in hg.datasets.names() and not Path(asked.data).exists() else None
+    X, unseen, labels = (_read(asked), None, None) if named is None else (named.x_train, named.x_test, named.y_train)
+    options = asked.options
+    training = {
+        "kind": asked.kind,
+        "columns": asked.columns or None,
+        "max_seconds": options.get("max_seconds"),
+        "max_epochs": options.get("max_epochs"),
+        "random_state": options.get("seed", 0),
+    }
+    return Job(run, asked, X, unseen, labels, training)
+
+
+def _read(asked: Asked) -> Any:
+    """The data; pictures that are learned to be mended may be of any size, and stay in their files."""
+    from hourglass.data import Pictures, holds_pictures
+
+    apart = asked.need == "clean" and asked.width is None and holds_pictures(asked.data)
+    return Pictures(asked.data) if apart else hg.read(asked.data)
+
+
+# Watching
+
+
+def _watch(job: Job, show: Callable[[Any], Made] | None, **beside: Any) -> Callable[[Any, Any], None]:
+    """A callback that notes each epoch and, now and then, what is ``shown`` by the model as it is."""
+    last = [0.0]
+
+    def watch(estimator: Any, epoch: Any) -> None:
+        record = {**asdict(epoch), "share": round(estimator.model_.progress, 4), **beside}
+        with (job.run.path / "progress.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        if show is not None and time.monotonic() - last[0] >= PAUSE:
+            last[0] = time.monotonic()
+            write_json(job.run.path / "preview.json", show(estimator))
+
+    return watch
+
+
+def _rebuilt(some: Any, condition: Any = None) -> Callable[[Any], Made]:
+    """What shows rows, and below them what a model rebuilds."""
+
+    def show(model: Any) -> Made:
+        kind = model.kind_.name
+        after = model.reconstruct(some) if condition is None else model.reconstruct(some, condition)
+        return {"kind": kind, "before": rows.values(kind, some), "after": rows.values(kind, after)}
+
+    return show
+
+
+def _mended(some: Any) -> Callable[[Any], Made]:
+    """What shows rows, the same damaged, and mended; of pictures alone is the damage made for the purpose."""
+
+    def show(model: Any) -> Made:
+        kind = model.kind_.name
+        damaged = _damaged(model, some) if kind == "image" else some
+        shown = {"kind": kind, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
+        return shown | ({"clean": rows.values(kind, some)} if kind == "image" else {})
+
+    return show
+
+
+def _damaged(model: Any, pictures: Any) -> list[Any]:
+    """Pictures with the damage that a model learns to mend, as floats; the same each time."""
+    import numpy as np
+    import torch
+
+    found = []
+    for number in range(len(pictures)):
+        picture = np.asarray(pictures[number])
+        top = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
+        x = torch.from_numpy((picture / top).astype(np.float32).reshape(1, *picture.shape[:2], -1)).permute(0, 3, 1, 2)
+        x = model.model_.corruption(x.contiguous(), torch.Generator().manual_seed(number))
+        found.append(x.permute(0, 2, 3, 1).numpy().reshape(picture.shape))
+    return found
+
+
+# The needs
+
+
+def compress(job: Job) -> Made:
+    """An autoencoder, and the codes of all rows."""
+    kind = job.asked.kind or hg.infer(job.X).kind
+    show = _rebuilt(rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    model = hg.Autoencoder(job.asked.width, callbacks=(_watch(job, show),), **job.training)
+    _say(job.run, "Learning")
+    model.fit(job.X)
+    _keep(job, model, show)
+    _say(job.run, "Writing the codes")
+    making.encode(model, job.X, job.run.path / "codes.parquet")
+    seen = job.X if job.unseen is None else job.unseen
+    if model.kind_.symbolic:
+        share, what = hg.metrics.exact(model, seen[: making.MOST_SHOWN]), "come back without a fault"
+    else:
+        share, what = hg.metrics.explained_variance(*hg.metrics.before_and_after(model, seen)), "of the variance survives"
+    width = len(model.get_feature_names_out())
+    of = "new rows" if job.unseen is not None else "the rows it learned from"
+    words = f"Each row is kept in {width:,} numbers in place of {model.n_features_in_:,}. Of {of}, {share:.1%} {what}."
+    return {"words": [words], "figures": {"numbers kept": f"{width:,}", "survives": f"{share:.1%}", **_learned(model)}}
+
+
+def flag(job: Job) -> Made:
+    """A detector, and the alarms among the rows that it learned from."""
+    import polars as pl
+
+    options, kind = job.asked.options, job.asked.kind
+    training = {name: value for name, value in job.training.items() if name != "kind"}
+    contaminated = bool(options.get("contaminated"))
+    if kind in (None, "series", hg.infer(job.X).kind):
+        detector = hg.AnomalyDetector(kind=kind, contaminated=contaminated, callbacks=(_watch(job, None),), **training)
+    else:
+        inner = hg.Autoencoder(job.asked.width, kind=kind, callbacks=(_watch(job, None),), **training)
+        detector = hg.AnomalyDetector(inner, contaminated=contaminated, random_state=job.training["random_state"])
+    _say(job.run, "Learning what is usual")
+    detector.fit(job.X)
+    _keep(job, detector, None)
+    _say(job.run, "Looking for what stands out")
+    path = making.detect(detector, job.X, job.run.path / "alarms.parquet")
+    found = pl.read_parquet(path)
+    count = int(found["alarm"].sum())
+    words = f"{count:,} of {len(found):,} rows stand out. Of rows that are usual, {detector.alarm_rate_:.1%} would."
+    figures = {"alarms": f"{count:,}", "false alarms promised": f"{detector.alarm_rate_:.1%}"}
+    return {"words": [words], "figures": figures}
+
+
+def clean(job: Job) -> Made:
+    """A model that mends."""
+    kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
+    some = [job.X[number].pixels for number in range(min(SHOWN, len(job.X)))] if hasattr(job.X, "names") else None
+    show = _mended(some or rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    damage = job.asked.options.get("damage") or None
+    model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(_watch(job, show),), **job.training)
+    _say(job.run, "Learning to mend")
+    model.fit(job.X)
+    _keep(job, model, show)
+    words = "It has learned what belongs and what doesn't. What it mends is a good guess, no evidence: what was lost is gone."
+    return {"words": [words], "figures": _learned(model)}
+
+
+def generate(job: Job) -> Made:
+    """A model to draw from, a sampler that suits it, and the first new rows."""
+    X, known = _apart(job)
+    kind = job.asked.kind or hg.infer(X).kind
+    some = rows.part(kind, X, SHOWN)
+    show = _rebuilt(some, None if known is None else known[: len(some)])
+    model = hg.VariationalAutoencoder(job.asked.width, callbacks=(_watch(job, show),), **job.training)
+    _say(job.run, "Learning")
+    model.fit(X, condition=known)
+    _say(job.run, "Learning to draw")
+    model.fit_sampler(X, condition=known, random_state=0)
+    _keep(job, model, show)
+    _say(job.run, "Drawing")
+    asked = None if known is None else known[:EXAMPLES]
+    n = EXAMPLES if asked is None else len(asked)
+    _, made = making.sample(model, n, job.run.path / "samples", condition=asked, seed=0)
+    write_json(job.run.path / "samples.json", {"kind": kind, "rows": rows.values(kind, rows.part(kind, made, SWEPT))})
+    levels = [] if known is None else sorted({str(level) for level in known})
+    words = f"It draws new {'pictures' if kind == 'image' else 'rows'} like yours: {n} are ready, and you can have more."
+    figures = {"drawn": f"{n}", **_learned(model)}
+    return {"words": [words], "figures": figures, "levels": levels[:MOST_LEVELS]}
+
+
+def sweep(job: Job) -> Made:
+    """A model at each width, the same rows redrawn by each, and by PCA."""
+    import polars as pl
+    from sklearn.model_selection import train_test_split
+
+    from hourglass.analysis import Sweep
+
+    kind = job.asked.kind or hg.infer(job.X).kind
+    train, test = (job.X, job.unseen) if job.unseen is not None else train_test_split(job.X, test_size=0.2, random_state=0)
+    some = rows.part(kind, test, SWEPT)
+    drawn: Made = {"kind": kind, "original": rows.values(kind, some), "rebuilt": {}, "pca": {}}
+    frames, stopped = [], False
+    features = math.prod(train.shape[1:])
+    tried = WIDTHS if features > WIDTHS[2] else range(1, features)
+    widths = [width for width in tried if width < features] or WIDTHS  # the last for the sweep to refuse, and say why
+    drawn["features"] = features
+    for number, width in enumerate(widths):
+        beside = {"width": width, "number": number, "of": len(widths)}
+        estimator = hg.Autoencoder(callbacks=(_watch(job, None, **beside),), **job.training)
+        _say(job.run, f"Squeezing into {width} numbers")
+        try:
+            found = hg.sweep(train, bottlenecks=(width,), X_test=test, estimator=estimator, random_state=0)
+        except KeyboardInterrupt:
+            stopped = True
+            break
+        model = found.models[width]
+        frames.append(found.frame)
+        drawn["rebuilt"][str(width)] = rows.values(kind, model.reconstruct(some))
+        if kind == "image":
+            drawn["pca"][str(width)] = rows.values(kind, _by_pca(train, some, width))
+        model.save(job.run.path / "sweep" / f"{width}.safetensors")
+        together = Sweep(pl.concat(frames), {})
+        drawn |= {"figures": together.frame.to_dicts(), "recommended": together.recommended}
+        drawn |= {"words": [together.reason, together.comparison]}
+        write_json(job.run.path / "sweep.json", drawn)
+    if not frames:
+        raise KeyboardInterrupt
+    return {"words": [], "figures": {}, "stopped": stopped}
+
+
+NEEDS: dict[str, Callable[[Job], Made]] = {
+    "compress": compress,
+    "flag": flag,
+    "clean": clean,
+    "generate": generate,
+    "sweep": sweep,
+}
+
+
+def _by_pca(train: Any, some: Any, width: int) -> Any:
+    """Pictures rebuilt from as many numbers by PCA."""
+    import numpy as np
+    from sklearn.decomposition import PCA
+
+    flat = train[:MOST_FOR_PCA].reshape(len(train[:MOST_FOR_PCA]), -1).astype(np.float32)
+    pca = PCA(min(width, *flat.shape), random_state=0).fit(flat)
+    after = pca.inverse_transform(pca.transform(some.reshape(len(some), -1).astype(np.float32))).reshape(some.shape)
+    return np.clip(np.rint(after), 0, 255).astype(np.uint8) if some.dtype == np.uint8 else after
+
+
+def _apart(job: Job) -> tuple[Any, Any]:
+    """Rows, and the column that samples are to be asked for by."""
+    name = job.asked.options.get("condition")
+    if not name:
+        return job.X, None
+    if name == "label" and job.labels is not None:
+        return job.X, job.labels
+    if name not in getattr(job.X, "columns", []):
+        raise hg.DataError(f"The data has no column {name!r} to ask by. Choose another, or none.")
+    return job.X.drop(name), job.X[name]
+
+
+def _keep(job: Job, model: Any, show: Callable[[Any], Made] | None) -> None:
+    """Write the model and the last preview; from here on nothing is stopped, as the rest is short."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    model.save(job.run.model_path)
+    if show is not None:
+        write_json(job.run.path / "preview.json", show(model))
+
+
+def _learned(model: Any) -> Made:
+    """How long it learned."""
+    last = model.history_[-1] if model.history_ else {"epoch": 0, "seconds": 0.0}
+    return {"epochs": f"{last['epoch']:,}", "trained for": f"{last['seconds']:.1f} s"}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

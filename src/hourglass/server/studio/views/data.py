@@ -1,0 +1,152 @@
+"""The view "Data": load a pile, see what it is taken for, correct that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nicegui import run as threads
+from nicegui import ui
+
+import hourglass as hg
+from hourglass.server.studio import charts, rows
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.facts import TYPES, Facts, facts, kinds_for
+from hourglass.server.studio.runs import Folder, Run, Source
+
+ACCEPTED = "CSV, Parquet, NPY, NPZ, pictures or a ZIP of them, TXT, SMI, SDF, ABC, MIDI"
+KINDS = {
+    "table": "Table: columns that mean something",
+    "image": "Pictures",
+    "series": "Series: samples over time",
+    "molecule": "Molecules, as SMILES",
+    "melody": "Melodies, as ABC",
+    "token": "Strings, letter by letter",
+    "words": "Texts, word by word",
+}
+SHOWN_COLUMNS = 100
+
+
+async def draw(folder: Folder, run: Run | None) -> None:
+    """Draw the view."""
+    with w.box("stack"):
+        if folder.source is None:
+            _loading(folder)
+            return
+        with w.box("details-card card", "details"):
+            with w.box("", "summary"):
+                w.text("span", "Load other data")
+            _loading(folder, framed=False)
+        found = w.box("stack flush", aria_live="polite")
+        with found:
+            w.busy(f"Reading {folder.source.title} …")
+    ui.timer(0.01, lambda: _look(folder, found), once=True)
+
+
+# Loading
+
+
+def _loading(folder: Folder, framed: bool = True) -> None:
+    def choose(data: str) -> None:
+        if not data.strip():
+            return
+        place = Path(data.strip()).expanduser()
+        folder.choose(Source(str(place.resolve()) if place.exists() else data.strip()))
+        ui.navigate.to("/data")
+
+    with w.box("card loading" if framed else "loading"):
+        w.drop_zone("Drop a file here", ACCEPTED, choose)
+        with w.box("ways"):
+            with w.box("way", "form") as form:
+                w.field("Or a file or folder on this machine", "", None, name="path", placeholder="/home/me/scans")
+                w.button("Open", None, type="submit")
+            form.on("submit.prevent", lambda event: choose(event.args), js_handler="(event) => emit(event.target.path.value)")
+            with w.box("way"):
+                names = {"": "Choose …"} | {name: f"{name}: {hg.datasets.describe(name)['about']}" for name in hg.datasets.names()}
+                w.choice("Or a dataset to try things on", names, "", choose)
+            dropped = folder.dropped()
+            if dropped:
+                with w.box("way"):
+                    earlier = {"": "Choose …"} | {str(path): path.name for path in dropped}
+                    w.choice("Or what was dropped here before", earlier, "", choose)
+
+
+# What was found
+
+
+async def _look(folder: Folder, place: Any) -> None:
+    source = folder.source
+    assert source is not None
+    try:
+        found = await threads.io_bound(facts, source)
+    except hg.HourglassError as error:
+        _failed(place, str(error))
+        return
+    except FileNotFoundError:
+        _failed(place, f"There is no file '{source.data}' any more. Load it again.")
+        return
+    assert found is not None
+    place.clear()
+    with place:
+        _summary(folder, source, found)
+        if found.columns:
+            _schema(folder, source, found)
+        _examples(found)
+
+
+def _failed(place: Any, sentence: str) -> None:
+    place.clear()
+    with place, w.card("This data can't be used as it is"):
+        w.notice(sentence)
+        w.text("p", "Mend the file and load it again, or load other data above.", "note")
+
+
+def _summary(folder: Folder, source: Source, found: Facts) -> None:
+    def take_for(kind: str) -> None:
+        folder.choose(replace(source, kind=kind or None))
+        ui.navigate.to("/data")
+
+    with w.card(source.title, "summary"):
+        w.figures(found.figures)
+        with w.box("taken"):
+            with w.box("because", "p"):
+                w.text("span", "Taken for ")
+                w.text("strong", KINDS.get(found.kind, found.kind).partition(":")[0].lower())
+                w.text("span", f", because {found.reason}." if found.reason != "you said so" else ", because you said so.")
+            possible = list(dict.fromkeys([found.kind, *kinds_for(source.read())]))
+            if len(possible) > 1:
+                w.choice("Take it for", {name: KINDS.get(name, name) for name in possible}, found.kind, take_for)
+        for sentence in found.warnings:
+            w.notice(sentence, "info")
+        with w.box("row"):
+            w.link("Train a model on this", "/train", "button primary")
+            w.link("Squeeze it", "/squeeze", "button")
+            w.text("span", str(Path(source.data).parent) if Path(source.data).exists() else "a named dataset", "note path")
+
+
+def _schema(folder: Folder, source: Source, found: Facts) -> None:
+    def correct(name: str, kind: str) -> None:
+        others = {column: type_ for column, type_ in source.columns.items() if column != name}
+        folder.choose(replace(source, columns=others | ({name: kind} if kind else {})))
+        ui.navigate.to("/data")
+
+    note = "What each column is taken for, and how its values are spread. Correct what is wrong: a postcode is no number."
+    with w.card("Columns", "schema", note), w.box("columns", "ul"):
+        for column in found.columns[:SHOWN_COLUMNS]:
+            with w.box("column", "li"):
+                w.text("h3", column.name)
+                w.markup("div", charts.bars(column.counts, f"How {column.name} is spread"), "spread")
+                w.text("small", column.summary + (f" · {column.missing:.1%} missing" if column.missing else ""), "reach")
+                asked = source.columns.get(column.name, "")
+                options = {"": f"{column.type} (found)" if not asked else "as found", **{name: name for name in TYPES}}
+                w.choice(f"Type of {column.name}", options, asked, lambda kind, name=column.name: correct(name, kind), hidden=True)
+                w.text("small", column.why, "why")
+        if len(found.columns) > SHOWN_COLUMNS:
+            w.text("li", f"and {len(found.columns) - SHOWN_COLUMNS:,} more", "note")
+
+
+def _examples(found: Facts) -> None:
+    heading = {"image": "The first pictures", "series": "The first series"}.get(found.kind, "The first rows")
+    with w.card(heading):
+        w.markup("div", rows.html(found.kind, found.examples), "examples")

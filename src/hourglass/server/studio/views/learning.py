@@ -1,0 +1,331 @@
+"""A run on the page: while it learns, when it failed, and when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from nicegui import run as threads
+from nicegui import ui
+
+import hourglass as hg
+from hourglass.server.studio import charts, making, rows
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.files import REPORT
+from hourglass.server.studio.runs import Folder, Made, Run, Source, State, free, plain_name, read_json
+
+REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
+LOSS = "epoch (loss in nats a row; lower is better)"
+TICK = 0.7  # seconds between two looks at the files
+FILES = {
+    "model.safetensors": ("The model", "hourglass and Python read it"),
+    "codes.parquet": ("The codes", "a few numbers for each row"),
+    "alarms.parquet": ("The alarms", "each row with its score and reasons"),
+    "samples": ("New rows", "the first that were drawn"),
+    "samples.csv": ("New rows", "the first that were drawn"),
+    "samples.npy": ("New rows", "the first that were drawn"),
+    "samples.smi": ("New rows", "the first that were drawn"),
+    "samples.txt": ("New rows", "the first that were drawn"),
+}
+
+
+def draw(folder: Folder, run: Run, title: str) -> None:
+    """Draw a run, and go on as its files change."""
+    shown = {"state": run.state}
+
+    @ui.refreshable
+    def body() -> None:
+        with w.box("stack"):
+            if run.state is State.training:
+                _running(run)
+            elif run.state in (State.failed, State.waiting):
+                _failed(folder, run)
+            else:
+                _done(folder, run)
+
+    def look() -> None:
+        if run.state is not shown["state"]:
+            shown["state"] = run.state
+            body.refresh()
+
+    with w.box("row crumbs"):
+        w.link("All models", "/train")
+        w.text("span", f"{title} · {run.asked.source.title or run.name}", "note")
+    body()
+    if run.state is State.training:
+        ui.timer(TICK, look)
+
+
+# While it learns
+
+
+def _running(run: Run) -> None:
+    with w.card("", "running"):
+        with w.box("row apart"):
+            stage = w.text("h2", run.stage)
+            w.button("Stop", run.stop, title="Stop and keep the best so far")
+        with w.box("bar", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as bar:
+            filled = w.box("filled")
+        stats = w.markup("dl", "", "figures")
+        chart = w.markup("div", charts.curves([], "The loss has not been measured yet", LOSS))
+        w.text("p", "It goes on when you close the page, and is here when you come back. Stopping keeps the best so far.", "note")
+    if run.asked.need != "flag":
+        with w.card("What it makes of them"):
+            words = "Some rows appear here as the model redraws them, sharper with time."
+            preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
+    seen: dict[str, Any] = {"epochs": -1, "preview": 0.0}
+
+    def look() -> None:
+        w.set_text(stage, run.stage)
+        epochs = run.epochs()
+        if len(epochs) != seen["epochs"]:
+            seen["epochs"] = len(epochs)
+            share = epochs[-1]["share"] if epochs else 0.0
+            bar.classes(add="" if share else "waiting", remove="waiting" if share else "")
+            filled.style(f"width: {100 * share:.1f}%")
+            bar.props["aria-valuenow"] = str(round(100 * share))
+            stats.set_content(_stats(epochs))
+            if epochs:
+                chart.set_content(losses(epochs))
+        path = run.path / "preview.json"
+        changed = path.stat().st_mtime if path.exists() else 0.0
+        if changed != seen["preview"]:
+            seen["preview"] = changed
+            preview.set_content(pairs(run.preview))
+
+    look()
+    ui.timer(TICK, look)
+
+
+def _stats(epochs: list[Made]) -> str:
+    """Numbers of the last epoch, with room for them before there is one."""
+    if not epochs:
+        named = {"epoch": "–", "rows a second": "–", "loss on rows held out": "–", "time left": "–"}
+    else:
+        last = epochs[-1]
+        left = last["seconds"] / max(last["share"], 0.01) - last["seconds"]
+        held_out = last["train"] if last["validation"] is None else last["validation"]
+        named = {
+            "epoch": f"{last['epoch']:,}",
+            "rows a second": f"{last['examples_per_second']:,.0f}",
+            "loss on rows held out": f"{held_out:,.4g}",
+            "time left": f"{int(left // 60)}:{int(left % 60):02d}",
+        }
+    return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in named.items())
+
+
+def losses(epochs: list[Made]) -> str:
+    """The curves of training."""
+    lines = [charts.Line("rows it learns from", "theirs", [(e["epoch"], e["train"]) for e in epochs])]
+    held_out = [(e["epoch"], e["validation"]) for e in epochs if e["validation"] is not None]
+    if held_out:
+        lines.append(charts.Line("rows held out", "mine", held_out))
+    return charts.curves(lines, "The loss over the epochs; lower is better", LOSS)
+
+
+def pairs(shown: Made) -> str:
+    """Rows and what became of them, one below the other."""
+    kind = shown.get("kind", "")
+    if kind == "series":
+        return rows.html(kind, shown["after"], shown["before"])
+    strips = [
+        ("clean", "As they were"),
+        ("before", "Damaged" if "clean" in shown else "As they are"),
+        ("after", "Mended" if "clean" in shown else "As it redraws them"),
+    ]
+    return "".join(
+        f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get('before'))}" for name, words in strips if name in shown
+    )
+
+
+# When it failed
+
+
+def _failed(folder: Folder, run: Run) -> None:
+    async def again() -> None:
+        await threads.io_bound(run.start)
+        ui.navigate.to(f"/train?run={quote(run.name)}")
+
+    def remove() -> None:
+        run.remove()
+        ui.navigate.to("/train")
+
+    with w.card("This didn't work" if run.state is State.failed else "Not begun yet"):
+        if run.sentence:
+            w.notice(run.sentence)
+        with w.box("row"):
+            w.button("Try again", again, "primary")
+            w.link("Look at the data", "/data", "button")
+            w.button("Delete", remove, "quiet danger")
+
+
+# When it is done
+
+
+def _done(folder: Folder, run: Run) -> None:
+    result = run.result
+    with w.card("", "done"):
+        w.text("h2", "Done" if run.state is State.done else "Stopped early; the best is kept")
+        for words in result.get("words", []):
+            w.text("p", words, "said")
+        if result.get("figures"):
+            w.figures(result["figures"])
+        for words in result.get("warnings", []):
+            if "stopped by hand" not in words:
+                w.notice(words, "info")
+        files = w.box("downloads")
+        _files(files, run)
+        _next(run)
+    _more(folder, run, files)
+    if (run.path / "samples.json").exists():
+        with w.card("Drawn by the model", note="None of these was in your data."):
+            drawn = read_json(run.path / "samples.json")
+            w.markup("div", rows.html(drawn["kind"], drawn["rows"]))
+    if run.preview:
+        with w.card("What it makes of them"):
+            w.markup("div", pairs(run.preview), "preview")
+    epochs = run.epochs()
+    if epochs:
+        with w.card("How it learned"):
+            w.markup("div", losses(epochs))
+
+
+def _files(place: Any, run: Run) -> None:
+    """Links to all that the run made; the report may still be on its way."""
+    known: set[str] = set()
+
+    def look() -> None:
+        made = run.path / "made"
+        names = [name for name in FILES if (run.path / name).exists()]
+        names += [REPORT] if run.asked.need in REPORTED and not run.asked.options.get("condition") and run.asked.data else []
+        names += [f"made/{path.name}" for path in sorted(made.iterdir())] if made.is_dir() else []
+        with place:
+            for name in names:
+                if name not in known:
+                    known.add(name)
+                    words, note = {**FILES, REPORT: ("The report", "one page; takes a moment")}.get(
+                        name, (Path(name).name, "made here")
+                    )
+                    w.download(words, f"/files/{quote(run.name)}/{quote(name)}", note)
+
+    look()
+    ui.timer(2 * TICK, look)
+
+
+def _next(run: Run) -> None:
+    to = {
+        "compress": ("map", "See them on a map"),
+        "generate": ("map", "Walk through the codes"),
+        "flag": ("alarms", "Look at the alarms"),
+    }
+    to["clean"] = ("alarms", "Compare before and after")
+    view, words = to[run.asked.need]
+    with w.box("row"):
+        w.link(words, f"/{view}?run={quote(run.name)}", "button primary")
+        w.link("Train another", "/train", "button")
+
+
+class More(NamedTuple):
+    """What a model makes of other data: its heading, what to drop, and what does it."""
+
+    heading: str
+    words: str
+    make: Callable[[Any, str, Any, Path], Path]
+
+
+MORE = {
+    "compress": More(
+        "Encode other data",
+        "Rows of the same shape; you get their codes.",
+        lambda m, _, X, to: making.encode(m, X, Path(f"{to}.parquet")),
+    ),
+    "flag": More(
+        "Check new data",
+        "Rows of the same shape; you get their alarms.",
+        lambda m, _, X, to: making.detect(m, X, Path(f"{to}.csv")),
+    ),
+    "clean": More("Clean damaged data", "Pictures keep their names, sizes and formats.", making.mend),
+}
+NAMES = {"compress": "codes", "flag": "alarms", "clean": "clean"}
+
+
+def _more(folder: Folder, run: Run, files: Any) -> None:
+    if run.asked.need == "generate":
+        _draw_more(run)
+        return
+    more = MORE[run.asked.need]
+
+    async def take(data: str) -> None:
+        place.clear()
+        with place:
+            w.busy("Working …")
+        target = free(run.path / "made" / plain_name(f"{NAMES[run.asked.need]}-{Path(data).stem}"))
+        told = await threads.io_bound(_made, run, more, data, target)
+        place.clear()
+        with place:
+            if told:
+                w.notice(told)
+            else:
+                w.notice("It is ready: take it from the list above.", "info")
+
+    with w.card(more.heading, note=more.words):
+        w.drop_zone("Drop files here", "What the model learned from is of the right sort.", take)
+        place = w.box("", aria_live="polite")
+
+
+def _made(run: Run, more: More, data: str, target: Path) -> str:
+    """Make something of data, and say what was wrong with it, if anything was."""
+    try:
+        more.make(run.model(), data, Source(data).read(), target)
+    except hg.HourglassError as error:
+        return str(error)
+    return ""
+
+
+def _draw_more(run: Run) -> None:
+    wish: Made = {"n": 64, "level": ""}
+    levels = run.result.get("levels", [])
+
+    async def make() -> None:
+        place.clear()
+        with place:
+            w.busy("Drawing …")
+        told = await threads.io_bound(_drawn, run, wish)
+        place.clear()
+        with place:
+            w.notice(*((told,) if told else ("They are ready: take them from the list above.", "info")))
+
+    with w.card("Draw more", note="As many as you like; none is a row of yours."):
+        with w.box("fields"):
+            w.field(
+                "How many",
+                "64",
+                lambda text: wish.update(n=max(1, int(text)) if text.strip().isdigit() else 64),
+                inputmode="numeric",
+            )
+            if levels:
+                w.choice(
+                    "Of which", {"": "Choose …", **{level: level for level in levels}}, "", lambda level: wish.update(level=level)
+                )
+        with w.box("row"):
+            w.button("Draw", make, "primary")
+        place = w.box("", aria_live="polite")
+
+
+def _drawn(run: Run, wish: Made) -> str:
+    level = wish["level"] or None
+    if run.result.get("levels") and level is None:
+        return "Say of which level: this model draws what is asked for."
+    name = f"samples-{wish['n']}" + (f"-{level}" if level else "")
+    try:
+        known = None if level is None else int(level) if str(level).isdigit() else level
+        making.sample(run.model(), wish["n"], free(run.path / "made" / plain_name(name)), condition=known)
+    except hg.HourglassError as error:
+        return str(error)
+    return ""
+
+
+__all__ = ["draw", "escape"]

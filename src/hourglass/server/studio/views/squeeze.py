@@ -1,0 +1,213 @@
+"""The view "Squeeze": the same rows redrawn from few numbers and from many, and what is lost beside what PCA loses."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import run as threads
+from nicegui import ui
+
+from hourglass.data import Record
+from hourglass.server.studio import charts, rows
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.runs import Asked, Folder, Made, Run, Source, State, read_json
+
+TICK = 0.7  # seconds between two looks at the files
+SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}
+BEST = ' class="best"'
+SIDE_BY_SIDE = ("image", "series")  # kinds whose rows are narrow enough
+
+
+async def draw(folder: Folder, run: Run | None) -> None:
+    """Draw the view."""
+    source = folder.source
+    if run is None or run.asked.need != "sweep":
+        run = next((each for each in folder.runs("sweep") if source and each.asked.source == source), None)
+    if run is not None:
+        with w.box("stack"):
+            _sweep(folder, run)
+        return
+    if source is None:
+        w.empty("First, some data", "Then this page shows how few numbers each row can be redrawn from.", "Load data", "/data")
+        return
+    if not await threads.io_bound(_can_be_squeezed, source):
+        words = "A sweep compares rows of one width: tables, pictures, or series of one length."
+        w.empty("This data has no widths to try", words, "Train a model on it", "/train")
+        return
+    with w.box("stack"):
+        _begin(folder, source)
+
+
+def _can_be_squeezed(source: Source) -> bool:
+    raw = source.read()
+    return not isinstance(raw, (Record, list)) and len(getattr(raw, "shape", ())) > 1
+
+
+def _begin(folder: Folder, source: Source) -> None:
+    wish = {"seconds": "5"}
+
+    async def start() -> None:
+        options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
+        run = folder.new_run(Asked(source.data, "sweep", None, source.kind, source.columns, options))
+        await threads.io_bound(run.start)
+        ui.navigate.to(f"/squeeze?run={quote(run.name)}")
+
+    note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
+    with w.card("How narrow can the waist be?", note=note):
+        w.choice("Time for each width", SECONDS, "5", lambda value: wish.update(seconds=value))
+        with w.box("row"):
+            w.button("Try the widths", start, "primary")
+            w.text("span", f"on {source.title}", "note")
+
+
+def _sweep(folder: Folder, run: Run) -> None:
+    """A sweep as far as it is: each width appears as soon as it is there."""
+    seen: Made = {"state": None, "widths": -1}
+    with w.card("", "running") as progress:
+        with w.box("row apart"):
+            stage = w.text("h2", run.stage)
+            w.button("Stop", run.stop, title="Keep the widths that are done")
+        with w.box("bar", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as bar:
+            filled = w.box("filled")
+        w.text("p", "This goes on when you close the page. Each width appears below when it is ready.", "note")
+    place, after = w.markup("div", "", "sweep"), w.box("told")
+
+    def look() -> None:
+        state, drawn = run.state, read_json(run.path / "sweep.json")
+        w.set_text(stage, run.stage)
+        share = _share(run)
+        filled.style(f"width: {100 * share:.1f}%")
+        bar.props["aria-valuenow"] = str(round(100 * share))
+        if len(drawn.get("figures", [])) != seen["widths"] or state is not seen["state"]:
+            seen.update(widths=len(drawn.get("figures", [])), state=state)
+            progress.classes(
+                add="gone" if state is not State.training else "", remove="" if state is not State.training else "gone"
+            )
+            place.set_content(html(drawn, finished=state is not State.training) if drawn else "")
+            place.classes(add="" if drawn else "gone", remove="gone" if drawn else "")
+            ui.run_javascript("document.querySelectorAll('.knob input').forEach(studio.squeeze)")
+            if state is not State.training:
+                clock.deactivate()
+                _end(folder, run, after)
+
+    clock = ui.timer(TICK, look, immediate=False)
+    look()
+
+
+def _end(folder: Folder, run: Run, place: Any) -> None:
+    async def again() -> None:
+        await threads.io_bound(run.start)
+        ui.navigate.to(f"/squeeze?run={quote(run.name)}")
+
+    def other() -> None:
+        run.remove()
+        ui.navigate.to("/squeeze")
+
+    place.clear()
+    with place:
+        if run.sentence:
+            w.notice(run.sentence)
+        with w.box("row"):
+            if run.state is State.failed:
+                w.button("Try again", again, "primary")
+            w.button("Begin anew", other, "quiet")
+
+
+def _share(run: Run) -> float:
+    """How far a sweep is: widths that are done, and the share of the one that is under way."""
+    epochs = run.epochs()
+    return (epochs[-1]["number"] + epochs[-1]["share"]) / epochs[-1]["of"] if epochs else 0.0
+
+
+# The page itself, as HTML: it moves without asking the server
+
+
+def html(drawn: Made, *, finished: bool) -> str:
+    """Slider, rows at each width, figures and curves of a sweep."""
+    figures = drawn["figures"]
+    widths = [row["codes"] for row in figures]
+    at = widths.index(drawn["recommended"]) if finished else len(widths) - 1
+    return (
+        f'<div class="squeeze stack flush" data-widths="{json.dumps(widths)}" data-features="{drawn["features"]}">'
+        f'<section class="card">{_slider(widths, at)}{_glass(drawn, widths, at)}{_kept(figures, at)}</section>'
+        f'<section class="card"><h2>What is lost at each width</h2>{_curves(figures, at)}</section>'
+        f'<section class="card"><h2>{"Recommended: " + str(drawn["recommended"]) + " numbers" if finished else "So far"}</h2>'
+        f"{''.join(f'<p>{escape(words)}</p>' for words in drawn['words'])}{_table(figures, drawn['recommended'])}</section></div>"
+    )
+
+
+def _slider(widths: list[int], at: int) -> str:
+    stops = "".join(f'<span data-at="{i}" class="{"on" if i == at else ""}">{width:,}</span>' for i, width in enumerate(widths))
+    return (
+        '<div class="knob"><label class="unseen" for="width">Numbers kept of each row</label>'
+        f'<input id="width" type="range" min="0" max="{len(widths) - 1}" value="{at}" aria-valuetext="{widths[at]} numbers" '
+        f'oninput="studio.squeeze(this)"><div class="stops" aria-hidden="true">{stops}</div></div>'
+    )
+
+
+def _glass(drawn: Made, widths: list[int], at: int) -> str:
+    kind, original = drawn["kind"], drawn["original"]
+
+    def layers(of: Made, name: str, hidden: bool) -> str:
+        each = "".join(
+            f'<div data-at="{i}" class="{"on" if i == at else ""}">{rows.html(kind, of[str(width)], original)}</div>'
+            for i, width in enumerate(widths)
+            if str(width) in of
+        )
+        return f'<div class="layers{" gone" if hidden else ""}" data-by="{name}">{each}</div>'
+
+    click = 'type="button" onclick="studio.by(this)"'
+    by = (
+        f'<div class="by" role="group" aria-label="Redrawn by"><button {click} value="net" aria-pressed="true">Hourglass</button>'
+        f'<button {click} value="pca" aria-pressed="false">PCA</button></div>'
+    )
+    redrawn = layers(drawn["rebuilt"], "net", False) + (layers(drawn["pca"], "pca", True) if drawn["pca"] else "")
+    shape = '<svg class="{}" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><path/></svg>'
+    return (
+        f'<div class="glass-row{"" if kind in SIDE_BY_SIDE else " wide"}">'
+        f'<div class="side"><header><h2>As they are</h2></header>{rows.html(kind, original)}</div>'
+        f'<div class="waist">{shape.format("lying")}{shape.format("upright")}'
+        f'<p><small>{drawn["features"]:,} numbers become</small><strong data-text="width">{widths[at]:,}</strong></p></div>'
+        f'<div class="side"><header><h2>Redrawn</h2>{by if drawn["pca"] else ""}</header>{redrawn}</div></div>'
+    )
+
+
+def _kept(figures: list[Made], at: int) -> str:
+    named = {
+        "of what makes rows differ, survives": "explained_variance",
+        "with PCA, the classical way": "pca_explained_variance",
+    }
+    shown = ""
+    for words, name in named.items():
+        each = "".join(
+            f'<span data-at="{i}" class="{"on" if i == at else ""}">{row[name]:.1%}</span>' for i, row in enumerate(figures)
+        )
+        shown += f"<div><dt>{words}</dt><dd>{each}</dd></div>"
+    return f'<dl class="kept">{shown}</dl>'
+
+
+def _curves(figures: list[Made], at: int) -> str:
+    lines = [
+        charts.Line("Hourglass", "mine", [(row["codes"], row["mse"]) for row in figures]),
+        charts.Line("PCA", "theirs", [(row["codes"], row["pca_mse"]) for row in figures]),
+    ]
+    widths = [row["codes"] for row in figures]
+    label = "The error of rows held out over the numbers kept, beside that of PCA"
+    return charts.curves(
+        lines, label, "numbers kept (mean squared error; lower is better)", logarithmic=True, ticks=widths, mark=widths[at]
+    )
+
+
+def _table(figures: list[Made], recommended: int) -> str:
+    lines = "".join(
+        f'<tr{BEST if row["codes"] == recommended else ""}><th scope="row">{row["codes"]:,}</th><td>{row["mse"]:#.3g}</td>'
+        f"<td>{row['explained_variance']:.1%}</td><td>{row['pca_explained_variance']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
+        for row in figures
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Numbers", "Error", "Survives", "With PCA", "Training"))
+    return (
+        f'<div class="scroll" tabindex="0"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    )

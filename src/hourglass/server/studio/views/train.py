@@ -1,0 +1,197 @@
+"""The view "Train": say what is needed, watch a model learn it, take away what it made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from nicegui import run as threads
+from nicegui import ui
+
+import hourglass as hg
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.runs import Asked, Folder, Run, Source, State
+from hourglass.server.studio.views import learning
+
+
+class Need(NamedTuple):
+    """A need in plain words, and the fields that only it has."""
+
+    title: str
+    words: str
+    width: int | None  # what is chosen unless another is; None where no width is asked for
+    fields: tuple[str, ...]
+
+
+NEEDS = {
+    "compress": Need(
+        "Compress", "Keep a few numbers of each row that tell what matters: for search, maps and other models.", 32, ()
+    ),
+    "flag": Need(
+        "Flag", "Learn what is usual, and raise an alarm where something isn't. No labels needed.", None, ("contaminated",)
+    ),
+    "clean": Need("Clean", "Take noise, scratches and gaps out, by having seen how it should look.", None, ("damage",)),
+    "generate": Need(
+        "Generate", "Draw new rows that could have been among yours: synthetic data, new pictures.", 16, ("condition",)
+    ),
+}
+WIDTHS = (2, 4, 8, 16, 32, 64)
+DAMAGES = {
+    "": "noise of any strength",
+    "noise:25": "noise of medium strength",
+    "noise:50": "strong noise",
+    "blur:1-2+noise:5": "blur, with a little noise",
+    "saltpepper:0.1": "white and black dots",
+    "scratches:4": "scratches",
+    "erase:0.25": "missing pieces",
+}
+STATES = {
+    State.waiting: "not begun",
+    State.training: "learning",
+    State.done: "done",
+    State.stopped: "stopped early",
+    State.failed: "failed",
+}
+SECONDS = {
+    "": "as long as it takes",
+    "10": "10 seconds",
+    "30": "30 seconds",
+    "120": "2 minutes",
+    "600": "10 minutes",
+    "3600": "1 hour",
+}
+
+
+@dataclass
+class Wish:
+    """What is filled in so far."""
+
+    need: str = "compress"
+    width: int | None = 32
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def draw(folder: Folder, run: Run | None) -> None:
+    """Draw the view."""
+    if run is not None and run.asked.need in NEEDS:
+        learning.draw(folder, run, NEEDS[run.asked.need].title)
+        return
+    if folder.source is None:
+        w.empty(
+            "First, some data",
+            "A model learns from a pile of rows, pictures or series. Load yours, or try the digits.",
+            "Load data",
+            "/data",
+        )
+        return
+    with w.box("stack"):
+        _form(folder, folder.source)
+        _earlier(folder)
+
+
+def _form(folder: Folder, source: Source) -> None:
+    wish = Wish()
+
+    def choose(need: str) -> None:
+        wish.need, wish.width, wish.options = need, NEEDS[need].width, {}
+        settings.refresh()
+
+    @ui.refreshable
+    def settings() -> None:
+        _settings(source, wish)
+
+    with w.card("", "wish"):
+        cards = {
+            name: f'<span class="icon">{w.ICONS[name]}</span><strong>{need.title}</strong><small>{escape(need.words)}</small>'
+            for name, need in NEEDS.items()
+        }
+        w.radios("What do you need?", "need", cards, wish.need, choose, cards=True)
+        settings()
+        with w.box("row"):
+            w.button("Start learning", lambda: _start(folder, source, wish, told), "primary")
+            w.text("span", f"from {source.title}", "note")
+        told = w.box("told")
+
+
+def _settings(source: Source, wish: Wish) -> None:
+    def set_width(text: str) -> None:
+        wish.width = int(text) if text.strip().isdigit() and int(text) > 0 else NEEDS[wish.need].width
+
+    def note(name: str, value: Any) -> None:
+        wish.options[name] = value
+
+    if NEEDS[wish.need].width is not None:
+        widths = {str(width): str(width) for width in WIDTHS}
+        w.radios("How many numbers to keep of each row", "width", widths, str(wish.width), set_width)
+        w.text("p", "Fewer say less but more clearly; Squeeze shows what each width keeps.", "note")
+    if "damage" in NEEDS[wish.need].fields:
+        w.choice("What is to be taken out", DAMAGES, "", lambda value: note("damage", value))
+    with w.box("more", "details"):
+        with w.box("", "summary"):
+            w.text("span", "More")
+        with w.box("fields"):
+            w.choice("Time to learn", SECONDS, "", lambda value: note("max_seconds", float(value) if value else None))
+            if NEEDS[wish.need].width is not None:
+                w.field("Another width", "", set_width, hint="Any number of numbers.", inputmode="numeric")
+            if "condition" in NEEDS[wish.need].fields:
+                w.choice("Ask for samples by", _conditions(source), "", lambda value: note("condition", value))
+            if "damage" in NEEDS[wish.need].fields:
+                w.field(
+                    "Other damage", "", lambda value: note("damage", value.strip()), hint="Such as noise:10-30 or blur:1+jpeg:40."
+                )
+            w.field(
+                "Seed",
+                "0",
+                lambda value: note("seed", int(value) if value.strip().isdigit() else 0),
+                hint="The same gives the same.",
+            )
+            if "contaminated" in NEEDS[wish.need].fields:
+                hint = "Up to a tenth of the rows may be strange; they are then doubted."
+                w.tick("There are strange rows among mine", False, lambda value: note("contaminated", value), hint)
+
+
+def _conditions(source: Source) -> dict[str, str]:
+    """What samples could be asked for by: a column, or the labels of a named dataset."""
+    if source.data in hg.datasets.names():
+        return {"": "nothing", "label": "the label"}
+    raw = source.read()
+    return {"": "nothing"} | {name: name for name in getattr(raw, "columns", [])}
+
+
+async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
+    asked = Asked(
+        source.data,
+        wish.need,
+        wish.width,
+        source.kind,
+        source.columns,
+        {k: v for k, v in wish.options.items() if v not in (None, "")},
+    )
+    told.clear()
+    try:
+        run = folder.new_run(asked)
+        await threads.io_bound(run.start)
+    except OSError as error:
+        with told:
+            w.notice(f"Can't write '{folder.path}': {error.strerror}. Free some space.")
+        return
+    ui.navigate.to(f"/train?run={quote(run.name)}")
+
+
+def _earlier(folder: Folder) -> None:
+    runs = folder.runs(*NEEDS)
+    if not runs:
+        return
+    with w.card("Models so far"), w.box("runs", "ul"):
+        for run in runs:
+            asked, state = run.asked, run.state
+            with w.box("", "li"), w.box("run", "a", href=f"/train?run={quote(run.name)}"):
+                w.markup("span", w.ICONS[asked.need], "icon")
+                w.text("strong", run.name)
+                w.text("span", STATES[state], f"state {state}")
+                words = (
+                    " · ".join(f"{name}: {value}" for name, value in run.result.get("figures", {}).items()) or asked.source.title
+                )
+                w.text("small", words)

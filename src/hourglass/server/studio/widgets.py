@@ -1,0 +1,203 @@
+"""The pieces that every view is put together from: headings, cards, buttons, fields. Plain HTML, styled by ``studio.css``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from inspect import isawaitable
+from pathlib import Path
+from typing import Any
+
+from nicegui import ui
+from nicegui.element import Element
+
+Handler = Callable[..., Any]
+ASSETS = Path(__file__).with_name("assets")
+ICONS = {path.stem: path.read_text() for path in (ASSETS / "icons").glob("*.svg")}
+
+
+def text(tag: str, words: str, classes: str = "") -> Any:
+    """An element with words in it, whatever they are."""
+    return markup(tag, escape(words), classes)
+
+
+def markup(tag: str, html: str, classes: str = "") -> Any:
+    """An element with HTML of our own in it; words of others have to be escaped before."""
+    return ui.html(html, sanitize=False, tag=tag).classes(classes)
+
+
+def set_text(element: Any, words: str) -> None:
+    """Other words in an element of `text`, without a redraw if they are the same."""
+    if element.content != escape(words):
+        element.set_content(escape(words))
+
+
+def box(classes: str, tag: str = "div", **attributes: str) -> Element:
+    """An element for others to stand in."""
+    element = ui.element(tag).classes(classes)
+    for name, value in attributes.items():
+        element.props[name.replace("_", "-")] = value
+    return element
+
+
+def card(heading: str = "", classes: str = "", note: str = "") -> Element:
+    """A panel with a heading."""
+    panel = box(f"card {classes}", "section")
+    with panel:
+        if heading:
+            text("h2", heading)
+        if note:
+            text("p", note, "note")
+    return panel
+
+
+def button(words: str, do: Handler | None, classes: str = "", **attributes: str) -> Element:
+    """A button; ``primary`` is the one thing to do next, ``quiet`` has no frame."""
+    element = box(f"button {classes}", "button", **{"type": "button", **attributes})
+    with element:
+        text("span", words)
+    if do is not None:
+        element.on("click", do, args=[])
+    return element
+
+
+def link(words: str, target: str, classes: str = "", **attributes: str) -> Element:
+    """A link."""
+    element = box(classes, "a", href=target, **attributes)
+    with element:
+        text("span", words)
+    return element
+
+
+def download(words: str, target: str, note: str = "") -> Element:
+    """A link that fetches a file."""
+    element = box("download", "a", href=target, download="")
+    with element:
+        markup("span", ICONS["download"], "icon")
+        text("span", words)
+        if note:
+            text("small", note)
+    return element
+
+
+def field(label: str, value: str, change: Handler | None, *, hint: str = "", kind: str = "text", **attributes: str) -> Element:
+    """A line to type into; ``change`` gets the text."""
+    with box("field", "label"):
+        text("span", label)
+        line = box("input", "input", type=kind, value=value, **attributes)
+        if change is not None:
+            line.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+        if hint:
+            text("small", hint)
+    return line
+
+
+def choice(label: str, options: Mapping[str, str], value: str, change: Handler, *, hint: str = "", hidden: bool = False) -> Element:
+    """One of a few, by name and words; ``change`` gets the name. A ``hidden`` label is read, not seen."""
+    with box("field", "label"):
+        text("span", label, "unseen" if hidden else "")
+        menu = box("input", "select")
+        with menu:
+            for name, words in options.items():
+                with box("", "option", value=name) as option:
+                    text("span", words)
+                if name == value:
+                    option.props["selected"] = True
+        menu.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+        if hint:
+            text("small", hint)
+    return menu
+
+
+def tick(label: str, value: bool, change: Handler, hint: str = "") -> Element:
+    """A box to tick; ``change`` gets whether it is."""
+    with box("tick", "label"):
+        mark = box("", "input", type="checkbox", **({"checked": ""} if value else {}))
+        mark.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.checked)")
+        text("span", label)
+        if hint:
+            text("small", hint)
+    return mark
+
+
+def figures(named: Mapping[str, str]) -> Element:
+    """Numbers with their names, side by side."""
+    listed = box("figures", "dl")
+    with listed:
+        for name, value in named.items():
+            with box(""):
+                text("dt", name)
+                text("dd", value)
+    return listed
+
+
+def notice(words: str, kind: str = "error") -> Element:
+    """What went wrong, or is worth knowing (``info``), in a frame."""
+    frame = box(f"notice {kind}", role="alert" if kind == "error" else "status")
+    with frame:
+        markup("span", ICONS[kind], "icon")
+        text("p", words)
+    return frame
+
+
+def empty(heading: str, words: str, words_of_link: str = "", target: str = "") -> Element:
+    """What stands where there is nothing yet, and where to go."""
+    frame = box("empty")
+    with frame:
+        markup("div", ICONS["hourglass"], "motif")
+        text("h2", heading)
+        text("p", words)
+        if words_of_link:
+            link(words_of_link, target, "button primary")
+    return frame
+
+
+def busy(words: str) -> Element:
+    """Something that takes a moment."""
+    frame = box("busy", role="status")
+    with frame:
+        markup("span", "", "spinner")
+        text("span", words)
+    return frame
+
+
+def drop_zone(heading: str, words: str, take: Handler) -> Element:
+    """Where files are dropped or chosen; ``take`` gets the path that they have in the studio's folder then."""
+
+    async def arrived(event: Any) -> None:
+        set_text(told, words)
+        if "path" in event.args:
+            working = take(event.args["path"])
+            if isawaitable(working):
+                await working
+        else:
+            set_text(told, f"{event.args['failed']} could not be taken in. Is the disk full?")
+
+    zone = box("drop", "label")
+    with zone:
+        markup("span", ICONS["upload"], "icon")
+        text("strong", heading)
+        text("span", "or choose one", "or")
+        told = text("small", words)
+        told.props["aria-live"] = "polite"
+        chooser = box("unseen", "input", type="file", multiple="")
+    chooser.on("change", js_handler=f"(event) => studio.send(event.target.files, {zone.id})")
+    zone.on("dragover.prevent", js_handler="(event) => event.currentTarget.classList.add('over')")
+    zone.on("dragleave", js_handler="(event) => event.currentTarget.classList.remove('over')")
+    zone.on("drop.prevent", js_handler=f"(event) => studio.drop(event, {zone.id})")
+    ui.on(f"sending{zone.id}", lambda event: set_text(told, event.args["words"]))
+    ui.on(f"sent{zone.id}", arrived)
+    return zone
+
+
+def radios(label: str, name: str, options: Mapping[str, str], value: str, change: Handler, *, cards: bool = False) -> Element:
+    """One of a few, all in sight, side by side or as cards; words may be HTML of our own."""
+    group = box("needs" if cards else "segments", "fieldset")
+    with group:
+        text("legend", label)
+        for option, words in options.items():
+            with box("", "label"):
+                one = box("unseen", "input", type="radio", name=name, value=option, **({"checked": ""} if option == value else {}))
+                markup("span", words)
+                one.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+    return group

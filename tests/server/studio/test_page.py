@@ -1,0 +1,176 @@
+"""Journeys in a real browser, at the width of a desk and of a phone: from dropping in a file to downloading the result."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from importlib.resources import files
+
+import numpy as np
+import polars as pl
+import pytest
+from playwright.sync_api import expect
+
+import hourglass as hg
+
+AXE = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
+
+
+def require_accessible(page):
+    """axe-core finds nothing serious."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    page.wait_for_timeout(250)  # colours fade in
+    assert [fault for fault in page.evaluate(AXE) if fault[0] in ("serious", "critical")] == []
+
+
+def require_within(page):
+    """Nothing sticks out at the right."""
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def drop(page, path):
+    page.locator("input[type=file]").last.set_input_files(path)
+
+
+def load(page, path):
+    """Drop a file in, and wait until it was looked at."""
+    page.goto("/data")
+    with page.expect_navigation():
+        drop(page, path)
+    page.locator(".because").wait_for()
+
+
+def learned(page, need, width=None):
+    """Ask for a need, and wait until a model is there."""
+    page.get_by_role("link", name="Train a model on this").click()
+    page.get_by_text(need, exact=True).click()
+    if width is not None:
+        page.get_by_text(str(width), exact=True).click()
+    require_accessible(page)
+    page.get_by_role("button", name="Start learning").click()
+    page.wait_for_url("**/train?run=*")
+    page.get_by_role("heading", name="Done").wait_for()
+
+
+def downloaded(page, name):
+    with page.expect_download() as started:
+        page.get_by_role("link", name=re.compile(name)).click()
+    return started.value.path()
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    """A table of three columns that go together."""
+    a = np.random.default_rng(0).normal(size=80)
+    pl.DataFrame({"a": a, "b": 2 * a, "c": a + np.tile([0.0, 1.0], 40)}).write_csv(tmp_path / "numbers.csv")
+    return tmp_path / "numbers.csv"
+
+
+@pytest.fixture
+def pictures(tmp_path, digits):
+    np.savez(tmp_path / "some digits.npz", x=digits)
+    return tmp_path / "some digits.npz"
+
+
+def test_compress(page, pictures):
+    load(page, pictures)
+    expect(page.locator(".pictures img")).to_have_count(24)
+    require_accessible(page)
+    require_within(page)
+    learned(page, "Compress", 4)
+    expect(page.locator(".preview .pictures")).to_have_count(2)
+    require_accessible(page)
+    require_within(page)
+    codes = pl.read_parquet(downloaded(page, "The codes"))
+    assert codes.shape == (60, 4)
+    drop(page, pictures)
+    page.get_by_text("It is ready").wait_for()
+    assert pl.read_parquet(downloaded(page, "codes-some-digits")).shape == (60, 4)
+
+
+def test_flag(page, pictures):
+    load(page, pictures)
+    learned(page, "Flag")
+    alarms = pl.read_parquet(downloaded(page, "The alarms"))
+    assert alarms.height == 60
+    assert {"score", "p_value", "alarm"} <= set(alarms.columns)
+
+
+def test_clean(page, numbers, tmp_path):
+    load(page, numbers)
+    page.get_by_role("heading", name="Columns").wait_for()
+    require_accessible(page)
+    require_within(page)
+    learned(page, "Clean")
+    noisy = pl.read_csv(numbers).with_columns(pl.col("b") + np.random.default_rng(1).normal(0, 0.5, 80))
+    noisy.write_csv(tmp_path / "noisy.csv")
+    drop(page, tmp_path / "noisy.csv")
+    page.get_by_text("It is ready").wait_for()
+    mended = pl.read_csv(downloaded(page, "clean-noisy"))
+    assert mended.columns == ["a", "b", "c"]
+    clean = pl.read_csv(numbers)
+    assert ((mended["b"] - clean["b"]) ** 2).mean() < ((noisy["b"] - clean["b"]) ** 2).mean()
+
+
+def test_generate(page, pictures, tmp_path):
+    load(page, pictures)
+    learned(page, "Generate", 4)
+    with zipfile.ZipFile(downloaded(page, "New rows")) as archive:
+        assert len(archive.namelist()) == 64
+    page.get_by_label("How many").fill("5")
+    page.get_by_role("button", name="Draw").click()
+    page.get_by_text("They are ready").wait_for()
+    with zipfile.ZipFile(downloaded(page, "samples-5")) as archive:
+        archive.extractall(tmp_path / "five")
+    assert hg.read(tmp_path / "five").shape == (5, 28, 28)
+
+
+def test_squeeze(page_of, numbers):
+    desk, phone = page_of(1280), page_of(390)
+    load(desk, numbers)
+    desk.get_by_role("link", name="Squeeze it").click()
+    desk.get_by_role("button", name="Try the widths").click()
+    desk.get_by_role("heading", name=re.compile("Recommended")).wait_for()
+    for page in (desk, phone):  # the sweep is there when the page is opened again
+        page.goto("/squeeze")
+        slider = page.get_by_label("Numbers kept of each row")
+        slider.fill("0")
+        expect(page.locator("[data-text=width]")).to_have_text("1")
+        slider.press("ArrowRight")
+        expect(page.locator("[data-text=width]")).to_have_text("2")
+        assert slider.get_attribute("aria-valuetext") == "2 numbers"
+        assert page.locator(".layers > .on").count() == 1
+        require_accessible(page)
+        require_within(page)
+
+
+def test_bad_data_is_told_as_the_library_tells_it(page_of, tmp_path):
+    page = page_of(390)
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n1,2,3\n")
+    page.goto("/data")
+    drop(page, tmp_path / "bad.csv")
+    page.get_by_role("alert").wait_for()
+    assert "Line 3 of" in page.get_by_role("alert").inner_text()
+
+
+def test_the_theme_is_switched_and_remembered(page_of):
+    page = page_of(1280)
+    page.goto("/train")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Light or dark").click()
+    other = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.reload()
+    page.get_by_role("heading", name="Train").wait_for()
+    assert ground != other == page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_pages_of_others_are_refused(studio):
+    import urllib.error
+    import urllib.request
+
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(urllib.request.Request(f"{studio.address}/data", headers=headers))
+    for path in ("..%2f..%2fstudio.json", "none/model.safetensors"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{studio.address}/files/{path}")

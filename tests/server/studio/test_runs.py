@@ -1,0 +1,168 @@
+"""The run folder: what is known of a run is read from its files."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+import hourglass as hg
+from hourglass.server.studio import runs, training
+from hourglass.server.studio.runs import Asked, Folder, Run, Source, State, free, plain_name
+
+
+def until(condition, seconds=60):
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it took too long")
+
+
+@pytest.fixture
+def asked(tmp_path, digits):
+    np.save(tmp_path / "digits.npy", digits)
+    return Asked(str(tmp_path / "digits.npy"), "compress", 2)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("faces", "faces"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("..", "unnamed"),
+        ("/", "unnamed"),
+        ("a\x00b\n", "a-b"),
+        ("Röntgen 2.png", "Röntgen-2.png"),
+        (".hidden", "hidden"),
+        ("x" * 100, "x" * 60),
+    ],
+)
+def test_names_are_one_part_of_a_path(typed, name):
+    assert plain_name(typed) == name
+
+
+def test_a_taken_name_gets_a_number(tmp_path):
+    for name in ("a.csv.gz", "a-2.csv.gz"):
+        (tmp_path / name).touch()
+    assert free(tmp_path / "a.csv.gz").name == "a-3.csv.gz"
+    assert free(tmp_path / "b").name == "b"
+
+
+def test_runs_are_found_by_name_alone(folder, asked):
+    run = folder.new_run(asked, "../out")
+    assert run.path.parent == folder.path / "runs"
+    assert folder.run("out") == run
+    assert folder.run("../runs/out") is None
+    assert folder.run("..") is None
+    assert folder.new_run(asked, "../out").name == "out-2"
+
+
+def test_what_was_chosen_is_remembered(folder):
+    assert folder.source is None
+    folder.choose(Source("wine.csv", "table", {"zip": "categorical"}))
+    assert Folder(folder.path).source == Source("wine.csv", "table", {"zip": "categorical"})
+
+
+def test_a_run_that_has_not_begun_waits(folder, asked):
+    run = folder.new_run(asked)
+    assert (run.name, run.state, run.sentence, run.epochs()) == ("digits-compress", State.waiting, "", [])
+    assert run.asked == asked
+
+
+def test_a_run_trains_on_its_own_and_is_found_again_and_stopped(folder, asked):
+    """Another page, or another studio after a restart, knows of it from the files; to stop it keeps the best."""
+    long = Asked(asked.data, "compress", 2, options={"max_seconds": 600})
+    folder.new_run(long, "long").start()
+    found = Folder(folder.path).run("long")
+    assert found.state is State.training
+    until(lambda: len(found.epochs()) > 1 and found.preview)
+    assert found.epochs()[0]["epoch"] == 1
+    assert 0 <= found.epochs()[0]["share"] < 0.5
+    assert len(found.preview["after"]) == 8
+    found.stop()
+    until(lambda: found.state is not State.training)
+    assert found.state is State.stopped
+    assert found.result["figures"]["numbers kept"] == "2"
+    assert found.model().transform(hg.read(asked.data)).shape == (60, 2)
+    assert hg.read(found.path / "codes.parquet").shape == (60, 2)
+    until(lambda: not found._locked())  # its process has ended
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """What a run's process does, done in this one, which is left as it was."""
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    before = signal.getsignal(signal.SIGINT)
+    yield lambda run: training.main(str(run.path))
+    signal.signal(signal.SIGINT, before)
+
+
+def test_what_went_wrong_is_a_sentence(folder, tmp_path, here):
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n1,2,3\n")
+    run = folder.new_run(Asked(str(tmp_path / "bad.csv"), "compress", 1))
+    here(run)
+    assert run.state is State.failed
+    assert (
+        run.sentence == f"Line 3 of '{tmp_path}/bad.csv' has 3 fields where the first line has 2. Check its separators and quotes."
+    )
+
+
+def test_a_need_that_data_has_no_answer_to_is_a_sentence(folder, tmp_path, here):
+    (tmp_path / "names.txt").write_text("anna\nbert\n" * 10)
+    run = folder.new_run(Asked(str(tmp_path / "names.txt"), "sweep"))
+    here(run)
+    assert run.sentence.startswith("No bottleneck of the sweep (2) is below the number of features, 1.")
+
+
+def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"kind": ["a", "b"] * 30, "x": rng.normal(size=60), "y": rng.normal(size=60)})
+    frame.write_csv(tmp_path / "two.csv")
+    run = folder.new_run(Asked(str(tmp_path / "two.csv"), "generate", 2, options={"condition": "kind", "max_epochs": 2}))
+    here(run)
+    assert (run.state, run.result["levels"]) == (State.done, ["a", "b"])
+    assert hg.read(run.path / "samples.csv").shape == (60, 2)
+    assert run.preview["before"][0].keys() == {"x", "y"}
+
+
+def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):
+    np.save(tmp_path / "d.npy", digits)
+    run = folder.new_run(Asked(str(tmp_path / "d.npy"), "clean", 8, options={"damage": "noise:50", "max_epochs": 1}))
+    here(run)
+    assert len(run.preview["clean"]) == len(run.preview["before"]) == len(run.preview["after"]) == 8
+    assert run.preview["clean"] != run.preview["before"] != run.preview["after"]
+
+
+def test_a_process_that_ended_without_a_word_has_failed(folder, asked):
+    run = folder.new_run(asked)
+    (run.path / "lock").write_text("1")
+    assert run.state is State.failed
+    assert run.sentence.startswith("The training ended without a word")
+
+
+def test_a_model_that_a_command_wrote_is_a_run(folder, digits):
+    path = folder.path / "runs" / "mine" / runs.MODEL
+    hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(digits).save(path)
+    run = folder.run("mine")
+    assert (run.state, run.asked.need) == (State.done, "generate")
+    assert folder.runs("generate") == [run]
+    assert folder.runs("flag") == []
+
+
+def test_half_a_line_of_progress_is_left_for_later(folder, asked):
+    run = folder.new_run(asked)
+    (run.path / "progress.jsonl").write_text(json.dumps({"epoch": 1}) + "\n" + '{"epoch": 2, "tr')
+    assert run.epochs() == [{"epoch": 1}]
+
+
+def test_a_run_can_be_removed(folder, asked):
+    run = folder.new_run(asked)
+    run.remove()
+    assert folder.runs() == []
+    assert not Run(run.path).path.exists()
