@@ -11,8 +11,8 @@ import hourglass as hg
 
 pytest.importorskip("nicegui")
 
-from hourglass.server.studio import codemap, drawn  # noqa: E402
-from hourglass.server.studio.charted import STEPS, beside, charted, coded  # noqa: E402
+from hourglass.server.studio import codemap, drawn
+from hourglass.server.studio.charted import STEPS, beside, charted, coded
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,7 @@ def test_the_map_in_words():
     points = np.array([[0, 0], [0, 0], [10, 10], [10, 10]], np.float32)
     flat = codemap.Plane(points, np.zeros(2), np.eye(2), "the two codes")
     words = codemap.in_words(flat, codemap.tints(np.array(["a", "a", "b", "b"])), "label")
-    assert words == (
-        "4 rows, by the two codes, coloured by label. a: 2 rows, at the bottom left. b: 2 rows, at the top right."
-    )
+    assert words == ("4 rows, by the two codes, coloured by label. a: 2 rows, at the bottom left. b: 2 rows, at the top right.")
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import hourglass as hg
 
 pytest.importorskip("nicegui")
 
-from hourglass.server.studio.judged import Marks, judge  # noqa: E402
-from hourglass.server.studio.runs import Source  # noqa: E402
-from hourglass.server.studio.views import cleaner  # noqa: E402
+from hourglass.server.studio.judged import Marks, judge
+from hourglass.server.studio.runs import Source
+from hourglass.server.studio.views import cleaner
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,9 @@ def test_an_autoencoder_raises_no_alarms(table):
 
 @pytest.fixture(scope="module")
 def dae(digits):
-    return hg.DenoisingAutoencoder(corruption="noise:50", encoder=hg.Restorer((8, 8), 1), max_seconds=0.3, random_state=0).fit(digits)
+    return hg.DenoisingAutoencoder(corruption="noise:50", encoder=hg.Restorer((8, 8), 1), max_seconds=0.3, random_state=0).fit(
+        digits
+    )
 
 
 def test_pictures_before_and_after(dae, digits, tmp_path):

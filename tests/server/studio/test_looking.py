@@ -84,7 +84,9 @@ def on_the_map(page, run):
 
 def test_the_map(page, run):
     on_the_map(page, run("generate", "digits"))
-    page.get_by_role("group", name=re.compile("Map of 5,000 rows by 4 codes in their two main directions.*, coloured by label")).wait_for()
+    page.get_by_role(
+        "group", name=re.compile("Map of 5,000 rows by 4 codes in their two main directions.*, coloured by label")
+    ).wait_for()
     expect(page.locator(".legend button")).to_have_count(10)
     require_good(page)
     click(page, *empty_ground(page))

@@ -35,10 +35,10 @@ class Points(Element, component="assets/points.js"):
 
     def __init__(self, points: NDArray[Any], places: NDArray[Any], palette: Sequence[str], label: str) -> None:
         super().__init__()
-        self._props.update(url=body(points), tints=body(places), palette=list(palette), label=label, lasso=False, marks=[])
+        self._props.update(url=body(points), tints=body(places), palette=list(palette), label=label, lasso=False)
 
     def show(self, **props: Any) -> None:
-        """Change what is shown: ``points``, ``places``, ``palette``, ``label``, ``lasso``, ``marks``."""
+        """Change what is shown: ``points``, ``places``, ``palette``, ``label``, ``lasso``."""
         names = {"points": "url", "places": "tints"}
         self._props.update({names.get(name, name): body(what) if name in names else what for name, what in props.items()})
         self.update()

@@ -23,11 +23,10 @@ export default {
     label: String,
     described: String,
     lasso: Boolean,
-    marks: Array, // [x, y, text]
   },
   data: () => ({ failed: "", tipStyle: { visibility: "hidden" } }),
   async mounted() {
-    Object.assign(this, { xy: new Float32Array(0), tint: new Uint8Array(0), chosen: null, hovered: -1, trail: null, pointers: new Map() });
+    Object.assign(this, { xy: new Float32Array(0), tint: new Uint8Array(0), chosen: null, marks: [], hovered: -1, trail: null, pointers: new Map() });
     this.size = new ResizeObserver(() => this.fit());
     this.size.observe(this.$el);
     this.theme = new AbortController();
@@ -43,7 +42,6 @@ export default {
     url() { this.load(); },
     tints() { this.loadTints(); },
     palette() { this.repaint(); },
-    marks() { this.redrawOver(); },
     lasso() { this.trail = null; this.redrawOver(); },
   },
   methods: {
@@ -70,6 +68,10 @@ export default {
       const answer = await fetch((window.path_prefix || "") + url).catch(() => null);
       this.failed = answer && answer.ok ? "" : "The map could not be loaded. Reload the page.";
       return this.failed ? null : answer.arrayBuffer();
+    },
+    mark(marks) { // rings around places: x, y and a word each
+      this.marks = marks;
+      this.redrawOver();
     },
     choose(bits) { // which points are selected, a bit each in base64; none dims nothing
       this.chosen = bits ? Uint8Array.from(atob(bits), (c) => c.charCodeAt(0)) : null;
@@ -201,7 +203,7 @@ export default {
       }
       context.font = `600 ${13 * d}px system-ui, sans-serif`;
       context.textBaseline = "middle";
-      for (const [mx, my, text] of this.marks || []) {
+      for (const [mx, my, text] of this.marks) {
         const [x, y] = this.toPixel(mx, my);
         stroke(2, () => context.arc(x, y, 8 * d, 0, 7));
         [[halo, 4], [ink, 0]].forEach(([colour, w]) => {

@@ -13,18 +13,16 @@ from numpy.typing import NDArray
 import hourglass as hg
 from hourglass.server.studio import drawn
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.charted import STEPS, Charted, chart
+from hourglass.server.studio.charted import Charted, chart
 from hourglass.server.studio.codemap import Plane, Tints, in_words, plane, within
 from hourglass.server.studio.points import Points
 from hourglass.server.studio.runs import Folder, Run, free
+from hourglass.server.studio.views.looking import Side
 
-SLIDERS = 8  # codes that have one at once
-REACH = 3.0  # standard deviations of a code that its slider goes to either side
 HOW = (
     "Drag to move, scroll or pinch to zoom. With the keyboard, arrows move, + and − zoom, 0 shows everything, "
     "and Enter picks what is in the middle."
 )
-LOOK = "Point at a row to see it, click it to keep it here. Click on empty ground, and the model draws what would lie there."
 NO_MODEL = "A map shows the codes that a model gives your rows. Train one to compress or to generate: it takes a minute."
 NEEDS = ("compress", "generate")
 
@@ -71,11 +69,8 @@ class _Map:
         self.axes, self.by = "main", next(iter(charted.ways()))
         self.flat: Plane = plane(charted.codes)
         self.tinted: Tints = charted.tinted(self.by)
-        self.code: NDArray[Any] | None = None  # what is looked at
-        self.like: int | None = None  # the row that it came from
-        self.picked: list[int] = []  # the last two rows
+        self.side = Side(charted, self._mark)
         self.mask: NDArray[np.bool_] | None = None
-        self.first_slider = 0
 
     def draw(self) -> None:
         with w.box("map-page"):
@@ -93,12 +88,7 @@ class _Map:
                 self._legend()
                 self._chosen()
             with w.box("map-side"):
-                self.looked = w.box("card look", "section", aria_label="What you look at")
-                self.walk = w.box("card walk", "section", aria_label="Walk the codes")
-                self.morph = w.box("card morph", "section", aria_label="From one row to another")
-        self._look()
-        self._walk()
-        self._morph()
+                self.side.draw()
 
     def _tools(self) -> None:
         codes = self.charted.codes.shape[1]
@@ -117,8 +107,8 @@ class _Map:
         return f"Map of {len(self.charted.codes):,} rows by {self.flat.title}, coloured by {self.charted.ways()[self.by]}"
 
     def _listen(self) -> None:
-        self.points.when("pick", self._pick)
-        self.points.when("ground", lambda at: self._ground(*at))
+        self.points.when("pick", self.side.pick)
+        self.points.when("ground", lambda at: self.side.ground(self.flat.lifted(*at)))
         self.points.when("hover", self._hover, 0.04)
         self.points.when("lasso", self._select)
 
@@ -162,103 +152,13 @@ class _Map:
         self.tip.set_content(f"{self.charted.seen(row)}<p>{escape(self.charted.named(row))}</p>")
         self.points.run_method("tip", row)
 
-    async def _pick(self, row: int) -> None:
-        self.code, self.like = self.charted.codes[row].copy(), row
-        self.picked = [*self.picked[-1:], row] if row not in self.picked else self.picked
-        await self._decode(row)
-        self._walk()
-        self._morph()
-
-    async def _ground(self, x: float, y: float) -> None:
-        self.code = self.flat.lifted(x, y)
-        await self._decode(None)
-        self._walk()
-
-    async def _decode(self, row: int | None) -> None:
-        """Show the code that is looked at: as it is decoded, beside the row that it is of."""
-        assert self.code is not None
-        html = await w.aside(self.charted.decoded, self.code[None], self.like)
-        self._look(html[0], row)
-        self._mark()
-
     def _mark(self) -> None:
-        marks = [(*map(float, self.flat.points[row]), letter) for row, letter in zip(self.picked, "AB", strict=False)]
-        if self.code is not None and not (self.picked and np.array_equal(self.code, self.charted.codes[self.picked[-1]])):
-            marks.append((*self.flat.place(self.code), ""))
-        self.points.show(marks=marks)
-
-    def _look(self, html: str = "", row: int | None = None) -> None:
-        self.looked.clear()
-        with self.looked:
-            if not html:
-                w.text("h2", "Look closer")
-                w.text("p", LOOK, "note")
-                return
-            w.text("h2", self.charted.named(row) if row is not None else "Drawn by the model")
-            with w.box("pair"):
-                if row is not None:
-                    with w.box("", "figure"):
-                        w.markup("div", self.charted.seen(row))
-                        w.text("figcaption", "as it is")
-                with w.box("decoded", "figure"):
-                    w.markup("div", html)
-                    w.text(
-                        "figcaption",
-                        "from its code" if row is not None else "no row of yours: what the model expects at this place",
-                    )
-
-    # Walking the codes
-
-    def _walk(self) -> None:
-        self.walk.clear()
-        self.walk.set_visibility(self.code is not None)
-        if self.code is None:
-            return
-        codes = self.charted.codes
-        middle, spread = codes.mean(0), codes.std(0)
-        order = np.argsort(-spread, kind="stable")  # those that do something come first
-        shown = order[self.first_slider : self.first_slider + SLIDERS]
-        with self.walk:
-            w.text("h2", "Walk the codes")
-            w.text("p", "Each slider changes one number of the code; what is drawn above follows.", "note")
-            with w.box("sliders"):
-                for i in shown.tolist():
-                    reach = REACH * float(spread[i]) or 1.0
-                    low, high = (
-                        min(float(middle[i]) - reach, float(self.code[i])),
-                        max(float(middle[i]) + reach, float(self.code[i])),
-                    )
-                    w.slider(f"code {i}", low, high, float(self.code[i]), lambda value, i=i: self._step(i, value))
-            if len(order) > SLIDERS:
-                w.button("Other codes", self._next_sliders, "quiet")
-
-    def _next_sliders(self) -> None:
-        self.first_slider = (self.first_slider + SLIDERS) % self.charted.codes.shape[1]
-        self._walk()
-
-    async def _step(self, i: int, value: float) -> None:
-        assert self.code is not None
-        self.code = self.code.copy()
-        self.code[i] = value
-        await self._decode(None)
-
-    # From one row to another
-
-    def _morph(self) -> None:
-        self.morph.clear()
-        self.morph.set_visibility(bool(self.picked))
-        with self.morph:
-            w.text("h2", "From one row to another")
-            if len(self.picked) < 2:
-                w.text("p", "Pick a second row, and see one turn into the other.", "note")
-                return
-            a, b = self.picked
-            way = self.charted.way(a, b)
-            picture = w.markup("div", way[STEPS // 2], "morphed")
-            with w.box("ends"):
-                w.text("span", f"A · {self.charted.named(a)}", "note")
-                w.text("span", f"B · {self.charted.named(b)}", "note")
-            w.slider("from A to B", 0, STEPS - 1, STEPS // 2, lambda at: picture.set_content(way[int(at)]), step=1, hidden=True)
+        """Rings around the picked rows, and around a place that is none of them."""
+        code, picked = self.side.code, self.side.picked
+        marks = [(*map(float, self.flat.points[row]), letter) for row, letter in zip(picked, "AB", strict=False)]
+        if code is not None and not any(np.array_equal(code, self.charted.codes[row]) for row in picked):
+            marks.append((*self.flat.place(code), ""))
+        self.points.run_method("mark", marks)
 
     # Selected rows
 
