@@ -129,24 +129,16 @@ class Judged:
         return [self._event(line) for line in found.sort("score", descending=True).iter_rows(named=True)]
 
     def _event(self, line: dict[str, Any]) -> Alarm:
-        start, end = line["start"], line["end"]
+        record = self.detector.kind_.opened(self.raw).record
+        place = np.arange(len(record)) if record.place is None else record.place  # the sample of each row of a table
+        start, end = int(place[line["start"]]), int(place[line["end"] - 1]) + 1
         around = max(2 * (end - start), 60)
-        record = as_raw(self.raw, kind="series")
-        values = getattr(record, "values", None)
-        html = ""
-        if isinstance(values, np.ndarray):
-            first, last = max(start - around, 0), min(end + around, len(values))
-            spans = [(name, start - first, end - first) for name in line["channels"].split(", ")]
-            html = drawn.curves(values[first:last].T, record.names, line["reason"], spans=spans)
-        time = line["time"]
-        return Alarm(
-            start,
-            f"At {time}" if time is not None else f"Sample {start:,}",
-            line["p_value"],
-            line["score"],
-            (line["reason"],),
-            html,
-        )
+        first, last = max(start - around, 0), min(end + around, len(record))
+        spans = [(name, start - first, end - first) for name in line["channels"].split(", ")]
+        html = drawn.curves(record.values[first:last].T, record.names, line["reason"], spans=spans)
+        title = f"Samples {line['start']:,} to {line['end'] - 1:,}"
+        when = "" if line["time"] is None else f", at {line['time']}"
+        return Alarm(line["start"], title + when, line["p_value"], line["score"], (line["reason"],), html)
 
     def keep(self, rate: float, marks: dict[int, str], path: Path) -> Path:
         """Write all alarms at a rate with their reasons and marks."""

@@ -118,7 +118,7 @@ class _Alarms:
     def _tell(self) -> None:
         judged, count = self.judged, self.judged.count(self.rate)
         named = {
-            "Alarms": f"{count:,}",
+            "Alarming samples" if judged.of_record else "Alarms": f"{count:,}",
             "Promised false alarms": f"at most {drawn.words(judged.promised(self.rate))}",
             "Promised rate": f"{self.rate:.2%}" if self.rate < 0.1 else f"{self.rate:.0%}",
             f"{judged.noun.capitalize()} judged": f"{len(judged.p_values):,}",
