@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MARKS = ("fine", "real")
 MOST_REASONS = 4  # columns or places that are shown of an alarm
+LEAST_BLAME = 0.01  # share of it below which a column has no bar
 ROUNDING = 1e-6  # of a rate: p-values come in single precision
 BINS = 48
 Array = NDArray[Any]
@@ -187,7 +188,7 @@ def _columns(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
     looks = []
     for place in range(length(some)):
         lines = []
-        for line in found.filter(found["row"] == place).iter_rows(named=True):
+        for line in found.filter((found["row"] == place) & (found["share"] >= LEAST_BLAME)).iter_rows(named=True):
             words = f"<span>{escape(line['column'])}</span><b>{line['share']:.0%}</b>"
             lines.append(f'<li>{words}<i style="width:{100 * line["share"]:.1f}%"></i></li>')
         looks.append(f'<ul class="blame" aria-label="Share of the blame">{"".join(lines)}</ul>')

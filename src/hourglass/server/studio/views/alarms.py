@@ -79,8 +79,8 @@ class _Alarms:
 
     def draw(self) -> None:
         with w.card(classes="rate-card"):
-            learned = " The detector learned from these very rows: drop in new ones." if self.learned else ""
-            w.text("p", f"{self.judged.title}.{learned}", "note")
+            learned = ". The detector learned from these very rows: drop in new ones." if self.learned else ""
+            w.text("p", f"Judged: {self.judged.title}{learned}", "note")
             self.told = w.box("", role="status")
             self.chart = w.markup("div", "", "spread")
             self._slider()
