@@ -171,7 +171,7 @@ def test_alarms(page, run, fitted):
     expect(page.locator(".pages .note")).to_have_text(re.compile(rf"1 to 8 of {count.inner_text()}"))
     page.get_by_role("button", name="Next").click()
     expect(page.locator(".pages .note")).to_have_text(re.compile("9 to"))
-    page.get_by_role("button", name="Before").click()
+    page.get_by_role("button", name="Previous").click()
     expect(page.locator(".pages .note")).to_have_text(re.compile("^1 to"))
     first.get_by_role("button", name="Real").click()
     expect(first).to_have_class("alarm real")

@@ -143,7 +143,7 @@ class _Alarms:
         with self.pages:
             w.text("span", f"{min(self.page * PAGE + 1, count):,} to {min((self.page + 1) * PAGE, count):,} of {count:,}", "note")
             with w.box("row"):
-                before = w.button("Before", lambda: self._turn(-1))
+                before = w.button("Previous", lambda: self._turn(-1))
                 after = w.button("Next", lambda: self._turn(1))
         before.props(f"{'disabled' if self.page == 0 else ''}")
         after.props(f"{'disabled' if self.page >= last else ''}")
