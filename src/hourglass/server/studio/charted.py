@@ -125,7 +125,7 @@ class Charted:
         if self.kind.name == "table" and self.kind.names:
             names = [str(name) for name in getattr(some, "columns", self.kind.names)]
             found |= {name if name not in found else f"{name}_": _column(some, i) for i, name in enumerate(names)}
-        if self.kind.symbolic:
+        if self.kind.symbolic and self.kind.name != "melody":
             found["text"] = np.array([drawn.words(one) for one in some], dtype=object)
         extra = {"label": None if self.labels is None else np.asarray(self.labels)[which], "error": self.errors[which]}
         if "cluster" in self._seen:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.kinds import taken
-from hourglass.server.studio.rows import png
+from hourglass.server.studio.rows import html, png
+from hourglass.server.studio.rows import values as plain
 
 MOST_VALUES = 12  # columns of a table that are shown
 MOST_CURVES = 4  # channels of a series
@@ -32,7 +33,7 @@ def rows(kind: Any, raw: Any, labels: Sequence[str]) -> list[str]:
     if kind.name == "series":
         return [curves(values, kind.channels, label) for values, label in zip(kind.to_tensor(raw).numpy(), labels, strict=True)]
     if kind.symbolic:
-        return [f'<code class="string">{escape(words(one))}</code>' for one in raw]
+        return [html(kind.name, [one]) for one in plain(kind.name, raw)]
     names = list(getattr(raw, "columns", kind.names))
     return [values_of(names, cells) for cells in cells_of(raw)]
 
