@@ -113,7 +113,8 @@ def test_the_map(page, run):
     require_good(page)
 
 
-def test_two_rows_morph(page, run):
+def test_two_rows_morph(page_of, run):
+    page = page_of(390)
     on_the_map(page, run("generate", "digits"))
     over = page.locator(".points-over")
     over.focus()
@@ -133,7 +134,8 @@ def test_two_rows_morph(page, run):
     require_good(page)
 
 
-def test_a_lasso(page, run):
+def test_a_lasso(page_of, run):
+    page = page_of(1280)
     on_the_map(page, run("generate", "digits"))
     page.get_by_role("button", name="Lasso").click()
     box = page.locator(".points-over").bounding_box()
@@ -203,7 +205,8 @@ def test_before_and_after(page, run, fitted):
 
 
 @pytest.mark.parametrize("view", ["map", "alarms"])
-def test_where_there_is_no_model_the_way_to_one_is_shown(page, view):
+def test_where_there_is_no_model_the_way_to_one_is_shown(page_of, view):
+    page = page_of(390)
     page.goto(f"/{view}?run=none")
     expect(page.get_by_role("link", name="Train one")).to_have_attribute("href", "/train")
     require_good(page)
