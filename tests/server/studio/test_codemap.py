@@ -100,7 +100,7 @@ def test_what_is_kept_of_a_selection(known, table, tmp_path):
 
 
 def test_what_points_can_be_coloured_by(known):
-    assert list(known.ways()) == ["error", "cluster", "column a", "column row", "column town"]
+    assert list(known.ways()) == ["cluster", "error", "column a", "column row", "column town"]
     assert [name for name, _ in known.tinted("column town").groups] == ["Bergen", "Oslo", "missing"]
 
 

@@ -65,10 +65,10 @@ class Charted:
     # Colours
 
     def ways(self) -> dict[str, str]:
-        """What points can be coloured by: names, and what people call them."""
+        """What points can be coloured by: names, and what people call them; the first is quick, as the map opens with it."""
         columns = [str(name) for name in getattr(self.raw, "columns", [])]
         labels = {"label": "label"} if self.labels is not None else {}
-        return {**labels, "error": "error", "cluster": "cluster", **{f"column {name}": name for name in columns}}
+        return {**labels, "cluster": "cluster", "error": "error", **{f"column {name}": name for name in columns}}
 
     def tinted(self, by: str) -> Tints:
         """The colours by one of the `ways`."""

@@ -45,16 +45,16 @@ def draw(folder: Folder, run: Run | None) -> None:
 async def _show(place: Any, folder: Folder, run: Run, runs: list[Run]) -> None:
     """The map of a run, once its codes are known."""
     try:
-        charted, error = await w.aside(chart, run, folder.data_of(run)), ""
+        shown, error = await w.aside(lambda: _Map(run, chart(run, folder.data_of(run)), runs)), ""
     except hg.HourglassError as caught:
-        charted, error = None, str(caught)
+        shown, error = None, str(caught)
     place.clear()
     with place:
-        if charted is None:
+        if shown is None:
             _models(run, runs)
             w.notice(error, "info")
         else:
-            _Map(run, charted, runs).draw()
+            shown.draw()
 
 
 def _models(run: Run, runs: list[Run]) -> None:
@@ -116,6 +116,9 @@ class _Map:
 
     async def _colour(self, by: str) -> None:
         self.by = by
+        self.legend.clear()
+        with self.legend:
+            w.text("span", "Working it out …")
         self.tinted = await w.aside(self.charted.tinted, by)
         self.points.show(places=self.tinted.places, palette=list(self.tinted.palette), label=self._label())
         self._legend()
