@@ -238,6 +238,29 @@ def report(
 
 
 @app.command()
+def export(
+    model: Model,
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .onnx file to write.")] = Path("model.onnx"),
+    compare: Annotated[
+        str | None, typer.Option(help="Data to compare the two on, beside rows that are made up: a file, a folder or a dataset.")
+    ] = None,
+) -> None:
+    """Write a model as one ONNX file, which runs anywhere without Hourglass.
+
+    Scaling, likelihood and threshold are inside. It is written only if onnxruntime gives the same numbers.
+
+    Example: hourglass export model.safetensors -o model.onnx
+    """
+    require_writable(output, (".onnx",))
+    if model.suffix.lower() == ".onnx":
+        raise hg.ModelFileError(f"'{model}' is an exported model already. Give the .safetensors file.")
+    hg.load(model).export_onnx(output, None if compare is None else load(compare, skip_bad=False))
+    outputs = ", ".join(hg.OnnxModel(output).outputs)
+    say(f"Wrote {output}, which gives {outputs}. onnxruntime gave the numbers of '{model}', to 1e-4 of each.")
+
+
+@app.command()
 def info(model: Model) -> None:
     """Say what a model file holds.
 

@@ -149,6 +149,14 @@ def load_autoencoder(path: Path) -> Any:
     return model
 
 
+def load_detector(path: Path) -> Any:
+    """The detector of a file, refused if it is something else; one in ONNX is run without torch."""
+    model = hg.OnnxModel(path) if path.suffix.lower() == ".onnx" else hg.load(path)
+    if not hasattr(model, "alarms") or (isinstance(model, hg.OnnxModel) and "alarm" not in model.outputs):
+        raise hg.ModelFileError(f"'{path}' is no detector. Make one with: hourglass fit DATA --for flag")
+    return model
+
+
 def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
     """Tables in files a batch at a time, in single precision, which is quicker; everything else whole."""
     import polars as pl
@@ -166,7 +174,7 @@ def identifiers(detector: Any, batch: Any) -> list[str]:
         return [name for name in (detector.kind_.time, detector.kind_.identifier) if name in getattr(batch, "columns", [])]
     if detector.kind_.name != "table":
         return []
-    known = detector.schema_.filter(detector.schema_["type"] == "identifier")["column"]
+    known = [column.name for column in detector.kind_.columns if column.type == "identifier"]
     return [name for name in known if name in getattr(batch, "columns", [])]
 
 

@@ -18,6 +18,7 @@ from hourglass.estimators.tunes import continued
 from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Open, Part, Plain
+from hourglass.runtime import OnnxModel
 
 MEMORY = "which window of those remembered is the nearest"  # what a detector of series keeps of a window
 
@@ -35,7 +36,7 @@ __all__ = [
 
 
 def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None, features: Any = None) -> Any:
-    """Read a fitted model from a file that ``save`` wrote.
+    """Read a fitted model from a file that ``save`` or ``export_onnx`` wrote.
 
     Parameters
     ----------
@@ -49,13 +50,15 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     Returns
     -------
     estimator
-        Fitted; gives the same numbers as the one that was saved.
+        Fitted; gives the same numbers as the one that was saved. Of an ``.onnx`` file an `OnnxModel`.
 
     Raises
     ------
     ModelFileError
         The file is missing, damaged, no Hourglass model, of a newer version, or needs your own networks.
     """
+    if str(path).lower().endswith(".onnx"):
+        return OnnxModel(path)
     tensors, header = storage.read(path)
     _require_model(path, header)
     known = Fitted.by_name.get(header["estimator"])
