@@ -95,6 +95,7 @@ def test_the_file_alone_is_enough(autoencoder, folder):
     alike(codes, autoencoder.transform(DIGITS))
     alike(score, autoencoder.score_samples(DIGITS))
     assert rebuilt.shape == DIGITS.shape
+    assert hg.info(folder / "model.onnx")["gives"] == "codes, reconstruction, score, decoded"
     facts = json.loads(session.get_modelmeta().custom_metadata_map["hourglass"])
     assert facts["estimator"] == "Autoencoder"
     assert facts["kind"]["shape"] == [1, 28, 28]
@@ -122,7 +123,7 @@ def test_every_kind_gives_the_numbers_of_the_library(name, folder):
     alike(model.score_samples(X), fitted.score_samples(X))
     if hasattr(fitted, "predict"):
         np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
-        assert np.abs(model.p_values(X) - fitted.p_values(X)).max() <= 2 * model.least_rate
+        assert np.abs(model.p_values(X) - fitted.p_values(X)).max() <= 2 * model.session.facts["least_rate"]
         assert -1 in model.predict(X)
     if "codes" in model.outputs:
         encoder = getattr(fitted, "estimator_", fitted)

@@ -78,13 +78,15 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        Words by name: estimator, data, bottleneck, trained, loss, version, size.
+        Words by name: estimator, data, bottleneck, trained, loss, version, size; of an exported one what it gives.
 
     Raises
     ------
     ModelFileError
         As `load`.
     """
+    if str(path).lower().endswith(".onnx"):
+        return _info_of_exported(path)
     header = storage.read_header(path)
     _require_model(path, header)
     kind, history = kind_from_config(header["kind"]), header["history"]
@@ -97,6 +99,17 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
         "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
+        "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
+    }
+
+
+def _info_of_exported(path: str | os.PathLike[str]) -> dict[str, str]:
+    model = OnnxModel(path)
+    return {
+        "estimator": f"{model.estimator}, exported",
+        "data": model.kind_.describe(),
+        "gives": ", ".join(model.outputs),
+        "version": model.session.facts["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
     }
 

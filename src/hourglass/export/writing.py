@@ -7,8 +7,9 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.metadata import version
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from hourglass.export.graphs import Graph
 from hourglass.kinds import Kind
 from hourglass.kinds.token import as_objects
 from hourglass.parts.scaling import PerWindow
-from hourglass.runtime import FORMAT, KEY, OnnxModel
+from hourglass.runtime import OnnxModel
+from hourglass.runtime.session import FORMAT, KEY
 
 OPSET = 20
 RTOL = 1e-4  # of a number, and of the usual size of an output, by which onnxruntime may be off
@@ -101,12 +103,12 @@ def _require_extra() -> None:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """What torch says of its own ways is not for the user, and takes long to write down."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace")]
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.fx", "torch.__trace")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -149,7 +151,7 @@ def _require_alike(model: OnnxModel, raw: Any, wanted: dict[str, NDArray[Any]]) 
     """Refuse a graph that gives other numbers than the library."""
     found = dict(zip(wanted, model.run(raw, *wanted), strict=True))
     if "decoded" in model.outputs:
-        wanted, found["decoded"] = {**wanted, "decoded": wanted["reconstruction"]}, model.decoded(wanted["codes"])
+        wanted, found["decoded"] = {**wanted, "decoded": wanted["reconstruction"]}, model.session.decode(wanted["codes"])
     for name, ours in wanted.items():
         off = _off(name, ours, found[name], model)
         if off.mean() > EDGES:
@@ -165,5 +167,5 @@ def _off(name: str, ours: NDArray[Any], theirs: NDArray[Any], model: OnnxModel) 
         return np.asarray(ours != theirs)
     ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
     usual = np.sqrt(np.nanmean(np.square(ours), 0))
-    room = 2 * model.least_rate if name == "p_value" else RTOL * (np.abs(ours) + usual)
+    room = 2 * model.session.facts["least_rate"] if name == "p_value" else RTOL * (np.abs(ours) + usual)
     return np.asarray(~((np.abs(ours - theirs) <= room) | (np.isnan(ours) & np.isnan(theirs))))

@@ -241,7 +241,7 @@ class _Writer(nn.Module):
     def _written(self, plan: Tensor, generator: torch.Generator | None, temperature: float, top_p: float) -> Tensor:
         """Logits, each place seeing what was chosen before; where symbols are drawn, logits that leave no doubt of them."""
         found, state = [], None
-        before = plan.new_zeros(len(plan), 1, len(self.embed.embedding))
+        before = plan.new_zeros(plan.shape[0], 1, len(self.embed.embedding))
         for place in torch.split(plan, 1, 1):
             logits, state = self._step(place, before, state)  # (batch, 1, symbols)
             chosen = logits.argmax(-1)

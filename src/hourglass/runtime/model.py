@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.errors import DataError, MissingExtraError, ModelFileError, ParameterError
+from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
+from hourglass.runtime.session import Numbers, Session
 
 if TYPE_CHECKING:
     import polars as pl
 
-KEY = "hourglass"  # of the metadata
-FORMAT = 1  # rises when older versions could no longer read the file
-DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64}
 SLACK = 1e-7  # of a p-value, in single precision
-Numbers = NDArray[Any]
 
 
 class OnnxModel:
@@ -73,13 +68,12 @@ class OnnxModel:
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
         self._path = str(path)
-        self._session = _session(self._path, threads)
-        self._facts = _facts(self._session, self._path)
-        self._input = self._session.get_inputs()[0]
-        self.estimator: str = self._facts["estimator"]
-        self.kind_: Kind = kind_from_config(self._facts["kind"])
-        self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
-        self.alarm_rate_: float | None = self._facts["alarm_rate"]
+        self.session = Session(self._path, threads)
+        self.outputs = self.session.outputs
+        facts = self.session.facts
+        self.estimator: str = facts["estimator"]
+        self.kind_: Kind = kind_from_config(facts["kind"])
+        self.alarm_rate_: float | None = facts["alarm_rate"]
 
     def run(self, X: Any, *names: str) -> list[Numbers]:
         """Outputs of the graph for X, by their names.
@@ -104,7 +98,7 @@ class OnnxModel:
             The model has no such output.
         """
         self._require(*names)
-        return self._of_numbers(self._numbers(self._checked(X)), names)
+        return self.session.run(names, self._numbers(self._checked(X)))
 
     def transform(self, X: Any) -> Numbers:
         """The codes of X, as `Autoencoder.transform` gives them.
@@ -134,24 +128,10 @@ class OnnxModel:
         """
         self._require("decoded")
         codes = np.ascontiguousarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy(), dtype=np.float32)
-        wanted = self._session.get_overridable_initializers()[0]
-        if codes.ndim != 2 or codes.shape[1] != wanted.shape[1]:
-            raise DataError(
-                f"The model has {wanted.shape[1]} codes, so Z must be of shape (n, {wanted.shape[1]}). Got {codes.shape}."
-            )
-        return self.kind_.from_array(self.decoded(codes))
-
-    def decoded(self, codes: Numbers) -> Numbers:
-        """The numbers that codes (n, codes) are decoded to, as the graph gives them."""
-        nothing = np.zeros((1, *self._input.shape[1:]), DTYPES[self._input.type])
-        (name,) = (given.name for given in self._session.get_overridable_initializers())
-        parts = np.split(codes.astype(np.float32), range(self._at_once, len(codes), self._at_once))
-        return np.concatenate([self._run(("decoded",), {self._input.name: nothing, name: part})[0] for part in parts])
-
-    @property
-    def least_rate(self) -> float:
-        """Of a detector: the smallest rate of false alarms that it can promise."""
-        return float(self._facts["least_rate"])
+        wanted = self.session.codes
+        if codes.ndim != 2 or codes.shape[1] != wanted:
+            raise DataError(f"The model has {wanted} codes, so Z must be of shape (n, {wanted}). Got {codes.shape}.")
+        return self.kind_.from_array(self.session.decode(codes))
 
     def reconstruct(self, X: Any) -> Any:
         """X through the waist and back.
@@ -184,7 +164,7 @@ class OnnxModel:
     def _as_data(self, X: Any, name: str) -> Any:
         self._require(name)
         raw = self._checked(X)
-        return self.kind_.from_array(self._of_numbers(self._numbers(raw), (name,))[0], raw)
+        return self.kind_.from_array(self.session.run((name,), self._numbers(raw))[0], raw)
 
     def score_samples(self, X: Any) -> Numbers:
         """How usual each row is, as the exported model has it; higher is more usual.
@@ -246,8 +226,9 @@ class OnnxModel:
         import polars as pl
 
         score, p_value, alarm = self.run(X, "score", "p_value", "alarm")
-        if self.alarm_rate_ != self._facts["alarm_rate"]:
-            alarm = p_value <= max(self.alarm_rate_ or 0, self.least_rate) + SLACK
+        facts = self.session.facts
+        if self.alarm_rate_ != facts["alarm_rate"]:
+            alarm = p_value <= max(self.alarm_rate_ or 0, facts["least_rate"]) + SLACK
         row = np.arange(len(score))
         return pl.DataFrame({"row": row, "score": -score.astype(float), "p_value": p_value.astype(float), "alarm": alarm})
 
@@ -289,60 +270,12 @@ class OnnxModel:
 
     def _numbers(self, raw: Any) -> Numbers:
         """Data as the graph takes it."""
-        array, dtype, shape = self.kind_.to_array(raw), DTYPES[self._input.type], tuple(self._input.shape[1:])
+        array, dtype, shape = self.kind_.to_array(raw), self.session.dtype, self.session.shape
         if array.shape[1:] != shape:
             raise DataError(f"'{self._path}' takes rows of shape {shape}. Got {array.shape[1:]}.")
         if dtype == np.uint8 and array.dtype != np.uint8:
             raise DataError(f"'{self._path}' takes images of uint8. Got {raw.dtype}: convert them, .round().astype('uint8').")
         return np.ascontiguousarray(array, dtype=dtype)
-
-    def _of_numbers(self, numbers: Numbers, names: tuple[str, ...]) -> list[Numbers]:
-        """Outputs for all rows, some at a time."""
-        parts = np.split(numbers, range(self._at_once, len(numbers), self._at_once))
-        found = [self._run(names, {self._input.name: part}) for part in parts]
-        return [np.concatenate(some) for some in zip(*found, strict=True)]
-
-    @property
-    def _at_once(self) -> int:
-        rows: int = self._facts["rows_at_once"]
-        return rows
-
-    def _run(self, names: tuple[str, ...], fed: dict[str, Numbers]) -> list[Numbers]:
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        found: list[Numbers] = self._session.run(list(names), fed, options)
-        return found
-
-
-def _session(path: str, threads: int | None) -> Any:
-    if not Path(path).is_file():
-        raise ModelFileError(f"There is no model file {path!r}.")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError(f"{path!r} is run by onnxruntime. Run: pip install 'hourglass-ae[onnx]'") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # whatever it says of a file that is none
-        raise ModelFileError(f"{path!r} is no ONNX file, or is damaged: export the model again.") from error
-
-
-def _facts(session: Any, path: str) -> dict[str, Any]:
-    """What the metadata say of a model."""
-    metadata = session.get_modelmeta().custom_metadata_map
-    if KEY not in metadata:
-        raise ModelFileError(f"{path!r} is an ONNX file of something else. Make one with: hourglass export model.safetensors")
-    facts: dict[str, Any] = json.loads(metadata[KEY])
-    if facts["format"] > FORMAT:
-        raise ModelFileError(
-            f"{path!r} was written by Hourglass {facts['version']}, which is newer: update with `pip install -U hourglass-ae`."
-        )
-    return facts
 
 
 def _article(name: str) -> str:
