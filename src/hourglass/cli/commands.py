@@ -18,6 +18,7 @@ from hourglass.cli.files import (
     kind_of,
     load,
     load_autoencoder,
+    load_model,
     require_writable,
     save_figure,
     whole_numbers,
@@ -233,7 +234,7 @@ def report(
     named = dataset_named(data)
     X, y = (load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
     X, known = apart(data, X, y, condition)
-    hg.report(hg.load(model), X, output, y=y, condition=known, title=title)
+    hg.report(load_model(model), X, output, y=y, condition=known, title=title)
     say(f"Wrote {output}. Open it in a browser.")
 
 
@@ -253,9 +254,7 @@ def export(
     Example: hourglass export model.safetensors -o model.onnx
     """
     require_writable(output, (".onnx",))
-    if model.suffix.lower() == ".onnx":
-        raise hg.ModelFileError(f"'{model}' is an exported model already. Give the .safetensors file.")
-    hg.load(model).export_onnx(output, None if compare is None else load(compare, skip_bad=False))
+    load_model(model).export_onnx(output, None if compare is None else load(compare, skip_bad=False))
     outputs = ", ".join(hg.OnnxModel(output).outputs)
     say(f"Wrote {output}, which gives {outputs}. onnxruntime gave the numbers of '{model}', to 1e-4 of each.")
 
