@@ -60,11 +60,12 @@ BEATS[210, 5:9] = np.nan
 PICTURES = np.round(DIGITS[:, 4:24:2, 4:24:2] / 255, 2).astype(np.float32)
 PICTURES[230:, 2:4, 2:4] = 1
 WORDS = ["".join(RNG.choice(list("abcd"), size)) for size in RNG.integers(2, 7, 240)]
+SMALL = hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
 KINDS = {
-    "images, by an estimator": (hg.AnomalyDetector(hg.Autoencoder(3, hidden=(8,), **QUICK), random_state=0), DIGITS),
+    "an array, by an estimator": (hg.AnomalyDetector(hg.Autoencoder(3, hidden=(8,), **QUICK), random_state=0), ARRAY),
     "pictures": (hg.AnomalyDetector(random_state=0), PICTURES),
     "series": (hg.AnomalyDetector(kind="series", random_state=0), BEATS),
-    "symbols": (hg.VariationalAutoencoder(2, encoder=hg.OneShot(embedding=4, widths=(8,), hidden=(8,)), **QUICK), WORDS),
+    "symbols": (hg.VariationalAutoencoder(2, encoder=SMALL, decoder=SMALL, **QUICK), WORDS),
     "an array, mended": (hg.DenoisingAutoencoder(2, hidden=(8,), **QUICK), ARRAY),
 }
 
