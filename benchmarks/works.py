@@ -185,6 +185,17 @@ WORKS = (
         ),
     ),
     Work(
+        "export",
+        "60,000 digits scored by an exported detector with 32 codes",
+        {"Hourglass": "export_hourglass onnx", "the library": "export_hourglass library"},
+        (
+            Row("rows a second of onnxruntime", "rows_per_s", "the library", NO_WORSE, operator.gt),
+            Row("largest difference of a score, of 1 and the score", "off", target=at_most(1e-4)),
+            Row("alarms that differ", "other_alarms", target=at_most(0)),
+            Row("exporting it, s", "export_s"),
+        ),
+    ),
+    Work(
         "adbench",
         "23 tables of ADBench, trained on half of the usual rows",
         {"Hourglass": "adbench_hourglass", **{name: f"adbench_pyod {name}" for name in PEERS}},

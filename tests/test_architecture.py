@@ -22,6 +22,8 @@ ROOMS = [
     "batches",
     "training",
     "kinds",
+    "runtime",
+    "export",
     "storage",
     "estimators",
     "analysis",
@@ -112,8 +114,8 @@ def test_an_unknown_name_is_an_attribute_error():
         hg.Autoencodr  # noqa: B018
 
 
-@pytest.mark.parametrize("statement", ["import hourglass", "import hourglass.cli", "import hourglass.data"])
-def test_torch_is_not_imported_before_it_is_needed(statement):
+@pytest.mark.parametrize("room", ["hourglass", "hourglass.cli", "hourglass.data", "hourglass.kinds", "hourglass.runtime"])
+def test_torch_is_not_imported_before_it_is_needed(room):
     heavy = "{'torch', 'sklearn', 'polars', 'matplotlib', 'pandas'}"
-    code = f"import sys; {statement}; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, {room}; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -95,6 +95,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         VectorQuantized,
         corruption,
     )
+    from hourglass.runtime import OnnxModel
 
 __all__ = [
     "AnomalyDetector",
@@ -139,6 +140,7 @@ __all__ = [
     "MotionBlur",
     "Noise",
     "OneShot",
+    "OnnxModel",
     "Open",
     "ParameterError",
     "Plain",
@@ -256,6 +258,7 @@ _HOMES = {
         "VectorQuantized",
         "corruption",
     ),
+    "hourglass.runtime": ("OnnxModel",),
 }
 _HOME = dict.fromkeys(__all__, "hourglass.errors") | {name: home for home, names in _HOMES.items() for name in names}
 

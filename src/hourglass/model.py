@@ -119,7 +119,7 @@ class Hourglass(nn.Module):
             if (temperature, top_p) != (1, 1):
                 output = sharpened(output, temperature, top_p)
         shape = self.shape if x is None else x.shape[1:]  # rows of symbols may have been cut behind the end of the longest
-        return output.reshape(len(z), *shape) if isinstance(z, Tensor) else output
+        return output.reshape(z.shape[0], *shape) if isinstance(z, Tensor) else output
 
     def _encoded(self, x: Tensor, given: Tensor | None = None) -> Codes:
         """What the encoder makes of x (batch, numbers), or of an open waist the tensors that pass."""

@@ -11,7 +11,8 @@ import torch
 import hourglass as hg
 from hourglass.kinds import KINDS
 from hourglass.kinds import columns as of_columns
-from hourglass.parts.scaling import Cell, expand, on_cycles
+from hourglass.parts.cells import Cell
+from hourglass.parts.scaling import expand, on_cycles
 
 rng = np.random.default_rng(0)
 N = 400

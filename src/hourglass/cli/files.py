@@ -83,7 +83,7 @@ def in_files(data: str, skip_bad: bool) -> Any:
 
 def load_cleaner(path: Path) -> Any:
     """The model of a file, refused if it doesn't mend."""
-    model = hg.load(path)
+    model = load_model(path)
     if not hasattr(model, "denoise"):
         raise hg.ModelFileError(f"'{path}' doesn't mend. Make a model that does with: hourglass fit DATA --for clean")
     return model
@@ -143,9 +143,24 @@ def noise_from(strength: str | None) -> float | str | None:
 
 def load_autoencoder(path: Path) -> Any:
     """The model of a file, refused if it is a detector."""
-    model = hg.load(path)
+    model = load_model(path)
     if not hasattr(model, "reconstruct"):
         raise hg.ModelFileError(f"'{path}' is a detector, which has no codes. Use it with: hourglass detect")
+    return model
+
+
+def load_model(path: Path) -> Any:
+    """The model of a file, refused if it was exported."""
+    if path.suffix.lower() == ".onnx":
+        raise hg.ModelFileError(f"'{path}' is an exported model, which only hourglass detect takes. Give the .safetensors file.")
+    return hg.load(path)
+
+
+def load_detector(path: Path) -> Any:
+    """The detector of a file, refused if it is something else; one in ONNX is run without torch."""
+    model = hg.OnnxModel(path) if path.suffix.lower() == ".onnx" else load_model(path)
+    if not hasattr(model, "alarms") or (isinstance(model, hg.OnnxModel) and "alarm" not in model.outputs):
+        raise hg.ModelFileError(f"'{path}' is no detector. Make one with: hourglass fit DATA --for flag")
     return model
 
 
@@ -166,7 +181,7 @@ def identifiers(detector: Any, batch: Any) -> list[str]:
         return [name for name in (detector.kind_.time, detector.kind_.identifier) if name in getattr(batch, "columns", [])]
     if detector.kind_.name != "table":
         return []
-    known = detector.schema_.filter(detector.schema_["type"] == "identifier")["column"]
+    known = [column.name for column in detector.kind_.columns if column.type == "identifier"]
     return [name for name in known if name in getattr(batch, "columns", [])]
 
 

@@ -14,6 +14,7 @@ from hourglass.cli.files import (
     TABLES,
     identifiers,
     in_batches,
+    load_detector,
     one_a_row,
     require_writable,
     save_figure,
@@ -45,7 +46,7 @@ def detect(
     """Score rows and flag the strange ones.
 
     The file gets a line for each row, or sample of a record: its number, its identifiers, score, p-value, whether it raised an
-    alarm, and why. Tables may be larger than memory.
+    alarm, and why. Tables may be larger than memory. A model in ONNX, from hourglass export, says all of it but why.
 
     Example: hourglass detect detector.safetensors new.csv -o alarms.parquet
     """
@@ -54,9 +55,9 @@ def detect(
     require_writable(output, TABLES)
     if picture is not None:
         require_writable(picture, CHARTS)
-    detector = hg.load(model)
-    if not hasattr(detector, "p_values"):
-        raise hg.ModelFileError(f"'{model}' is no detector. Make one with: hourglass fit DATA --for flag")
+    detector = load_detector(model)
+    if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
+        raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
     if heatmaps is not None and detector.kind_.name != "image":
         raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
     if picture is not None and detector.kind_.name != "series":

@@ -18,6 +18,7 @@ from hourglass.estimators.tunes import continued
 from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import kind_from_config
 from hourglass.parts import Open, Part, Plain
+from hourglass.runtime import OnnxModel
 
 MEMORY = "which window of those remembered is the nearest"  # what a detector of series keeps of a window
 
@@ -35,7 +36,7 @@ __all__ = [
 
 
 def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = None, features: Any = None) -> Any:
-    """Read a fitted model from a file that ``save`` wrote.
+    """Read a fitted model from a file that ``save`` or ``export_onnx`` wrote.
 
     Parameters
     ----------
@@ -49,13 +50,15 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     Returns
     -------
     estimator
-        Fitted; gives the same numbers as the one that was saved.
+        Fitted; gives the same numbers as the one that was saved. Of an ``.onnx`` file an `OnnxModel`.
 
     Raises
     ------
     ModelFileError
         The file is missing, damaged, no Hourglass model, of a newer version, or needs your own networks.
     """
+    if str(path).lower().endswith(".onnx"):
+        return OnnxModel(path)
     tensors, header = storage.read(path)
     _require_model(path, header)
     known = Fitted.by_name.get(header["estimator"])
@@ -75,13 +78,15 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        Words by name: estimator, data, bottleneck, trained, loss, version, size.
+        Words by name: estimator, data, bottleneck, trained, loss, version, size; of an exported one what it gives.
 
     Raises
     ------
     ModelFileError
         As `load`.
     """
+    if str(path).lower().endswith(".onnx"):
+        return _info_of_exported(path)
     header = storage.read_header(path)
     _require_model(path, header)
     kind, history = kind_from_config(header["kind"]), header["history"]
@@ -94,6 +99,17 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
         "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
+        "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
+    }
+
+
+def _info_of_exported(path: str | os.PathLike[str]) -> dict[str, str]:
+    model = OnnxModel(path)
+    return {
+        "estimator": f"{model.estimator}, exported",
+        "data": model.kind_.describe(),
+        "gives": ", ".join(model.outputs),
+        "version": model.session.facts["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
     }
 

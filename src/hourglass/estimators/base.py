@@ -8,7 +8,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
-from hourglass.errors import CheckpointError, DataError, HourglassWarning, ParameterError
+from hourglass.errors import CheckpointError, DataError, HourglassWarning, ModelFileError, ParameterError
 from hourglass.estimators import conditions, patches
 from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_from, require_sides
 from hourglass.estimators.fitted import Fitted, rows_at_once
@@ -32,6 +32,9 @@ from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
 from hourglass.parts.scaling import Conditions
 from hourglass.training import Epoch, Trainer
+
+if TYPE_CHECKING:
+    from hourglass.export import Graph
 
 COLLAPSED = 0.1  # nats of a row, below which codes tell nothing: weak but true structure was measured to leave 0.3, collapse 0.003
 
@@ -477,6 +480,25 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             model = self._build(None, self._generator(0))
         storage.load_tensors(model, tensors, path)
         self._adopt(model.eval())
+
+    # Exporting
+
+    def _graph(self) -> Graph:
+        from hourglass.export import AutoencoderGraph
+
+        return AutoencoderGraph(self.kind_, self.model_, self._exported_codes())
+
+    def _exported_codes(self) -> int:
+        """How many codes an exported graph has; refused where it can't be."""
+        if self.condition_kind_ is not None:
+            raise ModelFileError("A model that was fitted with a condition can't be exported: a graph has no place to be told it.")
+        if isinstance(self._asked["bottleneck"], Open):
+            raise ModelFileError("A model without a waist can't be exported: it takes pictures of any size, in tiles.")
+        return self._waist.width
+
+    def _compared(self, raw: Any) -> dict[str, NDArray[Any]]:
+        rebuilt = self._collect(raw, lambda model, x: self.kind_.outward(model.scaling.inverse(model.reconstruct(x))))
+        return {"codes": self._codes(raw, None), "reconstruction": rebuilt.numpy(), "score": self.score_samples(raw)}
 
     # scikit-learn's conventions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from hourglass.kinds.image import require_picture, require_pictures, top_of
 from hourglass.parts import Gaussian, Noise, Open, Plain, Restorer, Together
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
+
+if TYPE_CHECKING:
+    from hourglass.export import Graph
 
 PLURALS = {"table": "tables", "series": "series"}
 DEFAULTS = {
@@ -126,6 +129,15 @@ class DenoisingAutoencoder(BaseAutoencoder):
             )
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
         return self.kind_.from_tensor(values, self.kind_.opened(raw))
+
+    def _graph(self) -> Graph:
+        from hourglass.export import MendingGraph
+
+        return MendingGraph(self.kind_, self.model_, self._exported_codes())
+
+    def _compared(self, raw: Any) -> dict[str, NDArray[Any]]:
+        mended = self._collect(raw, lambda model, x: self.kind_.outward(model.scaling.inverse(model.mend(x))))
+        return super()._compared(raw) | {"denoised": mended.numpy()}
 
     def _mended(self, stack: Pixels, strength: float | str | None, mask: Any, first: int, n: int) -> Pixels:
         """Pictures of one size (m, height, width) or (m, height, width, channels), of n the first of which has that number."""

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, HourglassWarning, ParameterError
+from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
 from hourglass.estimators import recipes
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
@@ -33,6 +33,8 @@ from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from hourglass.export import Graph
 
 AT_ONCE = 2**18  # scores that are compared with the reference together
 FEWEST = 30  # rows below which a warning says that little can be promised
@@ -501,6 +503,26 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _alarm(self) -> Alarm:
         alarm: Alarm = self.model_.alarm
         return alarm
+
+    # Exporting
+
+    def _graph(self) -> Graph:
+        from hourglass.export import DetectorGraph, WatchGraph
+
+        if getattr(self.kind_, "of_record", False):
+            raise ModelFileError("A detector of records can't be exported: what it says of a step comes from several windows.")
+        if self.estimator_ is None:
+            return WatchGraph(self.kind_, self.model_, -self.offset_)
+        return DetectorGraph(self.kind_, self.model_, -self.offset_, self.estimator_._exported_codes())
+
+    def _facts(self) -> dict[str, Any]:
+        least_rate = self._alarm.least_rate
+        return super()._facts() | {"alarm_rate": self.alarm_rate_, "offset": self.offset_, "least_rate": least_rate}
+
+    def _compared(self, raw: Any) -> dict[str, NDArray[Any]]:
+        scores = self._scores(raw)
+        rebuilt = {} if self.estimator_ is None else self.estimator_._compared(raw)
+        return rebuilt | {"score": -scores, "p_value": self._p_values(scores), "alarm": -scores < self.offset_}
 
     # Saving
 

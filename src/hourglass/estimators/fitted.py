@@ -30,6 +30,8 @@ from hourglass.training import Epoch, Trainer
 if TYPE_CHECKING:
     import polars as pl
 
+    from hourglass.export import Graph
+
 CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32, which stay in the processor's cache
 
 
@@ -175,6 +177,47 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         """
         check_is_fitted(self)
         storage.write(path, self._tensors(), self._header())
+
+    def export_onnx(self, path: str | os.PathLike[str], X: Any = None) -> None:
+        """Write the fitted model as one ``.onnx`` file, which runs without Hourglass and without torch; `OnnxModel` reads it.
+
+        Scaling of the input, likelihood and threshold are in the graph, which computes in single precision and takes any number of
+        rows. Before the file is there, onnxruntime has to give the numbers of this model, to 1e-4 of each, for rows that are made
+        up; else nothing is written.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to write.
+        X : as in ``fit``, optional
+            More rows to compare the two on, of which all alarms have to be the same.
+
+        Raises
+        ------
+        ModelFileError
+            The model can't be exported, or onnxruntime gives other numbers.
+        MissingExtraError
+            onnx, onnxscript or onnxruntime isn't installed.
+        FileError
+            The file can't be written.
+        """
+        from hourglass import export
+
+        check_is_fitted(self)
+        raw = None if X is None else self._checked(X)
+        export.write(path, self._graph(), self._facts(), self._compared, raw)
+
+    @abstractmethod
+    def _graph(self) -> Graph:
+        """What is exported."""
+
+    def _facts(self) -> dict[str, Any]:
+        """What an exported file says beside its graph."""
+        return {"estimator": type(self).__name__, "rows_at_once": rows_at_once(self.kind_.shape, self._widest)}
+
+    @abstractmethod
+    def _compared(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """What the graph has to give for raw data, by the names of its outputs."""
 
     def _tensors(self) -> dict[str, Tensor]:
         """All that a file holds of the model in numbers."""

@@ -54,18 +54,18 @@ def side_by_side(rows: list[Tensor]) -> Tensor:
     return torch.stack([some[: min(map(len, rows))] for some in rows], 1)
 
 
-def groups(column_of: Tensor) -> Tensor:
-    """The group (elements,) that each element is hidden with, those of one column together."""
+def groups(column_of: Tensor) -> tuple[Tensor, int]:
+    """The group (elements,) that each element is hidden with, those of one column together, and how many groups there are."""
     columns = int(column_of[-1]) + 1
-    return (torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % min(GROUPS, columns))[column_of]
+    count = min(GROUPS, columns)
+    return (torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % count)[column_of], count
 
 
-def expected(model: Hourglass, x: Tensor, group: Tensor) -> Tensor:
-    """What is expected of each element of x (n, elements) by a member that sees none of its group.
+def expected(model: Hourglass, x: Tensor, group: Tensor, count: int) -> Tensor:
+    """What is expected of each element of x (n, elements) by a member that sees none of its group, of so many.
 
     The members take turns, a group each.
     """
-    count = int(group.max()) + 1
     found = torch.empty_like(x)
     for first in range(0, count, MEMBERS):
         turns = torch.arange(first, first + MEMBERS, device=x.device)

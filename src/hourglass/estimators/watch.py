@@ -35,7 +35,8 @@ class Watch(nn.Module):
         self.ensemble = ensemble
         self.group: Tensor
         if ensemble:
-            self.register_buffer("group", members.groups(alarm.column_of), persistent=False)
+            group, self.groups = members.groups(alarm.column_of)
+            self.register_buffer("group", group, persistent=False)
 
     @property
     def scaling(self) -> Scaling:
@@ -61,7 +62,7 @@ class Watch(nn.Module):
         The ensemble sees x drawn into the range of the training rows: a wild column doesn't upset what it expects of others.
         """
         if self.ensemble:
-            return members.expected(self.model, self.alarm.within(x), self.group)
+            return members.expected(self.model, self.alarm.within(x), self.group, self.groups)
         return self.model.reconstruct(x).flatten(1)
 
     def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:

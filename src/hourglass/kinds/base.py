@@ -1,4 +1,4 @@
-"""What every kind of data offers: raw data to a tensor of numbers, and back."""
+"""What every kind of data offers: raw data to an array of numbers and on to a tensor, and back. Arrays need no torch."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hourglass.errors import DataError
 from hourglass.parts.base import Part
-from hourglass.parts.likelihoods import Runs
-from hourglass.parts.scaling import Scaling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hourglass.parts.likelihoods import Runs
+    from hourglass.parts.scaling import Scaling
 
 FLOATS = (np.float32, np.float64)
 
@@ -51,16 +53,32 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
-        """Numbers (n, *shape) of raw data; ``first_row`` is the number of its first row, for messages."""
+    def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
+        """Numbers of raw data, as it lies; ``first_row`` is the number of its first row, for messages."""
 
     @abstractmethod
+    def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
+        """Raw data of such numbers, in the container that was learned, or in that of ``like``."""
+
+    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+        """Numbers (n, *shape) of raw data."""
+        return self.inward(as_tensor(self.to_array(raw, first_row)))
+
     def from_tensor(self, values: Tensor, like: Any = None) -> Any:
-        """Raw data of numbers (n, *shape), in the container that was learned, or in that of ``like``."""
+        """Raw data of numbers (n, *shape), as ``from_array`` makes it."""
+        return self.from_array(self.arrange(values), like)
 
     def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Numbers (n, *shape) as an array (n, *raw_shape)."""
-        return values.numpy()
+        return self.outward(values).numpy()
+
+    def inward(self, values: Tensor) -> Tensor:
+        """Numbers that lie as the raw data does (n, *raw_shape), as networks want them: (n, *shape)."""
+        return values
+
+    def outward(self, values: Tensor) -> Tensor:
+        """The way back of ``inward``."""
+        return values
 
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Numbers (n, *shape), added up over what is one element of the raw data, as an array (n, *raw_shape)."""
@@ -193,6 +211,8 @@ def taken(raw: Any, index: np.ndarray[Any, Any]) -> Any:
 
 def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor of an array's numbers, sharing its memory where torch can."""
+    import torch
+
     usable = array.flags.writeable and array.dtype.isnative and min(array.strides, default=0) >= 0
     return torch.from_numpy(array if usable else np.array(array, dtype=array.dtype.newbyteorder("="), copy=True, order="C"))
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError
-from hourglass.parts.scaling import NUMBER, Cell
+from hourglass.parts.cells import NUMBER, Cell
 
 if TYPE_CHECKING:
     import polars as pl

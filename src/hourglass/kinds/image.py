@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.kinds.base import FLOATS, Album, Kind, as_tensor, ragged, require_finite
+from hourglass.kinds.base import FLOATS, Album, Kind, ragged, require_finite
 from hourglass.parts.base import Part
-from hourglass.parts.scaling import Scaling, UnitScaling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hourglass.parts.scaling import Scaling
 
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 TOPS = {"uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
@@ -70,24 +73,28 @@ class ImageKind(Kind):
             raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.")
         _dtype(raw)
 
-    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+    def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if isinstance(raw, Album):
             raise DataError(ragged([picture.shape for picture in raw]))
         require_unit(raw, first_row)
         pixels = raw if raw.dtype == np.uint8 or raw.dtype in FLOATS else raw.astype(np.float32)
-        values = as_tensor(pixels)
         if str(raw.dtype) != self.dtype and (factor := self._top / top_of(raw)) != 1.0:
-            values = values * factor
-        return values.permute(0, 3, 1, 2) if self.channel_axis else values.unsqueeze(1)  # (n, channels, height, width)
+            pixels = pixels.astype(np.float32 if pixels.dtype == np.uint8 else pixels.dtype) * factor
+        return np.asarray(pixels)
 
-    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
-        pixels = self.arrange(values / self._top if self._top != 1.0 else values)
+    def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
+        pixels = numbers / numbers.dtype.type(self._top) if self._top != 1.0 else numbers
         return as_dtype(pixels, np.dtype(self.dtype if like is None else like.dtype))
 
-    def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
-        return (values.permute(0, 2, 3, 1) if self.channel_axis else values.squeeze(1)).numpy()
+    def inward(self, values: Tensor) -> Tensor:
+        return values.permute(0, 3, 1, 2) if self.channel_axis else values.unsqueeze(1)  # (n, channels, height, width)
+
+    def outward(self, values: Tensor) -> Tensor:
+        return values.permute(0, 2, 3, 1) if self.channel_axis else values.squeeze(1)
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        from hourglass.parts.scaling import UnitScaling
+
         return UnitScaling(self._top)
 
     def describe(self) -> str:

@@ -6,16 +6,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
 
 from hourglass.data import Melody
 from hourglass.data.melody import Note, bar_of, key_of, named, numbered
 from hourglass.errors import DataError, ParameterError
+from hourglass.kinds.base import as_tensor
 from hourglass.kinds.token import TokenKind, as_objects
 from hourglass.parts.base import Part, is_count
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HOLD, REST, THREE = "-", ".", "3"  # what a position has that no note begins at; "3": the next three are thirds of a quarter
 UNIT, THIRD, QUARTER = 12, 16, 48  # a 16th, a third of a quarter and a quarter, in twelfths of a 16th
@@ -107,7 +110,7 @@ class MelodyKind(TokenKind):
         windows = [tune.cut(first, self.bars) for tune in self.rows_of(raw) for first in range(0, tune.bars, self.bars)]
         return as_objects([window for window in windows if window.notes])
 
-    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+    def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         """Numbers of all windows of tunes, a window each bar: a single one of what has no more bars than a window."""
         rows = [row for tune in self.rows_of(raw) for row in windows_of(tune, self.bars)]
         return self._numbered(rows, len(rows), first_row)
@@ -115,7 +118,7 @@ class MelodyKind(TokenKind):
     def beginning(self, melody: Melody, bars: int) -> Tensor:
         """Numbers (1, length) of a window of which only the first bars are known, -1 where they are not."""
         row = [*_head(melody), *(symbol for bar in bars_of(melody, bars) for symbol in bar)]
-        values = self._numbered([row], 1).long()
+        values = as_tensor(self._numbered([row], 1)).long()
         values[:, len(row) : HEAD + self.bars * bar_of(melody.metre)] = -1
         return values
 

@@ -6,20 +6,22 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, numbers, paced, record_of, roles
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
-from hourglass.kinds.base import Kind, as_tensor
+from hourglass.kinds.base import Kind
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count
-from hourglass.parts.scaling import PerWindow, Scaling, Standardize, standardize
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hourglass.parts.scaling import Scaling
 
 FEW, MANY = 8, 1000  # samples of rows, and rows, that are rather channels and samples
 OVERLAP = 4  # a window begins so many times within the length of one
@@ -170,21 +172,20 @@ class SeriesKind(Kind):
         if not isinstance(ready, np.ndarray) or ready.shape[1:] != self.raw_shape:
             raise DataError(f"The model was fitted on series of shape {self.raw_shape}. Got {_what(ready)}.")
 
-    # To tensors and back
+    # To numbers and back
 
-    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+    def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         ready = self.opened(raw)
         if isinstance(ready, Windows):
-            return as_tensor(ready.stacked())
+            return ready.stacked().transpose(0, 2, 1).reshape(len(ready), *self.raw_shape)
         array = ready.padded(self.shape[1]) if isinstance(ready, Ragged) else as_floats(ready, first_row)
         array = array.reshape(*array.shape[:2], -1)  # (n, time, channels)
         _require_no_infinity(array, first_row)
-        return as_tensor(array).permute(0, 2, 1)  # (n, channels, time)
+        return array.reshape(len(array), *self.raw_shape)
 
-    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
-        array = self.arrange(values)
+    def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         dtype = np.dtype(self.dtype) if like is None else float_of(like.dtype)
-        array = array.astype(dtype, copy=False)
+        array = numbers.astype(dtype, copy=False)
         if isinstance(like, Ragged):
             return [row[: len(one)] for row, one in zip(array, like.rows, strict=True)]
         if not self.of_record:
@@ -205,10 +206,17 @@ class SeriesKind(Kind):
         learned = starts_of(self.length, self.shape[1], self.stride)
         return learned if len(learned) == n else np.arange(n) * self.stride
 
-    def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
-        return (values.permute(0, 2, 1) if self.channel_axis else values.squeeze(1)).numpy()
+    def inward(self, values: Tensor) -> Tensor:
+        return values.permute(0, 2, 1) if self.channel_axis else values.unsqueeze(1)  # (n, channels, time)
+
+    def outward(self, values: Tensor) -> Tensor:
+        return values.permute(0, 2, 1) if self.channel_axis else values.squeeze(1)
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        import torch
+
+        from hourglass.parts.scaling import PerWindow, Standardize, standardize
+
         if self.scale == "window":
             return PerWindow()
         if values is None:

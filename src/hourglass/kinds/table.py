@@ -10,19 +10,20 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds import columns as of_columns
-from hourglass.kinds.base import FLOATS, Kind, as_tensor
+from hourglass.kinds.base import FLOATS, Kind
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.parts.base import Part, one_of
-from hourglass.parts.likelihoods import Runs
-from hourglass.parts.scaling import NUMBER, Cell, Expand, Scaling, Squash, Standardize, expand, squash
+from hourglass.parts.cells import NUMBER, Cell
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import Tensor
+
+    from hourglass.parts.likelihoods import Runs
+    from hourglass.parts.scaling import Scaling
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,14 @@ class TableKind(Kind):
         """Whether columns are found by their names, so that `check` has looked at all of them."""
         return bool(self.columns) and container_of(raw) != "numpy"
 
-    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+    def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if self.columns:
-            return as_tensor(self._numbers(self._named(raw), first_row))
+            return self._numbers(self._named(raw), first_row)
         numbers = _as_numbers(raw) if container_of(raw) == "numpy" else as_frame(raw).to_numpy()
         if numbers is None or numbers.dtype.kind == "O":
             raise DataError("The model was fitted on an array of numbers. Got one that holds other things.")
         _require_no_infinity(numbers, first_row)
-        return as_tensor(numbers)
+        return numbers
 
     def _named(self, raw: Any) -> pl.DataFrame:
         return as_frame(raw, [column.name for column in self.columns])
@@ -115,8 +116,7 @@ class TableKind(Kind):
                 return numbers
         return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used]).astype(dtype)
 
-    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
-        numbers = values.numpy()
+    def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         container = self.container if like is None else container_of(like)
         if not self.columns and container == "numpy":
             return numbers
@@ -143,12 +143,16 @@ class TableKind(Kind):
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
         """Standardises the numbers and draws in heavy tails; the tails of all of them, where ``squashed``."""
+        import torch
+
+        from hourglass.parts.scaling import Expand, Squash, Standardize, expand, squash
+
         inner: Scaling
         if values is None:
             first, second = (Standardize(torch.zeros(self.shape), torch.ones(self.shape)) for _ in range(2))
             inner = Squash(first, second, torch.zeros(self.shape, dtype=torch.bool))
         else:
-            numbers = torch.cat([torch.full((cell.width,), False) if cell.levels else _plain(cell) for cell in self.cells])
+            numbers = torch.tensor([i < cell.plain and not cell.levels for cell in self.cells for i in range(cell.width)])
             inner = squash(expand(values, self.cells) if self._expands else values, numbers, numbers if squashed else None)
         return Expand(self.cells, inner) if self._expands else inner
 
@@ -185,6 +189,8 @@ class TableKind(Kind):
 
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Sums over what each cell became (n, columns); NaN for columns left out."""
+        import torch
+
         if not self._expands and all(column.used for column in self.columns):
             return values.numpy()
         sums = values.new_zeros((len(values), len(self.cells))).index_add_(1, torch.tensor(self.column_of), values).numpy()
@@ -249,11 +255,6 @@ class TableKind(Kind):
             for column in config["columns"]
         )
         return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["incomplete"])
-
-
-def _plain(cell: Cell) -> Tensor:
-    """Which of the elements that a cell becomes is the number itself."""
-    return torch.arange(cell.width) < int(cell.plain)
 
 
 def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:

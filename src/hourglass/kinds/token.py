@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.kinds.base import Kind, as_tensor
+from hourglass.kinds.base import Kind
 from hourglass.parts.base import Part
-from hourglass.parts.likelihoods import Runs
-from hourglass.parts.scaling import OneHot, Scaling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hourglass.parts.likelihoods import Runs
+    from hourglass.parts.scaling import Scaling
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
@@ -113,11 +115,11 @@ class TokenKind(Kind):
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
-    def to_tensor(self, raw: Any, first_row: int = 0) -> Tensor:
+    def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         rows = self.rows_of(raw)
         return self._numbered(self._symbols(rows, first_row), len(rows), first_row)
 
-    def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> Tensor:
+    def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> np.ndarray[Any, Any]:
         """The numbers (n, length) of the symbols of so many rows."""
         length = self.shape[0]
         numbers = {symbol: number for number, symbol in enumerate(self.alphabet, END + 1)}
@@ -136,12 +138,12 @@ class TokenKind(Kind):
                     f"Row {first_row + row} has the {self.symbol} {error.args[0]!r}, which the model has never seen. "
                     "Leave the row out, or fit a model on data that has it."
                 ) from None
-        return as_tensor(found)  # (n, length)
+        return found  # (n, length)
 
-    def from_tensor(self, values: Tensor, like: Any = None) -> Any:
+    def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         """A list of strings, or of lists of symbols if the model was fitted on such."""
-        symbols = np.array(["", *self.alphabet], dtype=object)[values.numpy()]
-        lengths = torch.where((values == END).any(1), (values == END).int().argmax(1), values.shape[1]).tolist()
+        symbols, ended = np.array(["", *self.alphabet], dtype=object)[numbers], numbers == END
+        lengths = np.where(ended.any(1), ended.argmax(1), numbers.shape[1]).tolist()
         rows = [row[:length].tolist() for row, length in zip(symbols, lengths, strict=True)]
         return rows if self.listed else [self.joined(row) for row in rows]
 
@@ -154,6 +156,8 @@ class TokenKind(Kind):
         return values.sum(-1).numpy()
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
+        from hourglass.parts.scaling import OneHot
+
         return OneHot(self.shape[1])
 
     def describe(self) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+
+from hourglass.parts.tracing import traced
 
 SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
 FIRST_GAP = 2.0  # standard deviations that the first gap ever in a column counts as
@@ -42,6 +45,7 @@ class Alarm(nn.Module):
     spread: Tensor  # (columns,) mean error, on rows held out
     column_of: Tensor  # (elements,)
     first: Tensor  # (columns,) element of each column
+    begins: Tensor  # (elements,) whether an element is the first of its column
     rarity: Tensor  # (columns,) error of a missing cell
     gapless: Tensor  # (columns,) FIRST_GAP where no training row had a gap, else 0
     points: Tensor  # (POINTS, elements) of the training rows' distribution, from the smallest to the largest value
@@ -59,7 +63,8 @@ class Alarm(nn.Module):
         first = [i for i, column in enumerate(column_of) if i == 0 or column != column_of[i - 1]]
         self.register_buffer("column_of", torch.tensor(column_of), persistent=False)
         self.register_buffer("first", torch.tensor(first), persistent=False)
-        self.grouped = columns < elements
+        self.register_buffer("begins", torch.tensor([i in set(first) for i in range(elements)]), persistent=False)
+        self.widths = [end - begin for begin, end in pairwise((*first, elements))]
         sizes = {
             "spread": (columns,),
             "rarity": (columns,),
@@ -107,7 +112,11 @@ class Alarm(nn.Module):
 
     def by_column(self, errors: Tensor) -> Tensor:
         """Errors of elements (n, elements), added up over each column."""
-        return errors.new_zeros(len(errors), len(self.first)).index_add_(1, self.column_of, errors) if self.grouped else errors
+        if max(self.widths) == 1:
+            return errors
+        if traced():  # ONNX adds at an index slowly, and was seen not to add at all
+            return torch.stack([own.sum(1) for own in torch.split(errors, self.widths, 1)], 1)
+        return errors.new_zeros(errors.shape[0], len(self.first)).index_add_(1, self.column_of, errors)
 
     def relative(self, x: Tensor, errors: Tensor) -> Tensor:
         """Errors over what is usual for their column (n, columns)."""
@@ -129,7 +138,7 @@ class Alarm(nn.Module):
     def outside(self, x: Tensor) -> Tensor:
         """How far each element lies outside the range of the training rows (n, elements); so does a column's first gap ever."""
         beyond: Tensor = (x - self.within(x)).nan_to_num(0)
-        return beyond.index_add_(1, self.first, x[:, self.first].isnan() * self.gapless)
+        return beyond + x.isnan() * (self.gapless[self.column_of] * self.begins)
 
     def within(self, x: Tensor) -> Tensor:
         """x, drawn into the range of the training rows."""
@@ -189,14 +198,21 @@ def near(x: Tensor, kept: Tensor, rank: int = 1) -> Tensor:
     single, squares = kept.float(), kept.float().square().sum(1)
     same, last = SMALLEST * squares.mean(), min(rank, len(kept) - 1)
     found = []
-    for part in torch.split(x, CHUNK // len(kept) + 1):
+    for part in [x] if traced() else torch.split(x, CHUNK // len(kept) + 1):
         apart = torch.addmm(squares, part.float(), single.T, alpha=-2)  # less the square of x itself, alike for all
         least, index = apart.min(1)
         own = part.float().square().sum(1)
         itself = least + own <= SMALLEST * own + same
         further = itself | (rank > 1)
-        if further.any():
-            order = apart[further].topk(last + 1, largest=False).indices
-            index[further] = order.gather(1, (rank - 1 + itself[further].long()).clamp(max=last)[:, None])[:, 0]
+        if traced():
+            index = _ranked(apart, itself, rank, last)
+        elif further.any():
+            index[further] = _ranked(apart[further], itself[further], rank, last)
         found.append((part - kept[index]).square().sum(1))
     return torch.cat(found)
+
+
+def _ranked(apart: Tensor, itself: Tensor, rank: int, last: int) -> Tensor:
+    """Which kept row (n,) has that rank among the distances (n, kept), of rows that are kept ``itself`` (n,) one further."""
+    order = apart.topk(last + 1, largest=False).indices
+    return order.gather(1, (rank - 1 + itself.long()).clamp(max=last)[:, None])[:, 0]

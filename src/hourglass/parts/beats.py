@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from hourglass.parts.alarm import Alarm, centred_upwards
 from hourglass.parts.memory import run_lengths, smoothed
+from hourglass.parts.tracing import traced
 
 CELLS = 16  # that a window's outline has at most, a channel
 PEAK = 0.5  # what the error of a step counts, beside the distance of the window
@@ -96,12 +97,17 @@ class SeriesAlarm(Alarm):
         """What runs in windows add to the score of their steps (n, channels, time)."""
         found = torch.zeros_like(x)
         for holds, usual in zip(_held(x), self.usual, strict=True):
+            if traced():
+                found = found.maximum(self._excess(holds, usual).to(x))
+                continue
             long = (holds.sum(2) > usual).any(1)  # the others can't have a longer run
             if long.any():
-                length = run_lengths(holds[long])
-                excess = RUN * torch.log2((length + 1) / (usual[:, None] + 1)).clamp(min=0)
-                found[long] = found[long].maximum(excess.to(x))
+                found[long] = found[long].maximum(self._excess(holds[long], usual).to(x))
         return found
+
+    def _excess(self, holds: Tensor, usual: Tensor) -> Tensor:
+        """What runs (n, channels, time) of something add, beyond those that are usual for their channel."""
+        return RUN * torch.log2((run_lengths(holds) + 1) / (usual[:, None] + 1)).clamp(min=0)
 
     def of_windows(self, judged: Judged) -> Tensor:
         """Scores (n,) of whole windows."""
@@ -127,8 +133,7 @@ def outlines(x: Tensor) -> Tensor:
 
 def _held(x: Tensor) -> tuple[Tensor, Tensor]:
     """Where samples of windows (n, channels, time) are missing, and where they equal the one before."""
-    equal = torch.zeros_like(x, dtype=torch.bool)
-    equal[..., 1:] = x[..., 1:] == x[..., :-1]
+    equal = functional.pad(x[..., 1:] == x[..., :-1], (1, 0))
     return x.isnan(), equal
 
 

@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from hourglass.parts.alarm import BEYOND, SMALLEST, Alarm, near
 from hourglass.parts.bell import bell
+from hourglass.parts.tracing import Settled
 
 WIDTHS = (0.0, 0.7, 1.0, 1.5, 2.5)  # standard deviations of the smoothing that are tried, in pixels of the map
 CELLS = 16  # a thumbnail's longer side, at most
 
 
-class MapAlarm(Alarm):
+class MapAlarm(Alarm, Settled):
     """From the map of a picture's errors to its score; higher is stranger.
 
     It is an `Alarm` over the cells of a thumbnail, from which come the distance to the nearest thumbnail that is kept and how far
@@ -42,6 +43,7 @@ class MapAlarm(Alarm):
         self.spread = torch.zeros(size)
         self.register_buffer("width", torch.zeros(()))
         self.register_buffer("level", torch.ones(()))
+        self.settled: float | None = None  # the width, where it is to be traced
 
     def calibrate(self, held_out: Tensor, errors: Tensor, blemished: Tensor | None = None, around: Tensor | None = None) -> None:
         """Learn from pictures held out what is usual, and, from maps of the same with a blemish, how much smoothing shows one best.
@@ -73,7 +75,11 @@ class MapAlarm(Alarm):
 
     def heat(self, errors: Tensor) -> Tensor:
         """Roots of smoothed maps (n, height, width), in which 1 is the peak of a usual picture."""
-        return (smoothed(errors / self.spread, float(self.width)) / self.level).sqrt()
+        width = float(self.width) if self.settled is None else self.settled
+        return (smoothed(errors / self.spread, width) / self.level).sqrt()
+
+    def settle_for_tracing(self) -> None:
+        self.settled = float(self.width)
 
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         found = [torch.log(self.heat(errors).flatten(1).amax(1) + SMALLEST)]

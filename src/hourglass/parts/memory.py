@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from hourglass.parts.bell import bell
 from hourglass.parts.scaling import PerWindow, Scaling
+from hourglass.parts.tracing import Settled, traced
 
 SMOOTH = 0.01  # of a window: standard deviation of the smoothing under which windows are compared
 SHIFTS = (0.0, -0.03, -0.015, -0.007, 0.007, 0.015, 0.03)  # of a window, by which remembered ones may be moved
@@ -32,7 +33,7 @@ class _Copies(NamedTuple):
     gaps: bool  # whether something is missing
 
 
-class Memory(nn.Module):
+class Memory(nn.Module, Settled):
     """Rebuilds windows x (n, channels, time) as the nearest of those it remembers.
 
     The distance is that of smoothed windows, squared, plus what the move costs that makes the remembered one fit: beats of a heart
@@ -77,6 +78,9 @@ class Memory(nn.Module):
             self._made = _Copies(made, flat, cost, flat.square().sum(1) + cost, bool(flat.isnan().any()))
         return self._made
 
+    def settle_for_tracing(self) -> None:
+        self.copies()
+
     def forget_copies(self) -> None:
         """Make the copies anew when they are next needed: the rows are others now."""
         self._made = None
@@ -87,6 +91,8 @@ class Memory(nn.Module):
         Of ``forbidden`` (n, rows) copies of a row don't count.
         """
         seen = smoothed(x, SMOOTH * x.shape[2]).flatten(1)
+        if traced():
+            return self._nearest(seen, None)
         found = [
             self._nearest(part, None if forbidden is None else forbidden[first : first + len(part)])
             for first, part in _parts(seen, max(BLOCK // len(self.source), 1))
@@ -97,7 +103,7 @@ class Memory(nn.Module):
     def _nearest(self, seen: Tensor, forbidden: Tensor | None) -> tuple[Tensor, Tensor]:
         _, flat, cost, squares, gaps = self.copies()
         single = seen.float()
-        if gaps or seen.isnan().any():
+        if gaps or traced() or seen.isnan().any():
             here, there = (~single.isnan()).float(), (~flat.isnan()).float()
             x, kept = single.nan_to_num(0), flat.nan_to_num(0)
             both = here @ there.T
@@ -161,7 +167,7 @@ def smoothed(x: Tensor, width: float) -> Tensor:
         return functional.conv1d(functional.pad(values, (radius, radius), mode="replicate"), line)
 
     missing = flat.isnan()
-    if not missing.any():
+    if not traced() and not missing.any():
         return blurred(flat).reshape(x.shape)
     found = blurred(flat.nan_to_num(0)) / blurred((~missing).to(x.dtype)).clamp(min=1e-6)
     return found.masked_fill(missing, torch.nan).reshape(x.shape)
@@ -171,9 +177,17 @@ def run_lengths(holds: Tensor) -> Tensor:
     """Of each step (..., time) where something holds, how long the run of such steps is that it is part of; else 0."""
     time = holds.shape[-1]
     step = torch.arange(time).expand(holds.shape)
-    before = torch.where(holds, -1, step).cummax(-1).values  # the last step that broke the run
-    after = torch.where(holds, time, step).flip(-1).cummin(-1).values.flip(-1)  # the next one that does
+    before = _highest_yet(torch.where(holds, -1, step))  # the last step that broke the run
+    after = -_highest_yet(torch.where(holds, -time, -step).flip(-1)).flip(-1)  # the next one that does
     return torch.where(holds, after - before - 1, 0)
+
+
+def _highest_yet(x: Tensor) -> Tensor:
+    """The largest of each number of x (n, channels, time), from -time up, and all before it; ONNX knows it as pooling."""
+    if not traced():
+        return x.cummax(-1).values
+    time = x.shape[-1]
+    return functional.max_pool1d(functional.pad(x.float(), (time - 1, 0), value=-time), time, stride=1)
 
 
 def _parts(x: Tensor, size: int) -> list[tuple[int, Tensor]]:

@@ -115,7 +115,7 @@ class _VectorQuantized(QuantizedModule):
         self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
 
     def indices(self, z: Tensor) -> Tensor:
-        return nearest(z.view(len(z), -1, self.dim), self.book)
+        return nearest(z.view(z.shape[0], -1, self.dim), self.book)
 
     def vectors(self, indices: Tensor) -> Tensor:
         return self.book[indices].flatten(1)
@@ -198,7 +198,7 @@ class _FiniteScalar(QuantizedModule):
         self.register_buffer("steps", torch.tensor([math.prod(levels[:i]) for i in range(len(levels))]), persistent=False)
 
     def indices(self, z: Tensor) -> Tensor:
-        places = z.view(len(z), -1, len(self.levels))
+        places = z.view(z.shape[0], -1, len(self.levels))
         return (self._level(places) * self.steps).sum(-1)
 
     def vectors(self, indices: Tensor) -> Tensor:
@@ -206,9 +206,9 @@ class _FiniteScalar(QuantizedModule):
         return self._number(level.float()).flatten(1)
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
-        bounded = in_full(h).tanh().view(len(h), -1, len(self.levels))  # -1 to 1
+        bounded = in_full(h).tanh().view(h.shape[0], -1, len(self.levels))  # -1 to 1
         z = self._number(self._level(bounded).to(bounded))
-        return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(()).expand(len(h)))
+        return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(()).expand(h.shape[0]))
 
     def _level(self, bounded: Tensor) -> Tensor:
         """The level nearest to numbers from -1 to 1, counted from 0."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from hourglass.parts.cells import Cell
+from hourglass.parts.tracing import traced
 
 SQUASH = 3.0  # standard deviations from where on the tails are drawn in
 HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
@@ -114,14 +116,16 @@ class Squash(Scaling):
 
     def forward(self, raw: Tensor) -> Tensor:
         z: Tensor = self.first(raw)
-        if not self.tailed.any():
+        if traced():
+            z = z.float()  # onnxruntime has no asinh in double precision, and what is standardised can do without
+        elif not self.tailed.any():
             return z
         drawn_in: Tensor = self.second(SQUASH * torch.asinh(z / SQUASH))
         return torch.where(self.tailed, drawn_in, z)
 
     def inverse(self, x: Tensor) -> Tensor:
         z = x
-        if self.tailed.any():
+        if traced() or self.tailed.any():
             z = torch.where(self.tailed, SQUASH * torch.sinh(self.second.inverse(x) / SQUASH), x)
         raw: Tensor = self.first.inverse(z)
         return raw
@@ -141,23 +145,6 @@ class Conditions(nn.Module):
     def forward(self, raw: Tensor) -> Tensor:
         known: Tensor = self.scaling(raw).nan_to_num(0)
         return known
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What a cell of a table becomes: a number as it is, as many ones and zeros as there are levels, or places on cycles."""
-
-    levels: int = 0
-    plain: bool = True  # whether the number itself takes part
-    cycles: tuple[float, ...] = ()  # periods, in the units of the number
-
-    @property
-    def width(self) -> int:
-        """How many elements it becomes."""
-        return self.levels or self.plain + 2 * len(self.cycles)
-
-
-NUMBER = Cell()
 
 
 class Expand(Scaling):

@@ -241,7 +241,7 @@ class _Writer(nn.Module):
     def _written(self, plan: Tensor, generator: torch.Generator | None, temperature: float, top_p: float) -> Tensor:
         """Logits, each place seeing what was chosen before; where symbols are drawn, logits that leave no doubt of them."""
         found, state = [], None
-        before = plan.new_zeros(len(plan), 1, len(self.embed.embedding))
+        before = plan.new_zeros(plan.shape[0], 1, len(self.embed.embedding))
         for place in torch.split(plan, 1, 1):
             logits, state = self._step(place, before, state)  # (batch, 1, symbols)
             chosen = logits.argmax(-1)
@@ -342,7 +342,7 @@ class _Laid(nn.Module):
 
     def forward(self, h: Tensor, length: int | None = None) -> Tensor:
         weight, bias = self.weight[:length], self.bias[:length]
-        return functional.linear(h, weight.flatten(0, 1), bias.flatten()).reshape(len(h), *weight.shape[:2])
+        return functional.linear(h, weight.flatten(0, 1), bias.flatten()).reshape(h.shape[0], *weight.shape[:2])
 
 
 class _Logits(nn.Module):
@@ -367,7 +367,7 @@ class _Strided(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         whole = functional.pad(h, (0, 0, 0, -h.shape[1] % self.stride))  # the last may lack neighbours
-        output: Tensor = self.linear(whole.reshape(len(h), -1, self.stride * h.shape[2]))
+        output: Tensor = self.linear(whole.reshape(h.shape[0], -1, self.stride * h.shape[2]))
         return output
 
 

@@ -109,7 +109,7 @@ class _Variational(BottleneckModule):
     def _at_least(self, kls: Tensor) -> Tensor:
         """What divergences (batch, codes) cost (batch,), each code no less than what is free of it, in the mean over the batch."""
         free = self.free * self.n / kls.shape[1]
-        return kls.mean(0).clamp(min=free).sum().expand(len(kls))
+        return kls.mean(0).clamp(min=free).sum().expand(kls.shape[0])
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class _Matched(BottleneckModule):
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         code: Code = self.base(h, generator, encoded)
-        if generator is None or len(h) < 2:
+        if generator is None or h.shape[0] < 2:
             return code
         assert isinstance(code.z, Tensor)
         usual = torch.randn(code.z.shape, generator=generator, dtype=code.z.dtype, device=code.z.device)

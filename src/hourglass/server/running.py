@@ -195,5 +195,7 @@ def _models(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
     for path in map(Path, paths):
         if path.stem in named:
             raise hg.ParameterError(f"'{named[path.stem]}' and '{path}' would both be called {path.stem!r}. Rename one.")
+        if path.suffix.lower() == ".onnx":
+            raise hg.ModelFileError(f"'{path}' is an exported model, which isn't served. Give the .safetensors file.")
         named[path.stem] = path
     return {name: hg.load(path) for name, path in named.items()}

@@ -1,0 +1,5 @@
+"""Exported models, run without torch."""
+
+from hourglass.runtime.model import OnnxModel
+
+__all__ = ["OnnxModel"]

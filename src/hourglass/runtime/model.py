@@ -1,0 +1,282 @@
+"""A model in ONNX: run by onnxruntime, without torch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hourglass.errors import DataError, ModelFileError, ParameterError
+from hourglass.kinds import Kind, as_raw, kind_from_config, length
+from hourglass.runtime.session import Numbers, Session
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SLACK = 1e-7  # of a p-value, in single precision
+
+
+class OnnxModel:
+    """A model that ``export_onnx`` wrote, run by onnxruntime; torch is not needed.
+
+    It takes what the exported model takes: tables by the names of their columns, arrays, images, series. What it offers depends on
+    what was exported: an autoencoder has codes, reconstructions and scores, a detector scores, p-values and alarms. All of it is
+    computed in single precision.
+
+    Parameters
+    ----------
+    path : str or path
+        The ``.onnx`` file.
+    threads : int, optional
+        How many threads run it; unless given, as many as onnxruntime takes.
+
+    Attributes
+    ----------
+    estimator : str
+        The class of what was exported.
+    kind_ : Kind
+        What the data is.
+    outputs : tuple of str
+        What the graph gives: some of "codes", "reconstruction", "score", "p_value", "alarm", "denoised", "decoded".
+    alarm_rate_ : float or None
+        Of a detector, the rate of false alarms in force.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing, damaged, or no model that Hourglass exported.
+    MissingExtraError
+        onnxruntime isn't installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import hourglass as hg
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> ae = hg.Autoencoder(2, max_epochs=2, random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ae.export_onnx(folder + "/model.onnx")
+    ...     model = hg.OnnxModel(folder + "/model.onnx")
+    >>> model.outputs
+    ('codes', 'reconstruction', 'score', 'decoded')
+    >>> bool(np.allclose(model.transform(X), ae.transform(X), atol=1e-5))
+    True
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+        self._path = str(path)
+        self.session = Session(self._path, threads)
+        self.outputs = self.session.outputs
+        facts = self.session.facts
+        self.estimator: str = facts["estimator"]
+        self.kind_: Kind = kind_from_config(facts["kind"])
+        self.alarm_rate_: float | None = facts["alarm_rate"]
+
+    def run(self, X: Any, *names: str) -> list[Numbers]:
+        """Outputs of the graph for X, by their names.
+
+        Parameters
+        ----------
+        X : array of shape (n, ...), pandas, polars or pyarrow table, or path
+            Data of the kind that the model was fitted on.
+        *names : str
+            Which of ``outputs``.
+
+        Returns
+        -------
+        list of ndarray
+            An array of n rows for each name.
+
+        Raises
+        ------
+        DataError
+            The data doesn't fit the model.
+        ModelFileError
+            The model has no such output.
+        """
+        self._require(*names)
+        return self.session.run(names, self._numbers(self._checked(X)))
+
+    def transform(self, X: Any) -> Numbers:
+        """The codes of X, as `Autoencoder.transform` gives them.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n, codes), float32
+        """
+        return self.run(X, "codes")[0]
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Data of codes, in the kind and the container that ``fit`` saw.
+
+        Parameters
+        ----------
+        Z : array or frame of shape (n, codes)
+            Codes, as ``transform`` gives them.
+
+        Returns
+        -------
+        array or table of shape (n, ...)
+        """
+        self._require("decoded")
+        codes = np.ascontiguousarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy(), dtype=np.float32)
+        wanted = self.session.codes
+        if codes.ndim != 2 or codes.shape[1] != wanted:
+            raise DataError(f"The model has {wanted} codes, so Z must be of shape (n, {wanted}). Got {codes.shape}.")
+        return self.kind_.from_array(self.session.decode(codes))
+
+    def reconstruct(self, X: Any) -> Any:
+        """X through the waist and back.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Data.
+
+        Returns
+        -------
+        array or table of the kind, shape and container of X
+        """
+        return self._as_data(X, "reconstruction")
+
+    def denoise(self, X: Any) -> Any:
+        """Of a denoising autoencoder: X as it was before it was damaged.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Damaged data.
+
+        Returns
+        -------
+        array or table of the kind, shape and container of X
+        """
+        return self._as_data(X, "denoised")
+
+    def _as_data(self, X: Any, name: str) -> Any:
+        self._require(name)
+        raw = self._checked(X)
+        return self.kind_.from_array(self.session.run((name,), self._numbers(raw))[0], raw)
+
+    def score_samples(self, X: Any) -> Numbers:
+        """How usual each row is, as the exported model has it; higher is more usual.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
+        return self.run(X, "score")[0]
+
+    def p_values(self, X: Any) -> Numbers:
+        """Of a detector: the share of usual rows that are at least as strange.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
+        return self.run(X, "p_value")[0]
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """Of a detector: +1 for usual rows, -1 for alarms.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return np.where(self.alarms(X)["alarm"].to_numpy(), -1, 1)
+
+    def alarms(self, X: Any, *, reasons: int = 0) -> pl.DataFrame:
+        """Of a detector: a line for each row.
+
+        Parameters
+        ----------
+        X : as in ``run``
+            Data.
+        reasons : int, default=0
+            Ignored: what is to blame, only `AnomalyDetector.alarms` says.
+
+        Returns
+        -------
+        polars.DataFrame
+            row, score (higher is stranger), p_value, alarm.
+        """
+        import polars as pl
+
+        score, p_value, alarm = self.run(X, "score", "p_value", "alarm")
+        facts = self.session.facts
+        if self.alarm_rate_ != facts["alarm_rate"]:
+            alarm = p_value <= max(self.alarm_rate_ or 0, facts["least_rate"]) + SLACK
+        row = np.arange(len(score))
+        return pl.DataFrame({"row": row, "score": -score.astype(float), "p_value": p_value.astype(float), "alarm": alarm})
+
+    def set_alarm_rate(self, rate: float) -> Self:
+        """Of a detector: promise another rate of false alarms than the file has.
+
+        Parameters
+        ----------
+        rate : float
+            The share of usual rows that may raise an alarm, above 0 and at most 0.5.
+
+        Returns
+        -------
+        self
+        """
+        self._require("p_value")
+        if not 0 < rate <= 0.5:
+            raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
+        self.alarm_rate_ = float(rate)
+        return self
+
+    # From data to numbers, and through the graph
+
+    def _require(self, *names: str) -> None:
+        for name in names:
+            if name not in self.outputs:
+                raise ModelFileError(
+                    f"'{self._path}' gives no {name}: it was exported from {_article(self.estimator)}. "
+                    f"It has {', '.join(self.outputs)}."
+                )
+
+    def _checked(self, X: Any) -> Any:
+        raw = as_raw(X, kind=self.kind_.name)
+        self.kind_.check(raw)
+        raw = self.kind_.opened(raw)
+        if length(raw) == 0:
+            raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+        return raw
+
+    def _numbers(self, raw: Any) -> Numbers:
+        """Data as the graph takes it."""
+        array, dtype, shape = self.kind_.to_array(raw), self.session.dtype, self.session.shape
+        if array.shape[1:] != shape:
+            raise DataError(f"'{self._path}' takes rows of shape {shape}. Got {array.shape[1:]}.")
+        if dtype == np.uint8 and array.dtype != np.uint8:
+            raise DataError(f"'{self._path}' takes images of uint8. Got {raw.dtype}: convert them, .round().astype('uint8').")
+        return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
