@@ -121,7 +121,9 @@ def test_every_kind_gives_the_numbers_of_the_library(name, folder):
     model = hg.OnnxModel(folder / "kind.onnx")
     alike(model.score_samples(X), fitted.score_samples(X))
     if hasattr(fitted, "predict"):
-        np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
+        sure = np.abs(fitted.decision_function(X)) > 1e-4  # a row that was held out may have the very score of the threshold
+        assert sure.sum() >= len(X) - 1
+        np.testing.assert_array_equal(model.predict(X)[sure], fitted.predict(X)[sure])
         assert np.abs(model.p_values(X) - fitted.p_values(X)).max() <= 2 * model.session.facts["least_rate"]
         assert -1 in model.predict(X)
     if "codes" in model.outputs:

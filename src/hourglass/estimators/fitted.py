@@ -190,7 +190,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         path : str or path
             Where to write.
         X : as in ``fit``, optional
-            More rows to compare the two on, of which all alarms have to be the same.
+            More rows to compare the two on. All alarms have to be the same, but for rows that have the score of the threshold
+            itself, to the fifth digit.
 
         Raises
         ------

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hourglass.data import atomic
 from hourglass.data.files import reason
 from hourglass.errors import DataError, MissingExtraError, ModelFileError
-from hourglass.export.graphs import Graph
+from hourglass.export.graphs import SLACK, Graph
 from hourglass.kinds import Kind
 from hourglass.kinds.token import as_objects
 from hourglass.parts.scaling import PerWindow
@@ -154,7 +154,9 @@ def _require_alike(model: OnnxModel, raw: Any, wanted: dict[str, NDArray[Any]]) 
         wanted, found["decoded"] = {**wanted, "decoded": wanted["reconstruction"]}, model.session.decode(wanted["codes"])
     for name, ours in wanted.items():
         off = _off(name, ours, found[name], model)
-        if off.mean() > EDGES:
+        if name == "alarm":  # of a row that has the very score of the threshold, rounding decides in the library too
+            off &= np.abs(wanted["score"] - model.session.facts["offset"]) > SLACK * (1 + np.abs(wanted["score"]))
+        if off.mean() > (0 if name == "alarm" else EDGES):
             raise ModelFileError(
                 f"onnxruntime gives another {name} than the library in {int(off.sum()):,} of {off.size:,} numbers, so nothing was "
                 "written. Please report it, with what the model was fitted on."
