@@ -58,10 +58,8 @@ def main(path: str) -> None:
         _fail(run, str(error))
     except Exception as error:
         traceback.print_exc()
-        _fail(
-            run,
-            f"Something went wrong that shouldn't have ({type(error).__name__}: {error}). What happened is in {run.path}/log.txt.",
-        )
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        _fail(run, f"Something went wrong that shouldn't have ({what}). What happened is in {run.path}/log.txt.")
 
 
 def _ours(category: type[Warning]) -> bool:

@@ -181,7 +181,7 @@ def _done(folder: Folder, run: Run) -> None:
         _next(run)
     _more(folder, run, files)
     if (run.path / "samples.json").exists():
-        with w.card("Drawn by the model", note="None of these was in your data."):
+        with w.card("Drawn by the model", note="Made of random codes, not copied; some may still be much like yours."):
             drawn = read_json(run.path / "samples.json")
             w.markup("div", rows.html(drawn["kind"], drawn["rows"]))
     if run.preview:
@@ -298,7 +298,7 @@ def _draw_more(run: Run) -> None:
         with place:
             w.notice(*((told,) if told else ("They are ready: take them from the list above.", "info")))
 
-    with w.card("Draw more", note="As many as you like; none is a row of yours."):
+    with w.card("Draw more", note="As many as you like, each made of random codes."):
         with w.box("fields"):
             w.field(
                 "How many",
