@@ -36,7 +36,7 @@ def test_a_saved_model_is_the_same(vae, tunes, tmp_path):
     vae.save(tmp_path / "tunes.safetensors")
     again = hg.load(tmp_path / "tunes.safetensors")
     assert again.kind_ == vae.kind_ and again.sample(3, random_state=1) == vae.sample(3, random_state=1)
-    sixteen = hg.VariationalAutoencoder(2, kind=hg.Melodies(bars=3), max_epochs=1, random_state=0).fit(tunes)
+    sixteen = hg.Autoencoder(2, kind=hg.Melodies(bars=3), max_epochs=1, random_state=0).fit(tunes)
     sixteen.save(tmp_path / "three.safetensors")
     assert hg.load(tmp_path / "three.safetensors").kind == hg.Melodies(bars=3)
 
@@ -66,6 +66,12 @@ def test_a_tune_goes_on(vae):
     follows = [note.pitch - 60 for note in tune(2, bars=7).cut(3, 4).notes]
     right = sum((n.pitch - 60, n.start) == (p, 4 * i) for i, (n, p) in enumerate(zip(new.notes, follows, strict=False)))
     assert right >= 6  # of 16; of notes that know nothing of the tune 2 are
+
+
+def test_a_tune_goes_on_over_silence(vae, monkeypatch):
+    decoded = vae.kind_.from_tensor
+    monkeypatch.setattr(type(vae.kind_), "from_tensor", lambda kind, values: [decoded(values)[0].cut(0, 1)])  # nothing new is heard
+    assert hg.continued(vae, tune(0, bars=3), bars=3, random_state=0) == tune(0, bars=3)
 
 
 def test_what_can_not_go_on_is_told(vae, tunes, sentence):

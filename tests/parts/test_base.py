@@ -58,6 +58,7 @@ PARTS = [
     hg.DropSpans(0.2),
     hg.Temporal(8, blocks=2, causal=True),
     hg.Series(window=50),
+    hg.Melodies(bars=16),
 ]
 
 

@@ -1,12 +1,17 @@
 """What the service answers: the library's own numbers, in every form, for every kind of data."""
 
+import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import numpy as np
 import polars as pl
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from hourglass.server import create_app
 from hourglass.server.bodies import ARROW, NPY
 
 from .conftest import DIGITS, people, waves, words
@@ -264,3 +269,13 @@ def test_the_documentation_describes_every_field_and_is_served_from_here(client)
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert f"/assets/{asset}" in page
         assert client.get(f"/assets/{asset}").status_code == 200
+
+
+def test_it_can_be_a_part_of_another_application(models):
+    async def ask_there():
+        whole = Starlette(routes=[Mount("/models", create_app({"digits": models["digits"]}))])
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(whole), base_url="http://there") as client:
+            return await client.post("/models/v1/models/digits/score", json={"rows": X.tolist()})
+
+    found = asyncio.run(ask_there())
+    assert np.array_equal(np.float32(found.json()["score"]), models["digits"].score_samples(X))

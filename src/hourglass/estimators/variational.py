@@ -107,8 +107,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
-            waist = OF_MELODIES if self.kind_.name == "melody" else OF_SYMBOLS
-            return {"bottleneck": waist, "likelihood": Categorical(), **SYMBOLIC}
+            codes = OF_MELODIES if self.kind_.name == "melody" else OF_SYMBOLS
+            return {"bottleneck": codes, "likelihood": Categorical(), **SYMBOLIC}
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}

@@ -114,10 +114,9 @@ class MelodyKind(TokenKind):
 
     def beginning(self, melody: Melody, bars: int) -> Tensor:
         """Numbers (1, length) of a window of which only the first bars are known, -1 where they are not."""
-        row = windows_of(melody, bars)[:1]
-        values = self._numbered(row, 1).long()
-        end = HEAD + self.bars * bar_of(melody.metre)
-        values[:, len(row[0]) : end] = -1
+        row = [*_head(melody), *(symbol for bar in bars_of(melody, bars) for symbol in bar)]
+        values = self._numbered([row], 1).long()
+        values[:, len(row) : HEAD + self.bars * bar_of(melody.metre)] = -1
         return values
 
     def describe(self) -> str:
@@ -126,8 +125,7 @@ class MelodyKind(TokenKind):
 
 def windows_of(melody: Melody, bars: int) -> list[list[str]]:
     """The symbols of each window of some bars that begins at a bar line, none silent; fewer bars are filled with rests."""
-    written = bars_of(melody)
-    written += [[REST] * bar_of(melody.metre)] * (bars - len(written))
+    written = bars_of(melody, bars)
     windows = []
     for first in range(len(written) - bars + 1):
         symbols = [symbol for bar in written[first : first + bars] for symbol in bar]
@@ -139,8 +137,8 @@ def windows_of(melody: Melody, bars: int) -> list[list[str]]:
     return windows
 
 
-def bars_of(melody: Melody) -> list[list[str]]:
-    """The symbols of each bar, metre and key left out."""
+def bars_of(melody: Melody, least: int = 0) -> list[list[str]]:
+    """The symbols of each bar, metre and key left out; where there are fewer than the ``least``, rests follow."""
     notes = [(_units(note.start), _units(note.start + note.duration), note.pitch) for note in melody.notes]
     bar, down = UNIT * bar_of(melody.metre), tonic_of(melody.sharps)
     thirds = _in_thirds([start for start, _, _ in notes], bar)
@@ -159,7 +157,7 @@ def bars_of(melody: Melody) -> list[list[str]]:
                 held = HOLD if 2 * (sounding - spot) >= UNIT else REST
                 symbols.append(held if note is None else named(note[2] - down))
         written.append(symbols)
-    return written
+    return written + [[REST] * bar_of(melody.metre)] * (least - len(written))
 
 
 def _head(melody: Melody) -> tuple[str, str]:

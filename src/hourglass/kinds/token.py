@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -99,6 +100,15 @@ class TokenKind(Kind):
     def symbols_of(cls, raw: Any) -> list[Sequence[str]]:
         """The symbols of each row of raw data."""
         return list(cls._symbols(cls.rows_of(raw)))
+
+    def readable(self, raw: Any) -> list[Row]:
+        """The rows of raw data that a model of this kind can take: of known symbols, and no longer than its own."""
+        found = []
+        for row in self.rows_of(raw):
+            with contextlib.suppress(DataError):
+                self.to_tensor(as_objects([row]))
+                found.append(row)
+        return found
 
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
