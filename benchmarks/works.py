@@ -442,6 +442,19 @@ WORKS = (
         ),
     ),
     Work(
+        "studio",
+        "the studio's map of 100,000 digits in headless Chromium",
+        {"Hourglass": "studio_hourglass"},
+        (
+            Row("first paint of 100,000 points, s", "paint_s", target=at_most(3)),
+            Row("the same with no code known yet, s", "cold_paint_s"),
+            Row("longest frame while panning, ms", "longest_frame_ms", target=at_most(100)),
+            Row("median frame while panning, ms", "frame_ms"),
+            Row("click to decoded picture, median of 50, ms", "click_ms", target=at_most(100)),
+            Row("click to decoded picture, slowest, ms", "slowest_click_ms"),
+        ),
+    ),
+    Work(
         "import",
         "the cost of starting",
         {"Hourglass": "import_hourglass"},

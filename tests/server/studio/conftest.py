@@ -39,7 +39,7 @@ def folder(tmp_path):
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop is that of the thread: tests after these have loops of their own
 def browser():
     if CHROMIUM is None:
         missing = "no Chromium is installed: apt-get install chromium"

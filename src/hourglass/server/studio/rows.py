@@ -45,7 +45,7 @@ def html(kind: str, shown: Values, before: Values | None = None) -> str:
 # Pictures
 
 
-def png(pixels: NDArray[Any]) -> str:
+def png(pixels: NDArray[Any], side: int = SIDE) -> str:
     """A picture (height, width[, channels]), bytes or floats from 0 to 1, as PNG in base64, a large one shrunk."""
     from PIL import Image
 
@@ -54,8 +54,8 @@ def png(pixels: NDArray[Any]) -> str:
     elif pixels.dtype != np.uint8:
         pixels = np.rint(255 * np.clip(np.nan_to_num(pixels.astype(np.float64)), 0, 1)).astype(np.uint8)
     image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-    if max(image.size) > SIDE:
-        image.thumbnail((SIDE, SIDE))
+    if max(image.size) > side:
+        image.thumbnail((side, side))
     file = io.BytesIO()
     image.save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()

@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -227,6 +228,22 @@ class Folder:
     def run(self, name: str) -> Run | None:
         """The run of a name, if there is one."""
         return next((run for run in self.runs() if run.name == name), None)
+
+    def fitted(self, *needs: str) -> list[Run]:
+        """The runs for certain needs that have a model, the newest first."""
+        return [run for run in self.runs(*needs) if run.model_path.exists() and run.state is not State.training]
+
+    def data_of(self, run: Run) -> Source:
+        """What a run learned from; of a model that a command put here, what was looked at last."""
+        source = run.asked.source if run.asked.data else self.source
+        if source is None:
+            raise hg.DataError(f"Nothing says which data '{run.name}' is about. Load some first, in the view Data.")
+        return source
+
+    def latest(self, runs: Iterable[Run]) -> Run | None:
+        """Of runs, the first about the data that was looked at last; else the first of all."""
+        listed = list(runs)
+        return next((run for run in listed if run.asked.source == self.source), next(iter(listed), None))
 
     def new_run(self, asked: Asked, name: str = "") -> Run:
         """A run that has not begun."""

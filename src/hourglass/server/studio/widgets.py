@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from html import escape
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from nicegui import run as threads
 from nicegui import ui
 from nicegui.element import Element
 
 Handler = Callable[..., Any]
+Found = TypeVar("Found")
 ASSETS = Path(__file__).with_name("assets")
 ICONS = {path.stem: path.read_text() for path in (ASSETS / "icons").glob("*.svg")}
 
@@ -201,3 +204,26 @@ def radios(label: str, name: str, options: Mapping[str, str], value: str, change
                 markup("span", words)
                 one.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
     return group
+
+
+def slider(
+    label: str, low: float, high: float, value: float, change: Handler, *, step: float | None = None, hidden: bool = False
+) -> Element:
+    """A number between two others; ``change`` gets it while it moves. A ``hidden`` label is read, not seen."""
+    wide = (high - low) or 1
+    with box("knob slide", "label"):
+        text("span", label, "unseen" if hidden else "")
+        line = box("", "input", type="range", min=str(low), max=str(high), step=str(step or wide / 200), value=str(value))
+        line.style(f"--at: {100 * (value - low) / wide:.1f}%")
+        filled = f"event.target.style.setProperty('--at', `${{100 * (event.target.value - {low}) / {wide}}}%`)"
+        handler = f"(event) => {{ {filled}; emit(Number(event.target.value)); }}"
+        line.on("input", lambda event: change(event.args), js_handler=handler, throttle=0.03)
+    return line
+
+
+async def aside(do: Callable[..., Found], *given: Any) -> Found:
+    """What work gives that is done in a thread of its own, while the page goes on."""
+    found = await threads.io_bound(do, *given)
+    if found is None:  # the server is ending
+        raise CancelledError
+    return found

@@ -1,11 +1,225 @@
-"""The view "Alarms"."""
+"""The view "Alarms": what stands out, how many alarms a rate raises, and what raised each. Of a cleaner, before and after."""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from nicegui import ui
+
+import hourglass as hg
+from hourglass.server.studio import drawn
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Folder, Run
+from hourglass.server.studio.judged import MARKS, Alarm, Judged, Marks, judge
+from hourglass.server.studio.runs import Folder, Run, Source
+from hourglass.server.studio.views import cleaner
+
+PAGE = 8  # alarms at once
+STEPS = 400  # of the slider, whose rates grow by a factor with each
+NEEDS = ("flag", "clean")
+NO_MODEL = "Train a detector to flag what is strange, or a cleaner to mend what is damaged."
+DROP = {
+    "flag": ("Drop new rows here to judge them", "Of the kind that the detector learned from"),
+    "clean": ("Drop files here to clean them", "Pictures, or rows of the kind that the cleaner learned from"),
+}
+SHOWN = {"all": "all alarms", "open": "not marked yet", "real": "marked as real", "fine": "marked as fine"}
 
 
 def draw(folder: Folder, run: Run | None) -> None:
     """Draw the view."""
-    w.empty("Nothing here yet", "This view is being built.", "Load data", "/data")
+    ui.add_head_html('<link rel="stylesheet" href="/studio/map.css"><link rel="stylesheet" href="/studio/alarms.css">')
+    runs = folder.fitted(*NEEDS)
+    chosen = run if run in runs else folder.latest(runs)
+    if chosen is None:
+        w.empty("Nothing judges your rows yet", NO_MODEL, "Train one", "/train")
+        return
+    with w.box("stack"):
+        names = {one.name: one.name for one in runs}
+        with w.box("row apart judged-what"):
+            w.choice("Model", names, chosen.name, lambda name: ui.navigate.to(f"/alarms?run={quote(name)}"))
+            heading, words = DROP[chosen.asked.need]
+            w.drop_zone(heading, words, lambda path: _show(place, folder, chosen, path))
+        place = w.box("judging")
+        ui.timer(0, lambda: _show(place, folder, chosen, ""), once=True)  # the page is there before the work is done
+
+
+async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
+    """Judge data, that of the run unless a path is given, or clean it."""
+    place.clear()
+    with place:
+        waiting = w.busy("Looking at every row …")
+        try:
+            source = Source(path) if path else folder.data_of(run)
+            if run.asked.need == "clean":
+                await cleaner.draw(run, source, dropped=bool(path))
+            else:
+                learned = not path and source.data not in hg.datasets.names()
+                _Alarms(run, await w.aside(_judged, run, source), learned=learned).draw()
+        except hg.HourglassError as error:
+            w.notice(str(error))
+        waiting.delete()
+
+
+def _judged(run: Run, source: Source) -> Judged:
+    if source.data in hg.datasets.names():
+        return judge(run.model(), hg.datasets.load(source.data).x_test, f"{source.data}, the test rows")
+    return judge(run.model(), source.read(), source.title)
+
+
+class _Alarms:
+    """The alarms of some data as one person sees them."""
+
+    def __init__(self, run: Run, judged: Judged, *, learned: bool) -> None:
+        self.run, self.judged, self.learned = run, judged, learned
+        self.marks = Marks(run.path / "marks.csv", judged.title)
+        self.rate = float(np.clip(judged.detector.alarm_rate_, *judged.rates))
+        self.page, self.shown = 0, "all"
+
+    def draw(self) -> None:
+        with w.card(classes="rate-card"):
+            learned = ". The detector learned from these very rows: drop in new ones." if self.learned else ""
+            w.text("p", f"Judged: {self.judged.title}{learned}", "note")
+            self.told = w.box("", role="status")
+            self.chart = w.markup("div", "", "spread")
+            self._slider()
+        with w.card(classes="alarm-list"):
+            with w.box("row apart list-top"):
+                w.text("h2", "What stands out")
+                with w.box("row"):
+                    w.choice("Show", SHOWN, "all", self._filter, hidden=True)
+                    w.button("Download CSV", self._download)
+            self.list = w.box("alarms", "ol")
+            self.pages = w.box("row apart pages", "nav", aria_label="Pages of alarms")
+        self._tell()
+        ui.timer(0, self._list, once=True)
+
+    # The rate
+
+    def _slider(self) -> None:
+        low, high = self.judged.rates
+        self.factor = math.log(high / low) / STEPS
+        at = round(math.log(self.rate / low) / self.factor)
+        line = w.slider("Rate of false alarms", 0, STEPS, at, self._move, step=1, hidden=True)
+        line.on("change", self._settle)
+        with w.box("row apart note ends", aria_hidden="true"):
+            w.text("span", "← fewer alarms")
+            w.text("span", "more alarms →")
+
+    def _move(self, at: float) -> None:
+        self.rate = min(self.judged.rates[0] * math.exp(self.factor * at), 0.5)
+        self._tell()
+
+    async def _settle(self) -> None:
+        self.page = 0
+        await self._list()
+
+    def _tell(self) -> None:
+        judged, count = self.judged, self.judged.count(self.rate)
+        named = {
+            "Alarming samples" if judged.of_record else "Alarms": f"{count:,}",
+            "Promised false alarms": f"at most {drawn.words(judged.promised(self.rate))}",
+            "Promised rate": f"{self.rate:.2%}" if self.rate < 0.1 else f"{self.rate:.0%}",
+            f"{judged.noun.capitalize()} judged": f"{len(judged.p_values):,}",
+        }
+        self.told.clear()
+        with self.told:
+            w.figures(named)
+        self.chart.set_content(_spread(judged, self.rate))
+
+    # The list
+
+    async def _list(self) -> None:
+        found, count = await w.aside(self._found)
+        self.list.clear()
+        with self.list:
+            for alarm in found:
+                self._entry(alarm)
+            if not found:
+                w.text("li", "Nothing here." if self.shown != "all" else "No row raises an alarm at this rate.", "note none")
+        self.pages.clear()
+        last = max(-(-count // PAGE) - 1, 0)
+        with self.pages:
+            w.text("span", f"{min(self.page * PAGE + 1, count):,} to {min((self.page + 1) * PAGE, count):,} of {count:,}", "note")
+            with w.box("row"):
+                before = w.button("Previous", lambda: self._turn(-1))
+                after = w.button("Next", lambda: self._turn(1))
+        before.props(f"{'disabled' if self.page == 0 else ''}")
+        after.props(f"{'disabled' if self.page >= last else ''}")
+
+    def _found(self) -> tuple[list[Alarm], int]:
+        """The alarms of this page, and how many there are."""
+        here = slice(self.page * PAGE, (self.page + 1) * PAGE)
+        if self.judged.of_record:
+            events = [event for event in self.judged.events(self.rate) if self._wanted(event.row)]
+            return events[here], len(events)
+        rows = self.judged.order[: self.judged.count(self.rate)]
+        wanted = rows if self.shown == "all" else np.array([row for row in rows.tolist() if self._wanted(row)], int)
+        return self.judged.alarms(self.rate, wanted[here].tolist()), len(wanted)
+
+    def _wanted(self, row: int) -> bool:
+        return self.shown == "all" or self.marks.rows.get(row, "open") == self.shown
+
+    def _entry(self, alarm: Alarm) -> None:
+        with w.box("alarm", "li") as entry:
+            w.markup("div", alarm.html, "looks")
+            with w.box("why"):
+                w.text("h3", alarm.title)
+                w.text("p", f"{_rare(alarm.p_value)} · score {alarm.score:.3g}", "note")
+                for reason in alarm.reasons[:3]:
+                    w.text("p", reason)
+            with w.box("marks", role="group", aria_label=f"{alarm.title} is"):
+                buttons = {
+                    mark: w.button(mark.capitalize(), lambda mark=mark: self._mark(entry, buttons, alarm.row, mark), "mark-" + mark)
+                    for mark in MARKS
+                }
+        self._paint(entry, buttons, alarm.row)
+
+    def _mark(self, entry: Any, buttons: dict[str, Any], row: int, mark: str) -> None:
+        self.marks.set(row, "" if self.marks.rows.get(row) == mark else mark)
+        self._paint(entry, buttons, row)
+
+    def _paint(self, entry: Any, buttons: dict[str, Any], row: int) -> None:
+        said = self.marks.rows.get(row)
+        for mark, button in buttons.items():
+            button.props["aria-pressed"] = str(mark == said).lower()
+            button.update()
+        entry.classes(replace=f"alarm {said or ''}")
+
+    async def _turn(self, by: int) -> None:
+        self.page += by
+        await self._list()
+
+    async def _filter(self, shown: str) -> None:
+        self.shown, self.page = shown, 0
+        await self._list()
+
+    async def _download(self) -> None:
+        path = self.run.path / "alarms.csv"
+        await w.aside(self.judged.keep, self.rate, self.marks.rows, path)
+        ui.download.from_url(f"/files/{quote(self.run.name)}/{path.name}")
+
+
+def _rare(p_value: float) -> str:
+    """A p-value in words."""
+    return f"at most 1 in {1 / p_value:,.0f} usual ones is as strange" if p_value <= 0.5 else "as usual as most"
+
+
+def _spread(judged: Judged, rate: float) -> str:
+    """How the scores are spread, with those that raise an alarm in orange."""
+    counts, edges = judged.histogram()
+    tall = np.log1p(counts) / max(np.log1p(counts.max()), 1)
+    threshold = judged.threshold(rate)
+    wide = 100 / len(counts)
+    bars = [
+        f'<rect class="{"strange" if end > threshold else ""}" x="{wide * (i + 0.07):.2f}" y="{30 - 29 * high:.2f}" '
+        f'width="{0.86 * wide:.2f}" height="{29 * high:.2f}"/>'
+        for i, (high, end) in enumerate(zip(tall, edges[1:], strict=True))
+        if high
+    ]
+    label = f"{judged.count(rate)} of {len(judged.scores)} {judged.noun} are above the threshold"
+    return (
+        f'<svg viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label="{label}">{"".join(bars)}</svg>'
+        '<div class="row apart note" aria-hidden="true"><span>usual</span><span>strange</span></div>'
+    )

@@ -1,0 +1,255 @@
+"""Rows as a detector judges them: how many alarms a rate raises, what raised each, and what people said about it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hourglass as hg
+from hourglass.kinds import as_raw, length, taken
+from hourglass.server.studio import drawn
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MARKS = ("fine", "real")
+MOST_REASONS = 4  # columns or places that are shown of an alarm
+LEAST_BLAME = 0.01  # share of it below which a column has no bar
+ROUNDING = 1e-6  # of a rate: p-values come in single precision
+BINS = 48
+Array = NDArray[Any]
+
+
+class Alarm(NamedTuple):
+    """One alarm: a row, or an event of a record."""
+
+    row: int  # its number; of an event, that of its first sample
+    title: str
+    p_value: float
+    score: float
+    reasons: tuple[str, ...]
+    html: str  # what it looks like, with what raised it marked
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Rows with their scores and p-values.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+    raw : array, table or record
+        As the detector takes it.
+    title : str
+        What people call the data.
+    scores, p_values : array of shape (n,)
+        Of rows; of a record, of samples.
+    """
+
+    detector: Any
+    raw: Any
+    title: str
+    scores: Array
+    p_values: Array
+
+    @property
+    def of_record(self) -> bool:
+        """Whether alarms are events in time, not rows."""
+        return bool(getattr(self.detector.kind_, "of_record", False))
+
+    @property
+    def noun(self) -> str:
+        """What is judged."""
+        return "samples" if self.of_record else "rows"
+
+    @cached_property
+    def order(self) -> Array:
+        """Rows, the strangest first."""
+        return np.argsort(-self.scores, kind="stable")
+
+    @cached_property
+    def _ordered(self) -> Array:
+        return np.sort(self.p_values)
+
+    def count(self, rate: float) -> int:
+        """How many rows raise an alarm at a rate: those whose p-value is at most that."""
+        return int(np.searchsorted(self._ordered, rate * (1 + ROUNDING), "right"))
+
+    def promised(self, rate: float) -> float:
+        """How many of so many usual rows would raise a false alarm."""
+        return rate * len(self.p_values)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The lowest and the highest rate that make a difference."""
+        return max(min(float(self._ordered[0]), 0.01), 1e-5), 0.5
+
+    def histogram(self) -> tuple[Array, Array]:
+        """How many rows there are of each score, and where each of the bins begins and ends."""
+        low, high = float(self.scores.min()), float(np.quantile(self.scores, 0.999))
+        clipped = np.clip(self.scores, low, high)
+        counts, edges = np.histogram(clipped, BINS, (low, high if high > low else low + 1))
+        return counts, edges
+
+    def threshold(self, rate: float) -> float:
+        """The score above which an alarm is raised."""
+        n = self.count(rate)
+        return float(self.scores[self.order[n - 1]]) if n else float(np.inf)
+
+    # Alarms
+
+    def alarms(self, rate: float, rows: Sequence[int]) -> list[Alarm]:
+        """Some of the rows that raise an alarm at a rate, with what raised it."""
+        which = np.asarray(rows, int)
+        if not len(which):
+            return []
+        some = taken(self.raw, which)
+        with _at(self.detector, rate):
+            found = self.detector.explain(some, most=MOST_REASONS)
+        looks = LOOKS[self.detector.kind_.name](self.detector, some, found)
+        said: list[tuple[str, ...]] = [tuple(found.filter(found["row"] == place)["reason"]) for place in range(len(which))]
+        return [
+            Alarm(int(row), f"Row {row:,}", float(self.p_values[row]), float(self.scores[row]), why, html)
+            for row, why, html in zip(which, said, looks, strict=True)
+        ]
+
+    def events(self, rate: float) -> list[Alarm]:
+        """The events of a record at a rate, the strangest first."""
+        with _at(self.detector, rate):
+            found = self.detector.events(self.raw)
+        return [self._event(line) for line in found.sort("score", descending=True).iter_rows(named=True)]
+
+    def _event(self, line: dict[str, Any]) -> Alarm:
+        record = self.detector.kind_.opened(self.raw).record
+        place = np.arange(len(record)) if record.place is None else record.place  # the sample of each row of a table
+        start, end = int(place[line["start"]]), int(place[line["end"] - 1]) + 1
+        around = max(2 * (end - start), 60)
+        first, last = max(start - around, 0), min(end + around, len(record))
+        spans = [(name, start - first, end - first) for name in line["channels"].split(", ")]
+        html = drawn.curves(record.values[first:last].T, record.names, line["reason"], spans=spans)
+        title = f"Samples {line['start']:,} to {line['end'] - 1:,}"
+        when = "" if line["time"] is None else f", at {line['time']}"
+        return Alarm(line["start"], title + when, line["p_value"], line["score"], (line["reason"],), html)
+
+    def keep(self, rate: float, marks: dict[int, str], path: Path) -> Path:
+        """Write all alarms at a rate with their reasons and marks."""
+        import polars as pl
+
+        with _at(self.detector, rate):
+            found = self.detector.alarms(self.raw, reasons=3).filter(pl.col("alarm")).sort("score", descending=True)
+        said = [marks.get(row, "") for row in found["row"]]
+        hg.write(path, found.with_columns(pl.Series("mark", said, dtype=pl.String)))
+        return path
+
+
+@contextmanager
+def _at(detector: Any, rate: float) -> Iterator[None]:
+    """A detector at another rate for a while; one at a time, as the rate is its own."""
+    with _ONE_AT_A_TIME:
+        before = detector.alarm_rate_, detector.offset_
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", hg.HourglassWarning)  # the slider ends where the promise does
+            detector.set_alarm_rate(rate)
+        try:
+            yield
+        finally:
+            detector.alarm_rate_, detector.offset_ = before
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+def judge(detector: Any, raw: Any, title: str) -> Judged:
+    """Scores and p-values of rows."""
+    if not hasattr(detector, "p_values"):
+        raise hg.DataError("Only a detector raises alarms, and this model is none. Train one that flags.")
+    rows = as_raw(raw, kind=detector.kind_.name)
+    found = detector.alarms(rows, reasons=0)
+    if found.height == 0:
+        raise hg.DataError(f"'{title}' has no rows to judge.")
+    return Judged(detector, rows, title, found["score"].to_numpy(), found["p_value"].to_numpy())
+
+
+# What an alarm looks like, by kind
+
+
+def _columns(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
+    """Of each row a bar for each column most to blame."""
+    looks = []
+    for place in range(length(some)):
+        lines = []
+        for line in found.filter((found["row"] == place) & (found["share"] >= LEAST_BLAME)).iter_rows(named=True):
+            words = f"<span>{escape(line['column'])}</span><b>{line['share']:.0%}</b>"
+            lines.append(f'<li>{words}<i style="width:{100 * line["share"]:.1f}%"></i></li>')
+        looks.append(f'<ul class="blame" aria-label="Share of the blame">{"".join(lines)}</ul>')
+    return looks
+
+
+def _heat(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
+    """Of each picture itself, and beside it the same under its score map."""
+    before = drawn.pixels_of(detector.kind_, some)
+    over = hg.plots.overlays(detector, some, found)
+    return [
+        f'<div class="pair"><div>{drawn.image(a, "the picture")}</div><div>{drawn.image(b, "where it is strange")}</div></div>'
+        for a, b in zip(before, over, strict=True)
+    ]
+
+
+def _spans(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
+    """Of each row its curves, with the strange stretches shaded."""
+    values = detector.kind_.to_tensor(some).numpy()
+    looks = []
+    for place, row in enumerate(values):
+        mine = found.filter(found["row"] == place)
+        spans = list(mine.select("channel", "start", "end").iter_rows())
+        looks.append(drawn.curves(row, detector.kind_.channels, "; ".join(mine["reason"]), spans=spans))
+    return looks
+
+
+LOOKS = {"table": _columns, "image": _heat, "series": _spans}
+
+
+# What people said
+
+
+class Marks:
+    """Which rows of some data are fine and which are real, in a file that spreadsheets read too.
+
+    Parameters
+    ----------
+    path : path
+        A CSV with the columns data, row, mark.
+    data : str
+        Which data the rows are of.
+    """
+
+    def __init__(self, path: Path, data: str) -> None:
+        self.path, self.data = path, data
+        known: Any = hg.read(path) if path.exists() else None
+        lines = [] if known is None else list(known.select("data", "row", "mark").iter_rows())
+        self.others = [line for line in lines if line[0] != data]
+        self.rows: dict[int, str] = {int(row): mark for name, row, mark in lines if name == data and mark in MARKS}
+
+    def set(self, row: int, mark: str) -> None:
+        """Mark a row, or take the mark back with an empty one; kept at once."""
+        import polars as pl
+
+        self.rows.pop(row, None)
+        if mark:
+            self.rows[row] = mark
+        lines = [*self.others, *((self.data, row, mark) for row, mark in sorted(self.rows.items()))]
+        schema = {"data": pl.String, "row": pl.Int64, "mark": pl.String}
+        if lines:
+            hg.write(self.path, pl.DataFrame(lines, schema=schema, orient="row"))
+        else:
+            self.path.unlink(missing_ok=True)  # a table without rows can't be read again

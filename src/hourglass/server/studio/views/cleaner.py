@@ -1,0 +1,108 @@
+"""The view "Alarms" of a cleaner: before and after, with a divider to drag."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+import torch
+from nicegui import ui
+
+import hourglass as hg
+from hourglass.data import Pictures, holds_pictures
+from hourglass.kinds import as_raw, length, rows
+from hourglass.server.studio import drawn, making
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.runs import Run, Source, free, plain_name
+
+SHOWN = 12  # pictures or rows that are shown; the download has all of them
+
+
+class Pair(NamedTuple):
+    """Something before and after it was cleaned."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+async def draw(run: Run, source: Source, *, dropped: bool) -> None:
+    """Clean what was dropped in; else some rows that the model knows, damaged on purpose."""
+    model, path = run.model(), source.data
+    pairs, words = await (w.aside(cleaned, model, path) if dropped else w.aside(example, model, source))
+    with w.card("Before and after" if dropped else "An example"):
+        w.text("p", words, "note")
+        with w.box("pairs"):
+            for pair in pairs:
+                w.markup("div", html(model.kind_, pair))
+    if dropped:
+        button = w.button("Download all, cleaned", lambda: _download(run, path, button), "primary")
+
+
+def cleaned(model: Any, path: str) -> tuple[list[Pair], str]:
+    """The first of the files at a path, before and after, and what can be said of them."""
+    if holds_pictures(path):
+        pictures = Pictures(path)
+        some = [pictures[number] for number in range(min(len(pictures), SHOWN))]
+        after = [model.denoise([picture.pixels])[0] for picture in some]
+        pairs = [Pair(picture.name, picture.pixels, mended) for picture, mended in zip(some, after, strict=True)]
+        return pairs, hg.self_check([pair.before for pair in pairs], [pair.after for pair in pairs]).words
+    raw = as_raw(hg.read(path), kind=model.kind_.name)
+    first = rows(raw, 0, min(length(raw), SHOWN))
+    return _pairs(model, first, model.denoise(first)), f"The first {length(first)} of {length(raw):,} rows."
+
+
+def example(model: Any, source: Source) -> tuple[list[Pair], str]:
+    """Rows of a source, damaged as the model expects it, and mended."""
+    raw = hg.datasets.load(source.data).x_test if source.data in hg.datasets.names() else source.read()
+    kind = model.kind_
+    first = as_raw(rows(as_raw(raw, kind=kind.name), 0, SHOWN), kind=kind.name)
+    damage = model.model_.corruption
+    if kind.name != "image" or damage is None or not isinstance(first, np.ndarray):
+        return [], "Drop in files to clean them. They are shown here before and after, with a divider to drag."
+    pixels = torch.from_numpy(drawn.pixels_of(kind, first)).float()
+    torn = damage(pixels[:, None] if pixels.ndim == 3 else pixels.movedim(3, 1), torch.Generator().manual_seed(0))
+    before = (torn[:, 0] if pixels.ndim == 3 else torn.movedim(1, 3)).numpy()
+    words = "Rows that the model knows, damaged on purpose. Drop in files of your own: they are shown here before and after."
+    return _pairs(model, before, model.denoise(before)), words
+
+
+def _pairs(model: Any, before: Any, after: Any) -> list[Pair]:
+    return [Pair(f"row {row}", rows(before, row, row + 1), rows(after, row, row + 1)) for row in range(length(before))]
+
+
+def html(kind: Any, pair: Pair) -> str:
+    """A pair as HTML: pictures under a divider, everything else below one another."""
+    name = escape(pair.name)
+    if kind.name == "image":
+        first, second = (drawn.address(drawn.pixels_of(kind, np.asarray(each)).squeeze()) for each in (pair.before, pair.after))
+        small = " pixels" if np.asarray(pair.before).squeeze().shape[0] < 128 else ""
+        pictures = f'<img src="{first}" alt="{name}, before"><img class="after" src="{second}" alt="{name}, after">'
+        moved = "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\""
+        says = f'aria-label="{name}: how much is shown as it was before"'
+        slider = f'<input type="range" min="0" max="100" value="50" {says} {moved}>'
+        return f'<figure><div class="under{small}">{pictures}{slider}</div><figcaption>{name}</figcaption></figure>'
+    if kind.name == "series":
+        before, after = (kind.to_tensor(each).numpy()[0] for each in (pair.before, pair.after))
+        return drawn.curves(after, kind.channels, f"{pair.name}, before dashed and after", expected=before)
+    before, after = (drawn.rows(kind, each, [pair.name])[0] for each in (pair.before, pair.after))
+    said = (f'<p class="note">{name}, before</p>', '<p class="note">after</p>')
+    return f'<div class="pair"><div>{before}{said[0]}</div><div>{after}{said[1]}</div></div>'
+
+
+async def _download(run: Run, path: str, button: Any) -> None:
+    button.props["disabled"] = ""
+    button.update()
+    made = await w.aside(_clean_all, run, path)
+    ui.download.from_url(f"/files/{quote(run.name)}/cleaned/{quote(made.name)}")
+    del button.props["disabled"]
+    button.update()
+
+
+def _clean_all(run: Run, path: str) -> Path:
+    """All that lies at a path, cleaned: pictures in a folder, under their names and in their formats; or one file of rows."""
+    target = free(run.path / "cleaned" / plain_name(Path(path).stem))
+    return making.mend(run.model(), path, None if holds_pictures(path) else hg.read(path), target)

@@ -1,0 +1,147 @@
+"""Alarms in numbers: counts at a rate, what raised them, marks, and what a cleaner shows."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+import hourglass as hg
+
+pytest.importorskip("nicegui")
+
+from hourglass.server.studio.judged import Marks, judge
+from hourglass.server.studio.runs import Source
+from hourglass.server.studio.views import cleaner
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=150)
+    return pl.DataFrame({"a": a, "b": 2 * a + rng.normal(0, 0.1, 150), "town": ["Oslo", "Bergen", "Bergen"] * 50})
+
+
+@pytest.fixture(scope="module")
+def judged(table):
+    detector = hg.AnomalyDetector(max_epochs=1, random_state=0).fit(table[:100])
+    strange = table[100:].with_columns(a=pl.when(pl.int_range(50) == 7).then(30.0).otherwise("a"))
+    return judge(detector, strange, "strange.csv")
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.02, 0.05, 0.1, 0.25, 0.5])
+def test_the_count_at_a_rate_is_that_of_the_detector(judged, rate):
+    detector = judged.detector
+    before = detector.alarm_rate_, detector.offset_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hg.HourglassWarning)
+        detector.set_alarm_rate(rate)
+    alarms = detector.predict(judged.raw) == -1
+    detector.alarm_rate_, detector.offset_ = before
+    assert judged.count(rate) == alarms.sum()
+    assert set(judged.order[: judged.count(rate)]) == set(np.flatnonzero(alarms))
+    assert judged.promised(rate) == pytest.approx(50 * rate)
+
+
+def test_what_raised_an_alarm(judged):
+    before = judged.detector.offset_
+    (alarm,) = judged.alarms(0.05, [7])
+    assert (alarm.row, alarm.title) == (7, "Row 7")
+    assert alarm.reasons[0].startswith("a is 30")
+    assert re.search(r"<span>a</span><b>\d+%</b>", alarm.html)
+    assert judged.order[0] == 7
+    assert judged.detector.offset_ == before  # the rate was its own again
+
+
+def test_what_is_kept_of_alarms(judged, tmp_path):
+    kept = hg.read(judged.keep(0.05, {7: "real"}, tmp_path / "alarms.csv"))
+    assert kept["row"][0] == 7
+    assert kept["mark"][0] == "real"
+    assert kept.height == judged.count(0.05)
+
+
+def test_marks_are_kept_for_each_data(tmp_path):
+    marks = Marks(tmp_path / "marks.csv", "a.csv")
+    marks.set(3, "real")
+    marks.set(4, "fine")
+    other = Marks(tmp_path / "marks.csv", "b.csv")
+    other.set(3, "fine")
+    again = Marks(tmp_path / "marks.csv", "a.csv")
+    assert again.rows == {3: "real", 4: "fine"}
+    again.set(3, "")
+    again.set(4, "")
+    assert pl.read_csv(tmp_path / "marks.csv").rows() == [("b.csv", 3, "fine")]
+    other = Marks(tmp_path / "marks.csv", "b.csv")
+    other.set(3, "")
+    assert not (tmp_path / "marks.csv").exists()
+
+
+def test_pictures_are_shown_beside_their_heat():
+    small = hg.datasets.load("digits").x_train[:180, ::2, ::2]
+    judged = judge(hg.AnomalyDetector(random_state=0).fit(small[:160]), small[160:], "digits")
+    alarms = judged.alarms(0.5, judged.order[:2].tolist())
+    assert [alarm.html.count("<img") for alarm in alarms] == [2, 2]
+    assert "times the peak of a usual picture" in alarms[0].reasons[0]
+
+
+def test_stretches_of_series_are_shaded():
+    beats = np.sin(np.linspace(0, 6, 40)) + np.random.default_rng(0).normal(0, 0.05, (80, 40))
+    detector = hg.AnomalyDetector(kind="series", random_state=0).fit(beats[:60])
+    strange = beats[60:].copy()
+    strange[3, 10:16] += 4
+    (alarm,) = judge(detector, strange, "beats").alarms(0.05, [3])
+    x, wide = re.search(r'<rect x="([\d.]+)" y="0" width="([\d.]+)"', alarm.html).groups()
+    step = 320 / 39
+    assert float(x) <= 11 * step
+    assert float(x) + float(wide) >= 14 * step
+
+
+def test_events_of_a_record():
+    load = np.sin(np.arange(5000) / 10) + 0.1 * np.random.default_rng(0).normal(size=5000)
+    detector = hg.AnomalyDetector(alarm_rate=0.05, random_state=0).fit(hg.Record(load[:4000]))
+    load[4500:4540] += 3
+    judged = judge(detector, hg.Record(load[4000:]), "load")
+    assert judged.noun == "samples"
+    first = judged.events(0.05)[0]
+    assert abs(first.row - 500) < 10
+    assert '<rect x="' in first.html
+
+
+def test_an_autoencoder_raises_no_alarms(table):
+    with pytest.raises(hg.DataError, match="Only a detector raises alarms"):
+        judge(hg.Autoencoder(2, max_epochs=1, random_state=0).fit(table), table, "table")
+
+
+@pytest.fixture(scope="module")
+def dae(digits):
+    return hg.DenoisingAutoencoder(corruption="noise:50", encoder=hg.Restorer((8, 8), 1), max_seconds=0.3, random_state=0).fit(
+        digits
+    )
+
+
+def test_pictures_before_and_after(dae, digits, tmp_path):
+    hg.write(tmp_path / "noisy", digits[:3])
+    pairs, words = cleaner.cleaned(dae, str(tmp_path / "noisy"))
+    assert [pair.name for pair in pairs] == ["00000.png", "00001.png", "00002.png"]
+    np.testing.assert_array_equal(pairs[1].after, dae.denoise([digits[1]])[0])
+    assert words.startswith("What was removed") or words == "Nothing was removed."
+    shown = cleaner.html(dae.kind_, pairs[0])
+    assert shown.count("data:image/png;base64,") == 2
+    assert 'type="range"' in shown
+
+
+def test_an_example_is_damaged_as_the_model_expects(dae):
+    pairs, _ = cleaner.example(dae, Source("digits"))
+    clean = hg.datasets.load("digits").x_test[0] / 255
+    assert np.std(pairs[0].before[0] - clean) == pytest.approx(50 / 255, rel=0.1)
+
+
+def test_tables_before_and_after(table, tmp_path):
+    dae = hg.DenoisingAutoencoder(2, max_epochs=1, random_state=0).fit(table)
+    table[:20].write_csv(tmp_path / "noisy.csv")
+    pairs, words = cleaner.cleaned(dae, str(tmp_path / "noisy.csv"))
+    assert words == "The first 12 of 20 rows."
+    assert cleaner.html(dae.kind_, pairs[0]).count('<dl class="values">') == 2

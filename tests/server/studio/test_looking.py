@@ -1,0 +1,212 @@
+"""Journeys over the map and the alarms in a real browser, at the width of a desk and of a phone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from importlib.resources import files
+
+import numpy as np
+import polars as pl
+import pytest
+from playwright.sync_api import expect
+
+import hourglass as hg
+from hourglass.server.studio.runs import Asked
+
+AXE = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
+
+
+def require_good(page):
+    """axe-core finds nothing serious, and nothing sticks out at the right."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    page.wait_for_timeout(250)  # colours fade in
+    assert [fault for fault in page.evaluate(AXE) if fault[0] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """Models of each need, and new rows for the detector."""
+    place, digits = tmp_path_factory.mktemp("fitted"), hg.datasets.load("digits").x_train[:60]
+    a = np.random.default_rng(0).normal(size=100)
+    table = pl.DataFrame({"a": a, "b": 2 * a, "c": np.tile([0.0, 1.0], 50)})
+    table.write_csv(place / "table.csv")
+    table.with_columns(a=pl.when(pl.int_range(100) == 7).then(50.0).otherwise("a")).write_csv(place / "new.csv")
+    hg.VariationalAutoencoder(4, max_epochs=1, random_state=0).fit(digits).save(place / "generate")
+    hg.AnomalyDetector(max_epochs=1, random_state=0).fit(table).save(place / "flag")
+    small = hg.Restorer((8, 8), 1)
+    hg.DenoisingAutoencoder(encoder=small, corruption="noise:50", max_seconds=0.3, random_state=0).fit(digits).save(place / "clean")
+    hg.write(place / "noisy", digits[:2])
+    return place
+
+
+@pytest.fixture
+def run(studio, fitted):
+    """What makes a run out of one of the models."""
+    made = []
+
+    def of(need, data):
+        run = studio.folder.new_run(Asked(data, need))
+        shutil.copy(fitted / need, run.model_path)
+        made.append(run)
+        return run
+
+    yield of
+    for run in made:
+        run.remove()
+
+
+def click(page, across, down):
+    """Click on the map, at shares of its width and height."""
+    box = page.locator(".points-over").bounding_box()
+    page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+
+
+def empty_ground(page):
+    """A place of the map, in shares, that is far from all points."""
+    return page.evaluate("""() => {
+      const paper = document.querySelector('.points-plot'), context = paper.getContext('2d');
+      const {width, height} = paper, pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+      for (let y = 20; y < height - 20; y += 10) for (let x = 20; x < width - 20; x += 10) {
+        let alone = true;
+        for (let v = -14; v <= 14; v++) for (let u = -14; u <= 14; u++) alone &&= pixels[(y + v) * width + x + u] === pixels[0];
+        if (alone) return [x / width, y / height];
+      }
+    }""")
+
+
+def on_the_map(page, run):
+    page.goto(f"/map?run={run.name}")
+    page.locator(".points[data-painted]").wait_for()
+
+
+def test_the_map(page, run):
+    on_the_map(page, run("generate", "digits"))
+    page.get_by_role(
+        "group", name=re.compile("Map of 5,000 rows by 4 codes in their two main directions.*, coloured by label")
+    ).wait_for()
+    expect(page.locator(".legend button")).to_have_count(10)
+    require_good(page)
+    click(page, *empty_ground(page))
+    page.get_by_role("heading", name="Drawn by the model").wait_for()
+    expect(page.locator(".decoded img")).to_be_visible()
+    drawn = page.locator(".decoded img").get_attribute("src")
+    slider = page.locator(".walk input").first
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowRight")
+    expect(page.locator(".decoded img")).not_to_have_attribute("src", drawn)
+    over = page.locator(".points-over")
+    over.focus()
+    over.press("Enter")
+    page.get_by_role("heading", name=re.compile("^Row|^Drawn")).wait_for()
+    page.get_by_label("Colour by").select_option("error")
+    page.get_by_text("nats lost").wait_for()
+    page.get_by_label("Colour by").select_option("label")
+    page.locator(".legend button").first.click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Save as CSV").click()
+    labels = pl.read_csv(started.value.path())["label"]
+    assert labels.to_list() == [0] * int((hg.datasets.load("digits").y_train == 0).sum())
+    require_good(page)
+
+
+def test_two_rows_morph(page_of, run):
+    page = page_of(390)
+    on_the_map(page, run("generate", "digits"))
+    over = page.locator(".points-over")
+    over.focus()
+    for key in ("+++", "ArrowRight"):
+        for press in key if key.startswith("+") else (key,):
+            over.press(press)
+    for across in np.linspace(0.3, 0.7, 9):
+        click(page, across, 0.5)
+        page.wait_for_timeout(150)
+        if page.locator(".morph input").count():
+            break
+    morphed = page.locator(".morphed img")
+    middle = morphed.get_attribute("src")
+    page.locator(".morph input").fill("24")
+    expect(morphed).not_to_have_attribute("src", middle)
+    expect(page.locator(".ends span")).to_have_count(2)
+    require_good(page)
+
+
+def test_a_lasso(page_of, run):
+    page = page_of(1280)
+    on_the_map(page, run("generate", "digits"))
+    page.get_by_role("button", name="Lasso").click()
+    box = page.locator(".points-over").bounding_box()
+    page.locator(".points-over").scroll_into_view_if_needed()
+    corners = [(0.2, 0.2), (0.5, 0.2), (0.5, 0.8), (0.2, 0.8)]
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    for across, down in corners[1:]:
+        page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"], steps=4)
+    page.mouse.up()
+    said = page.get_by_text("of 5,000 rows selected")
+    said.wait_for()
+    some = int(said.inner_text().split()[0].replace(",", ""))
+    assert 0 < some < 5000
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Save as Parquet").click()
+    assert pl.read_parquet(started.value.path()).height == some
+
+
+def test_alarms(page, run, fitted):
+    flag = run("flag", str(fitted / "table.csv"))
+    page.goto(f"/alarms?run={flag.name}")
+    page.get_by_text("The detector learned from these very rows").wait_for()
+    page.locator("input[type=file]").set_input_files(fitted / "new.csv")
+    page.get_by_text("The detector learned from these very rows").wait_for(state="detached")
+    first = page.locator(".alarm").first
+    expect(first).to_contain_text("Row 7")
+    expect(first).to_contain_text("a is 50")
+    require_good(page)
+    count = page.locator(".figures dd").first
+    before = int(count.inner_text())
+    slider = page.get_by_label("Rate of false alarms")
+    slider.fill("400")
+    expect(count).not_to_have_text(str(before))
+    expect(page.locator(".pages .note")).to_have_text(re.compile(rf"1 to 8 of {count.inner_text()}"))
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".pages .note")).to_have_text(re.compile("9 to"))
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator(".pages .note")).to_have_text(re.compile("^1 to"))
+    first.get_by_role("button", name="Real").click()
+    expect(first).to_have_class("alarm real")
+    page.get_by_label("Show").select_option("real")
+    expect(page.locator(".alarm")).to_have_count(1)
+    assert pl.read_csv(flag.path / "marks.csv").select("row", "mark").rows() == [(7, "real")]
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download CSV").click()
+    kept = pl.read_csv(started.value.path())
+    assert (kept["row"][0], kept["mark"][0], kept.height) == (7, "real", int(count.inner_text()))
+    require_good(page)
+
+
+def test_before_and_after(page, run, fitted):
+    page.goto(f"/alarms?run={run('clean', 'digits').name}")
+    page.get_by_role("heading", name="An example").wait_for()
+    page.locator("input[type=file]").set_input_files(sorted((fitted / "noisy").iterdir()))
+    page.get_by_role("heading", name="Before and after").wait_for()
+    divider = page.locator(".under").first
+    slider = divider.get_by_role("slider")
+    slider.focus()
+    slider.press("ArrowRight")
+    assert divider.evaluate("(element) => element.style.getPropertyValue('--at')") == "51%"
+    require_good(page)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download all, cleaned").click()
+    with zipfile.ZipFile(started.value.path()) as archive:
+        assert sorted(archive.namelist()) == ["00000.png", "00001.png"]
+
+
+@pytest.mark.parametrize("view", ["map", "alarms"])
+def test_where_there_is_no_model_the_way_to_one_is_shown(page_of, view):
+    page = page_of(390)
+    page.goto(f"/{view}?run=none")
+    expect(page.get_by_role("link", name="Train one")).to_have_attribute("href", "/train")
+    require_good(page)
