@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+MANY = 40  # points from which on the farthest few may lie beyond the edge
 Points = Sequence[tuple[float, float]]
 
 
@@ -28,6 +29,7 @@ def curves(
     mark: float | None = None,
 ) -> str:
     """Curves over one axis; ``logarithmic`` is the axis across, ``ticks`` its numbers, ``mark`` a place that is pointed out."""
+    lines = [line._replace(points=[(x, y) for x, y in line.points if math.isfinite(y)]) for line in lines]
     points = [point for line in lines for point in line.points]
     if not points:
         return (
@@ -40,7 +42,7 @@ def curves(
 
     def place(x: float, y: float) -> tuple[float, float]:
         x = math.log(x) if logarithmic else x
-        return 100 * (x - left) / (right - left or 1), 100 - 100 * (y - bottom) / (top - bottom or 1)
+        return 100 * (x - left) / (right - left or 1), min(max(100 - 100 * (y - bottom) / (top - bottom or 1), 0), 100)
 
     drawn, dots = "", ""
     for line in lines:
@@ -92,9 +94,9 @@ def number(value: float) -> str:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """From the least to the most, without what so far out lies that all else would be flat."""
-    ordered = sorted(value for value in values if math.isfinite(value))
+    ordered = sorted(values)
     low, high = ordered[0], ordered[-1]
-    if len(ordered) > 8:
+    if len(ordered) >= MANY:
         high = min(high, low + 4 * (ordered[int(0.9 * len(ordered))] - low) or high)
     margin = 0.06 * (high - low) or abs(high) or 1
     return low - margin, high + margin

@@ -100,6 +100,12 @@ class Run:
         return Asked("", needs.get(str(hg.info(self.model_path).get("estimator")), "compress"))
 
     @property
+    def asked_at(self) -> int:
+        """When, in nanoseconds."""
+        asked = self.path / "run.json"
+        return (asked if asked.exists() else self.model_path).stat().st_mtime_ns
+
+    @property
     def model_path(self) -> Path:
         """Where its model lies."""
         return self.path / MODEL
@@ -222,7 +228,7 @@ class Folder:
     def runs(self, *needs: str) -> list[Run]:
         """The runs, the newest first; only those for certain needs if some are named."""
         found = [Run(path) for path in (self.path / "runs").iterdir() if _is_run(path)]
-        found.sort(key=lambda run: (run.path.stat().st_ctime_ns, run.name), reverse=True)
+        found.sort(key=lambda run: (run.asked_at, run.name), reverse=True)
         return [run for run in found if not needs or run.asked.need in needs]
 
     def run(self, name: str) -> Run | None:

@@ -6,25 +6,22 @@ early and keeps the best model so far.
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import sys
-import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import hourglass as hg
 from hourglass.server.studio import making, rows
 from hourglass.server.studio.runs import Asked, Made, Run, write_json
+from hourglass.server.studio.watching import mended, preview, rebuilt, watch
 
 SHOWN = 8  # rows that are redrawn while a model learns
 SWEPT = 16  # and at each width of a sweep
-PAUSE = 1.0  # seconds between two previews, at least
 EXAMPLES = 64  # new rows that are drawn at once
 MOST_FOR_PCA = 5000  # rows; more change its first components little
 MOST_LEVELS = 200  # to choose from, of what samples are asked for by
@@ -58,10 +55,8 @@ def main(path: str) -> None:
         _fail(run, str(error))
     except Exception as error:
         traceback.print_exc()
-        _fail(
-            run,
-            f"Something went wrong that shouldn't have ({type(error).__name__}: {error}). What happened is in {run.path}/log.txt.",
-        )
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        _fail(run, f"Something went wrong that shouldn't have ({what}). What happened is in {run.path}/log.txt.")
 
 
 def _ours(category: type[Warning]) -> bool:
@@ -99,70 +94,14 @@ def _read(asked: Asked) -> Any:
     return Pictures(asked.data) if apart else hg.read(asked.data)
 
 
-# Watching
-
-
-def _watch(job: Job, show: Callable[[Any], Made] | None, **beside: Any) -> Callable[[Any, Any], None]:
-    """A callback that notes each epoch and, now and then, what is ``shown`` by the model as it is."""
-    last = [0.0]
-
-    def watch(estimator: Any, epoch: Any) -> None:
-        record = {**asdict(epoch), "share": round(estimator.model_.progress, 4), **beside}
-        with (job.run.path / "progress.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        if show is not None and time.monotonic() - last[0] >= PAUSE:
-            last[0] = time.monotonic()
-            write_json(job.run.path / "preview.json", show(estimator))
-
-    return watch
-
-
-def _rebuilt(some: Any, condition: Any = None) -> Callable[[Any], Made]:
-    """What shows rows, and below them what a model rebuilds."""
-
-    def show(model: Any) -> Made:
-        kind = model.kind_.name
-        after = model.reconstruct(some) if condition is None else model.reconstruct(some, condition)
-        return {"kind": kind, "before": rows.values(kind, some), "after": rows.values(kind, after)}
-
-    return show
-
-
-def _mended(some: Any) -> Callable[[Any], Made]:
-    """What shows rows, the same damaged, and mended; of pictures alone is the damage made for the purpose."""
-
-    def show(model: Any) -> Made:
-        kind = model.kind_.name
-        damaged = _damaged(model, some) if kind == "image" else some
-        shown = {"kind": kind, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
-        return shown | ({"clean": rows.values(kind, some)} if kind == "image" else {})
-
-    return show
-
-
-def _damaged(model: Any, pictures: Any) -> list[Any]:
-    """Pictures with the damage that a model learns to mend, as floats; the same each time."""
-    import numpy as np
-    import torch
-
-    found = []
-    for number in range(len(pictures)):
-        picture = np.asarray(pictures[number])
-        top = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
-        x = torch.from_numpy((picture / top).astype(np.float32).reshape(1, *picture.shape[:2], -1)).permute(0, 3, 1, 2)
-        x = model.model_.corruption(x.contiguous(), torch.Generator().manual_seed(number))
-        found.append(x.permute(0, 2, 3, 1).numpy().reshape(picture.shape))
-    return found
-
-
 # The needs
 
 
 def compress(job: Job) -> Made:
     """An autoencoder, and the codes of all rows."""
     kind = job.asked.kind or hg.infer(job.X).kind
-    show = _rebuilt(rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
-    model = hg.Autoencoder(job.asked.width, callbacks=(_watch(job, show),), **job.training)
+    show = rebuilt(rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    model = hg.Autoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(job.X)
     _keep(job, model, show)
@@ -187,9 +126,9 @@ def flag(job: Job) -> Made:
     training = {name: value for name, value in job.training.items() if name != "kind"}
     contaminated = bool(options.get("contaminated"))
     if kind in (None, "series", hg.infer(job.X).kind):
-        detector = hg.AnomalyDetector(kind=kind, contaminated=contaminated, callbacks=(_watch(job, None),), **training)
+        detector = hg.AnomalyDetector(kind=kind, contaminated=contaminated, callbacks=(watch(job.run, None),), **training)
     else:
-        inner = hg.Autoencoder(job.asked.width, kind=kind, callbacks=(_watch(job, None),), **training)
+        inner = hg.Autoencoder(job.asked.width, kind=kind, callbacks=(watch(job.run, None),), **training)
         detector = hg.AnomalyDetector(inner, contaminated=contaminated, random_state=job.training["random_state"])
     _say(job.run, "Learning what is usual")
     detector.fit(job.X)
@@ -207,9 +146,9 @@ def clean(job: Job) -> Made:
     """A model that mends."""
     kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
     some = [job.X[number].pixels for number in range(min(SHOWN, len(job.X)))] if hasattr(job.X, "names") else None
-    show = _mended(some or rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    show = mended(some or rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     damage = job.asked.options.get("damage") or None
-    model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(_watch(job, show),), **job.training)
+    model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning to mend")
     model.fit(job.X)
     _keep(job, model, show)
@@ -222,8 +161,8 @@ def generate(job: Job) -> Made:
     X, known = _apart(job)
     kind = job.asked.kind or hg.infer(X).kind
     some = rows.part(kind, X, SHOWN)
-    show = _rebuilt(some, None if known is None else known[: len(some)])
-    model = hg.VariationalAutoencoder(job.asked.width, callbacks=(_watch(job, show),), **job.training)
+    show = rebuilt(some, None if known is None else known[: len(some)])
+    model = hg.VariationalAutoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(X, condition=known)
     _say(job.run, "Learning to draw")
@@ -258,7 +197,7 @@ def sweep(job: Job) -> Made:
     drawn["features"] = features
     for number, width in enumerate(widths):
         beside = {"width": width, "number": number, "of": len(widths)}
-        estimator = hg.Autoencoder(callbacks=(_watch(job, None, **beside),), **job.training)
+        estimator = hg.Autoencoder(callbacks=(watch(job.run, None, **beside),), **job.training)
         _say(job.run, f"Squeezing into {width} numbers")
         try:
             found = hg.sweep(train, bottlenecks=(width,), X_test=test, estimator=estimator, random_state=0)
@@ -317,7 +256,7 @@ def _keep(job: Job, model: Any, show: Callable[[Any], Made] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     model.save(job.run.model_path)
     if show is not None:
-        write_json(job.run.path / "preview.json", show(model))
+        preview(job.run, show, model)
 
 
 def _learned(model: Any) -> Made:

@@ -20,8 +20,8 @@ KINDS = {
     "table": "Table: columns that mean something",
     "image": "Pictures",
     "series": "Series: samples over time",
-    "molecule": "Molecules, as SMILES",
-    "melody": "Melodies, as ABC",
+    "molecule": "Molecules: SMILES",
+    "melody": "Melodies",
     "token": "Strings, letter by letter",
     "words": "Texts, word by word",
 }

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from nicegui import run as threads
 from nicegui import ui
 
-import hourglass as hg
-from hourglass.server.studio import charts, making, rows
+from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.files import REPORT
-from hourglass.server.studio.runs import Folder, Made, Run, Source, State, free, plain_name, read_json
+from hourglass.server.studio.runs import Folder, Made, Run, State, read_json
+from hourglass.server.studio.views import more
 
 REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
 LOSS = "epoch (loss in nats a row; lower is better)"
@@ -176,12 +174,11 @@ def _done(folder: Folder, run: Run) -> None:
         for words in result.get("warnings", []):
             if "stopped by hand" not in words:
                 w.notice(words, "info")
-        files = w.box("downloads")
-        _files(files, run)
+        _files(w.box("downloads"), run)
         _next(run)
-    _more(folder, run, files)
+    more.draw(run)
     if (run.path / "samples.json").exists():
-        with w.card("Drawn by the model", note="None of these was in your data."):
+        with w.card("Drawn by the model", note="Made of random codes, not copied; some may still be much like yours."):
             drawn = read_json(run.path / "samples.json")
             w.markup("div", rows.html(drawn["kind"], drawn["rows"]))
     if run.preview:
@@ -226,106 +223,3 @@ def _next(run: Run) -> None:
     with w.box("row"):
         w.link(words, f"/{view}?run={quote(run.name)}", "button primary")
         w.link("Train another", "/train", "button")
-
-
-class More(NamedTuple):
-    """What a model makes of other data: its heading, what to drop, and what does it."""
-
-    heading: str
-    words: str
-    make: Callable[[Any, str, Any, Path], Path]
-
-
-MORE = {
-    "compress": More(
-        "Encode other data",
-        "Rows of the same shape; you get their codes.",
-        lambda m, _, X, to: making.encode(m, X, Path(f"{to}.parquet")),
-    ),
-    "flag": More(
-        "Check new data",
-        "Rows of the same shape; you get their alarms.",
-        lambda m, _, X, to: making.detect(m, X, Path(f"{to}.csv")),
-    ),
-    "clean": More("Clean damaged data", "Pictures keep their names, sizes and formats.", making.mend),
-}
-NAMES = {"compress": "codes", "flag": "alarms", "clean": "clean"}
-
-
-def _more(folder: Folder, run: Run, files: Any) -> None:
-    if run.asked.need == "generate":
-        _draw_more(run)
-        return
-    more = MORE[run.asked.need]
-
-    async def take(data: str) -> None:
-        place.clear()
-        with place:
-            w.busy("Working …")
-        target = free(run.path / "made" / plain_name(f"{NAMES[run.asked.need]}-{Path(data).stem}"))
-        told = await threads.io_bound(_made, run, more, data, target)
-        place.clear()
-        with place:
-            if told:
-                w.notice(told)
-            else:
-                w.notice("It is ready: take it from the list above.", "info")
-
-    with w.card(more.heading, note=more.words):
-        w.drop_zone("Drop files here", "What the model learned from is of the right sort.", take)
-        place = w.box("", aria_live="polite")
-
-
-def _made(run: Run, more: More, data: str, target: Path) -> str:
-    """Make something of data, and say what was wrong with it, if anything was."""
-    try:
-        more.make(run.model(), data, Source(data).read(), target)
-    except hg.HourglassError as error:
-        return str(error)
-    return ""
-
-
-def _draw_more(run: Run) -> None:
-    wish: Made = {"n": 64, "level": ""}
-    levels = run.result.get("levels", [])
-
-    async def make() -> None:
-        place.clear()
-        with place:
-            w.busy("Drawing …")
-        told = await threads.io_bound(_drawn, run, wish)
-        place.clear()
-        with place:
-            w.notice(*((told,) if told else ("They are ready: take them from the list above.", "info")))
-
-    with w.card("Draw more", note="As many as you like; none is a row of yours."):
-        with w.box("fields"):
-            w.field(
-                "How many",
-                "64",
-                lambda text: wish.update(n=max(1, int(text)) if text.strip().isdigit() else 64),
-                inputmode="numeric",
-            )
-            if levels:
-                w.choice(
-                    "Of which", {"": "Choose …", **{level: level for level in levels}}, "", lambda level: wish.update(level=level)
-                )
-        with w.box("row"):
-            w.button("Draw", make, "primary")
-        place = w.box("", aria_live="polite")
-
-
-def _drawn(run: Run, wish: Made) -> str:
-    level = wish["level"] or None
-    if run.result.get("levels") and level is None:
-        return "Say of which level: this model draws what is asked for."
-    name = f"samples-{wish['n']}" + (f"-{level}" if level else "")
-    try:
-        known = None if level is None else int(level) if str(level).isdigit() else level
-        making.sample(run.model(), wish["n"], free(run.path / "made" / plain_name(name)), condition=known)
-    except hg.HourglassError as error:
-        return str(error)
-    return ""
-
-
-__all__ = ["draw", "escape"]

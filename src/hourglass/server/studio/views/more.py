@@ -1,0 +1,115 @@
+"""What a model makes of other data, on the page of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nicegui import run as threads
+
+import hourglass as hg
+from hourglass.server.studio import making
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.runs import Made, Run, Source, free, plain_name
+
+
+class Use(NamedTuple):
+    """What a model makes of other data: its heading, what to drop, and what does it."""
+
+    heading: str
+    words: str
+    make: Callable[[Any, str, Any, Path], Path]
+
+
+USES = {
+    "compress": Use(
+        "Encode other data",
+        "Rows of the same shape; you get their codes.",
+        lambda m, _, X, to: making.encode(m, X, Path(f"{to}.parquet")),
+    ),
+    "flag": Use(
+        "Check new data",
+        "Rows of the same shape; you get their alarms.",
+        lambda m, _, X, to: making.detect(m, X, Path(f"{to}.csv")),
+    ),
+    "clean": Use("Clean damaged data", "Pictures keep their names, sizes and formats.", making.mend),
+}
+NAMES = {"compress": "codes", "flag": "alarms", "clean": "clean"}
+
+
+def draw(run: Run) -> None:
+    """Draw the card on which other data is dropped, or more is asked for."""
+    if run.asked.need == "generate":
+        _draw_more(run)
+        return
+    use = USES[run.asked.need]
+
+    async def take(data: str) -> None:
+        place.clear()
+        with place:
+            w.busy("Working …")
+        target = free(run.path / "made" / plain_name(f"{NAMES[run.asked.need]}-{Path(data).stem}"))
+        told = await threads.io_bound(_made, run, use, data, target)
+        place.clear()
+        with place:
+            if told:
+                w.notice(told)
+            else:
+                w.notice("It is ready: take it from the list above.", "info")
+
+    with w.card(use.heading, note=use.words):
+        w.drop_zone("Drop files here", "What the model learned from is of the right sort.", take)
+        place = w.box("", aria_live="polite")
+
+
+def _made(run: Run, use: Use, data: str, target: Path) -> str:
+    """Make something of data, and say what was wrong with it, if anything was."""
+    try:
+        use.make(run.model(), data, Source(data).read(), target)
+    except hg.HourglassError as error:
+        return str(error)
+    return ""
+
+
+def _draw_more(run: Run) -> None:
+    wish: Made = {"n": 64, "level": ""}
+    levels = run.result.get("levels", [])
+
+    async def make() -> None:
+        place.clear()
+        with place:
+            w.busy("Drawing …")
+        told = await threads.io_bound(_drawn, run, wish)
+        place.clear()
+        with place:
+            w.notice(*((told,) if told else ("They are ready: take them from the list above.", "info")))
+
+    with w.card("Draw more", note="As many as you like, each made of random codes."):
+        with w.box("fields"):
+            w.field(
+                "How many",
+                "64",
+                lambda text: wish.update(n=max(1, int(text)) if text.strip().isdigit() else 64),
+                inputmode="numeric",
+            )
+            if levels:
+                w.choice(
+                    "Of which", {"": "Choose …", **{level: level for level in levels}}, "", lambda level: wish.update(level=level)
+                )
+        with w.box("row"):
+            w.button("Draw", make, "primary")
+        place = w.box("", aria_live="polite")
+
+
+def _drawn(run: Run, wish: Made) -> str:
+    level = wish["level"] or None
+    if run.result.get("levels") and level is None:
+        return "Say of which level: this model draws what is asked for."
+    name = f"samples-{wish['n']}" + (f"-{level}" if level else "")
+    try:
+        known = None if level is None else int(level) if str(level).isdigit() else level
+        making.sample(run.model(), wish["n"], free(run.path / "made" / plain_name(name)), condition=known)
+    except hg.HourglassError as error:
+        return str(error)
+    return ""

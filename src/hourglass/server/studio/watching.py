@@ -1,0 +1,76 @@
+"""What a run notes while its model learns: a record of each epoch and, now and then, rows as they are redrawn by then."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from hourglass.server.studio import rows
+from hourglass.server.studio.runs import Made, Run, write_json
+
+PAUSE = 1.0  # seconds between two previews, at least
+
+
+def watch(run: Run, show: Callable[[Any], Made] | None, **beside: Any) -> Callable[[Any, Any], None]:
+    """A callback that notes each epoch and, now and then, what is ``shown`` by the model as it is."""
+    last = [0.0]
+
+    def look(estimator: Any, epoch: Any) -> None:
+        record = {**asdict(epoch), "share": round(estimator.model_.progress, 4), **beside}
+        with (run.path / "progress.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        if show is not None and time.monotonic() - last[0] >= PAUSE:
+            last[0] = time.monotonic()
+            preview(run, show, estimator)
+
+    return look
+
+
+def preview(run: Run, show: Callable[[Any], Made], model: Any) -> None:
+    """Note what is shown by a model. If that fails, the log says why, and the run is none the worse."""
+    try:
+        write_json(run.path / "preview.json", show(model))
+    except Exception:
+        traceback.print_exc()
+
+
+def rebuilt(some: Any, condition: Any = None) -> Callable[[Any], Made]:
+    """What shows rows, and below them what a model rebuilds."""
+
+    def show(model: Any) -> Made:
+        kind = model.kind_.name
+        after = model.reconstruct(some) if condition is None else model.reconstruct(some, condition)
+        return {"kind": kind, "before": rows.values(kind, some), "after": rows.values(kind, after)}
+
+    return show
+
+
+def mended(some: Any) -> Callable[[Any], Made]:
+    """What shows rows, the same damaged, and mended; of pictures alone is the damage made for the purpose."""
+
+    def show(model: Any) -> Made:
+        kind = model.kind_.name
+        damaged = _damaged(model, some) if kind == "image" else some
+        shown = {"kind": kind, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
+        return shown | ({"clean": rows.values(kind, some)} if kind == "image" else {})
+
+    return show
+
+
+def _damaged(model: Any, pictures: Any) -> list[Any]:
+    """Pictures with the damage that a model learns to mend, as floats; the same each time."""
+    import numpy as np
+    import torch
+
+    found = []
+    for number in range(len(pictures)):
+        picture = np.asarray(pictures[number])
+        top = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
+        x = torch.from_numpy((picture / top).astype(np.float32).reshape(1, *picture.shape[:2], -1)).permute(0, 3, 1, 2)
+        x = model.model_.corruption(x.contiguous(), torch.Generator().manual_seed(number))
+        found.append(x.permute(0, 2, 3, 1).numpy().reshape(picture.shape))
+    return found

@@ -1,0 +1,93 @@
+"""What is drawn of numbers and of rows: SVG and HTML, in which nothing of a user's is taken for a tag."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+import hourglass as hg
+from hourglass.server.studio import charts, rows
+from hourglass.server.studio.facts import facts, kinds_for
+from hourglass.server.studio.runs import Source
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "numbers"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (-3, 7, [-2, 0, 2, 4, 6]), (723.1, 729.4, [724, 726, 728]), (2, 2, [2])],
+)
+def test_axes_have_round_numbers(low, high, numbers):
+    assert charts.nice(low, high) == pytest.approx(numbers)
+
+
+def test_curves_stay_within_their_plot():
+    loss = [(epoch, 1.0 / epoch) for epoch in range(1, 100)] + [(100, 1e9), (101, float("inf")), (102, float("nan"))]
+    drawn = charts.curves([charts.Line("<loss>", "mine", loss)], "Loss", "epoch")
+    places = [place.split(",") for place in drawn.partition('points="')[2].partition('"')[0].split()]
+    assert len(places) == 100
+    assert all(0 <= float(x) <= 100 and 0 <= float(y) <= 100 for x, y in places)
+    assert "&lt;loss&gt;" in drawn
+    assert "blank" in charts.curves([charts.Line("a", "mine", [(1, float("nan"))])], "Loss", "epoch")
+
+
+def test_pictures_are_shown_as_they_are_and_large_ones_shrunk():
+    pixels = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
+    (shown,) = rows.values("image", pixels)
+    assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(shown)))) == pixels[0]).all()
+    (large,) = rows.values("image", np.ones((1, 400, 200, 3)))
+    assert Image.open(io.BytesIO(base64.b64decode(large))).size == (80, 160)
+
+
+def test_cells_and_strings_are_no_tags_and_show_what_changed():
+    frame = pl.DataFrame({"<b>": ["<i>", None], "x": [1234.5678, 2.0]})
+    assert rows.values("table", frame) == [{"<b>": "<i>", "x": "1,234.57"}, {"<b>": "", "x": "2"}]
+    drawn = rows.html("table", rows.values("table", frame), [{"<b>": "<i>", "x": "1"}, {"<b>": "", "x": "2"}])
+    assert "<i>" not in drawn
+    assert '<td class="changed">1,234.57</td>' in drawn
+    assert drawn.count("changed") == 1
+    assert rows.html("token", ["a<c"], ["abc"]) == '<div class="strings"><code>a<mark>&lt;</mark>c</code></div>'
+
+
+def test_a_record_is_one_row_of_curves():
+    record = hg.Record(np.arange(6000.0).reshape(3000, 2), rate=50)
+    (shown,) = rows.values("series", rows.part("series", record, 8))
+    assert [len(channel) for channel in shown] == [200, 200]  # the first 1,000 samples, every fifth
+
+
+def test_facts_of_a_table(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "id": [f"c{i}" for i in range(50)],
+            "age": [30.5, 31.5, 32.5, 33.5, 41.0] * 10,
+            "city": ["Bern", "Graz"] * 25,
+            "gap": [None, 1.5] * 25,
+        }
+    )
+    frame.write_csv(tmp_path / "some.csv")
+    found = facts(Source(str(tmp_path / "some.csv")))
+    assert (found.kind, found.figures) == ("table", {"rows": "50", "columns": "4", "missing": "12.5%"})
+    types = {column.name: column.type for column in found.columns}
+    assert types == {"id": "identifier", "age": "numeric", "city": "categorical", "gap": "numeric"}
+    assert next(column.counts for column in found.columns if column.name == "city") == [25, 25]
+    other = facts(Source(str(tmp_path / "some.csv"), None, {"age": "categorical"}))
+    assert other.columns[1].type == "categorical"
+    assert facts(Source(str(tmp_path / "some.csv"), "series", {"id": "left out", "city": "left out"})).kind == "series"
+
+
+@pytest.mark.parametrize(
+    ("raw", "kinds"),
+    [
+        (np.zeros((5, 3)), ["table", "series"]),
+        (np.zeros((5, 4, 4)), ["image", "series"]),
+        (np.zeros((5, 4, 4, 3)), ["image"]),
+        (hg.Record(np.zeros(50)), ["series"]),
+        (pl.DataFrame({"a": [1]}), ["table", "series"]),
+        (np.array(["CC", "CO"], dtype=object), ["molecule", "token", "words"]),
+    ],
+)
+def test_what_data_could_be_taken_for(raw, kinds):
+    assert kinds_for(raw) == kinds
