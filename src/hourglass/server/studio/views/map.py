@@ -66,7 +66,7 @@ class _Map:
 
     def __init__(self, run: Run, charted: Charted, runs: list[Run]) -> None:
         self.run, self.charted, self.runs = run, charted, runs
-        self.axes, self.by = "main", next(iter(charted.ways()))
+        self.by = next(iter(charted.ways()))
         self.flat: Plane = plane(charted.codes)
         self.tinted: Tints = charted.tinted(self.by)
         self.side = Side(charted, self._mark)
