@@ -117,6 +117,8 @@ CASES = {
     "path for a row": ("digits/encode", JSON, b'{"rows":["/etc/hostname.png"]}', 422, "hold text"),
     "path of a table": ("people/encode", JSON, b'{"rows":["/etc/passwd.csv"]}', 422, "Row 0 has none"),
     "path among the strings": ("words/encode", JSON, b'{"rows":["/etc/hostname"]}', 422, "Row 0"),
+    "series without values": ("waves/score", JSON, b'{"rows":[{}]}', 422, "no column of values"),
+    "table without cells": ("people/score", JSON, b'{"rows":[{}]}', 422, "no column"),
     "melody of a string": ("tunes/encode", JSON, b'{"rows":["X:1"]}', 422, "A melody is an object"),
     "melody without an end": ("tunes/encode", JSON, b'{"rows":[{"notes":[[60,99999,4]]}]}', 413, "65,536 16ths"),
     "note of a thousand digits": (
