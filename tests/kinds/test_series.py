@@ -201,3 +201,10 @@ def test_a_table_without_the_channels_of_a_record_is_refused(sentence):
     kind = SeriesKind.learn(hg.Record(wave))
     words = sentence(hg.DataError, kind.opened, pl.DataFrame({"height": [1.0, 2.0]}))
     assert words == "The table has no column 'x0', which the model was fitted on. Known: height."
+
+
+def test_a_table_without_values_is_refused(sentence):
+    words = "The table has no column of values, which series need. Give it one beside its times."
+    assert sentence(hg.DataError, SeriesKind.learn, pl.DataFrame({"time": [1, 2]})) == words
+    of_rows = SeriesKind.learn(np.arange(27.0).reshape(3, 9))
+    assert sentence(hg.DataError, of_rows.opened, pl.DataFrame()) == words

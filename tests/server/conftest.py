@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import contextmanager
+from fractions import Fraction
 
 import httpx
 import numpy as np
@@ -32,6 +33,13 @@ def words():
     return np.array(["abba", "baab", "abab", "bbaa"] * 10, dtype=object)
 
 
+def tunes():
+    """Scales that begin on several notes, some with a triplet."""
+    third = Fraction(4, 3)
+    steps = [(0, 0, 4), (2, 4, 4), (4, 8, third), (5, 8 + third, third), (4, 8 + 2 * third, third), (2, 12, 4), (0, 16, 16)]
+    return [hg.Melody([(60 + k + up, start, long) for up, start, long in steps], key="C") for k in range(6)]
+
+
 @pytest.fixture(scope="session")
 def models():
     """A model of each kind, and each sort of model."""
@@ -48,6 +56,7 @@ def models():
         "parts": hg.AnomalyDetector(random_state=0, alarm_rate=0.1).fit(DIGITS.x_train[:150, ::4, ::4]),
         "waves": hg.Autoencoder(2, kind="series", hidden=(8,), **QUICK).fit(waves()),
         "record": hg.AnomalyDetector(random_state=0, alarm_rate=0.1).fit(hg.Record(np.sin(np.arange(3000) / 5))),
+        "tunes": hg.Autoencoder(2, kind="melody", **QUICK).fit(np.fromiter(tunes(), object, 6)),
         "words": hg.Autoencoder(2, kind="token", **QUICK).fit(words()),
     }
 

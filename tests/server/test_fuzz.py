@@ -25,8 +25,10 @@ ROWS = (
     | st.lists(st.fixed_dictionaries({"height": NUMBERS | st.none(), "town": WORDS | st.none()}), min_size=1, max_size=3)
     | st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=3)
 )
+NOTES = st.lists(st.tuples(st.integers(50, 80), st.integers(0, 64) | WORDS, st.integers(1, 9)), max_size=4)
+ROWS |= st.lists(st.fixed_dictionaries({"notes": NOTES}, optional={"metre": WORDS, "key": WORDS}), min_size=1, max_size=2)
 BODIES = st.fixed_dictionaries({"rows": ROWS | VALUES}, optional=dict.fromkeys(FIELDS[1:], VALUES))
-MODELS = ("digits", "cleaner", "drawer", "people", "detector", "parts", "waves", "record", "words")
+MODELS = ("digits", "cleaner", "drawer", "people", "detector", "parts", "waves", "record", "words", "tunes")
 pytestmark = pytest.mark.filterwarnings("ignore")  # numbers near the end of their range overflow
 quick = settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 

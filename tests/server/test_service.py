@@ -11,10 +11,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+import hourglass as hg
 from hourglass.server import create_app
 from hourglass.server.bodies import ARROW, NPY
 
-from .conftest import DIGITS, people, waves, words
+from .conftest import DIGITS, people, tunes, waves, words
 
 X = DIGITS.x_test[:5]
 ODD = np.array([[0.0, 0.1, 0.2], [0.0, 9.0, 0.0]])
@@ -130,6 +131,15 @@ def test_pictures_of_any_size_are_mended(client, models):
     floats = X[:2].astype(np.float32) / 255
     mended = post(client, "cleaner", "denoise", npy(floats), NPY, strength=0.1)
     assert np.array_equal(np.load(io.BytesIO(mended.content)), models["cleaner"].denoise(floats, strength=0.1))
+
+
+def test_melodies_go_as_objects(client, models):
+    tune = tunes()[1]
+    row = {"notes": [[pitch, str(start), str(long)] for pitch, start, long in tune.notes], "metre": "4/4", "key": "C"}
+    assert np.array_equal(np.float32(ask(client, "tunes", "encode", {"rows": [row]})["codes"]), models["tunes"].transform([tune]))
+    found = ask(client, "tunes", "reconstruct", {"rows": [row]})["rows"]
+    (wanted,) = models["tunes"].reconstruct([tune])
+    assert [hg.Melody(**one) for one in found] == [wanted]
 
 
 # Forms

@@ -162,7 +162,7 @@ def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate:
     The step of the grid is the median of the times between rows.
     """
     columns = roles(frame, asked)
-    values = np.column_stack([numbers(frame, name) for name in columns.values])
+    values = stacked(frame, columns.values)
     if columns.time is None:
         return Record(values, rate, names=columns.values)
     stamps, start = seconds(frame, columns.time)
@@ -231,6 +231,13 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
         found = column.dt.epoch("us").to_numpy().astype(np.float64) / 1e6
         return found, datetime.fromtimestamp(float(found[0]), UTC)
     return column.to_numpy().astype(np.float64), None
+
+
+def stacked(frame: pl.DataFrame, names: Sequence[str]) -> Values:
+    """The values of columns (rows, columns)."""
+    if not names:
+        raise DataError("The table has no column of values, which series need. Give it one beside its times.")
+    return np.column_stack([numbers(frame, name) for name in names])
 
 
 def numbers(frame: pl.DataFrame, name: str) -> Values:

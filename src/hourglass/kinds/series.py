@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.data.record import CLOSE, Columns, numbers, paced, record_of, roles
+from hourglass.data.record import CLOSE, Columns, paced, record_of, roles, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds.base import Kind
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
@@ -311,10 +311,10 @@ def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate:
     if facts.id is not None:
         order = frame.sort(facts.time, maintain_order=True) if facts.time else frame
         parts = order.partition_by(facts.id, maintain_order=True)
-        stacked = [np.column_stack([numbers(part, name) for name in facts.values]) for part in parts]
-        return Ragged([rows[:, 0] if rows.shape[1] == 1 else rows for rows in stacked])
+        values = [stacked(part, facts.values) for part in parts]
+        return Ragged([rows[:, 0] if rows.shape[1] == 1 else rows for rows in values])
     if facts.time is None:
-        return np.column_stack([numbers(frame, name) for name in facts.values])
+        return stacked(frame, facts.values)
     return record_of(frame, asked, rate)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from hourglass.server.batching import Answer
-from hourglass.server.bodies import numbers, of_records, rows_for
 from hourglass.server.limits import Limits, Refusal
+from hourglass.server.rows import numbers, of_records, rows_for
 
 ROWS = (
     "A row each. Pictures are lists of lists of pixels: whole numbers as in the training data, or decimals from 0 to 1. Of a table "
-    "a row is an object with a value for each column, or a list of them. Series are lists of numbers, rows of symbols are strings. "
-    "null is missing."
+    "a row is an object with a value for each column, or a list of them. Series are lists of numbers, rows of symbols are strings, "
+    "melodies are objects. null is missing."
 )
 Rows = Annotated[list[Any], Field(description=ROWS, min_length=1, examples=[[[0.5, 1.5, 2.5]]])]
 Codes = Annotated[
@@ -271,10 +271,19 @@ def raw_rows(action: Action, model: Any, asked: Any, limits: Limits) -> tuple[An
         count, size = len(rows), rows.size
     else:
         rows = rows_for(kind, given)
-        count, size = len(rows), sum(map(np.size, rows)) if isinstance(rows, list) else math.prod(rows.shape)
+        count, size = len(rows), _size(rows)
     made = action.rows(asked, count)
     limits.require_size(max(count, made), max(size, made * math.prod(kind.raw_shape)))
     return rows, count
+
+
+def _size(rows: Any) -> int:
+    """How many numbers rows have, or 16ths, if they are melodies."""
+    if isinstance(rows, list):
+        return sum(map(np.size, rows))
+    if len(rows) and hasattr(rows, "dtype") and hasattr(rows[0], "bars"):
+        return sum(tune.bars * tune.bar for tune in rows)
+    return math.prod(rows.shape)
 
 
 def _codes_of(rows: Any) -> Any:

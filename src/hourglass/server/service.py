@@ -216,7 +216,8 @@ def _add_query(fields: dict[str, Any], request: Request) -> None:
 def _key(action: Action, model: Any, asked: Any, rows: Any) -> Any:
     """What requests have in common that can be computed together; None for one that is computed by itself."""
     options = tuple(item for item in vars(asked).items() if item[0] != "rows")
-    if not action.by_row or getattr(model.kind_, "of_record", False) or any(isinstance(value, list) for _, value in options):
+    windows = getattr(model.kind_, "of_record", False) or model.kind_.name == "melody"  # a row may be several
+    if not action.by_row or windows or any(isinstance(value, list) for _, value in options):
         return None
     if isinstance(rows, list):
         return action.name, options
