@@ -6,7 +6,6 @@ The file has a SMILES on each line, or is an SDF. It takes the extra `molecules`
 import sys
 
 import hourglass as hg
-from hourglass.analysis import chemistry
 
 molecules = hg.read(sys.argv[1], skip_bad=True)[:20_000]
 held_out, learned = molecules[::10], [one for row, one in enumerate(molecules) if row % 10]
@@ -21,7 +20,7 @@ print(hg.neighbours(model, molecules[0], radius=3, n=5, random_state=0))
 
 
 def drug_likeness(rows):
-    return chemistry.properties(rows)["QED"]
+    return hg.chemistry.properties(rows)["QED"]
 
 
 better = hg.optimise(model, drug_likeness, learned, n=8, random_state=0)

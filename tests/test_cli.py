@@ -900,6 +900,9 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
         assert run("generate", "m.safetensors", "-n", 3, "-o", name, "--seed", 0) == f"Wrote 3 new rows to {name}.\n"
     assert hg.read("new.csv").columns == ["smiles"]
     assert hg.read("new.sdf").equals(hg.read("new.csv"))
+    run("generate", "m.safetensors", "-n", 3, "--temperature", 0.7, "--top-p", 0.9, "--seed", 0, "-o", "new.smi")
+    model = hg.load("m.safetensors")
+    assert hg.read("new.smi").tolist() == model.sample(3, temperature=0.7, top_p=0.9, random_state=0)
     shown = run("interpolate", "m.safetensors", "CC(C)=O", "Oc1ccccc1", "--steps", 4)
     assert shown.splitlines() == hg.load("m.safetensors").interpolate(["CC(C)=O", "Oc1ccccc1"], steps=4)
     assert run("interpolate", "m.safetensors", "CC(C)=O", "Oc1ccccc1", "--steps", 4, "-o", "way.smi") == (
@@ -920,3 +923,10 @@ def test_a_folder_of_beats_is_a_file_a_beat():
     assert "Learned from 110 rows" in run("fit", "beats", "--for", "flag", "--kind", "series", "-q", "-o", "b.safetensors")
     run("detect", "b.safetensors", "new", "-o", "alarms.csv")
     assert pl.read_csv("alarms.csv")["row", "file", "alarm"].rows() == [(0, "110.csv", False), (1, "111.csv", True)]
+
+
+def test_strange_lines_are_flagged():
+    Path("usual.txt").write_text("abab\ncdcd\nabcd\ncdab\n" * 40)
+    run("fit", "usual.txt", "--for", "flag", "-o", "d.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
+    assert "of 160 rows raised an alarm" in run("detect", "d.safetensors", "usual.txt", "-o", "alarms.csv")
+    assert hg.read("alarms.csv").height == 160

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time the table below does it
     from hourglass.analysis import (
+        chemistry,
         compare_detectors,
         diagnose,
         metrics,
@@ -164,6 +165,7 @@ __all__ = [
     "Variational",
     "VariationalAutoencoder",
     "VectorQuantized",
+    "chemistry",
     "compare_detectors",
     "continued",
     "corruption",
@@ -186,6 +188,7 @@ __all__ = [
 
 _HOMES = {
     "hourglass.analysis": (
+        "chemistry",
         "compare_detectors",
         "diagnose",
         "metrics",

@@ -20,6 +20,13 @@ def generate(
     output: Rebuilt,
     n: Annotated[int, typer.Option("-n", help="How many.")] = 64,
     condition: Condition = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Of rows of symbols: draw each symbol, below 1 more carefully; the likeliest is taken without."),
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Of rows of symbols: draw from the likeliest symbols alone that have this share together.")
+    ] = None,
     seed: Seed = None,
 ) -> None:
     """Draw new data from a model.
@@ -30,7 +37,7 @@ def generate(
     Example: hourglass generate model.safetensors -n 64 -o samples/
     """
     fitted = load_autoencoder(model)
-    made = fitted.sample(n, condition=condition, random_state=seed)
+    made = fitted.sample(n, condition=condition, temperature=temperature, top_p=top_p, random_state=seed)
     hg.write(output, made)
     say(f"Wrote {len(made):,} new rows to {output}.")
 

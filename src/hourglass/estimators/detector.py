@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
-from hourglass.estimators import recipes
+from hourglass.estimators import recipes, symbols
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
@@ -54,6 +54,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     Of series it remembers rows, or windows of a record, and looks for the one that a new one is most like, moved and stretched a
     little; what counts is the distance, and the peak of the error. Each row is held out in turn, of a record blocks are.
+
+    Of rows of symbols, molecules among them, it learns to foretell each symbol from those before and 16 codes; what counts is the
+    mean of the nats that symbols cost, and the worst of them. A fifth of the rows is held out, to tell what is usual.
 
     Parameters
     ----------
@@ -420,6 +423,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             p_value, column, share, then, in the units of the table, observed, expected (from the other columns), low and high (the
             range of the training rows), and all of it in words, reason. Categories and dates have their values in the words alone.
 
+            Of rows of symbols a line for each position, the one that costs most first; observed and expected are symbols.
+
             Of pictures: a line for each region of each alarm, the strongest first: row, p_value, top, left, bottom and right (in
             pixels, the latter two exclusive), peak (1 is that of a usual picture), share (of what the regions add up to), reason.
         """
@@ -432,7 +437,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
-        return BLAME[self.kind_.name](self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
+        blamed = AnomalyDetector._blamed_symbols if self.kind_.symbolic else BLAME[self.kind_.name]
+        return blamed(self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
 
     def _blamed_columns(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
         found = self._collect(strange, judged).numpy() if len(alarms) else np.empty((0, 2, len(self.kind_.names)))
@@ -447,6 +453,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _blamed_regions(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
         heat = self.heatmaps(strange) if len(alarms) else np.empty((0, *self.kind_.shape[1:]))
         return located(alarms, p_values, heat, most)
+
+    def _blamed_symbols(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+        found = self._collect(strange, lambda watch, x: watch.positions(x)).numpy() if len(alarms) else np.empty((0, 3, 0))
+        return symbols.explained(self.kind_, alarms, p_values, found, most)
 
     def heatmaps(self, X: Any) -> NDArray[np.float32]:
         """How strange each pixel of each picture is.

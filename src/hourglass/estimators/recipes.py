@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from hourglass.data import Record
 from hourglass.errors import DataError, ParameterError
-from hourglass.estimators import beats, members, pictures
+from hourglass.estimators import beats, members, pictures, symbols
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
+from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.base import one_of
 from hourglass.parts.maps import MapAlarm, thumbnails
@@ -32,6 +33,7 @@ from hourglass.training import Epoch
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
 MOST_WINDOWS = 2000  # of a record, the same: a day of it is to be scored in a minute
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
+WAIST = Variational(16, beta=0.2, warmup=0.3)  # of rows of symbols: with more codes strange ones are rebuilt as well
 FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
 FIFTH = 5  # at least: the rank of that one
 TRIMMED = 0.1  # of contaminated training rows: what is usual is told by the others
@@ -49,18 +51,17 @@ class Recipe(NamedTuple):
 
 def of(detector: Any, raw: Any) -> Recipe:
     """The recipe for a detector and its training rows."""
-    if any(kind.symbolic and kind.recognise(raw) is not None for kind in KINDS.values()):
+    if KINDS["melody"].recognise(raw) is not None:
         raise DataError(
-            f"{type(detector).__name__} can't judge rows of symbols. "
-            "Use VariationalAutoencoder, whose elbo(X) says how usual each one is."
+            f"{type(detector).__name__} can't judge melodies. Use VariationalAutoencoder, whose elbo(X) says how usual each one is."
         )
     if detector.estimator is not None:
         _require_no_features(detector, "an estimator, which has its own networks")
         return RECIPES["estimator"]
     kind = one_of(kind_name(detector.kind) or infer(raw).kind, KINDS, "kind", type(detector).__name__).name
     if kind != "image":
-        _require_no_features(detector, "a table" if kind == "table" else "series")
-    return RECIPES[kind]
+        _require_no_features(detector, {"table": "a table", "series": "series"}.get(kind, "rows of symbols"))
+    return RECIPES["estimator" if KINDS[kind].symbolic else kind]
 
 
 def of_file(header: dict[str, Any]) -> Recipe:
@@ -249,7 +250,7 @@ def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tens
 def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
     if isinstance(raw, Record):
         raise DataError("A record can't be scored by an estimator: cut it to rows, an array (n, time), or leave the estimator out.")
-    estimator = clone(detector.estimator)
+    estimator = clone(detector.estimator if detector.estimator is not None else _of_symbols(detector))
     if estimator.get_params()["random_state"] is None:
         estimator.set_params(random_state=seed)
     detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
@@ -258,6 +259,8 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
         detector.feature_names_in_ = estimator.feature_names_in_
     with torch.inference_mode():
         x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
+        if detector.kind_.symbolic:
+            return symbols.learn(estimator.model_, detector.kind_, x, aside, rows_at_once(detector.kind_.shape, WIDTH))
         kept = x[: detector.neighbours or 0]
         if detector.kind_.name == "image":
             alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
@@ -271,6 +274,12 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     return watch
 
 
+def _of_symbols(detector: Any) -> Any:
+    """What rebuilds rows of symbols unless there is an estimator."""
+    asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "verbose")}
+    return Fitted.by_name["VariationalAutoencoder"](WAIST, decoder="recurrent", **asked)
+
+
 def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
     own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
     detector.estimator_ = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
@@ -278,6 +287,8 @@ def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, T
     model, kind, (rows, references) = detector.estimator_.model_, detector.kind_, header["sizes"]
     if kind.name == "image":
         return MapWatch(model, _blank_map_alarm(detector, header, tensors))
+    if kind.symbolic:
+        return symbols.SymbolWatch(model, symbols.blank(kind, references), ensemble=False)
     return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=False)
 
 

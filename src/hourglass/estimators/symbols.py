@@ -1,0 +1,105 @@
+"""Strange rows of symbols: what is foretold worst, in nats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hourglass.estimators.watch import Watch
+from hourglass.parts.alarm import SMALLEST, Alarm
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class SymbolAlarm(Alarm):
+    """From the nats of a row's symbols to its score; higher is stranger.
+
+    Two terms are alarming each by itself: the logarithm of the mean nats of a symbol, the end of the row among them, and that of
+    its worst symbol; both from the median of rows held out, in what would be their standard deviations if they were normal above
+    it. No training row is kept, and none is out of range.
+
+    Below, x (n, symbols) are how often each symbol comes; errors (n, length) are nats.
+    """
+
+    def __init__(self, column_of: tuple[int, ...], rows: int, references: int, rank: int = 1) -> None:
+        super().__init__(column_of, rows, references, rank)
+        self.centre, self.scale = torch.zeros(2), torch.zeros(2)
+
+    def calibrate(self, held_out: Tensor, errors: Tensor) -> None:
+        """Learn from rows held out, and from their nats, what is usual."""
+        self._settle(held_out, errors)
+
+    def terms(self, x: Tensor, errors: Tensor) -> Tensor:
+        """The two terms of each row (n, 2)."""
+        return torch.log(torch.stack([errors.sum(1) / x.sum(1), errors.amax(1)], 1) + SMALLEST)
+
+    def outside(self, x: Tensor) -> Tensor:
+        """Nothing is out of range."""
+        return torch.zeros_like(x)
+
+
+class SymbolWatch(Watch):
+    """From rows x (n, length, symbols) to scores, by the nats of each symbol when it is rebuilt."""
+
+    def seen(self, x: Tensor) -> Tensor:
+        """How often each symbol comes (n, symbols), the end among them."""
+        return x.sum(1)
+
+    def names(self, kind: Any) -> tuple[str, ...]:
+        """Those of the symbols."""
+        return symbols_of(kind)
+
+    def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:
+        """Nats (n, length)."""
+        return self._rebuilt(x)[0]
+
+    def _rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Nats (n, length), and the likeliest symbol of each position (n, length)."""
+        output = self.model.decode(self.model.encode(x).z, None, x)
+        return self.model.likelihood.nll(x, output).sum(-1), output.argmax(-1)
+
+    def positions(self, x: Tensor) -> Tensor:
+        """Nats, what stands at each position and what was expected there (n, 3, length)."""
+        nats, expected = self._rebuilt(x)
+        return torch.stack([nats, x.argmax(-1).to(nats), expected.to(nats)], 1)
+
+
+def symbols_of(kind: Any) -> tuple[str, ...]:
+    """The symbols of a kind, first the end."""
+    return ("the end", *kind.alphabet)
+
+
+def blank(kind: Any, references: int) -> SymbolAlarm:
+    """An alarm for a file to fill."""
+    return SymbolAlarm(tuple(range(1 + len(kind.alphabet))), 0, references)
+
+
+def learn(model: Any, kind: Any, x: Tensor, aside: Tensor, at_once: int) -> SymbolWatch:
+    """Learn what is usual of rows (n, length, symbols) that were learned from, and of others that were held out."""
+    counts = x.sum(1)
+    alarm = SymbolAlarm.learn(tuple(range(1 + len(kind.alphabet))), counts, counts[:0])
+    watch = SymbolWatch(model, alarm, ensemble=False)
+    alarm.calibrate(aside.sum(1), torch.cat([watch.errors(part) for part in torch.split(aside, at_once)]))
+    return watch
+
+
+def explained(kind: Any, rows: NDArray[np.intp], p_values: NDArray[Any], found: NDArray[Any], most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` positions of each row, the one that costs most first; found (n, 3, length)."""
+    import polars as pl
+
+    names, lines = symbols_of(kind), []
+    for row, p_value, (nats, seen, wanted) in zip(rows, p_values, found, strict=True):
+        for place in np.argsort(-nats, kind="stable")[:most]:
+            if nats[place] <= 0:  # behind the end
+                break
+            here, there = names[int(seen[place])], names[int(wanted[place])]
+            instead = f" where {there} is expected" if here != there else ""
+            reason = f"position {place}: {here}{instead}, which costs {nats[place]:.1f} nats"
+            lines.append((int(row), float(p_value), f"position {place}", float(nats[place] / nats.sum()), here, there, reason))
+    schema = {"row": pl.Int64, "p_value": pl.Float64, "column": pl.String, "share": pl.Float64}
+    return pl.DataFrame(lines, schema=schema | dict.fromkeys(("observed", "expected", "reason"), pl.String), orient="row")
