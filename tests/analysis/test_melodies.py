@@ -70,7 +70,7 @@ def test_rebuilt_counts_notes_apart(sentence):
     same = [a.notes == b.notes and a.sharps == b.sharps for a, b in zip(vae.reconstruct(tunes), tunes, strict=True)]
     assert found["exact"] == hg.metrics.exact(vae, tunes) == sum(same) / 12
     assert 0 <= found["notes"] <= 1 and 0 <= found["symbols"] <= 1
-    other = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(["ab", "ba"] * 5)
+    other = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(["ab", "ba"] * 5)
     said = sentence(hg.DataError, melodies.rebuilt, other, ["ab"])
     assert said == "Only melodies have notes. The model was fitted on rows of up to 2 characters, 2 different ones."
 
