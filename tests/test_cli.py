@@ -857,7 +857,7 @@ def test_tunes_are_fitted_heard_and_go_on(fails):
     bars = "CDEF GABc|cBAG FEDC|C2E2 G2c2|c2G2 E2C2|CEGc cGEC|CDEF GABc|"
     tunes = "".join(f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/8\nK:{key}\n{bars}\n" for n, key in enumerate(["C", "D", "Em", "G"] * 3))
     Path("tunes.abc").write_text(tunes)
-    said = run("fit", "tunes.abc", "--for", "generate", "-b", 2, "--bars", 1, "--max-epochs", 1, "-q", "-o", "one.safetensors")
+    said = run("fit", "tunes.abc", "-b", 2, "--bars", 1, "--max-epochs", 1, "-q", "-o", "one.safetensors")
     assert "Trained on 12 rows (melodies of 1 bar)" in said
     run("fit", "tunes.abc", "--for", "generate", "-b", 8, "--max-epochs", 30, "--seed", 0, "-q", "-o", "m.safetensors")
     run("generate", "m.safetensors", "-n", 2, "--seed", 0, "-o", "new")

@@ -305,6 +305,12 @@ def test_a_wav_has_the_length_and_the_pitch_of_the_notes(tmp_path):
     assert 0.4 < np.abs(sound).max() / 2**15 < 0.9
 
 
+def test_silence_is_written_too(tmp_path):
+    hg.write(tmp_path / "new", [hg.Melody([])])
+    assert len(wavfile.read(tmp_path / "new" / "00000.wav")[1]) == 0
+    assert len(hg.plots.piano_rolls([hg.Melody([])]).axes[0].patches) == 0
+
+
 def test_melodies_are_written_to_a_folder_as_midi_and_sound(tmp_path, sentence):
     hg.write(tmp_path / "new", [SCALE, SCALE.transposed(2)])
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]

@@ -36,8 +36,8 @@ def test_a_saved_model_is_the_same(vae, tunes, tmp_path):
     vae.save(tmp_path / "tunes.safetensors")
     again = hg.load(tmp_path / "tunes.safetensors")
     assert again.kind_ == vae.kind_ and again.sample(3, random_state=1) == vae.sample(3, random_state=1)
-    sixteen = hg.Autoencoder(2, kind=hg.Melodies(bars=3), max_epochs=1, random_state=0).fit(tunes)
-    sixteen.save(tmp_path / "three.safetensors")
+    three = hg.Autoencoder(2, kind=hg.Melodies(bars=3), max_epochs=1, random_state=0).fit(tunes)
+    three.save(tmp_path / "three.safetensors")
     assert hg.load(tmp_path / "three.safetensors").kind == hg.Melodies(bars=3)
 
 
@@ -53,7 +53,7 @@ def test_a_way_between_tunes_is_tunes(vae):
 
 def test_a_way_between_two_metres_is_refused(tunes, sentence):
     both = [*tunes, *(tune(start, metre="3/4") for start in range(4))]
-    vae = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(both)
+    vae = hg.VariationalAutoencoder(2, decoder="one-shot", max_epochs=1, random_state=0).fit(both)
     said = sentence(hg.DataError, vae.interpolate, tune(0), tune(0, metre="3/4"))
     assert said == "Tunes of several windows need one metre to lead to one another. These are in 3/4 and 4/4."
 
@@ -74,8 +74,15 @@ def test_a_tune_goes_on_over_silence(vae, monkeypatch):
     assert hg.continued(vae, tune(0, bars=3), bars=3, random_state=0) == tune(0, bars=3)
 
 
+def test_variations_are_melodies_that_differ(vae):
+    found = hg.neighbours(vae, tune(0, bars=2), radius=4, n=3)
+    assert 1 <= len(found) <= 3
+    assert all(isinstance(melody, hg.Melody) and melody != tune(0, bars=2) for melody in found["neighbour"].to_list())
+    assert found["edits"].min() >= 1
+
+
 def test_what_can_not_go_on_is_told(vae, tunes, sentence):
-    single = hg.VariationalAutoencoder(2, kind=hg.Melodies(bars=1), max_epochs=1, random_state=0).fit(tunes)
+    single = hg.VariationalAutoencoder(2, decoder="one-shot", kind=hg.Melodies(bars=1), max_epochs=1, random_state=0).fit(tunes)
     assert sentence(hg.ParameterError, hg.continued, single, tune(0)) == (
         "A tune goes on by windows of two bars or more. The model was fitted on melodies of 1 bar."
     )

@@ -87,11 +87,16 @@ def neighbours(
     for one, distance in zip(made, away, strict=True):
         first.setdefault(key(one), [one, distance, 0])[2] += 1
     found = [line for name, line in first.items() if len(line[0]) and name != key(own)][:n]
+    rows = [line[0] for line in found]
     frame = pl.DataFrame(
-        {"neighbour": [line[0] for line in found], "distance": [line[1] for line in found], "times": [line[2] for line in found]},
+        {
+            "neighbour": pl.Series(rows, dtype=pl.Object) if kind.name == "melody" else rows,
+            "distance": [line[1] for line in found],
+            "times": [line[2] for line in found],
+        },
         schema_overrides={"distance": pl.Float64, "times": pl.Int64},
     )
-    return frame.with_columns(alike(kind, [line[0] for line in found], [own])[2])
+    return frame.with_columns(alike(kind, rows, [own])[2])
 
 
 def alike(kind: Any, rows: list[Any], known: list[Any]) -> tuple[Array, Array, Any]:
@@ -110,4 +115,4 @@ def alike(kind: Any, rows: list[Any], known: list[Any]) -> tuple[Array, Array, A
 
 def key(row: Any) -> Any:
     """What tells a row from others."""
-    return row if isinstance(row, str) else tuple(row)
+    return tuple(row) if isinstance(row, list) else row

@@ -132,7 +132,8 @@ def measured(drawn: Sequence[Melody], train: Sequence[Melody], test: Sequence[Me
     lines = [(f"{of} variation", variation(test, drawn, of), variation(test, train, of), "less") for of in OF_NOTES]
     lines += [("notes in key", in_key(drawn), in_key(train), "more")]
     lines += [("half bars repeated", repetition(drawn), repetition(train), "as real")]
-    return [*lines, ("known, transposed or not", float(known(drawn, train).mean()), float(known(test, train).mean()), "less")]
+    ours, theirs = (float(known(pile, train).sum() / max(len(pile), 1)) for pile in (drawn, test))
+    return [*lines, ("known, transposed or not", ours, theirs, "less")]
 
 
 def _pattern(melody: Melody) -> Hashable:

@@ -92,9 +92,17 @@ def go_on(
 @app.command()
 def neighbours(
     model: Model,
-    row: Annotated[str, typer.Argument(help="A row of symbols, such as a SMILES, as it is typed.")],
+    row: Annotated[
+        str,
+        typer.Argument(
+            help="A row of symbols, such as a SMILES, as it is typed; or a file of tunes, of which the first bars count."
+        ),
+    ],
     *,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A .csv, .tsv or .parquet file; shown without.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="A .csv, .tsv or .parquet file, of tunes a folder, .mid or .wav; shown without."),
+    ] = None,
     radius: Annotated[float, typer.Option(help="How far to go in the space of codes.")] = 1.0,
     n: Annotated[int, typer.Option("-n", help="How many at most.")] = 20,
     condition: Condition = None,
@@ -104,11 +112,14 @@ def neighbours(
 
     Example: hourglass neighbours molecules.safetensors "CC(C)=O" --radius 2
     """
-    if output is not None:
+    fitted = load_autoencoder(model)
+    of_tunes = fitted.kind_.name == "melody"
+    if output is not None and not of_tunes:
         require_writable(output, TABLES)
-    found = hg.neighbours(load_autoencoder(model), row, radius=radius, n=n, condition=condition, random_state=seed)
+    centre = load(row, False)[0].cut(0, fitted.kind_.bars) if of_tunes else row
+    found = hg.neighbours(fitted, centre, radius=radius, n=n, condition=condition, random_state=seed)
     if output is None:
         show(rows_table(found))
         return
-    hg.write(output, found)
+    hg.write(output, found["neighbour"].to_list() if of_tunes else found)
     say(f"Wrote {found.height:,} neighbours of {row} to {output}.")

@@ -81,6 +81,9 @@ class Melody:
         of = [f"{len(self.notes)} notes in {self.bars} bar{'s' * (self.bars != 1)} of {self.metre}"]
         return f"Melody({', '.join([repr(self.name)] * bool(self.name) + of + [f'key {self.key}'] * bool(self.key))})"
 
+    def __len__(self) -> int:
+        return len(self.notes)
+
     @property
     def bar(self) -> int:
         """16ths of a bar."""
