@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import hourglass as hg
+from hourglass.estimators import samplers
 
 CHANCE = np.random.default_rng(0)
 LINES = ["".join(CHANCE.choice(list("abc"), CHANCE.integers(1, 6))) for _ in range(200)]
@@ -73,6 +74,16 @@ def test_a_file_gives_the_same(model, tmp_path):
     assert again.reconstruct(LINES) == model.reconstruct(LINES)
     assert again.sample(9, random_state=1) == model.sample(9, random_state=1)
     assert hg.info(tmp_path / "model.safetensors")["data"] == "rows of up to 5 characters, 3 different ones"
+
+
+def test_a_flow_is_fitted_kept_in_a_file_and_drawn_from(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(samplers, "FLOWING_STEPS", 1)
+    model.fit_sampler(LINES, "flow", random_state=0)
+    assert (model.sampler_.name, list(model.sampler_.held_out)) == ("flow", ["flow"])
+    model.save(tmp_path / "model.safetensors")
+    made = model.sample(5, random_state=1)
+    assert len(made) == 5
+    assert hg.load(tmp_path / "model.safetensors").sample(5, random_state=1) == made
 
 
 def test_the_choices_for_symbols():

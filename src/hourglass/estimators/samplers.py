@@ -23,7 +23,7 @@ COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried
 HELD_OUT = 5  # every fifth row
 PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
 STEPS = 2000  # of training the recurrent network
-FLOWING = Plan(None, None, 256, "muon", 3e-3, "cosine", 1_000_000, 1.0)
+FLOWING = Plan(None, None, 512, "adam", 2e-3, "one-cycle", 1_000_000, 1.0)
 FLOWING_STEPS = 6000  # of training a flow
 
 
