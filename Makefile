@@ -15,7 +15,7 @@ demo: $(RUN)         ## train on handwritten digits and show what survives
 	$(BIN)/hourglass demo
 
 test: $(DEV)         ## run the tests, with coverage
-	$(BIN)/python -m pytest --cov=hourglass --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --cov=hourglass --cov-report=term:skip-covered
 
 lint: $(DEV)         ## look for faults and untidy code
 	$(BIN)/ruff check .
