@@ -161,7 +161,7 @@ def test_scripts_run(script, monkeypatch):
     beats[80:, 20:40] += 2
     labels = np.where(np.arange(90) < 80, 1, 2)
     np.savez("beats.npz", x_train=beats[:50], y_train=labels[:50], x_test=beats[50:], y_test=labels[50:])
-    hg.write("some.smi", ["CC(C)=O", "C1CCCCC1", "c1ccccc1O", "CC#N"] * 10)
+    hg.write("some.smi", [n * "C" + end for n in range(1, 9) for end in ("O", "N", "C#N", "C(C)=O", "c1ccccc1")] * 3)
     monkeypatch.setattr(sys, "argv", [str(script), *ARGUMENTS.get(script.name, ["mnist"])])
     monkeypatch.setattr(Trainer, "_seconds", lambda self, seconds=Trainer._seconds: 30 * seconds(self))
     runpy.run_path(str(script), run_name="__main__")
