@@ -30,7 +30,7 @@ docs: $(DEV)         ## build the documentation into site/
 bench:               ## measure against the peers, in a .venv-bench of its own (takes an hour or more)
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet -c constraints.txt torch
-	.venv-bench/bin/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt -e ".[server]"
+	.venv-bench/bin/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt -e ".[melodies,molecules,onnx,server]"
 	.venv-bench/bin/python -m benchmarks
 
 clean:               ## remove what the commands made
