@@ -108,12 +108,16 @@ def cards() -> tuple[np.ndarray, np.ndarray]:
 
 
 def full_size_cards() -> np.ndarray:
-    """284,807 transactions: the usual ones drawn again and again, each with a tenth of a standard deviation of noise."""
+    """284,807 transactions: the usual ones drawn again and again, each with a tenth of a standard deviation of noise.
+
+    In single precision, as detectors compute in that of their input.
+    """
     X, y = cards()
     usual = X[y == 0]
     rng = np.random.default_rng(SEED)
     n = 5_000 if QUICK else 284_807
-    return usual[rng.integers(len(usual), size=n)] + 0.1 * usual.std(0) * rng.normal(size=(n, usual.shape[1]))
+    rows = usual[rng.integers(len(usual), size=n)] + 0.1 * usual.std(0) * rng.normal(size=(n, usual.shape[1]))
+    return rows.astype(np.float32)
 
 
 def castings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -92,4 +92,4 @@ def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     assert sentence(hg.DataError, hg.continued, vae, hg.Melody([])) == (
         "A tune goes on from its last bars, of which 1 count here, and there is no note."
     )
-    assert sentence(hg.DataError, hg.AnomalyDetector().fit, tunes).startswith("AnomalyDetector can't judge rows of symbols.")
+    assert sentence(hg.DataError, hg.AnomalyDetector().fit, tunes).startswith("AnomalyDetector can't judge melodies.")

@@ -210,7 +210,7 @@ def test_a_waist_without_a_distribution_refuses_to_sample(sentence):
         "model.fit_sampler(X, 'mixture'). Or use VariationalAutoencoder, which has a prior."
     )
     assert sentence(hg.ParameterError, model.fit_sampler, X, "prior") == (
-        "The sampler of a model with Plain(n=4) can't be 'prior'. Known: auto, mixture."
+        "The sampler of a model with Plain(n=4) can't be 'prior'. Known: auto, flow, mixture."
     )
     quantised = hg.Autoencoder(hg.FiniteScalar((3, 3), places=2), max_epochs=1, **SETTINGS).fit(X)
     assert "model.fit_sampler(X, 'autoregressive')" in sentence(hg.ParameterError, quantised.sample, 3)

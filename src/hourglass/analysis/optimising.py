@@ -100,10 +100,11 @@ def optimise(
 
     Examples
     --------
+    >>> from itertools import product
     >>> import hourglass as hg
-    >>> lines = ["abba", "abab", "baba", "bab", "aabb", "ab"] * 20
-    >>> vae = hg.VariationalAutoencoder(4, max_epochs=2, random_state=0).fit(lines)
-    >>> optimise(vae, lambda rows: [row.count("a") for row in rows], lines, rounds=1).columns
+    >>> lines = ["".join(letters) for letters in product("abc", repeat=4)][::2]
+    >>> vae = hg.VariationalAutoencoder(hg.Variational(4, beta=0.1), max_epochs=20, random_state=0).fit(lines)
+    >>> optimise(vae, lambda rows: [row.count("a") for row in rows], lines, rounds=1, random_state=0).columns
     ['candidate', 'value', 'predicted', 'std', 'nearest', 'edits']
     """
     import polars as pl

@@ -247,7 +247,7 @@ def export(
         str | None, typer.Option(help="Data to compare the two on, beside rows that are made up: a file, a folder or a dataset.")
     ] = None,
 ) -> None:
-    """Write a model as one ONNX file, which runs anywhere without Hourglass.
+    """Write a model as one ONNX file, which runs anywhere.
 
     Scaling, likelihood and threshold are inside. It is written only if onnxruntime gives the same numbers.
 

@@ -78,7 +78,9 @@ def detect(
                 save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
-    share = f"{alarms / rows:.2%}; of usual rows, {detector.alarm_rate_:.2%} would"
+    rate, unit = detector.alarm_rate_, "samples" if of_record else "rows"
+    paced = f": {3600 * rate:.3g} s of an hour" if of_record and detector.kind_.rate else ""
+    share = f"{alarms / rows:.2%}; of usual {unit}, {rate:.2%} would{paced}"
     show(histogram(tally, rows))
     say(f"{alarms:,} of {rows:,} {'samples are part of an event' if of_record else 'rows raised an alarm'} ({share}).")
     say(f"Wrote {output}.")

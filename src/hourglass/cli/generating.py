@@ -108,7 +108,7 @@ def neighbours(
     condition: Condition = None,
     seed: Seed = None,
 ) -> None:
-    """Rows that are near to one in the space of codes, and how like it they are.
+    """List rows that are near to one in the space of codes.
 
     Example: hourglass neighbours molecules.safetensors "CC(C)=O" --radius 2
     """

@@ -20,7 +20,7 @@ def studio(
     port: Annotated[int, typer.Option(help="The page is at http://127.0.0.1:PORT, on this machine alone.")] = 8080,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Don't open the page in a browser.")] = False,
 ) -> None:
-    """Open a local page to load data on, and to compress, flag, clean and generate.
+    """Open a local page that does all of this.
 
     Training goes on when the page or the studio is closed, and is there when it is opened again.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import socket
@@ -61,7 +62,9 @@ def serve(
     with bound(host, port) as listener:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         ready(f"Serving {', '.join(models)} at {address}; {address}/docs shows what can be asked. Ctrl-C ends it.")
-        server_of(create_app(models, limits=limits, token=token), limits).run(sockets=[listener])
+        server = server_of(create_app(models, limits=limits, token=token), limits)
+        gc.freeze()  # what stands by now stays: looking through all of it for garbage would halt requests for long
+        server.run(sockets=[listener])
 
 
 def require_safe(host: str, token: str | None) -> None:
