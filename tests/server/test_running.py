@@ -16,6 +16,7 @@ import pytest
 import hourglass as hg
 from hourglass import server
 from hourglass.server import Limits, create_app, require_extra, serve
+from hourglass.server.limits import OwnMachine
 from hourglass.server.running import require_safe
 
 from .conftest import DIGITS, running
@@ -74,6 +75,17 @@ def test_a_missing_extra_is_named(sentence, monkeypatch):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match=r"module 'hourglass\.server' has no attribute 'Limit'"):
         server.Limit  # noqa: B018
+
+
+def test_pages_of_others_are_refused_where_there_is_no_token(models):
+    with running(OwnMachine(create_app({"digits": models["digits"]}))) as address:
+        assert httpx.get(f"{address}/v1/models").status_code == 200
+        for headers in ({"host": "evil.example"}, {"origin": "http://evil.example"}):
+            answer = httpx.get(f"{address}/v1/models", headers=headers)
+            assert answer.status_code == 403
+            assert answer.json()["detail"] == (
+                "Without a token, only requests to 127.0.0.1 or localhost are answered, and none of other pages."
+            )
 
 
 def test_requests_under_way_finish():

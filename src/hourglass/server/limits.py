@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -117,3 +118,30 @@ class Gate:
         what = "The token is wrong" if given else "A token is missing"
         refusal = Refusal(401, f"{what}: send the header 'Authorization: Bearer TOKEN'.", {"WWW-Authenticate": "Bearer"})
         return await refusal.response()(scope, receive, send)
+
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+class OwnMachine:
+    """Refuses what pages of others ask a browser to do: names that lead here by a trick, and requests that come from elsewhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 403."""
+        if scope["type"] not in {"http", "websocket"} or _is_own(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            refusal = Refusal(
+                403, "Without a token, only requests to 127.0.0.1 or localhost are answered, and none of other pages."
+            )
+            await refusal.response()(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+
+def _is_own(headers: Headers) -> bool:
+    host, origin = headers.get("host", ""), headers.get("origin")
+    return urlsplit(f"//{host}").hostname in LOCAL and (origin is None or urlsplit(origin).netloc == host)

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import hourglass as hg
-from hourglass.server.limits import Limits
+from hourglass.server.limits import Limits, OwnMachine
 from hourglass.server.service import create_app
 
 MOST_HEADERS = 64 * 2**10  # bytes of the headers of a request
@@ -62,7 +62,8 @@ def serve(
     with bound(host, port) as listener:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         ready(f"Serving {', '.join(models)} at {address}; {address}/docs shows what can be asked. Ctrl-C ends it.")
-        server = server_of(create_app(models, limits=limits, token=token), limits)
+        app = create_app(models, limits=limits, token=token)
+        server = server_of(OwnMachine(app) if token is None else app, limits)
         gc.freeze()  # what stands by now stays: looking through all of it for garbage would halt requests for long
         server.run(sockets=[listener])
 

@@ -7,24 +7,21 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI, Response
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from nicegui import app as pages
 from nicegui import ui
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 import hourglass as hg
+from hourglass.server.limits import LOCAL, OwnMachine
 from hourglass.server.running import bound
 from hourglass.server.studio import files
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.runs import Folder, Run
 from hourglass.server.studio.views import alarms, data, map, squeeze, train
-
-LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 class View(NamedTuple):
@@ -66,7 +63,7 @@ def build(folder: Folder) -> FastAPI:
     pages.add_static_files("/studio", w.ASSETS)
     _pages(folder)
     files.add(app, folder)
-    app.add_middleware(OwnPageAlone)
+    app.add_middleware(OwnMachine)
     ui.run_with(
         app, title="Hourglass", favicon=w.ASSETS / "icon.svg", tailwind=False, show_welcome_message=False, reconnect_timeout=30
     )
@@ -77,27 +74,6 @@ def _open(address: str) -> None:
     import webbrowser
 
     webbrowser.open(address)
-
-
-class OwnPageAlone:
-    """Refuses what pages of others ask a browser to do: names that lead here by a trick, and requests that come from elsewhere."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"} or _is_own(Headers(scope=scope)):
-            await self.app(scope, receive, send)
-        elif scope["type"] == "http":
-            words = "The studio answers to its own page on this machine alone."
-            await PlainTextResponse(words, status_code=403)(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1008})
-
-
-def _is_own(headers: Headers) -> bool:
-    host, origin = headers.get("host", ""), headers.get("origin")
-    return urlsplit(f"//{host}").hostname in LOCAL and (origin is None or urlsplit(origin).netloc == host)
 
 
 # The frame
