@@ -1,4 +1,5 @@
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,7 @@ def test_demo_shows_the_whole_way():
     said = run("demo", "--seconds", "0.3", "-o", "out")
     assert said.startswith("5,000 handwritten digits of 28 x 28 = 784 pixels; 2 seconds of training in all.\n")
     assert "Width 6 of 6: 64 numbers keep " in said
+    assert said.endswith(f"source {Path(sys.prefix, 'bin', 'activate')}\n") == (shutil.which("hourglass") is None)
     assert files("out")[:3] == ["codes.parquet", "model.safetensors", "reconstructions/00000.png"]
     assert files("out")[-3:] == ["reconstructions/00099.png", "report.html", "squeeze.png"]
     model = hg.load("out/model.safetensors")

@@ -207,7 +207,8 @@ def test_a_waist_without_a_distribution_refuses_to_sample(sentence):
     model = hg.Autoencoder(4, max_epochs=1, **SETTINGS).fit(X)
     assert sentence(hg.ParameterError, model.sample, 3) == (
         "A model with Plain(n=4) has no distribution of codes to draw from. Fit one to the codes of your data: "
-        "model.fit_sampler(X, 'mixture'). Or use VariationalAutoencoder, which has a prior."
+        "model.fit_sampler(X, 'mixture'). Or use VariationalAutoencoder, which has a prior; in the shell, "
+        "hourglass fit DATA --for generate."
     )
     assert sentence(hg.ParameterError, model.fit_sampler, X, "prior") == (
         "The sampler of a model with Plain(n=4) can't be 'prior'. Known: auto, flow, mixture."

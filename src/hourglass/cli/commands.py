@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from shutil import which
 from typing import Annotated, Any
 
 import typer
@@ -66,6 +68,8 @@ def demo(
     for name, what in DEMO_FILES.items():
         say(f"  {name:<20}{what}")
     say(DEMO_NEXT)
+    if which("hourglass") is None:
+        say(f"\nYour shell doesn't know hourglass yet. Type first: source {Path(sys.prefix, 'bin', 'activate')}")
 
 
 @app.command()

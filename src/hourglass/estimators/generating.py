@@ -145,7 +145,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
             name = samplers.names_for(waist, None)[0]
             raise ParameterError(
                 f"A model with {waist} has no distribution of codes to draw from. Fit one to the codes of your data: "
-                f"model.fit_sampler(X, {name!r}). Or use VariationalAutoencoder, which has a prior."
+                f"model.fit_sampler(X, {name!r}). Or use VariationalAutoencoder, which has a prior; in the shell, "
+                "hourglass fit DATA --for generate."
             )
         drawn = density.draw(generator, n)
         z: Tensor = self.model_.bottleneck.vectors(drawn) if isinstance(waist, Quantized) else drawn
