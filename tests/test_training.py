@@ -61,8 +61,7 @@ def test_patience_ends_training():
 def test_max_seconds_ends_training_with_the_rate_down():
     began = time.perf_counter()
     model = hg.Autoencoder(3, max_seconds=0.5, patience=10**6, random_state=0).fit(X)
-    assert time.perf_counter() - began < 5
-    assert model.history_[-1]["seconds"] >= 0.5
+    assert 0.5 <= time.perf_counter() - began < 5
     assert model.history_[-1]["learning_rate"] < 0.1 * max(epoch["learning_rate"] for epoch in model.history_)
 
 

@@ -43,6 +43,16 @@ def test_hydrogens_and_handedness_of_an_sdf():
     assert hg.read("x.sdf")["smiles"].to_list() == ["C[C@H](N)C(=O)O"]
 
 
+def test_a_molecule_without_an_atom_keeps_its_place(sentence):
+    drawn = ["CCO", "", "CC"]  # a model that is hardly trained may write nothing
+    hg.write("x.sdf", drawn)
+    assert hg.read("x.sdf")["smiles"].to_list() == drawn
+    hg.write("x.smi", drawn)
+    assert Path("x.smi").read_text() == "CCO\n\nCC\n"
+    hg.write("x.png", drawn)
+    assert sentence(hg.DataError, hg.VariationalAutoencoder(2).fit, hg.read("x.sdf")) == "Row 1 is empty. Leave it out."
+
+
 def test_what_rdkit_refuses_of_an_sdf_is_named(capfd, sentence):
     hg.write("x.sdf", SMILES)
     five = Chem.MolFromSmiles("CC(C)(C)(C)C", sanitize=False)

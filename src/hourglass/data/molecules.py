@@ -123,7 +123,7 @@ def _record(record: str) -> dict[str, str]:
         return {COLUMN: BROKEN}
     title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
     said = {name: molecule.GetProp(name) for name in molecule.GetPropNames()}
-    return {COLUMN: chem.MolToSmiles(molecule) or BROKEN} | ({"name": title} if title else {}) | said
+    return {COLUMN: chem.MolToSmiles(molecule)} | ({"name": title} if title else {}) | said
 
 
 def without_bad(raw: Any, path: Path) -> Any:
@@ -226,7 +226,9 @@ def _drawer(ending: str, *size: int) -> Any:
 
 
 def _molecules(smiles: Sequence[str]) -> list[Any]:
-    found = [libraries().molecule(row) for row in smiles]
+    """What a file shows of each row; of an empty string, as a model may write one, no atom."""
+    chem = libraries().chem
+    found = [libraries().molecule(row) if row else chem.Mol() for row in smiles]
     if not found or None in found:
         raise ValueError(f"{smiles[found.index(None)]!r} is no molecule that RDKit can read" if found else "there is no molecule")
     return found
