@@ -1,4 +1,4 @@
-"""``python -m benchmarks [WORK ...]``: run the works, keep every round's figures, rewrite the table in README.md."""
+"""``python -m benchmarks [WORK ...]``: run the works, keep every round's figures, rewrite RESULTS.md and the table in README.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from benchmarks.works import WORKS, Row, Work
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results.json"
+WHOLE = HERE / "RESULTS.md"
 README = ROOT / "README.md"
+HEAD = (
+    "# Measured\n\nAll figures of all works, written by `python -m benchmarks`; [README.md](README.md) says what the works are.\n"
+)
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 PACKAGES = (
     "hourglass-ae",
@@ -116,48 +120,73 @@ def number(value: float) -> str:
     return f"{value:,.{min(max(3 - math.floor(math.log10(abs(value))), 0), 6)}f}"
 
 
+def judged(row: Row, median: dict[str, dict[str, float]]) -> tuple[float, bool | None]:
+    """How many times better than the peer, NaN without one; and whether the target is met, if there is one."""
+    ours = median["Hourglass"][row.figure]
+    ratio = row.ratio(ours, median[row.peer][row.figure]) if row.peer else math.nan
+    return ratio, row.target.holds(ours, ratio) if row.target else None
+
+
 def cells(work: Work, row: Row, median: dict[str, dict[str, float]]) -> list[str]:
-    """One line of the table."""
-    ours, theirs, ratio = median["Hourglass"][row.figure], "", math.nan
-    if row.peer:
-        theirs = f"{row.peer} {number(median[row.peer][row.figure])}"
-        ratio = row.ratio(ours, median[row.peer][row.figure])
-    met = "" if row.target is None else "yes" if row.target.holds(ours, ratio) else "**no**"
-    compared = f"{ratio:.2f}x" if row.peer else ""
-    return [work.name, row.title, number(ours), theirs, compared, row.target.text if row.target else "", met]
+    """One line of the whole table."""
+    ratio, met = judged(row, median)
+    target = row.target.text if row.target else ""
+    return [work.name, *beside_peer(row, median, ratio), target, {None: "", True: "yes", False: "**no**"}[met]]
+
+
+def beside_peer(row: Row, median: dict[str, dict[str, float]], ratio: float) -> list[str]:
+    """A figure: what it is called, ours, the peer's, and the ratio."""
+    theirs = f"{row.peer} {number(median[row.peer][row.figure])}" if row.peer else ""
+    return [row.title, number(median["Hourglass"][row.figure]), theirs, f"{ratio:.2f}x" if row.peer else ""]
+
+
+def headline(work: Work, median: dict[str, dict[str, float]]) -> list[str]:
+    """One line for a work: its first figure, beside the peer that comes nearest, and how many of its targets are met."""
+    same = [row for row in work.rows if row.figure == work.rows[0].figure]
+    row = min((row for row in same if row.peer), key=lambda row: judged(row, median)[0], default=same[0])
+    met = [held for held in (judged(row, median)[1] for row in work.rows) if held is not None]
+    return [work.title, *beside_peer(row, median, judged(row, median)[0]), f"{sum(met)} of {len(met)}" if met else ""]
+
+
+def summary(results: dict[str, Any]) -> str:
+    """The measured works in Markdown, a line each."""
+    head = ["work", "figure", "Hourglass", "nearest peer", "times better", "targets met"]
+    return markdown(head, [headline(work, medians(results[work.name])) for work in WORKS if work.name in results])
 
 
 def table(results: dict[str, Any]) -> str:
-    """All measured works in Markdown, with the machines and the versions below."""
+    """All figures of the measured works in Markdown, with the machines and the versions below."""
     measured = [work for work in WORKS if work.name in results]
     head = ["work", "figure", "Hourglass", "peer", "times better", "target", "met"]
-    lines = [head, ["---"] * len(head)]
-    for work in measured:
-        median = medians(results[work.name])
-        lines += [cells(work, row, median) for row in work.rows]
+    lines = [cells(work, row, medians(results[work.name])) for work in measured for row in work.rows]
     notes = []
     for work in measured:
         result = results[work.name]
-        on, used = result["machine"], result["versions"]
+        on, used, rounds = result["machine"], result["versions"], len(result["rounds"])
         packages = ", ".join(f"{package} {used[package]}" for package in PACKAGES if used.get(package))
         note = (
-            f"{result['date']}, medians of {len(result['rounds'])} rounds, on {on['cpu']} ({on['cores']} cores,"
+            f"{result['date']}, {'once' if rounds == 1 else f'medians of {rounds} rounds'}, on {on['cpu']} ({on['cores']} cores,"
             f" {on['memory_gb']} GB), Python {on['python']}, {packages}."
         )
         notes.append((note, work.name))
     # works that were measured alike share a note
     shared = {note: ", ".join(name for other, name in notes if other == note) for note, _ in notes}
     below = "\n".join(f"{names}: {note}  " for note, names in shared.items())
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + below
+    return f"{markdown(head, lines)}\n\n{below}"
 
 
-def rewrite(text: str, markdown: str) -> str:
+def markdown(head: list[str], lines: list[list[str]]) -> str:
+    """A table."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
+
+
+def rewrite(text: str, part: str) -> str:
     """``text`` with the part between the two markers replaced."""
     before, found, rest = text.partition(START)
     _, closed, after = rest.partition(END)
     if not (found and closed):
         raise SystemExit(f"README.md has no line {START} with a line {END} after it, so the table has no place.")
-    return f"{before}{START}\n{markdown}\n{END}{after}"
+    return f"{before}{START}\n{part}\n{END}{after}"
 
 
 def prepare_data(folder: str) -> None:
@@ -189,7 +218,7 @@ def main() -> None:
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"some of: {', '.join(names)} (all unless named)")
     parser.add_argument("--quick", action="store_true", help="a rehearsal on a few rows: one round, shown and not kept")
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (3)")
-    parser.add_argument("--table", action="store_true", help="measure nothing: rewrite the table from results.json")
+    parser.add_argument("--table", action="store_true", help="measure nothing: rewrite the tables from results.json")
     options = parser.parse_args()
     if unknown := set(options.works) - set(names):
         parser.error(f"no work is called {', '.join(sorted(unknown))}. Known: {', '.join(names)}.")
@@ -202,7 +231,8 @@ def main() -> None:
             prepare_data(folder)
             measure_all(works, 1 if options.quick else options.rounds, options.quick)
     if not options.quick:
-        README.write_text(rewrite(README.read_text(), table(kept())))
+        WHOLE.write_text(f"{HEAD}\n{table(kept())}\n")
+        README.write_text(rewrite(README.read_text(), summary(kept())))
         print(table(kept()))
 
 

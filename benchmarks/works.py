@@ -144,8 +144,8 @@ WORKS = (
         "Autoencoder(32).fit(x_train), nothing set",
         {"Hourglass": "default_hourglass", "PCA": "default_pca"},
         (
-            Row("fit alone, s", "fit_s", target=at_most(60)),
             Row("test error (MSE)", "test_mse", "PCA", at_most(0.0058)),
+            Row("fit alone, s", "fit_s", target=at_most(60)),
             Row("linear probe, accuracy", "probe", "PCA", NO_WORSE, operator.gt),
             Row("10 nearest neighbours, accuracy", "neighbours", "PCA", NO_WORSE, operator.gt),
             Row("k-means, mutual information", "nmi", "PCA", NO_WORSE, operator.gt),
@@ -200,14 +200,14 @@ WORKS = (
         "23 tables of ADBench, trained on half of the usual rows",
         {"Hourglass": "adbench_hourglass", **{name: f"adbench_pyod {name}" for name in PEERS}},
         (
+            *beside("auroc", "mean AUROC"),
+            *beside("aupr", "mean AUPR"),
             Row("AUROC above that of 5 nearest neighbours, mean", "above_knn_auroc", target=at_least(0.015)),
             Row("AUPR above that of 5 nearest neighbours, mean", "above_knn_aupr", target=at_least(0.025)),
             Row("the same of AUROC, median", "median_above_knn_auroc"),
             Row("the same of AUPR, median", "median_above_knn_aupr"),
             Row("tables of 23 with a higher AUROC", "wins_auroc"),
             Row("tables of 23 with a higher AUPR", "wins_aupr"),
-            *beside("auroc", "mean AUROC"),
-            *beside("aupr", "mean AUPR"),
             Row("fit and score, median table, s", "median_s", target=at_most(5)),
             Row("fit and score, slowest table, s", "slowest_s", target=at_most(20)),
             Row("false alarms at 5%, pooled", "false_alarms_5", target=between(0.042, 0.058)),
@@ -219,8 +219,8 @@ WORKS = (
         "tables of ADBench, up to a tenth of the training rows strange",
         {"Hourglass": "dirt_hourglass", "PyOD": "dirt_pyod"},
         (
-            Row("AUROC lost to dirt", "lost", "PyOD", NO_WORSE),
             Row("AUROC after dirty training", "dirty", "PyOD", NO_WORSE, operator.gt),
+            Row("AUROC lost to dirt", "lost", "PyOD", NO_WORSE),
             Row("AUROC after clean training", "clean", "PyOD", better=operator.gt),
         ),
     ),
@@ -275,7 +275,7 @@ WORKS = (
     ),
     Work(
         "photos-quick",
-        "the same, 5 minutes of training",
+        "the same noise, 5 minutes of training",
         {"Hourglass": "clean_hourglass set12 noise25 300"},
         (Row("PSNR, dB", "psnr", target=at_least(29.7)),),
     ),
@@ -287,7 +287,7 @@ WORKS = (
     ),
     cleaning("speckle", "photos with speckle of 0.2", "middles speckle", filters=("log-NLM",)),
     cleaning("saltpepper", "photos with salt and pepper on a tenth", "middles saltpepper", filters=("median",)),
-    cleaning("both", "photos with both", "middles both", filters=("median-log-NLM",)),
+    cleaning("both", "photos with both of these", "middles both", filters=("median-log-NLM",)),
     cleaning("blur", "photos blurred by 2 pixels, with a little noise", "middles blur", filters=("Wiener", "Richardson-Lucy")),
     cleaning("pixels", "photos with half of the pixels erased", "middles pixels", filters=("linear", "biharmonic")),
     cleaning("half", "photos with a half erased", "middles half", filters=("linear", "biharmonic")),
@@ -422,7 +422,7 @@ WORKS = (
     ),
     Work(
         "promise",
-        "twelve made hearts: the share of false alarms in the half hour after the quarter of an hour that was learned from",
+        "twelve made hearts, half an hour each, after the quarter of an hour learned from",
         {"Hourglass": "promise_hourglass"},
         (
             Row("false alarms at 5%, mean", "false_alarms_5", target=between(0.042, 0.058)),
@@ -446,7 +446,7 @@ WORKS = (
         {"Hourglass": "service_hourglass", "FastAPI": "service_fastapi"},
         (
             Row("scored rows a second", "rows_per_s", target=at_least(2000)),
-            Row("the same", "rows_per_s", "FastAPI", times_better(5), operator.gt),
+            Row("scored rows a second", "rows_per_s", "FastAPI", times_better(5), operator.gt),
             Row("99% are answered within, ms", "p99_ms", "FastAPI", at_most(100)),
             Row("errors", "errors", target=at_most(0)),
             Row("processor time of a row, ms", "row_cpu_ms", "FastAPI"),
