@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import time
@@ -14,6 +15,7 @@ import pytest
 import hourglass as hg
 from hourglass.server.studio import runs, training
 from hourglass.server.studio.runs import Asked, Folder, Run, Source, State, free, plain_name
+from hourglass.server.studio.watching import watch
 
 
 def until(condition, seconds=60):
@@ -137,6 +139,46 @@ def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):
     here(run)
     assert len(run.preview["clean"]) == len(run.preview["before"]) == len(run.preview["after"]) == 8
     assert run.preview["clean"] != run.preview["before"] != run.preview["after"]
+
+
+def test_a_run_that_trains_is_not_started_again(folder, asked):
+    run = folder.new_run(Asked(asked.data, "compress", 2, options={"max_seconds": 600}))
+    run.start()
+    process = (run.path / "lock").read_text()
+    (run.path / "stage.txt").write_text("Learning")
+    run.start()
+    assert (run.stage, (run.path / "lock").read_text()) == ("Learning", process)
+    run.stop()  # most likely before it has read a row
+    until(lambda: run.state is not State.training)
+    assert run.state is State.stopped or run.sentence.startswith("It was stopped before there was anything to keep.")
+
+
+def test_who_looks_at_a_run_is_not_taken_for_who_trains(folder, asked):
+    run = folder.new_run(asked)
+    with (run.path / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)  # another studio that looks at the same moment
+        assert run.state is State.failed
+
+
+def test_a_sweep_that_is_stopped_keeps_the_widths_that_are_done(folder, tmp_path, digits, here, monkeypatch):
+    np.save(tmp_path / "d.npy", digits)
+    run = folder.new_run(Asked(str(tmp_path / "d.npy"), "sweep", options={"max_epochs": 2}))
+
+    def interrupted(run, show, **beside):
+        note = watch(run, show, **beside)
+
+        def look(estimator, epoch):
+            note(estimator, epoch)
+            if beside["width"] == 4:
+                raise KeyboardInterrupt
+
+        return look
+
+    monkeypatch.setattr(training, "watch", interrupted)
+    here(run)
+    assert run.state is State.stopped
+    assert {record["width"] for record in run.epochs()} == {2, 4}
+    assert list(json.loads((run.path / "sweep.json").read_text())["rebuilt"]) == ["2"]
 
 
 def test_a_process_that_ended_without_a_word_has_failed(folder, asked):

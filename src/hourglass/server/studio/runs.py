@@ -5,7 +5,7 @@
     FOLDER/runs/NAME/        a run: run.json, progress.jsonl, preview.json, log.txt, model.safetensors, result.json, what it made
 
 All that is known of a run is read from its files, so pages can be closed and opened again. Who trains holds a lock on the file
-``lock``, which the system lets go of when the process ends, however it ends.
+``lock``, which the system lets go of when the process ends, however it ends. Who only looks shares it for a moment.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import hourglass as hg
@@ -30,6 +32,8 @@ from hourglass.data import atomic
 
 MODEL = "model.safetensors"
 LONGEST = 60  # letters of a name
+NOTES = ("failed.txt", "result.json", "progress.jsonl", "preview.json", "stage.txt", "stopping", "sweep.json")  # of one training
+NOTHING_KEPT = "It was stopped before there was anything to keep. Start it again, and give it a little longer."
 Made = dict[str, Any]
 
 
@@ -130,6 +134,8 @@ class Run:
         told = self.path / "failed.txt"
         if told.exists():
             return told.read_text(encoding="utf-8").strip()
+        if self.state is State.failed and (self.path / "stopping").exists():
+            return NOTHING_KEPT
         if self.state is State.failed:
             return "The training ended without a word: the machine was switched off, or had no memory left. Start it again."
         return ""
@@ -165,22 +171,28 @@ class Run:
     # What can be done with it
 
     def start(self) -> None:
-        """Train in a process of its own, which goes on when this one ends."""
-        for name in ("failed.txt", "result.json", "progress.jsonl", "preview.json", "stage.txt", "sweep.json"):
-            (self.path / name).unlink(missing_ok=True)
+        """Train in a process of its own, which goes on when this one ends; nothing happens where one trains already."""
         command = [sys.executable, "-m", "hourglass.server.studio.training", str(self.path)]
-        with (self.path / "lock").open("a+") as lock, (self.path / "log.txt").open("w") as log:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            handles: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "pass_fds": [lock.fileno()]}
-            process = subprocess.Popen(command, start_new_session=True, **handles)
+        with _LOOKING, (self.path / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            for name in NOTES:
+                (self.path / name).unlink(missing_ok=True)
+            with (self.path / "log.txt").open("w") as log:
+                handles: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "pass_fds": [lock.fileno()]}
+                process = subprocess.Popen(command, start_new_session=True, **handles)
             lock.truncate(0)
             lock.write(str(process.pid))
-        _CHILDREN.append(process)
+            _CHILDREN.append(process)
 
     def stop(self) -> None:
         """End training early, as Ctrl-C does: the best model so far is kept."""
         if self._locked():
-            os.kill(int((self.path / "lock").read_text()), signal.SIGINT)
+            (self.path / "stopping").touch()
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(int((self.path / "lock").read_text()), signal.SIGINT)
 
     def remove(self) -> None:
         """Delete the run and all that it made."""
@@ -188,16 +200,16 @@ class Run:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _locked(self) -> bool:
-        for child in _CHILDREN:
-            child.poll()  # those that ended are not kept as zombies
-        try:
-            with (self.path / "lock").open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
+        with _LOOKING:
+            _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]  # those that ended are not kept as zombies
+            try:
+                with (self.path / "lock").open() as lock:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
             return False
-        return False
 
 
 @dataclass(frozen=True)
@@ -292,6 +304,7 @@ def write_json(path: Path, what: Made) -> None:
 
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []
+_LOOKING = Lock()  # one thread at a time has to do with lock files: who looks at one must not keep another from starting
 
 
 def _is_run(path: Path) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import hourglass as hg
 from hourglass.server.studio import making, rows
-from hourglass.server.studio.runs import Asked, Made, Run, write_json
+from hourglass.server.studio.runs import NOTHING_KEPT, Asked, Made, Run, write_json
 from hourglass.server.studio.watching import mended, preview, rebuilt, watch
 
 SHOWN = 8  # rows that are redrawn while a model learns
@@ -50,7 +50,7 @@ def main(path: str) -> None:
         stopped = any("stopped by hand" in line for line in told)
         write_json(run.path / "result.json", {"stopped": stopped, "warnings": told, **result})
     except KeyboardInterrupt:
-        _fail(run, "It was stopped before there was anything to keep. Start it again, and give it a little longer.")
+        _fail(run, NOTHING_KEPT)
     except hg.HourglassError as error:
         _fail(run, str(error))
     except Exception as error:
