@@ -13,7 +13,7 @@ import hourglass as hg
 
 pytest.importorskip("nicegui")
 
-from hourglass.server.studio.judged import Marks, judge
+from hourglass.server.studio.judged import Marks, at_rate, judge
 from hourglass.server.studio.runs import Source
 from hourglass.server.studio.views import cleaner
 
@@ -79,6 +79,28 @@ def test_marks_are_kept_for_each_data(tmp_path):
     assert not (tmp_path / "marks.csv").exists()
 
 
+def test_marks_that_two_pages_make_are_both_kept(tmp_path):
+    one, other = Marks(tmp_path / "marks.csv", "007"), Marks(tmp_path / "marks.csv", "b.csv")
+    one.set(3, "real")
+    other.set(3, "fine")
+    one.set(4, "fine")
+    assert Marks(tmp_path / "marks.csv", "007").rows == {3: "real", 4: "fine"}
+    assert Marks(tmp_path / "marks.csv", "b.csv").rows == {3: "fine"}
+
+
+def test_marks_that_cannot_be_read_say_where(tmp_path, sentence):
+    (tmp_path / "marks.csv").write_text("data,row,mark\na.csv,three,real\n")
+    said = sentence(hg.FileError, Marks, tmp_path / "marks.csv", "a.csv")
+    assert said.startswith(f"The marks in '{tmp_path}/marks.csv' can't be read: ")
+    assert said.endswith("Mend that file, or delete it.")
+
+
+def test_another_rate_leaves_the_detector_as_it_is(judged):
+    before = judged.detector.alarm_rate_, judged.detector.offset_
+    assert at_rate(judged.detector, 0.25).alarm_rate_ == 0.25
+    assert (judged.detector.alarm_rate_, judged.detector.offset_) == before
+
+
 def test_pictures_are_shown_beside_their_heat():
     small = hg.datasets.load("digits").x_train[:180, ::2, ::2]
     judged = judge(hg.AnomalyDetector(random_state=0).fit(small[:160]), small[160:], "digits")
@@ -105,7 +127,7 @@ def test_events_of_a_record():
     load[4500:4540] += 3
     judged = judge(detector, hg.Record(load[4000:]), "load")
     assert judged.noun == "samples"
-    first = judged.events(0.05)[0]
+    first = judged.event(judged.events(0.05).row(0, named=True))
     assert abs(first.row - 500) < 10
     assert '<rect x="' in first.html
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MARKS = ("fine", "real")
+MARKED = ("data", "row", "mark")  # columns of the file of marks
 MOST_REASONS = 4  # columns or places that are shown of an alarm
 LEAST_BLAME = 0.01  # share of it below which a column has no bar
 ROUNDING = 1e-6  # of a rate: p-values come in single precision
@@ -114,8 +114,7 @@ class Judged:
         if not len(which):
             return []
         some = taken(self.raw, which)
-        with _at(self.detector, rate):
-            found = self.detector.explain(some, most=MOST_REASONS)
+        found = at_rate(self.detector, rate).explain(some, most=MOST_REASONS)
         looks = LOOKS[self.detector.kind_.name](self.detector, some, found)
         said: list[tuple[str, ...]] = [tuple(found.filter(found["row"] == place)["reason"]) for place in range(len(which))]
         return [
@@ -123,13 +122,13 @@ class Judged:
             for row, why, html in zip(which, said, looks, strict=True)
         ]
 
-    def events(self, rate: float) -> list[Alarm]:
+    def events(self, rate: float) -> pl.DataFrame:
         """The events of a record at a rate, the strangest first."""
-        with _at(self.detector, rate):
-            found = self.detector.events(self.raw)
-        return [self._event(line) for line in found.sort("score", descending=True).iter_rows(named=True)]
+        found: pl.DataFrame = at_rate(self.detector, rate).events(self.raw).sort("score", descending=True)
+        return found
 
-    def _event(self, line: dict[str, Any]) -> Alarm:
+    def event(self, line: dict[str, Any]) -> Alarm:
+        """One of the `events`, as it looks."""
         record = self.detector.kind_.opened(self.raw).record
         place = np.arange(len(record)) if record.place is None else record.place  # the sample of each row of a table
         start, end = int(place[line["start"]]), int(place[line["end"] - 1]) + 1
@@ -145,28 +144,19 @@ class Judged:
         """Write all alarms at a rate with their reasons and marks."""
         import polars as pl
 
-        with _at(self.detector, rate):
-            found = self.detector.alarms(self.raw, reasons=3).filter(pl.col("alarm")).sort("score", descending=True)
+        found = at_rate(self.detector, rate).alarms(self.raw, reasons=3).filter(pl.col("alarm")).sort("score", descending=True)
         said = [marks.get(row, "") for row in found["row"]]
         hg.write(path, found.with_columns(pl.Series("mark", said, dtype=pl.String)))
         return path
 
 
-@contextmanager
-def _at(detector: Any, rate: float) -> Iterator[None]:
-    """A detector at another rate for a while; one at a time, as the rate is its own."""
-    with _ONE_AT_A_TIME:
-        before = detector.alarm_rate_, detector.offset_
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", hg.HourglassWarning)  # the slider ends where the promise does
-            detector.set_alarm_rate(rate)
-        try:
-            yield
-        finally:
-            detector.alarm_rate_, detector.offset_ = before
-
-
-_ONE_AT_A_TIME = Lock()
+def at_rate(detector: Any, rate: float) -> Any:
+    """The detector at another rate; it has the same parts, and others may go on with it as it is."""
+    other = copy(detector)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hg.HourglassWarning)  # the slider ends where the promise does
+        other.set_alarm_rate(rate)
+    return other
 
 
 def judge(detector: Any, raw: Any, title: str) -> Judged:
@@ -235,21 +225,30 @@ class Marks:
 
     def __init__(self, path: Path, data: str) -> None:
         self.path, self.data = path, data
-        known: Any = hg.read(path) if path.exists() else None
-        lines = [] if known is None else list(known.select("data", "row", "mark").iter_rows())
-        self.others = [line for line in lines if line[0] != data]
-        self.rows: dict[int, str] = {int(row): mark for name, row, mark in lines if name == data and mark in MARKS}
+        self.rows: dict[int, str] = {row: mark for name, row, mark in self._lines() if name == data and mark in MARKS}
 
     def set(self, row: int, mark: str) -> None:
-        """Mark a row, or take the mark back with an empty one; kept at once."""
+        """Mark a row, or take the mark back with an empty one; kept at once, beside what other pages have marked meanwhile."""
         import polars as pl
 
         self.rows.pop(row, None)
         if mark:
             self.rows[row] = mark
-        lines = [*self.others, *((self.data, row, mark) for row, mark in sorted(self.rows.items()))]
-        schema = {"data": pl.String, "row": pl.Int64, "mark": pl.String}
+        lines = [line for line in self._lines() if line[:2] != (self.data, row)]
+        lines += [(self.data, row, mark)] if mark else []
         if lines:
-            hg.write(self.path, pl.DataFrame(lines, schema=schema, orient="row"))
+            hg.write(self.path, pl.DataFrame(sorted(lines), schema=list(MARKED), orient="row"))
         else:
             self.path.unlink(missing_ok=True)  # a table without rows can't be read again
+
+    def _lines(self) -> list[tuple[str, int, str]]:
+        import polars as pl
+
+        if not self.path.exists():
+            return []
+        try:
+            found = pl.read_csv(self.path, schema_overrides={"data": pl.String, "row": pl.Int64, "mark": pl.String})
+            return list(found.select(MARKED).iter_rows())
+        except pl.exceptions.PolarsError as error:
+            what = str(error).partition("\n")[0]
+            raise hg.FileError(f"The marks in '{self.path}' can't be read: {what}. Mend that file, or delete it.") from error

@@ -207,9 +207,17 @@ def radios(label: str, name: str, options: Mapping[str, str], value: str, change
 
 
 def slider(
-    label: str, low: float, high: float, value: float, change: Handler, *, step: float | None = None, hidden: bool = False
+    label: str,
+    low: float,
+    high: float,
+    value: float,
+    change: Handler,
+    *,
+    settle: Handler | None = None,
+    step: float | None = None,
+    hidden: bool = False,
 ) -> Element:
-    """A number between two others; ``change`` gets it while it moves. A ``hidden`` label is read, not seen."""
+    """A number between two; ``change`` gets it while it moves, ``settle`` where it ends. A ``hidden`` label is read, not seen."""
     wide = (high - low) or 1
     with box("knob slide", "label"):
         text("span", label, "unseen" if hidden else "")
@@ -218,6 +226,8 @@ def slider(
         filled = f"event.target.style.setProperty('--at', `${{100 * (event.target.value - {low}) / {wide}}}%`)"
         handler = f"(event) => {{ {filled}; emit(Number(event.target.value)); }}"
         line.on("input", lambda event: change(event.args), js_handler=handler, throttle=0.03)
+        if settle is not None:
+            line.on("change", lambda event: settle(event.args), js_handler=handler)
     return line
 
 

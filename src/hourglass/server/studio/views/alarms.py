@@ -10,7 +10,6 @@ import numpy as np
 from nicegui import ui
 
 import hourglass as hg
-from hourglass.server.studio import drawn
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.judged import MARKS, Alarm, Judged, Marks, judge
 from hourglass.server.studio.runs import Folder, Run, Source
@@ -75,7 +74,7 @@ class _Alarms:
         self.run, self.judged, self.learned = run, judged, learned
         self.marks = Marks(run.path / "marks.csv", judged.title)
         self.rate = float(np.clip(judged.detector.alarm_rate_, *judged.rates))
-        self.page, self.shown = 0, "all"
+        self.page, self.last, self.shown = 0, 0, "all"
 
     def draw(self) -> None:
         with w.card(classes="rate-card"):
@@ -101,8 +100,7 @@ class _Alarms:
         low, high = self.judged.rates
         self.factor = math.log(high / low) / STEPS
         at = round(math.log(self.rate / low) / self.factor)
-        line = w.slider("Rate of false alarms", 0, STEPS, at, self._move, step=1, hidden=True)
-        line.on("change", self._settle)
+        w.slider("Rate of false alarms", 0, STEPS, at, self._move, settle=self._settle, step=1, hidden=True)
         with w.box("row apart note ends", aria_hidden="true"):
             w.text("span", "← fewer alarms")
             w.text("span", "more alarms →")
@@ -111,7 +109,8 @@ class _Alarms:
         self.rate = min(self.judged.rates[0] * math.exp(self.factor * at), 0.5)
         self._tell()
 
-    async def _settle(self) -> None:
+    async def _settle(self, at: float) -> None:
+        self._move(at)
         self.page = 0
         await self._list()
 
@@ -119,7 +118,7 @@ class _Alarms:
         judged, count = self.judged, self.judged.count(self.rate)
         named = {
             "Alarming samples" if judged.of_record else "Alarms": f"{count:,}",
-            "Promised false alarms": f"at most {drawn.words(judged.promised(self.rate))}",
+            "Promised false alarms": f"at most {_count(judged.promised(self.rate))}",
             "Promised rate": f"{self.rate:.2%}" if self.rate < 0.1 else f"{self.rate:.0%}",
             f"{judged.noun.capitalize()} judged": f"{len(judged.p_values):,}",
         }
@@ -131,7 +130,11 @@ class _Alarms:
     # The list
 
     async def _list(self) -> None:
-        found, count = await w.aside(self._found)
+        asked = self.rate, self.shown, self.page
+        found, count = await w.aside(self._found, *asked)
+        if asked != (self.rate, self.shown, self.page):  # another list is on its way
+            return
+        self.last = max(-(-count // PAGE) - 1, 0)
         self.list.clear()
         with self.list:
             for alarm in found:
@@ -139,27 +142,23 @@ class _Alarms:
             if not found:
                 w.text("li", "Nothing here." if self.shown != "all" else "No row raises an alarm at this rate.", "note none")
         self.pages.clear()
-        last = max(-(-count // PAGE) - 1, 0)
         with self.pages:
             w.text("span", f"{min(self.page * PAGE + 1, count):,} to {min((self.page + 1) * PAGE, count):,} of {count:,}", "note")
             with w.box("row"):
-                before = w.button("Previous", lambda: self._turn(-1))
-                after = w.button("Next", lambda: self._turn(1))
-        before.props(f"{'disabled' if self.page == 0 else ''}")
-        after.props(f"{'disabled' if self.page >= last else ''}")
+                w.button("Previous", lambda: self._turn(-1), **_disabled(self.page == 0))
+                w.button("Next", lambda: self._turn(1), **_disabled(self.page == self.last))
 
-    def _found(self) -> tuple[list[Alarm], int]:
-        """The alarms of this page, and how many there are."""
-        here = slice(self.page * PAGE, (self.page + 1) * PAGE)
-        if self.judged.of_record:
-            events = [event for event in self.judged.events(self.rate) if self._wanted(event.row)]
-            return events[here], len(events)
-        rows = self.judged.order[: self.judged.count(self.rate)]
-        wanted = rows if self.shown == "all" else np.array([row for row in rows.tolist() if self._wanted(row)], int)
-        return self.judged.alarms(self.rate, wanted[here].tolist()), len(wanted)
+    def _found(self, rate: float, shown: str, page: int) -> tuple[list[Alarm], int]:
+        """The alarms of a page, and how many there are on all."""
+        judged, here = self.judged, slice(page * PAGE, (page + 1) * PAGE)
+        if judged.of_record:
+            events = [line for line in judged.events(rate).iter_rows(named=True) if self._wanted(line["start"], shown)]
+            return [judged.event(line) for line in events[here]], len(events)
+        rows = [row for row in judged.order[: judged.count(rate)].tolist() if self._wanted(row, shown)]
+        return judged.alarms(rate, rows[here]), len(rows)
 
-    def _wanted(self, row: int) -> bool:
-        return self.shown == "all" or self.marks.rows.get(row, "open") == self.shown
+    def _wanted(self, row: int, shown: str) -> bool:
+        return shown == "all" or self.marks.rows.get(row, "open") == shown
 
     def _entry(self, alarm: Alarm) -> None:
         with w.box("alarm", "li") as entry:
@@ -188,7 +187,7 @@ class _Alarms:
         entry.classes(replace=f"alarm {said or ''}")
 
     async def _turn(self, by: int) -> None:
-        self.page += by
+        self.page = min(max(self.page + by, 0), self.last)
         await self._list()
 
     async def _filter(self, shown: str) -> None:
@@ -199,6 +198,15 @@ class _Alarms:
         path = self.run.path / "alarms.csv"
         await w.aside(self.judged.keep, self.rate, self.marks.rows, path)
         ui.download.from_url(f"/files/{quote(self.run.name)}/{path.name}")
+
+
+def _disabled(off: bool) -> dict[str, str]:
+    return {"disabled": ""} if off else {}
+
+
+def _count(number: float) -> str:
+    """A number of rows that need not be whole."""
+    return f"{number:,.2g}" if number < 10 else f"{number:,.0f}"
 
 
 def _rare(p_value: float) -> str:
