@@ -11,9 +11,10 @@ from urllib.parse import quote
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
+import hourglass as hg
 from hourglass.data import atomic
 from hourglass.server.studio import making
-from hourglass.server.studio.runs import Folder, free, plain_name
+from hourglass.server.studio.runs import Folder, Run, free, plain_name
 
 REPORT = "report.html"
 ALONE = "-"  # the group of a file that comes by itself
@@ -25,27 +26,41 @@ def add(app: FastAPI, folder: Folder) -> None:
     @app.put("/upload/{group}/{name}")
     async def upload(group: str, name: str, request: Request) -> dict[str, str]:
         """Take in a file that was dropped; those of a group become a folder together."""
-        place = folder.path / "data"
-        target = free(place / plain_name(name)) if group == ALONE else place / plain_name(group) / plain_name(name)
+        place = folder.path / "data" if group == ALONE else folder.path / "data" / plain_name(group)
+        target = free(place / plain_name(name))
         with atomic(target) as beside, beside.open("wb") as file:
             async for chunk in request.stream():
                 file.write(chunk)
-        return {"path": str(target if group == ALONE else target.parent)}
+        return {"path": str(target if group == ALONE else place)}
 
     @app.get("/files/{run}/{name:path}")
     def made(run: str, name: str) -> Response:
         """Something that a run made; a folder comes as a zip, and the report is written when it is first asked for."""
         found = folder.run(run)
-        path = None if found is None else (found.path / name).resolve()
-        if found is None or path is None or not path.is_relative_to(found.path.resolve()):
-            raise HTTPException(404, "There is no such file.")
-        if name == REPORT and not path.exists():
-            making.report(found.model(), found.asked.source.read(), path, found.asked.source.title)
+        if found is None:
+            raise _missing()
+        path = (found.path / name).resolve()
+        if not path.is_relative_to(found.path.resolve()):
+            raise _missing()
+        if name == REPORT and not path.exists() and found.model_path.exists():
+            _report(found, path)
         if not path.exists():
-            raise HTTPException(404, "There is no such file.")
+            raise _missing()
         if path.is_file():
             return FileResponse(path, filename=f"{run}-{path.name}")
         return _zipped(path, f"{run}-{path.name}.zip")
+
+
+def _missing() -> HTTPException:
+    return HTTPException(404, "There is no such file.")
+
+
+def _report(run: Run, path: Path) -> None:
+    source = run.asked.source
+    try:
+        making.report(run.model(), source.read(), path, source.title)
+    except hg.HourglassError as error:
+        raise HTTPException(422, str(error)) from error
 
 
 def _zipped(path: Path, name: str) -> Response:
