@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 import hourglass as hg
-from hourglass.server.studio.runs import Folder
+from hourglass.server.studio.folder import Folder
 
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 QUIET = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}

@@ -13,7 +13,7 @@ from PIL import Image
 import hourglass as hg
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio.facts import facts, kinds_for
-from hourglass.server.studio.runs import Source
+from hourglass.server.studio.sources import Source
 
 
 @pytest.mark.parametrize(

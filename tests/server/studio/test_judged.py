@@ -14,7 +14,7 @@ import hourglass as hg
 pytest.importorskip("nicegui")
 
 from hourglass.server.studio.judged import Marks, at_rate, judge
-from hourglass.server.studio.runs import Source
+from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import cleaner
 
 

@@ -14,7 +14,10 @@ import pytest
 
 import hourglass as hg
 from hourglass.server.studio import runs, training
-from hourglass.server.studio.runs import Asked, Folder, Run, Source, State, free, plain_name
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.plain import free, plain_name
+from hourglass.server.studio.runs import Asked, Run, State
+from hourglass.server.studio.sources import Source
 from hourglass.server.studio.watching import watch
 
 

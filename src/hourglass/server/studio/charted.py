@@ -14,7 +14,8 @@ import hourglass as hg
 from hourglass.kinds import as_raw, length, taken
 from hourglass.server.studio import drawn
 from hourglass.server.studio.codemap import MOST_POINTS, Tints, clusters, shades, tints
-from hourglass.server.studio.runs import Run, Source
+from hourglass.server.studio.runs import Run
+from hourglass.server.studio.sources import Source
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,13 +151,13 @@ def _column(some: Any, place: int) -> Any:
 
 def chart(run: Run, source: Source) -> Charted:
     """The rows of a source and the codes that a run's model gives them; kept in memory until others are asked for."""
-    return _chart(run, run.model_path.stat().st_mtime_ns, source.data)
+    return _chart(run, run.model_path.stat().st_mtime_ns, source.data, source.changed)
 
 
 @lru_cache(maxsize=2)
-def _chart(run: Run, changed: int, data: str) -> Charted:
-    model = coded(run.model())
-    raw, labels, condition = beside(Source(data).read(), data, str(run.asked.options.get("condition") or ""))
+def _chart(run: Run, fitted: int, data: str, changed: int) -> Charted:
+    model, source = coded(run.model()), Source(data)
+    raw, labels, condition = beside(source.read(), source.labels(), str(run.asked.options.get("condition") or ""))
     return charted(model, raw, labels, condition if getattr(model, "condition_kind_", None) is not None else None)
 
 
@@ -182,9 +183,8 @@ def coded(model: Any) -> Any:
     return inner
 
 
-def beside(X: Any, data: str, condition: str) -> tuple[Any, Any, Any]:
+def beside(X: Any, labels: Any, condition: str) -> tuple[Any, Any, Any]:
     """Rows; what is known beside them to colour by; and what a model has to be told."""
-    labels = hg.datasets.load(data).y_train if data in hg.datasets.names() else None
     if condition and condition in list(getattr(X, "columns", [])):
         return X.drop(condition), X[condition].to_numpy(), X[condition].to_numpy()
     return X, labels, labels if condition == "label" else None

@@ -12,7 +12,7 @@ from hourglass.kinds import KINDS, as_raw, infer
 from hourglass.kinds.table import as_frame
 from hourglass.server.studio import rows
 from hourglass.server.studio.charts import number
-from hourglass.server.studio.runs import Source
+from hourglass.server.studio.sources import Source
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,9 @@ from fastapi.responses import FileResponse, StreamingResponse
 import hourglass as hg
 from hourglass.data import atomic
 from hourglass.server.studio import making
-from hourglass.server.studio.runs import Folder, Run, free, plain_name
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.plain import free, plain_name
+from hourglass.server.studio.runs import Run
 
 REPORT = "report.html"
 ALONE = "-"  # the group of a file that comes by itself

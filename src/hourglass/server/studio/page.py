@@ -20,7 +20,8 @@ from hourglass.server.limits import LOCAL, OwnMachine
 from hourglass.server.running import bound
 from hourglass.server.studio import files
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Folder, Run
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.runs import Run
 from hourglass.server.studio.views import alarms, data, map, squeeze, train
 
 

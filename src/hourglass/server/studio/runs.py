@@ -1,11 +1,7 @@
-"""The folder that the studio works in: data, runs and what they made, as plain files that the commands read and write too.
+"""A run: what was asked of a model, how far it is, and what came of it.
 
-    FOLDER/data/             what was dropped in
-    FOLDER/studio.json       which data was looked at last, and what was corrected about it
-    FOLDER/runs/NAME/        a run: run.json, progress.jsonl, preview.json, log.txt, model.safetensors, result.json, what it made
-
-All that is known of a run is read from its files, so pages can be closed and opened again. Who trains holds a lock on the file
-``lock``, which the system lets go of when the process ends, however it ends. Who only looks shares it for a moment.
+All of that is read from its files, so pages can be closed and opened again. Who trains holds a lock on the file ``lock``, which the
+system lets go of when the process ends, however it ends. Who only looks shares it for a moment.
 """
 
 from __future__ import annotations
@@ -13,14 +9,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -28,13 +22,12 @@ from threading import Lock
 from typing import Any
 
 import hourglass as hg
-from hourglass.data import atomic
+from hourglass.server.studio.plain import Made, read_json
+from hourglass.server.studio.sources import Source
 
 MODEL = "model.safetensors"
-LONGEST = 60  # letters of a name
 NOTES = ("failed.txt", "result.json", "progress.jsonl", "preview.json", "stage.txt", "stopping", "sweep.json")  # of one training
 NOTHING_KEPT = "It was stopped before there was anything to keep. Start it again, and give it a little longer."
-Made = dict[str, Any]
 
 
 class State(StrEnum):
@@ -45,25 +38,6 @@ class State(StrEnum):
     done = "done"
     stopped = "stopped"
     failed = "failed"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Data by its path or by the name of a dataset, and what was corrected about it."""
-
-    data: str
-    kind: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """What people call it."""
-        return Path(self.data).name or self.data
-
-    def read(self) -> Any:
-        """The rows; kept in memory until others are asked for."""
-        changed = Path(self.data).stat().st_mtime_ns if Path(self.data).exists() else 0
-        return _read(self.data, changed)
 
 
 @dataclass(frozen=True)
@@ -212,108 +186,8 @@ class Run:
             return False
 
 
-@dataclass(frozen=True)
-class Folder:
-    """The folder of a studio."""
-
-    path: Path
-
-    def make(self) -> None:
-        """Make what is not there yet."""
-        for name in ("data", "runs"):
-            (self.path / name).mkdir(parents=True, exist_ok=True)
-
-    @property
-    def source(self) -> Source | None:
-        """The data that was looked at last."""
-        found = read_json(self.path / "studio.json")
-        return Source(**found) if found else None
-
-    def choose(self, source: Source) -> None:
-        """Make this the data that is looked at."""
-        write_json(self.path / "studio.json", asdict(source))
-
-    def dropped(self) -> list[Path]:
-        """What was dropped in, by name."""
-        return sorted(path for path in (self.path / "data").iterdir() if not path.name.startswith("."))
-
-    def runs(self, *needs: str) -> list[Run]:
-        """The runs, the newest first; only those for certain needs if some are named."""
-        found = [Run(path) for path in (self.path / "runs").iterdir() if _is_run(path)]
-        found.sort(key=lambda run: (run.asked_at, run.name), reverse=True)
-        return [run for run in found if not needs or run.asked.need in needs]
-
-    def run(self, name: str) -> Run | None:
-        """The run of a name, if there is one."""
-        return next((run for run in self.runs() if run.name == name), None)
-
-    def fitted(self, *needs: str) -> list[Run]:
-        """The runs for certain needs that have a model, the newest first."""
-        return [run for run in self.runs(*needs) if run.model_path.exists() and run.state is not State.training]
-
-    def data_of(self, run: Run) -> Source:
-        """What a run learned from; of a model that a command put here, what was looked at last."""
-        source = run.asked.source if run.asked.data else self.source
-        if source is None:
-            raise hg.DataError(f"Nothing says which data '{run.name}' is about. Load some first, in the view Data.")
-        return source
-
-    def latest(self, runs: Iterable[Run]) -> Run | None:
-        """Of runs, the first about the data that was looked at last; else the first of all."""
-        listed = list(runs)
-        return next((run for run in listed if run.asked.source == self.source), next(iter(listed), None))
-
-    def new_run(self, asked: Asked, name: str = "") -> Run:
-        """A run that has not begun."""
-        wanted = plain_name(name or f"{Source(asked.data).title.split('.')[0]}-{asked.need}")
-        path = free(self.path / "runs" / wanted)
-        path.mkdir(parents=True)
-        write_json(path / "run.json", asdict(asked))
-        return Run(path)
-
-
-def plain_name(text: str) -> str:
-    """A name that is one part of a path, made of whatever was typed."""
-    letters = re.sub(r"[^\w.-]+", "-", text.strip())[:LONGEST].strip("-._")
-    return letters or "unnamed"
-
-
-def free(path: Path) -> Path:
-    """The path, or one beside it that is not taken."""
-    name, ending = path.name.removesuffix("".join(path.suffixes[-2:])), "".join(path.suffixes[-2:])
-    number, found = 1, path
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{name}-{number}{ending}")
-    return found
-
-
-def read_json(path: Path) -> Made:
-    """What a file holds; nothing if it isn't there, or isn't whole."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def write_json(path: Path, what: Made) -> None:
-    """Write a file whole or not at all."""
-    with atomic(path) as beside:
-        beside.write_text(json.dumps(what), encoding="utf-8")
-
-
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 _LOOKING = Lock()  # one thread at a time has to do with lock files: who looks at one must not keep another from starting
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "run.json").exists() or (path / MODEL).exists()
-
-
-@lru_cache(maxsize=2)
-def _read(data: str, changed: int) -> Any:
-    return hg.datasets.load(data).x_train if data in hg.datasets.names() and not changed else hg.read(data)
 
 
 @lru_cache(maxsize=2)

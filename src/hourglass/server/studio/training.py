@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import hourglass as hg
 from hourglass.server.studio import making, rows
-from hourglass.server.studio.runs import NOTHING_KEPT, Asked, Made, Run, write_json
+from hourglass.server.studio.plain import Made, write_json
+from hourglass.server.studio.runs import NOTHING_KEPT, Asked, Run
 from hourglass.server.studio.watching import mended, preview, rebuilt, watch
 
 SHOWN = 8  # rows that are redrawn while a model learns
@@ -73,9 +74,7 @@ def _say(run: Run, stage: str) -> None:
 
 
 def _job(run: Run, asked: Asked) -> Job:
-    named = hg.datasets.load(asked.data) if asked.data in hg.datasets.names() and not Path(asked.data).exists() else None
-    X, unseen, labels = (_read(asked), None, None) if named is None else (named.x_train, named.x_test, named.y_train)
-    options = asked.options
+    source, options = asked.source, asked.options
     training = {
         "kind": asked.kind,
         "columns": asked.columns or None,
@@ -83,7 +82,7 @@ def _job(run: Run, asked: Asked) -> Job:
         "max_epochs": options.get("max_epochs"),
         "random_state": options.get("seed", 0),
     }
-    return Job(run, asked, X, unseen, labels, training)
+    return Job(run, asked, _read(asked), source.unseen() if source.named else None, source.labels(), training)
 
 
 def _read(asked: Asked) -> Any:
@@ -91,7 +90,7 @@ def _read(asked: Asked) -> Any:
     from hourglass.data import Pictures, holds_pictures
 
     apart = asked.need == "clean" and asked.width is None and holds_pictures(asked.data)
-    return Pictures(asked.data) if apart else hg.read(asked.data)
+    return Pictures(asked.data) if apart else asked.source.read()
 
 
 # The needs

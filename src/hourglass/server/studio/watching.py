@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from hourglass.server.studio import rows
-from hourglass.server.studio.runs import Made, Run, write_json
+from hourglass.server.studio.plain import Made, write_json
+from hourglass.server.studio.runs import Run
 
 PAUSE = 1.0  # seconds between two previews, at least
 

@@ -11,8 +11,10 @@ from nicegui import ui
 
 import hourglass as hg
 from hourglass.server.studio import widgets as w
+from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.judged import MARKS, Alarm, Judged, Marks, judge
-from hourglass.server.studio.runs import Folder, Run, Source
+from hourglass.server.studio.runs import Run
+from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import cleaner
 
 PAGE = 8  # alarms at once
@@ -54,7 +56,7 @@ async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
             if run.asked.need == "clean":
                 await cleaner.draw(run, source, dropped=bool(path))
             else:
-                learned = not path and source.data not in hg.datasets.names()
+                learned = not path and not source.named
                 _Alarms(run, await w.aside(_judged, run, source), learned=learned).draw()
         except hg.HourglassError as error:
             w.notice(str(error))
@@ -62,9 +64,8 @@ async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
 
 
 def _judged(run: Run, source: Source) -> Judged:
-    if source.data in hg.datasets.names():
-        return judge(run.model(), hg.datasets.load(source.data).x_test, f"{source.data}, the test rows")
-    return judge(run.model(), source.read(), source.title)
+    title = f"{source.title}, the test rows" if source.named else source.title
+    return judge(run.model(), source.unseen(), title)
 
 
 class _Alarms:

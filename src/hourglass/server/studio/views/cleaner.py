@@ -16,7 +16,9 @@ from hourglass.data import Pictures, holds_pictures
 from hourglass.kinds import as_raw, length, rows
 from hourglass.server.studio import drawn, making
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Run, Source, free, plain_name
+from hourglass.server.studio.plain import free, plain_name
+from hourglass.server.studio.runs import Run
+from hourglass.server.studio.sources import Source
 
 SHOWN = 12  # pictures or rows that are shown; the download has all of them
 
@@ -57,9 +59,8 @@ def cleaned(model: Any, path: str) -> tuple[list[Pair], str]:
 
 def example(model: Any, source: Source) -> tuple[list[Pair], str]:
     """Rows of a source, damaged as the model expects it, and mended."""
-    raw = hg.datasets.load(source.data).x_test if source.data in hg.datasets.names() else source.read()
     kind = model.kind_
-    first = as_raw(rows(as_raw(raw, kind=kind.name), 0, SHOWN), kind=kind.name)
+    first = rows(as_raw(source.unseen(), kind=kind.name), 0, SHOWN)
     damage = model.model_.corruption
     if kind.name != "image" or damage is None or not isinstance(first, np.ndarray):
         return [], "Drop in files to clean them. They are shown here before and after, with a divider to drag."

@@ -13,7 +13,9 @@ import hourglass as hg
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.facts import TYPES, Facts, facts, kinds_for
-from hourglass.server.studio.runs import Folder, Run, Source
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.runs import Run
+from hourglass.server.studio.sources import Source
 
 ACCEPTED = "CSV, Parquet, NPY, NPZ, pictures or a ZIP of them, TXT, SMI, SDF, ABC, MIDI"
 KINDS = {

@@ -12,7 +12,9 @@ from nicegui import ui
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.files import REPORT
-from hourglass.server.studio.runs import Folder, Made, Run, State, read_json
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.plain import Made, read_json
+from hourglass.server.studio.runs import Run, State
 from hourglass.server.studio.views import more
 
 REPORTED = ("compress", "flag", "generate")  # needs whose models have a report

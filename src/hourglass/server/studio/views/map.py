@@ -15,8 +15,10 @@ from hourglass.server.studio import drawn
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.charted import Charted, chart
 from hourglass.server.studio.codemap import Plane, Tints, in_words, plane, within
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.plain import free
 from hourglass.server.studio.points import Points
-from hourglass.server.studio.runs import Folder, Run, free
+from hourglass.server.studio.runs import Run
 from hourglass.server.studio.views.looking import Side
 
 HOW = (

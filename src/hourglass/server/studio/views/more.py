@@ -11,7 +11,9 @@ from nicegui import run as threads
 import hourglass as hg
 from hourglass.server.studio import making
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Made, Run, Source, free, plain_name
+from hourglass.server.studio.plain import Made, free, plain_name
+from hourglass.server.studio.runs import Run
+from hourglass.server.studio.sources import Source
 
 
 class Use(NamedTuple):

@@ -13,7 +13,10 @@ from nicegui import ui
 from hourglass.data import Record
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Asked, Folder, Made, Run, Source, State, read_json
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.plain import Made, read_json
+from hourglass.server.studio.runs import Asked, Run, State
+from hourglass.server.studio.sources import Source
 
 TICK = 0.7  # seconds between two looks at the files
 SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}

@@ -10,9 +10,10 @@ from urllib.parse import quote
 from nicegui import run as threads
 from nicegui import ui
 
-import hourglass as hg
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Asked, Folder, Run, Source, State
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.runs import Asked, Run, State
+from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import learning
 
 
@@ -154,7 +155,7 @@ def _settings(source: Source, wish: Wish) -> None:
 
 def _conditions(source: Source) -> dict[str, str]:
     """What samples could be asked for by: a column, or the labels of a named dataset."""
-    if source.data in hg.datasets.names():
+    if source.named:
         return {"": "nothing", "label": "the label"}
     raw = source.read()
     return {"": "nothing"} | {name: name for name in getattr(raw, "columns", [])}

@@ -1,0 +1,44 @@
+"""Plain files: names that are one part of a path, and JSON that is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from hourglass.data import atomic
+
+LONGEST = 60  # letters of a name
+Made = dict[str, Any]
+
+
+def plain_name(text: str) -> str:
+    """A name that is one part of a path, made of whatever was typed."""
+    letters = re.sub(r"[^\w.-]+", "-", text.strip())[:LONGEST].strip("-._")
+    return letters or "unnamed"
+
+
+def free(path: Path) -> Path:
+    """The path, or one beside it that is not taken."""
+    name, ending = path.name.removesuffix("".join(path.suffixes[-2:])), "".join(path.suffixes[-2:])
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{name}-{number}{ending}")
+    return found
+
+
+def read_json(path: Path) -> Made:
+    """What a file holds; nothing if it isn't there, or isn't whole."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_json(path: Path, what: Made) -> None:
+    """Write a file whole or not at all."""
+    with atomic(path) as beside:
+        beside.write_text(json.dumps(what), encoding="utf-8")

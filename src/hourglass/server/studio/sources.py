@@ -1,0 +1,51 @@
+"""Data of a studio: files by their path, or a named dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import hourglass as hg
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data by its path or by the name of a dataset, and what was corrected about it."""
+
+    data: str
+    kind: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return Path(self.data).name or self.data
+
+    @property
+    def named(self) -> bool:
+        """Whether it is a named dataset, which has labels and rows to test on; a file of that name goes before."""
+        return self.data in hg.datasets.names() and not Path(self.data).exists()
+
+    @property
+    def changed(self) -> int:
+        """When it was, in nanoseconds; 0 where there is no file."""
+        return Path(self.data).stat().st_mtime_ns if Path(self.data).exists() else 0
+
+    def read(self) -> Any:
+        """The rows, of a dataset those to train on; kept in memory until others are asked for."""
+        return hg.datasets.load(self.data).x_train if self.named else _read(self.data, self.changed)
+
+    def unseen(self) -> Any:
+        """Rows that no model of the studio has learned from, if there are some; else all."""
+        return hg.datasets.load(self.data).x_test if self.named else self.read()
+
+    def labels(self) -> Any:
+        """What is known beside the rows, if something is."""
+        return hg.datasets.load(self.data).y_train if self.named else None
+
+
+@lru_cache(maxsize=2)
+def _read(data: str, changed: int) -> Any:
+    return hg.read(data)
