@@ -1,5 +1,5 @@
 // A map of many points: drawn pixel by pixel into one picture, so that a hundred thousand of them move smoothly without a GPU.
-// Emits pick (a row), ground (a place where no point is), hover (a row or -1), lasso (corners) and painted (ms since navigation).
+// Emits pick (a row), ground (a place where no point is), hover (a row or -1) and lasso (corners); data-painted says when.
 
 const REACH = 9; // CSS pixels around the pointer within which a point is meant
 const STILL = 4; // CSS pixels that a click may move
@@ -48,19 +48,16 @@ export default {
     // Data
 
     async load() {
-      const [xy, tint] = await Promise.all([this.bytes(this.url), this.bytes(this.tints)]);
-      if (!xy || !tint) return;
+      const url = this.url, [xy, tint] = await Promise.all([this.bytes(url), this.bytes(this.tints)]);
+      if (!xy || !tint || url !== this.url) return; // by now others are asked for
       [this.xy, this.tint, this.chosen] = [new Float32Array(xy), new Uint8Array(tint), null];
       this.home();
       this.fit();
-      requestAnimationFrame(() => requestAnimationFrame(() => {
-        this.$el.dataset.painted = performance.now();
-        this.$emit("painted", performance.now());
-      }));
+      requestAnimationFrame(() => requestAnimationFrame(() => { this.$el.dataset.painted = performance.now(); })); // ms since navigation
     },
     async loadTints() {
-      const tint = await this.bytes(this.tints);
-      if (!tint) return;
+      const url = this.tints, tint = await this.bytes(url);
+      if (!tint || url !== this.tints) return; // by now others are asked for
       this.tint = new Uint8Array(tint);
       this.repaint();
     },
@@ -275,19 +272,17 @@ export default {
       this.show(-1);
     },
     click(at) {
-      performance.mark("points-click");
       const row = this.nearest(at);
       if (row >= 0) this.$emit("pick", row);
       else this.$emit("ground", this.toValue(...at));
     },
     hover(at) {
-      this.show(this.nearest(at), at);
+      this.show(this.nearest(at));
     },
-    show(row, at) {
+    show(row) {
       if (row === this.hovered) return;
       this.hovered = row;
       this.tipStyle = { visibility: "hidden" };
-      if (row >= 0) this.tipAt = at;
       this.$emit("hover", row);
       this.redrawOver();
     },
