@@ -44,14 +44,14 @@ class Side:
         self.morph = w.box("card morph", "section", aria_label="From one row to another")
         self._look()
         self._walk()
-        self._morph()
+        self.morph.set_visibility(False)  # until a row is picked
 
     async def pick(self, row: int) -> None:
         """Look at a row; it is an end of the way between the last two."""
         self.code, self.like = self.charted.codes[row].copy(), row
         self.picked = [*self.picked[-1:], row] if row not in self.picked else self.picked
         await self._decode(row)
-        self._morph()
+        await self._morph()
         await self._walk_soon()
 
     async def ground(self, code: NDArray[Any]) -> None:
@@ -62,8 +62,11 @@ class Side:
 
     async def _decode(self, row: int | None) -> None:
         """Show the code that is looked at: as it is decoded, beside the row that it is of."""
-        assert self.code is not None
-        html = await w.aside(self.charted.decoded, self.code[None], self.like)
+        code = self.code
+        assert code is not None
+        html = await w.aside(self.charted.decoded, code[None], self.like)
+        if code is not self.code:  # by now another is looked at
+            return
         self._look(html[0], row)
         self.moved()
 
@@ -130,18 +133,20 @@ class Side:
 
     # From one row to another
 
-    def _morph(self) -> None:
+    async def _morph(self) -> None:
+        picked = self.picked
+        way = await w.aside(self.charted.way, *picked) if len(picked) == 2 else []
+        if picked is not self.picked:  # by now it is another way
+            return
         self.morph.clear()
-        self.morph.set_visibility(bool(self.picked))
+        self.morph.set_visibility(True)
         with self.morph:
             w.text("h2", "From one row to another")
-            if len(self.picked) < 2:
+            if not way:
                 w.text("p", "Pick a second row, and see one turn into the other.", "note")
                 return
-            a, b = self.picked
-            way = self.charted.way(a, b)
             picture = w.markup("div", way[STEPS // 2], "morphed")
             with w.box("ends"):
-                w.text("span", f"A · {self.charted.named(a)}", "note")
-                w.text("span", f"B · {self.charted.named(b)}", "note")
+                for letter, row in zip("AB", picked, strict=True):
+                    w.text("span", f"{letter} · {self.charted.named(row)}", "note")
             w.slider("from A to B", 0, STEPS - 1, STEPS // 2, lambda at: picture.set_content(way[int(at)]), step=1, hidden=True)

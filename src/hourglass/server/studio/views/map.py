@@ -121,7 +121,10 @@ class _Map:
         self.legend.clear()
         with self.legend:
             w.text("span", "Working it out …")
-        self.tinted = await w.aside(self.charted.tinted, by)
+        tinted = await w.aside(self.charted.tinted, by)
+        if by != self.by:  # by now another colour is asked for
+            return
+        self.tinted = tinted
         self.points.show(places=self.tinted.places, palette=list(self.tinted.palette), label=self._label())
         self._legend()
 
