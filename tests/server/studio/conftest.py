@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from hourglass.server.studio.folder import Folder
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 QUIET = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
 WIDTHS = {1280: 900, 390: 844}
+AXE = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
 
 
 class Studio(NamedTuple):
@@ -101,3 +103,16 @@ def page_of(browser, studio):
 def page(request, page_of):
     """A page at each width."""
     return page_of(request.param)
+
+
+@pytest.fixture
+def require_good():
+    """What demands of a page that axe-core finds nothing serious, and that nothing sticks out at the right."""
+
+    def require(page):
+        page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+        page.wait_for_timeout(250)  # colours fade in
+        assert [fault for fault in page.evaluate(AXE) if fault[0] in ("serious", "critical")] == []
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+    return require

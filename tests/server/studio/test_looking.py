@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from importlib.resources import files
 
 import numpy as np
 import polars as pl
@@ -14,16 +13,6 @@ from playwright.sync_api import expect
 
 import hourglass as hg
 from hourglass.server.studio.runs import Asked
-
-AXE = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
-
-
-def require_good(page):
-    """axe-core finds nothing serious, and nothing sticks out at the right."""
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    page.wait_for_timeout(250)  # colours fade in
-    assert [fault for fault in page.evaluate(AXE) if fault[0] in ("serious", "critical")] == []
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +71,7 @@ def on_the_map(page, run):
     page.locator(".points[data-painted]").wait_for()
 
 
-def test_the_map(page, run):
+def test_the_map(page, run, require_good):
     on_the_map(page, run("generate", "digits"))
     page.get_by_role(
         "group", name=re.compile("Map of 5,000 rows by 4 codes in their two main directions.*, coloured by label")
@@ -113,7 +102,7 @@ def test_the_map(page, run):
     require_good(page)
 
 
-def test_two_rows_morph(page_of, run):
+def test_two_rows_morph(page_of, run, require_good):
     page = page_of(390)
     on_the_map(page, run("generate", "digits"))
     over = page.locator(".points-over")
@@ -155,7 +144,7 @@ def test_a_lasso(page_of, run):
     assert pl.read_parquet(started.value.path()).height == some
 
 
-def test_alarms(page, run, fitted):
+def test_alarms(page, run, fitted, require_good):
     flag = run("flag", str(fitted / "table.csv"))
     page.goto(f"/alarms?run={flag.name}")
     page.get_by_text("The detector learned from these very rows").wait_for()
@@ -187,7 +176,7 @@ def test_alarms(page, run, fitted):
     require_good(page)
 
 
-def test_before_and_after(page, run, fitted):
+def test_before_and_after(page, run, fitted, require_good):
     page.goto(f"/alarms?run={run('clean', 'digits').name}")
     page.get_by_role("heading", name="An example").wait_for()
     page.locator("input[type=file]").set_input_files(sorted((fitted / "noisy").iterdir()))
@@ -205,7 +194,7 @@ def test_before_and_after(page, run, fitted):
 
 
 @pytest.mark.parametrize("view", ["map", "alarms"])
-def test_where_there_is_no_model_the_way_to_one_is_shown(page_of, view):
+def test_where_there_is_no_model_the_way_to_one_is_shown(page_of, view, require_good):
     page = page_of(390)
     page.goto(f"/{view}?run=none")
     expect(page.get_by_role("link", name="Train one")).to_have_attribute("href", "/train")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
-from importlib.resources import files
 
 import numpy as np
 import polars as pl
@@ -12,20 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 import hourglass as hg
-
-AXE = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
-
-
-def require_accessible(page):
-    """axe-core finds nothing serious."""
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-    page.wait_for_timeout(250)  # colours fade in
-    assert [fault for fault in page.evaluate(AXE) if fault[0] in ("serious", "critical")] == []
-
-
-def require_within(page):
-    """Nothing sticks out at the right."""
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+from hourglass.server.studio.runs import MODEL
 
 
 def drop(page, path):
@@ -40,16 +27,21 @@ def load(page, path):
     page.locator(".because").wait_for()
 
 
-def learned(page, need, width=None):
-    """Ask for a need, and wait until a model is there."""
-    page.get_by_role("link", name="Train a model on this").click()
-    page.get_by_text(need, exact=True).click()
-    if width is not None:
-        page.get_by_text(str(width), exact=True).click()
-    require_accessible(page)
-    page.get_by_role("button", name="Start learning").click()
-    page.wait_for_url("**/train?run=*")
-    page.get_by_role("heading", name="Done").wait_for()
+@pytest.fixture
+def learned(require_good):
+    """Asks for a need, and waits until a model is there."""
+
+    def ask(page, need, width=None):
+        page.get_by_role("link", name="Train a model on this").click()
+        page.get_by_text(need, exact=True).click()
+        if width is not None:
+            page.get_by_text(str(width), exact=True).click()
+        require_good(page)
+        page.get_by_role("button", name="Start learning").click()
+        page.wait_for_url("**/train?run=*")
+        page.get_by_role("heading", name="Done").wait_for()
+
+    return ask
 
 
 def downloaded(page, name):
@@ -72,15 +64,13 @@ def pictures(tmp_path, digits):
     return tmp_path / "some digits.npz"
 
 
-def test_compress(page, pictures):
+def test_compress(page, pictures, require_good, learned):
     load(page, pictures)
     expect(page.locator(".pictures img")).to_have_count(24)
-    require_accessible(page)
-    require_within(page)
+    require_good(page)
     learned(page, "Compress", 4)
     expect(page.locator(".preview .pictures")).to_have_count(2)
-    require_accessible(page)
-    require_within(page)
+    require_good(page)
     codes = pl.read_parquet(downloaded(page, "The codes"))
     assert codes.shape == (60, 4)
     drop(page, pictures)
@@ -88,7 +78,7 @@ def test_compress(page, pictures):
     assert pl.read_parquet(downloaded(page, "codes-some-digits")).shape == (60, 4)
 
 
-def test_flag(page, pictures):
+def test_flag(page, pictures, learned):
     load(page, pictures)
     learned(page, "Flag")
     alarms = pl.read_parquet(downloaded(page, "The alarms"))
@@ -96,11 +86,10 @@ def test_flag(page, pictures):
     assert {"score", "p_value", "alarm"} <= set(alarms.columns)
 
 
-def test_clean(page, numbers, tmp_path):
+def test_clean(page, numbers, tmp_path, require_good, learned):
     load(page, numbers)
     page.get_by_role("heading", name="Columns").wait_for()
-    require_accessible(page)
-    require_within(page)
+    require_good(page)
     learned(page, "Clean")
     noisy = pl.read_csv(numbers).with_columns(pl.col("b") + np.random.default_rng(1).normal(0, 0.5, 80))
     noisy.write_csv(tmp_path / "noisy.csv")
@@ -112,7 +101,7 @@ def test_clean(page, numbers, tmp_path):
     assert ((mended["b"] - clean["b"]) ** 2).mean() < ((noisy["b"] - clean["b"]) ** 2).mean()
 
 
-def test_generate(page, pictures, tmp_path):
+def test_generate(page, pictures, tmp_path, learned):
     load(page, pictures)
     learned(page, "Generate", 4)
     with zipfile.ZipFile(downloaded(page, "New rows")) as archive:
@@ -125,7 +114,7 @@ def test_generate(page, pictures, tmp_path):
     assert hg.read(tmp_path / "five").shape == (5, 28, 28)
 
 
-def test_squeeze(page_of, numbers):
+def test_squeeze(page_of, numbers, require_good):
     desk, phone = page_of(1280), page_of(390)
     load(desk, numbers)
     desk.get_by_role("link", name="Squeeze it").click()
@@ -140,8 +129,7 @@ def test_squeeze(page_of, numbers):
         expect(page.locator("[data-text=width]")).to_have_text("2")
         assert slider.get_attribute("aria-valuetext") == "2 numbers"
         assert page.locator(".layers > .on").count() == 1
-        require_accessible(page)
-        require_within(page)
+        require_good(page)
 
 
 def test_bad_data_is_told_as_the_library_tells_it(page_of, tmp_path):
@@ -151,6 +139,22 @@ def test_bad_data_is_told_as_the_library_tells_it(page_of, tmp_path):
     drop(page, tmp_path / "bad.csv")
     page.get_by_role("alert").wait_for()
     assert "Line 3 of" in page.get_by_role("alert").inner_text()
+
+
+def test_models_are_listed_before_there_is_data(page_of, studio):
+    chosen = studio.folder.path / "studio.json"
+    kept = chosen.read_text() if chosen.exists() else None
+    chosen.unlink(missing_ok=True)
+    path = studio.folder.path / "runs" / "by-a-command" / MODEL
+    hg.Autoencoder(2, max_epochs=1, random_state=0).fit(hg.datasets.load("digits").x_train[:60]).save(path)
+    page = page_of(390)
+    page.goto("/train")
+    page.get_by_role("heading", name="First, some data").wait_for()
+    page.get_by_role("link", name="by-a-command").click()
+    page.get_by_role("heading", name="Done").wait_for()
+    shutil.rmtree(path.parent)
+    if kept is not None:
+        chosen.write_text(kept)
 
 
 def test_the_theme_is_switched_and_remembered(page_of):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.kinds import Album, rows
+from hourglass.kinds import rows
 from hourglass.kinds.table import as_frame
 
 SIDE = 160  # pixels of a picture's longer side at most
@@ -28,7 +28,7 @@ Values = list[Any]
 def part(kind: str, raw: Any, count: int) -> Any:
     """The first rows of data; of a record, its beginning."""
     if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
-        return raw[: max(SPAN, 0)]
+        return raw[:SPAN]
     return rows(raw, 0, min(count, len(raw)))
 
 
@@ -188,4 +188,3 @@ def _gallery(name: str, items: list[str]) -> str:
 
 _VALUES = {"image": _pictures, "series": _series, "table": _table, "melody": _melodies}
 _HTML = {"image": _pictures_html, "series": _series_html, "table": _table_html, "melody": _melodies_html}
-__all__ = ["Album", "cell", "html", "part", "png", "values"]

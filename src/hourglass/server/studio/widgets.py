@@ -95,6 +95,16 @@ def field(label: str, value: str, change: Handler | None, *, hint: str = "", kin
     return line
 
 
+def whole(label: str, value: int | None, change: Handler, least: int, *, hint: str = "") -> Element:
+    """A whole number to type, at least so much; ``change`` gets it, or None where there is none."""
+
+    def read(text: str) -> Any:
+        return change(max(int(text), least) if text.isascii() and text.isdecimal() else None)
+
+    shown = "" if value is None else str(value)
+    return field(label, shown, read, hint=hint, kind="number", min=str(least), step="1")
+
+
 def choice(label: str, options: Mapping[str, str], value: str, change: Handler, *, hint: str = "", hidden: bool = False) -> Element:
     """One of a few, by name and words; ``change`` gets the name. A ``hidden`` label is read, not seen."""
     with box("field", "label"):

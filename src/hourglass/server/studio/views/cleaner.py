@@ -35,13 +35,14 @@ async def draw(run: Run, source: Source, *, dropped: bool) -> None:
     """Clean what was dropped in; else some rows that the model knows, damaged on purpose."""
     model, path = run.model(), source.data
     pairs, words = await (w.aside(cleaned, model, path) if dropped else w.aside(example, model, source))
-    with w.card("Before and after" if dropped else "An example"):
+    with w.card("Before and after" if dropped or not pairs else "An example"):
         w.text("p", words, "note")
         with w.box("pairs"):
             for pair in pairs:
                 w.markup("div", html(model.kind_, pair))
     if dropped:
-        button = w.button("Download all, cleaned", lambda: _download(run, path, button), "primary")
+        button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
+        told = w.box("told")
 
 
 def cleaned(model: Any, path: str) -> tuple[list[Pair], str]:
@@ -63,7 +64,7 @@ def example(model: Any, source: Source) -> tuple[list[Pair], str]:
     first = rows(as_raw(source.unseen(), kind=kind.name), 0, SHOWN)
     damage = model.model_.corruption
     if kind.name != "image" or damage is None or not isinstance(first, np.ndarray):
-        return [], "Drop in files to clean them. They are shown here before and after, with a divider to drag."
+        return [], "Drop in files to clean them. They are shown here as they were and as they are mended."
     pixels = torch.from_numpy(drawn.pixels_of(kind, first)).float()
     torn = damage(pixels[:, None] if pixels.ndim == 3 else pixels.movedim(3, 1), torch.Generator().manual_seed(0))
     before = (torn[:, 0] if pixels.ndim == 3 else torn.movedim(1, 3)).numpy()
@@ -94,13 +95,16 @@ def html(kind: Any, pair: Pair) -> str:
     return f'<div class="pair"><div>{before}{said[0]}</div><div>{after}{said[1]}</div></div>'
 
 
-async def _download(run: Run, path: str, button: Any) -> None:
-    button.props["disabled"] = ""
-    button.update()
-    made = await w.aside(_clean_all, run, path)
-    ui.download.from_url(f"/files/{quote(run.name)}/cleaned/{quote(made.name)}")
-    del button.props["disabled"]
-    button.update()
+async def _download(run: Run, path: str, button: Any, told: Any) -> None:
+    told.clear()
+    button.props("disabled")
+    try:
+        made = await w.aside(_clean_all, run, path)
+        ui.download.from_url(f"/files/{quote(run.name)}/cleaned/{quote(made.name)}")
+    except hg.HourglassError as error:
+        with told:
+            w.notice(str(error))
+    button.props(remove="disabled")
 
 
 def _clean_all(run: Run, path: str) -> Path:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nicegui import run as threads
 from nicegui import ui
 
 import hourglass as hg
@@ -30,10 +29,11 @@ KINDS = {
 SHOWN_COLUMNS = 100
 
 
-async def draw(folder: Folder, run: Run | None) -> None:
+def draw(folder: Folder, run: Run | None) -> None:
     """Draw the view."""
+    source = folder.source
     with w.box("stack"):
-        if folder.source is None:
+        if source is None:
             _loading(folder)
             return
         with w.box("details-card card", "details"):
@@ -42,8 +42,8 @@ async def draw(folder: Folder, run: Run | None) -> None:
             _loading(folder, framed=False)
         found = w.box("stack flush", aria_live="polite")
         with found:
-            w.busy(f"Reading {folder.source.title} …")
-    ui.timer(0.01, lambda: _look(folder, found), once=True)
+            w.busy(f"Reading {source.title} …")
+    ui.timer(0, lambda: _look(folder, source, found), once=True)  # the page is there before the work is done
 
 
 # Loading
@@ -77,18 +77,12 @@ def _loading(folder: Folder, framed: bool = True) -> None:
 # What was found
 
 
-async def _look(folder: Folder, place: Any) -> None:
-    source = folder.source
-    assert source is not None
+async def _look(folder: Folder, source: Source, place: Any) -> None:
     try:
-        found = await threads.io_bound(facts, source)
+        found = await w.aside(facts, source)
     except hg.HourglassError as error:
         _failed(place, str(error))
         return
-    except FileNotFoundError:
-        _failed(place, f"There is no file '{source.data}' any more. Load it again.")
-        return
-    assert found is not None
     place.clear()
     with place:
         _summary(folder, source, found)

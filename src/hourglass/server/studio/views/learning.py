@@ -6,21 +6,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from nicegui import run as threads
 from nicegui import ui
 
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.files import REPORT
-from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import Made, read_json
 from hourglass.server.studio.runs import Run, State
 from hourglass.server.studio.views import more
+from hourglass.server.studio.views.progress import TICK, Progress, delete, try_again
 
 REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
 LOSS = "epoch (loss in nats a row; lower is better)"
-TICK = 0.7  # seconds between two looks at the files
 FILES = {
+    REPORT: ("The report", "one page; takes a moment"),
     "model.safetensors": ("The model", "hourglass and Python read it"),
     "codes.parquet": ("The codes", "a few numbers for each row"),
     "alarms.parquet": ("The alarms", "each row with its score and reasons"),
@@ -32,7 +31,7 @@ FILES = {
 }
 
 
-def draw(folder: Folder, run: Run, title: str) -> None:
+def draw(run: Run, title: str) -> None:
     """Draw a run, and go on as its files change."""
     shown = {"state": run.state}
 
@@ -42,9 +41,9 @@ def draw(folder: Folder, run: Run, title: str) -> None:
             if run.state is State.training:
                 _running(run)
             elif run.state in (State.failed, State.waiting):
-                _failed(folder, run)
+                _failed(run)
             else:
-                _done(folder, run)
+                _done(run)
 
     def look() -> None:
         if run.state is not shown["state"]:
@@ -64,29 +63,20 @@ def draw(folder: Folder, run: Run, title: str) -> None:
 
 def _running(run: Run) -> None:
     with w.card("", "running"):
-        with w.box("row apart"):
-            stage = w.text("h2", run.stage)
-            w.button("Stop", run.stop, title="Stop and keep the best so far")
-        with w.box("bar", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as bar:
-            filled = w.box("filled")
+        progress = Progress(run, "Stop and keep the best so far")
         stats = w.markup("dl", "", "figures")
         chart = w.markup("div", charts.curves([], "The loss has not been measured yet", LOSS))
         w.text("p", "It goes on when you close the page, and is here when you come back. Stopping keeps the best so far.", "note")
-    if run.asked.need != "flag":
-        with w.card("What it makes of them"):
-            words = "Some rows appear here as the model redraws them, sharper with time."
-            preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
+    with w.card("What it makes of them", "gone" if run.asked.need == "flag" else ""):
+        words = "Some rows appear here as the model redraws them, sharper with time."
+        preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
     seen: dict[str, Any] = {"epochs": -1, "preview": 0.0}
 
     def look() -> None:
-        w.set_text(stage, run.stage)
         epochs = run.epochs()
+        progress.show(epochs[-1]["share"] if epochs else 0.0)
         if len(epochs) != seen["epochs"]:
             seen["epochs"] = len(epochs)
-            share = epochs[-1]["share"] if epochs else 0.0
-            bar.classes(add="" if share else "waiting", remove="waiting" if share else "")
-            filled.style(f"width: {100 * share:.1f}%")
-            bar.props["aria-valuenow"] = str(round(100 * share))
             stats.set_content(_stats(epochs))
             if epochs:
                 chart.set_content(losses(epochs))
@@ -144,28 +134,20 @@ def pairs(shown: Made) -> str:
 # When it failed
 
 
-def _failed(folder: Folder, run: Run) -> None:
-    async def again() -> None:
-        await threads.io_bound(run.start)
-        ui.navigate.to(f"/train?run={quote(run.name)}")
-
-    def remove() -> None:
-        run.remove()
-        ui.navigate.to("/train")
-
+def _failed(run: Run) -> None:
     with w.card("This didn't work" if run.state is State.failed else "Not begun yet"):
         if run.sentence:
             w.notice(run.sentence)
         with w.box("row"):
-            w.button("Try again", again, "primary")
+            try_again(run, "train")
             w.link("Look at the data", "/data", "button")
-            w.button("Delete", remove, "quiet danger")
+            delete("Delete", run, "train", "quiet danger")
 
 
 # When it is done
 
 
-def _done(folder: Folder, run: Run) -> None:
+def _done(run: Run) -> None:
     result = run.result
     with w.card("", "done"):
         w.text("h2", "Done" if run.state is State.done else "Stopped early; the best is kept")
@@ -198,16 +180,14 @@ def _files(place: Any, run: Run) -> None:
 
     def look() -> None:
         made = run.path / "made"
-        names = [name for name in FILES if (run.path / name).exists()]
+        names = [name for name in FILES if name != REPORT and (run.path / name).exists()]
         names += [REPORT] if run.asked.need in REPORTED and not run.asked.options.get("condition") and run.asked.data else []
         names += [f"made/{path.name}" for path in sorted(made.iterdir())] if made.is_dir() else []
         with place:
             for name in names:
                 if name not in known:
                     known.add(name)
-                    words, note = {**FILES, REPORT: ("The report", "one page; takes a moment")}.get(
-                        name, (Path(name).name, "made here")
-                    )
+                    words, note = FILES.get(name, (Path(name).name, "made here"))
                     w.download(words, f"/files/{quote(run.name)}/{quote(name)}", note)
 
     look()
@@ -219,8 +199,8 @@ def _next(run: Run) -> None:
         "compress": ("map", "See them on a map"),
         "generate": ("map", "Walk through the codes"),
         "flag": ("alarms", "Look at the alarms"),
+        "clean": ("alarms", "Compare before and after"),
     }
-    to["clean"] = ("alarms", "Compare before and after")
     view, words = to[run.asked.need]
     with w.box("row"):
         w.link(words, f"/{view}?run={quote(run.name)}", "button primary")

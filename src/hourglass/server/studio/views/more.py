@@ -89,16 +89,10 @@ def _draw_more(run: Run) -> None:
 
     with w.card("Draw more", note="As many as you like, each made of random codes."):
         with w.box("fields"):
-            w.field(
-                "How many",
-                "64",
-                lambda text: wish.update(n=max(1, int(text)) if text.strip().isdigit() else 64),
-                inputmode="numeric",
-            )
+            w.whole("How many", 64, lambda n: wish.update(n=n or 64), 1)
             if levels:
-                w.choice(
-                    "Of which", {"": "Choose …", **{level: level for level in levels}}, "", lambda level: wish.update(level=level)
-                )
+                named = {"": "Choose …", **{level: level for level in levels}}
+                w.choice("Of which", named, "", lambda level: wish.update(level=level))
         with w.box("row"):
             w.button("Draw", make, "primary")
         place = w.box("", aria_live="polite")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from nicegui import run as threads
 from nicegui import ui
@@ -17,8 +16,8 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import Made, read_json
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
+from hourglass.server.studio.views.progress import TICK, Progress, begin, delete, try_again
 
-TICK = 0.7  # seconds between two looks at the files
 SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}
 BEST = ' class="best"'
 SIDE_BY_SIDE = ("image", "series")  # kinds whose rows are narrow enough
@@ -31,7 +30,7 @@ async def draw(folder: Folder, run: Run | None) -> None:
         run = next((each for each in folder.runs("sweep") if source and each.asked.source == source), None)
     if run is not None:
         with w.box("stack"):
-            _sweep(folder, run)
+            _sweep(run)
         return
     if source is None:
         w.empty("First, some data", "Then this page shows how few numbers each row can be redrawn from.", "Load data", "/data")
@@ -54,9 +53,7 @@ def _begin(folder: Folder, source: Source) -> None:
 
     async def start() -> None:
         options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
-        run = folder.new_run(Asked(source.data, "sweep", None, source.kind, source.columns, options))
-        await threads.io_bound(run.start)
-        ui.navigate.to(f"/squeeze?run={quote(run.name)}")
+        await begin(folder.new_run(Asked(source.data, "sweep", None, source.kind, source.columns, options)), "squeeze")
 
     note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
     with w.card("How narrow can the waist be?", note=note):
@@ -66,57 +63,40 @@ def _begin(folder: Folder, source: Source) -> None:
             w.text("span", f"on {source.title}", "note")
 
 
-def _sweep(folder: Folder, run: Run) -> None:
+def _sweep(run: Run) -> None:
     """A sweep as far as it is: each width appears as soon as it is there."""
     seen: Made = {"state": None, "widths": -1}
     with w.card("", "running") as progress:
-        with w.box("row apart"):
-            stage = w.text("h2", run.stage)
-            w.button("Stop", run.stop, title="Keep the widths that are done")
-        with w.box("bar", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as bar:
-            filled = w.box("filled")
+        bar = Progress(run, "Keep the widths that are done")
         w.text("p", "This goes on when you close the page. Each width appears below when it is ready.", "note")
     place, after = w.markup("div", "", "sweep"), w.box("told")
 
     def look() -> None:
         state, drawn = run.state, read_json(run.path / "sweep.json")
-        w.set_text(stage, run.stage)
-        share = _share(run)
-        filled.style(f"width: {100 * share:.1f}%")
-        bar.props["aria-valuenow"] = str(round(100 * share))
+        bar.show(_share(run))
         if len(drawn.get("figures", [])) != seen["widths"] or state is not seen["state"]:
             seen.update(widths=len(drawn.get("figures", [])), state=state)
-            progress.classes(
-                add="gone" if state is not State.training else "", remove="" if state is not State.training else "gone"
-            )
+            progress.classes(replace="card running" if state is State.training else "gone")
             place.set_content(html(drawn, finished=state is not State.training) if drawn else "")
-            place.classes(add="" if drawn else "gone", remove="gone" if drawn else "")
+            place.classes(replace="sweep" if drawn else "gone")
             ui.run_javascript("document.querySelectorAll('.knob input').forEach(studio.squeeze)")
             if state is not State.training:
                 clock.deactivate()
-                _end(folder, run, after)
+                _end(run, after)
 
     clock = ui.timer(TICK, look, immediate=False)
     look()
 
 
-def _end(folder: Folder, run: Run, place: Any) -> None:
-    async def again() -> None:
-        await threads.io_bound(run.start)
-        ui.navigate.to(f"/squeeze?run={quote(run.name)}")
-
-    def other() -> None:
-        run.remove()
-        ui.navigate.to("/squeeze")
-
+def _end(run: Run, place: Any) -> None:
     place.clear()
     with place:
         if run.sentence:
             w.notice(run.sentence)
         with w.box("row"):
             if run.state is State.failed:
-                w.button("Try again", again, "primary")
-            w.button("Begin anew", other, "quiet")
+                try_again(run, "squeeze")
+            delete("Begin anew", run, "squeeze", "quiet")
 
 
 def _share(run: Run) -> float:

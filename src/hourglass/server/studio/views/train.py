@@ -7,14 +7,15 @@ from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from nicegui import run as threads
 from nicegui import ui
 
+import hourglass as hg
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import learning
+from hourglass.server.studio.views.progress import begin
 
 
 class Need(NamedTuple):
@@ -38,6 +39,7 @@ NEEDS = {
         "Generate", "Draw new rows that could have been among yours: synthetic data, new pictures.", 16, ("condition",)
     ),
 }
+NO_DATA = "A model learns from a pile of rows, pictures or series. Load yours, or try the digits."
 WIDTHS = (2, 4, 8, 16, 32, 64)
 DAMAGES = {
     "": "noise of any strength",
@@ -72,36 +74,39 @@ class Wish:
     need: str = "compress"
     width: int | None = 32
     options: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)  # what samples could be asked for by
 
 
 def draw(folder: Folder, run: Run | None) -> None:
     """Draw the view."""
     if run is not None and run.asked.need in NEEDS:
-        learning.draw(folder, run, NEEDS[run.asked.need].title)
+        learning.draw(run, NEEDS[run.asked.need].title)
         return
     if folder.source is None:
-        w.empty(
-            "First, some data",
-            "A model learns from a pile of rows, pictures or series. Load yours, or try the digits.",
-            "Load data",
-            "/data",
-        )
-        return
+        w.empty("First, some data", NO_DATA, "Load data", "/data")
     with w.box("stack"):
-        _form(folder, folder.source)
+        if folder.source is not None:
+            _form(folder, folder.source)
         _earlier(folder)
 
 
 def _form(folder: Folder, source: Source) -> None:
     wish = Wish()
 
-    def choose(need: str) -> None:
+    async def choose(need: str) -> None:
         wish.need, wish.width, wish.options = need, NEEDS[need].width, {}
+        told.clear()
+        try:
+            if "condition" in NEEDS[need].fields:
+                wish.conditions = await w.aside(_conditions, source)
+        except hg.HourglassError as error:
+            with told:
+                w.notice(str(error))
         settings.refresh()
 
     @ui.refreshable
     def settings() -> None:
-        _settings(source, wish)
+        _settings(wish)
 
     with w.card("", "wish"):
         cards = {
@@ -116,9 +121,9 @@ def _form(folder: Folder, source: Source) -> None:
         told = w.box("told")
 
 
-def _settings(source: Source, wish: Wish) -> None:
-    def set_width(text: str) -> None:
-        wish.width = int(text) if text.strip().isdigit() and int(text) > 0 else NEEDS[wish.need].width
+def _settings(wish: Wish) -> None:
+    def set_width(width: str | int | None) -> None:
+        wish.width = int(width) if width else NEEDS[wish.need].width
 
     def note(name: str, value: Any) -> None:
         wish.options[name] = value
@@ -135,19 +140,14 @@ def _settings(source: Source, wish: Wish) -> None:
         with w.box("fields"):
             w.choice("Time to learn", SECONDS, "", lambda value: note("max_seconds", float(value) if value else None))
             if NEEDS[wish.need].width is not None:
-                w.field("Another width", "", set_width, hint="Any number of numbers.", inputmode="numeric")
+                w.whole("Another width", None, set_width, 1, hint="Any number of numbers, in place of those above.")
             if "condition" in NEEDS[wish.need].fields:
-                w.choice("Ask for samples by", _conditions(source), "", lambda value: note("condition", value))
+                w.choice("Ask for samples by", wish.conditions, "", lambda value: note("condition", value))
             if "damage" in NEEDS[wish.need].fields:
                 w.field(
                     "Other damage", "", lambda value: note("damage", value.strip()), hint="Such as noise:10-30 or blur:1+jpeg:40."
                 )
-            w.field(
-                "Seed",
-                "0",
-                lambda value: note("seed", int(value) if value.strip().isdigit() else 0),
-                hint="The same gives the same.",
-            )
+            w.whole("Seed", 0, lambda value: note("seed", value), 0, hint="The same gives the same.")
             if "contaminated" in NEEDS[wish.need].fields:
                 hint = "Up to a tenth of the rows may be strange; they are then doubted."
                 w.tick("There are strange rows among mine", False, lambda value: note("contaminated", value), hint)
@@ -172,13 +172,10 @@ async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
     )
     told.clear()
     try:
-        run = folder.new_run(asked)
-        await threads.io_bound(run.start)
+        await begin(folder.new_run(asked), "train")
     except OSError as error:
         with told:
             w.notice(f"Can't write '{folder.path}': {error.strerror}. Free some space.")
-        return
-    ui.navigate.to(f"/train?run={quote(run.name)}")
 
 
 def _earlier(folder: Folder) -> None:

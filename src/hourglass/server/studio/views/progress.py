@@ -1,0 +1,60 @@
+"""What a run has in every view: how far it is and a way to stop it; and to begin, to begin again, to delete it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from nicegui import run as threads
+from nicegui import ui
+
+from hourglass.server.studio import widgets as w
+from hourglass.server.studio.runs import Run
+
+TICK = 0.7  # seconds between two looks at the files
+
+
+class Progress:
+    """A bar below what is being done, and a button that stops it.
+
+    Parameters
+    ----------
+    run : Run
+    kept : str
+        What stopping keeps.
+    """
+
+    def __init__(self, run: Run, kept: str) -> None:
+        self.run = run
+        with w.box("row apart"):
+            self.stage = w.text("h2", run.stage)
+            w.button("Stop", run.stop, title=kept)
+        with w.box("bar waiting", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as self.bar:
+            self.filled = w.box("filled")
+
+    def show(self, share: float) -> None:
+        """Show how far it is; as long as that is nowhere, the bar only wanders."""
+        w.set_text(self.stage, self.run.stage)
+        if share:
+            self.bar.classes(remove="waiting").props(f"aria-valuenow={100 * share:.0f}")
+            self.filled.style(f"width: {100 * share:.1f}%")
+
+
+async def begin(run: Run, view: str) -> None:
+    """Train, and look on in a view."""
+    await threads.io_bound(run.start)
+    ui.navigate.to(f"/{view}?run={quote(run.name)}")
+
+
+def try_again(run: Run, view: str) -> None:
+    """A button that trains once more."""
+    w.button("Try again", lambda: begin(run, view), "primary")
+
+
+def delete(words: str, run: Run, view: str, classes: str) -> None:
+    """A button that deletes a run, and goes back to a view."""
+
+    def remove() -> None:
+        run.remove()
+        ui.navigate.to(f"/{view}")
+
+    w.button(words, remove, classes)
