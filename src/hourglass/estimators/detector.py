@@ -313,10 +313,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _require_record(self, what: str) -> None:
         check_is_fitted(self)
-        if not getattr(self.kind_, "of_record", False) or self.estimator_ is not None:
+        if not getattr(self.kind_, "of_record", False):
             raise DataError(
-                f"{what} is for a detector that was fitted on a record, without an estimator. "
-                f"This one was fitted on {self.kind_.describe()}."
+                f"{what} is for a detector that was fitted on a record. This one was fitted on {self.kind_.describe()}."
             )
 
     def decision_function(self, X: Any) -> Numbers:
