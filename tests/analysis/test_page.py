@@ -275,7 +275,8 @@ def test_alarms_are_told_with_their_reasons(detector, tmp_path):
     assert f"<h1>{alarms} of 300 rows raised an alarm</h1>" in page
     assert "x2 is 60, expected" in page
     assert "neither the scores nor any column has moved" in page
-    assert page.count("<svg") == 3
+    assert "placed by its scaled numbers, which the detector compares it by" in page
+    assert page.count("<svg") == 4
 
 
 def test_drift_and_a_simpler_detector_are_told(detector, tmp_path):
@@ -300,7 +301,8 @@ def test_alarms_of_images(tmp_path):
     assert "The strangest pictures" in page
     assert "times the peak of a usual picture" in page
     assert "What has moved" not in page
-    assert page.count("<svg") == 2
+    assert "The map of the images" in page
+    assert page.count("<svg") == 3
 
 
 # A model that mends

@@ -152,7 +152,7 @@ def test_more_codes_are_seen_along_their_main_directions(table):
 
     figure = plots.code_map(table.model, table.X_test, table.y_test)
     pca = PCA(2).fit(Z := table.model.transform(table.X_test))
-    assert titles(figure) == [f"4 codes in two directions, by PCA ({pca.explained_variance_ratio_.sum():.0%} of their variance)"]
+    assert titles(figure) == [f"4 codes, by PCA ({pca.explained_variance_ratio_.sum():.0%} of their variance)"]
     shown = np.concatenate([points.get_offsets() for points in figure.axes[0].collections])
     np.testing.assert_allclose(np.sort(np.abs(shown), axis=0), np.sort(np.abs(pca.transform(Z)), axis=0), rtol=1e-4)
 

@@ -2,6 +2,8 @@ import re
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
+from sklearn.decomposition import PCA
 
 import hourglass as hg
 
@@ -69,13 +71,50 @@ def test_what_is_refused(det, sick):
         hg.plots.waves(hg.Autoencoder(1, max_epochs=1).fit(rng.normal(size=(20, 3))), np.zeros((2, 3)))
 
 
+def test_the_map_of_a_memory_is_that_of_what_it_compares(det):
+    axes, bar = hg.plots.code_map(det, odd).axes
+    (drawn,) = axes.collections
+    scores = np.asarray(drawn.get_array())
+    np.testing.assert_allclose(scores, np.sort(-det.score_samples(odd)))  # the strangest on top
+    assert bar.get_ylabel() == "score"
+    level, gain = odd.mean(1, keepdims=True), odd.std(1, keepdims=True)
+    seen = gaussian_filter1d((odd - level) / gain, 0.6, mode="nearest", radius=2)  # a hundredth of 60 samples
+    places = PCA(2, svd_solver="full").fit_transform(seen)[np.argsort(-det.score_samples(odd))]
+    np.testing.assert_allclose(np.abs(drawn.get_offsets()), np.abs(places), atol=1e-4)
+    assert axes.get_title(loc="left").startswith("60 smoothed samples, by PCA (")
+
+
+def test_the_map_of_windows_has_the_score_of_their_strangest_step(watch, sick):
+    axes, _ = hg.plots.code_map(watch, sick).axes
+    windows, steps = watch.kind_.opened(sick), -watch.score_samples(sick)
+    expected = [steps[start : start + windows.window].max() for start in windows.starts]
+    np.testing.assert_allclose(axes.collections[0].get_array(), np.sort(expected))
+
+
+def test_the_map_of_an_estimator_is_that_of_its_codes():
+    own = hg.AnomalyDetector(hg.Autoencoder(2, kind="series", max_epochs=2, random_state=0), random_state=0).fit(
+        np.tile(rows, (2, 1))
+    )
+    axes, _ = hg.plots.code_map(own, odd).axes
+    order = np.argsort(-own.score_samples(odd))
+    np.testing.assert_allclose(axes.collections[0].get_offsets(), own.estimator_.transform(odd)[order], rtol=1e-5)
+    named = hg.plots.code_map(own, odd, np.arange(20) % 2).axes[0]
+    assert [text.get_text() for text in named.texts] == ["0", "1"]
+    with pytest.raises(hg.DataError, match="Labels are one a row, so 20 of them"):
+        hg.plots.code_map(own, odd, [1])
+
+
 def test_pages(det, watch, sick, tmp_path):
     page = hg.report(det, odd, tmp_path / "rows.html").read_text()
     assert "Typical and strangest" in page
+    assert "The map of the rows" in page
+    assert "placed by its smoothed samples, which the detector compares it by" in page
+    assert "that the detector remembers" in page
     assert "samples 1" in page or "samples 2" in page
     page = hg.report(watch, sick, tmp_path / "record.html").read_text()
     assert "The record and its events" in page
     assert "1 event raised an alarm" in page
+    assert "The map of the windows" in page
     assert "of 5,000 samples" in page
     page = hg.report(hg.Autoencoder(4, kind="series", max_epochs=1).fit(rows), odd, tmp_path / "ae.html").read_text()
     assert "in standard deviations of a channel" in page

@@ -44,6 +44,23 @@ def test_the_nearest_is_that_of_numpy(gaps):
     np.testing.assert_allclose(far, apart.min(1), rtol=1e-5)
 
 
+def test_beyond_a_share_the_next_one_counts():
+    rows, x = torch.randn(40, 1, 12, generator=generator), torch.randn(7, 1, 12, generator=generator)
+    apart = np.square(x.numpy()[:, None] - rows.numpy()).mean((2, 3))
+    for share, rank in ((0.05, 5), (0.2, 8), (0.99, 40)):  # the fifth at least
+        memory = remembered(PLAIN, rows, 40, moved=False, generator=generator, beyond=share)
+        index, far = memory.nearest(x)
+        np.testing.assert_array_equal(index, apart.argsort(1)[:, rank - 1])
+        np.testing.assert_allclose(far, np.sort(apart, 1)[:, rank - 1], rtol=1e-5)
+    memory.beyond = 0.2
+    closed = torch.zeros(7, 40).bool()
+    closed[:, :20] = True
+    np.testing.assert_array_equal(
+        memory.nearest(x, closed)[0], 20 + apart[:, 20:].argsort(1)[:, 4]
+    )  # of those that may be looked at
+    assert memory.nearest(x, torch.ones(7, 40).bool())[1].isinf().all()
+
+
 def test_what_is_forbidden_is_not_found():
     rows = torch.randn(6, 1, 10, generator=generator)
     memory = remembered(PLAIN, rows, 6, moved=False, generator=generator)

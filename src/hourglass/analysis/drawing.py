@@ -271,14 +271,14 @@ def _scatter(axes: Axes, points: Array, of: int, **how: Any) -> Any:
     return axes.scatter(x, y, s=float(np.clip(10_000 / of, 4, 20)), alpha=0.8, linewidths=0, rasterized=of > 2000, **how)
 
 
-def colour_by_error(figure: Figure, axes: Axes, points: Array, error: Array) -> None:
-    """Points (n, 2), the warmer the larger their errors (n,)."""
+def colour_by_error(figure: Figure, axes: Axes, points: Array, error: Array, name: str) -> None:
+    """Points (n, 2), the warmer the larger their errors (n,), which are called by a name."""
     from matplotlib.colors import LinearSegmentedColormap
 
     scale = LinearSegmentedColormap.from_list("errors", LOW_TO_HIGH)
     order = np.argsort(error)  # the largest on top; beyond 99% of the rows the colour no longer changes
     drawn = _scatter(axes, points[order], len(points), c=error[order], cmap=scale, vmin=error.min(), vmax=np.quantile(error, 0.99))
-    _style_bar(figure.colorbar(drawn, ax=axes, aspect=35, pad=0.02), "reconstruction error")
+    _style_bar(figure.colorbar(drawn, ax=axes, aspect=35, pad=0.02), name)
 
 
 def colour_by_label(figure: Figure, axes: Axes, points: Array, labels: Array) -> None:

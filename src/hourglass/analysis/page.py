@@ -81,7 +81,7 @@ def report(
     path : path
         The file to write, ending in ``.html``.
     y : array of shape (n,), optional
-        Labels, which colour the map of the codes.
+        Labels, which colour the map of the codes; that of a detector is coloured by the score.
     condition : as in ``fit``, optional
         Of models that were fitted with one: one for each row of X, or one for all.
     sweep : Sweep, optional
@@ -168,7 +168,7 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
     blame, is_image = detector.explain(raw), detector.kind_.name == "image"
     of_record, is_series = getattr(detector.kind_, "of_record", False), detector.kind_.name == "series"
     noun = "samples" if of_record else "rows"
-    drawn = {"calibration": plots.calibration(found["p_value"].to_numpy())}
+    drawn = {"calibration": plots.calibration(found["p_value"].to_numpy()), "map": plots.code_map(detector, raw)}
     worst = []
     if not is_image:
         drawn["drift"] = plots.moved_columns(drift)
@@ -207,6 +207,8 @@ def _alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | No
         is_image=is_image,
         is_series=is_series,
         of_record=of_record,
+        noun="windows" if of_record else plots.noun(detector),
+        placed_by=detector.model_.placed_by,
         pictures={name: _svg(figure, name) for name, figure in drawn.items()},
         comparison=comparison,
         facts={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, exact, mse, spread
 from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.structures import molecules
-from hourglass.analysis.waves import curves, timeline, waves
+from hourglass.analysis.waves import curves, row_scores, timeline, waves
 from hourglass.errors import DataError
-from hourglass.estimators import BaseAutoencoder
-from hourglass.kinds import as_objects, as_raw
+from hourglass.estimators import AnomalyDetector, BaseAutoencoder
+from hourglass.kinds import as_objects, as_raw, length, taken
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
@@ -98,17 +98,19 @@ def reconstructions(
     return drawing.heat_maps(strips, columns(fitted[0]))
 
 
-def code_map(model: BaseAutoencoder, X: Any, labels: Any = None, *, condition: Any = None) -> Figure:
+def code_map(model: BaseAutoencoder | AnomalyDetector, X: Any, labels: Any = None, *, condition: Any = None) -> Figure:
     """Draw each row as a point, near to those with similar codes.
 
     Parameters
     ----------
-    model : estimator
-        Fitted.
+    model : estimator or detector
+        Fitted. A detector without codes has rows where their scaled numbers are, and series, or windows of a record, where their
+        smoothed samples are: what it compares rows by.
     X : as in ``fit``
         Data; of more than 5,000 rows, 5,000 evenly spaced ones are drawn.
     labels : array of shape (n,), optional
-        Colours the points; the reconstruction error does so unless given, of rows of symbols in nats.
+        Colours the points; the reconstruction error does so unless given, of rows of symbols in nats, and of a detector the score,
+        higher is stranger.
     condition : as in ``fit``, optional
         For models that were fitted with one: one for each row of X, or one for all.
 
@@ -122,16 +124,14 @@ def code_map(model: BaseAutoencoder, X: Any, labels: Any = None, *, condition: A
     DataError
         X doesn't fit the model, or labels are not one a row.
     """
-    error = errors_of(model, X, condition)
-    some = spread(len(error), MAX_POINTS)
-    points, title, (x_label, y_label) = _flattened(np.asarray(model.transform(X, condition)), error)
-    figure, axes = drawing.one_plot(3.8, x_label, y_label)
-    axes.set_title(title, fontsize=8, color=drawing.INK, loc="left")
+    points, some, n = (_judged if isinstance(model, AnomalyDetector) else _coded)(model, X, condition)
+    figure, axes = drawing.one_plot(3.8, *points.axes)
+    axes.set_title(points.title, fontsize=8, color=drawing.INK, loc="left")
     axes.locator_params(nbins=6)
     if labels is None:
-        drawing.colour_by_error(figure, axes, points[some], error[some])
+        drawing.colour_by_error(figure, axes, points.places, points.errors, points.error)
     else:
-        drawing.colour_by_label(figure, axes, points[some], _one_a_row(labels, len(error))[some])
+        drawing.colour_by_label(figure, axes, points.places, _one_a_row(labels, n)[some])
     return figure
 
 
@@ -255,7 +255,7 @@ def capacity(model: BaseAutoencoder) -> int:
     return model.bottleneck.capacity if isinstance(model.bottleneck, Bottleneck) else len(model.get_feature_names_out())
 
 
-def noun(model: BaseAutoencoder) -> str:
+def noun(model: BaseAutoencoder | AnomalyDetector) -> str:
     """What the rows are."""
     return {"image": "images", "molecule": "molecules", "melody": "melodies"}.get(model.kind_.name, "rows")
 
@@ -299,21 +299,54 @@ def _rebuilt_symbols(fitted: list[BaseAutoencoder], X: Any, n: int, condition: A
     return structures.compared(kind, [("original", shown), *strips])
 
 
-def _flattened(Z: Array, error: Array) -> tuple[Array, str, tuple[str, str]]:
-    """Codes as points (n, 2), what they are, and the labels of the axes."""
+class _Points(NamedTuple):
+    """What a map shows."""
+
+    places: Array  # (n, 2)
+    errors: Array  # (n,)
+    title: str
+    axes: tuple[str, str]
+    error: str  # what the errors are called
+
+    def of(self, some: Array) -> _Points:
+        """Some of them."""
+        return self._replace(places=self.places[some], errors=self.errors[some])
+
+
+def _coded(model: Any, X: Any, condition: Any) -> tuple[_Points, Array, int]:
+    """Rows by their codes: the points that are drawn, which of all rows they are, and how many rows there are."""
+    errors = errors_of(model, X, condition)
+    some = spread(len(errors), MAX_POINTS)
+    points = _flattened(np.asarray(model.transform(X, condition)), errors, "codes", "reconstruction error")
+    return points.of(some), some, len(errors)
+
+
+def _judged(detector: Any, X: Any, condition: Any) -> tuple[_Points, Array, int]:
+    """The same of a detector, which looks at the rows alone that are drawn."""
+    raw = detector._checked(X)
+    some = spread(length(raw), MAX_POINTS)
+    rows = taken(raw, some)
+    Z = detector._collect(rows, lambda watch, x: watch.place(x)).numpy()
+    return _flattened(Z, row_scores(detector, rows), detector.model_.placed_by, "score"), some, length(raw)
+
+
+def _flattened(Z: Array, errors: Array, what: str, error: str) -> _Points:
+    """Codes, or what stands for them, as points."""
+    named = ("code0", "code1") if what == "codes" else ("first", "second")
     if Z.shape[1] == 1:
-        return np.column_stack([Z[:, 0], error]), "the code, and the error", ("code0", "reconstruction error")
+        title = "the code, and the error" if what == "codes" else f"the {what[:-1]}, and the {error}"
+        return _Points(np.column_stack([Z[:, 0], errors]), errors, title, (named[0], error), error)
     if Z.shape[1] == 2:
-        return Z, "the two codes", ("code0", "code1")
+        return _Points(Z, errors, f"the two {what}", named, error)
     if len(Z) == 1:
-        return Z[:, :2], "the first two codes", ("code0", "code1")
+        return _Points(Z[:, :2], errors, f"the first two {what}", named, error)
     from sklearn.decomposition import PCA
 
     with np.errstate(invalid="ignore"):  # where all codes are alike
         pca = PCA(2, svd_solver="full").fit(Z)
     share = float(np.nansum(pca.explained_variance_ratio_))  # NaN is nothing
-    title = f"{Z.shape[1]:,} codes in two directions, by PCA ({share:.0%} of their variance)"
-    return pca.transform(Z), title, ("first direction", "second direction")
+    title = f"{Z.shape[1]:,} {what}, by PCA ({share:.0%} of their variance)"
+    return _Points(pca.transform(Z), errors, title, ("first direction", "second direction"), error)
 
 
 def _one_a_row(labels: Any, n: int) -> Array:

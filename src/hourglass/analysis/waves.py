@@ -71,16 +71,20 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     return figure
 
 
+def row_scores(detector: AnomalyDetector, raw: Any) -> Array:
+    """How strange each row is (n,), of a record each window: as its strangest step."""
+    if not isinstance(raw, Windows):
+        return detector._scores(raw)
+    steps = scored_steps(detector, raw)
+    return np.array([steps[start : start + raw.window].max() for start in raw.starts])
+
+
 def _strangeness(model: Any, raw: Any) -> tuple[Array, Any]:
     """A number for each row, higher is stranger, and what says it in words."""
     if not isinstance(model, AnomalyDetector):
         scores = -np.asarray(model.score_samples(raw))
         return scores, lambda row: f"{scores[row]:.4g} nats"
-    if isinstance(raw, Windows):
-        steps = scored_steps(model, raw)
-        scores = np.array([steps[start : start + raw.window].max() for start in raw.starts])
-    else:
-        scores = model._scores(raw)
+    scores = row_scores(model, raw)
     p_values = model._p_values(scores)
     return scores, lambda row: f"p = {p_values[row]:.2g}"
 
@@ -91,7 +95,7 @@ def _beside(model: Any, raw: Any) -> tuple[Array, Array]:
     with torch.inference_mode():
         inside = model._model_for(values.dtype)
         x = inside.scaling(values)
-        rebuilt = inside.model.reconstruct(x) if isinstance(model, AnomalyDetector) else inside.reconstruct(x)
+        rebuilt = inside.rebuilt(x)[0] if isinstance(model, AnomalyDetector) else inside.reconstruct(x)
         return values.numpy(), in_units(model.kind_, inside.scaling, rebuilt, values).numpy()
 
 

@@ -25,7 +25,7 @@ from hourglass.estimators import conditions, patches
 from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_from, require_sides
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
-from hourglass.kinds import Album, Series, as_raw, length
+from hourglass.kinds import Album, Series, as_raw, length, taken
 from hourglass.kinds.base import as_tensor, require_finite
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
@@ -129,9 +129,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """
         return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition)
 
-    def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False) -> Self:
+    def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Self:
+        """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows."""
         self._require_valid()
-        values = self._learn(raw, timeless=timeless)
+        values = self._learn(raw, timeless=timeless, only=only)
         raw_condition = self._learn_condition(condition, length(raw))
         tensors, facts = self._unfinished(values)
         generator = self._generator(facts["seed"])
@@ -184,12 +185,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._adopt(self.model_, self._trainer)
         return self
 
-    def _learn(self, raw: Any, *, timeless: bool = False) -> Tensor | Album:
+    def _learn(self, raw: Any, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Tensor | Album:
         """Learn the kind from the data, and give the data as numbers; pictures to be restored stay pictures, of whatever size."""
         self._learn_kind(raw, self.kind, timeless=timeless)
         require_sides(type(self).__name__, self._asked, self.kind_)
         if not self._restores:
-            return self._learned_from(raw)
+            return self._learned_from(raw if only is None else taken(self.kind_.opened(raw), only))
         self.kind_ = self.kind_.opaque()
         return Album(raw)
 

@@ -62,6 +62,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     ----------
     estimator : Autoencoder, optional
         What rebuilds the rows; its error of reconstruction is the score, measured against rows that are held out of its training.
+        Of a long record it rebuilds windows, and a fifth of the record is held out, in up to five blocks.
     kind : str or Series, optional
         "table", "image", "series", or a `Series`, which says more; inferred from the data unless given. An estimator has its own.
     alarm_rate : float or "auto", default="auto"
@@ -71,15 +72,17 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
         How many training rows are kept, to measure the distance to; of pictures, thumbnails of at most 16 x 16 cells. 0 keeps none,
-        and a model file then holds no row of the data. Unless given, at most 5,000, and none for an estimator.
+        and a model file then holds no row of the data. Unless given, at most 5,000, and none for an estimator; one of series takes
+        none.
     features : torch module, optional
         Of pictures: what stands before the autoencoder, such as the first layers of a network that was trained elsewhere. It makes
         (batch, d, h, w) of pictures (batch, channels, height, width) with values from 0 to 1, and is not trained.
     contaminated : bool, default=False
         Whether up to a tenth of the training rows may be strange themselves. Training is then done twice, the second time without
         the strangest tenth, which is left out of what is usual as well; of a table the ensemble learns from the least strange four
-        fifths. The distance is that to a row further off, beyond the nearest twentieth of those that are kept, and at least to the
-        fifth nearest: strange rows that remain, a cluster of them too, then don't make their likes look usual.
+        fifths. The distance is that to a row further off, beyond the nearest twentieth of those that are kept, of series beyond the
+        nearest tenth, and at least to the fifth nearest: strange rows that remain, a cluster of them too, then don't make their
+        likes look usual. Of a record, windows are left out.
     columns : dict of str to str, optional
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
         For the ensemble; an estimator has its own.
@@ -313,10 +316,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _require_record(self, what: str) -> None:
         check_is_fitted(self)
-        if not getattr(self.kind_, "of_record", False) or self.estimator_ is not None:
+        if not getattr(self.kind_, "of_record", False):
             raise DataError(
-                f"{what} is for a detector that was fitted on a record, without an estimator. "
-                f"This one was fitted on {self.kind_.describe()}."
+                f"{what} is for a detector that was fitted on a record. This one was fitted on {self.kind_.describe()}."
             )
 
     def decision_function(self, X: Any) -> Numbers:

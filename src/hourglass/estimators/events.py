@@ -55,8 +55,7 @@ def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
     """What is known of the steps of windows (n, channels, time) in the units of the data."""
     with torch.inference_mode():
         x = watch.scaling(values)
-        index, distance = watch.model.nearest(x)
-        copies = watch.model.copies().rows[index].to(x)
+        copies, distance = watch.rebuilt(x)
         if kind.scale == "window":
             copies = fitted(x, copies)
         judged: Judged = watch.alarm.judge(x, distance, copies)

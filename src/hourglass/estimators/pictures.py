@@ -84,6 +84,9 @@ class MapWatch(Watch):
     def seen(self, x: Tensor) -> Tensor:
         return thumbnails(x)
 
+    def place(self, x: Tensor) -> Tensor:
+        return super().place(x if self.front is None else self.front(x))
+
     def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:
         """Maps (n, height, width) of what the model, or its front, makes of pictures."""
         if self.front is None:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from hourglass.data import Record
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import beats, members, pictures, symbols
+from hourglass.estimators.beats import RebuildingWatch, SeriesWatch
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
+from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.base import one_of
@@ -146,19 +147,32 @@ def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 # All others: a fifth of the rows held out
 
 
-def _hold_out(make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any, raw: Any, generator: torch.Generator) -> Watch:
-    n = length(raw)
+def _hold_out(
+    make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any, raw: Any, generator: torch.Generator, rows: Any = None
+) -> Watch:
+    """The watch that is made of raw data, a fifth of whose ``rows``, where they are other than they came, is held out."""
+    rows = raw if rows is None else rows
+    n = length(rows)
     if n < FEWEST:
-        raise DataError(f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {FEWEST} is required.")
-    order = torch.randperm(n, generator=generator).numpy()
-    held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
+        raise DataError(f"Found array with {n} sample(s) (shape={tuple(rows.shape)}) while a minimum of {FEWEST} is required.")
+    if isinstance(rows, Windows):
+        learned, held_out = beats.parted(rows)
+    else:
+        order = torch.randperm(n, generator=generator).numpy()
+        held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
     seed = int(torch.randint(2**31, (1,), generator=generator))
     watch = make(detector, raw, learned, held_out, seed)
     if detector.contaminated:
         detector._adopt(watch)
-        learned, held_out = (_least(some, detector._scores(taken(raw, some))) for some in (learned, held_out))
+        learned, held_out = (_least(some, _row_scores(detector, taken(rows, some))) for some in (learned, held_out))
         watch = make(detector, raw, learned, held_out, seed)
     return watch
+
+
+def _row_scores(detector: Any, rows: Any) -> NDArray[np.floating[Any]]:
+    """How strange rows are (n,), of a long record its windows."""
+    scores: NDArray[np.floating[Any]] = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()
+    return scores
 
 
 def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
@@ -211,65 +225,101 @@ def _fit_series(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     detector._learn_kind(raw, detector.kind if isinstance(detector.kind, Series) else "series")
     detector.estimator_ = None
     kind = detector.kind_
-    if kind.of_record and detector.contaminated:
-        raise ParameterError(
-            "The 'contaminated' parameter of AnomalyDetector is not for a long record: cut what is strange out of it, as NaN."
-        )
     if not kind.of_record and getattr(detector.kind, "scale", None) is None:
         kind = detector.kind_ = dataclasses.replace(kind, scale="window")
-    most = detector.neighbours or (MOST_WINDOWS if kind.of_record else MOST_KEPT)
-    ready = kind.opened(raw)
     with torch.no_grad():
-        if kind.of_record:
-            scaling = kind.scaling(torch.from_numpy(ready.record.values.T[None]))
-            watch = beats.learn_record(scaling, ready, most, generator)
-        else:
-            values = kind.to_tensor(ready)
-            if len(values) < beats.FEWEST:
-                raise DataError(f"Found {len(values)} rows, while a minimum of {beats.FEWEST} is required to tell what is usual.")
-            scaling = kind.scaling(values)
-            x = scaling(values).float()
-            watch = beats.learn_rows(scaling, x, most, generator)
-            if detector.contaminated:
-                scores = torch.cat([watch(part) for part in torch.split(x, rows_at_once(kind.shape, WIDTH))])
-                watch = beats.learn_rows(scaling, x[torch.from_numpy(_least(np.arange(len(x)), scores.numpy()))], most, generator)
+        watch = (_remember_windows if kind.of_record else _remember_rows)(detector, kind.opened(raw), generator)
     seconds = time.perf_counter() - began
     error = float(torch.exp(2 * watch.alarm.centre[0])) * math.prod(kind.shape) / 2  # nats of a window, for its mean squared error
     detector.history_ = [dataclasses.asdict(Epoch(1, error, error, seconds, length(raw) / seconds, 0.0))]
     return watch
 
 
+def _remember_rows(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
+    values = detector.kind_.to_tensor(raw)
+    if len(values) < beats.FEWEST:
+        raise DataError(f"Found {len(values)} rows, while a minimum of {beats.FEWEST} is required to tell what is usual.")
+    scaling = detector.kind_.scaling(values)
+    x, most = scaling(values).float(), detector.neighbours or MOST_KEPT
+    watch, scores = beats.learn_rows(scaling, x, most, generator, _beyond(detector))
+    if detector.contaminated:
+        usual = torch.from_numpy(_least(np.arange(len(x)), scores.numpy()))
+        watch, _ = beats.learn_rows(scaling, x[usual], most, generator, _beyond(detector))
+    return watch
+
+
+def _remember_windows(detector: Any, windows: Windows, generator: torch.Generator) -> Watch:
+    most = detector.neighbours or MOST_WINDOWS
+
+    def learned(some: Windows) -> tuple[SeriesWatch, beats.Blocks]:
+        scaling = detector.kind_.scaling(torch.from_numpy(some.covered().T[None]))
+        return beats.learn_record(scaling, some, most, generator, _beyond(detector))
+
+    watch, blocks = learned(windows)
+    if detector.contaminated:
+        scores = beats.window_scores(watch, windows, blocks)
+        watch, _ = learned(windows[_least(np.arange(len(windows)), scores.numpy())])
+    return watch
+
+
+def _beyond(detector: Any) -> float:
+    """Of what is remembered, the share that is nearer than what a window is compared with."""
+    return TRIMMED if detector.contaminated else 0.0
+
+
 def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
     detector.estimator_ = None
-    return beats.blank(detector.kind_, tensors)
+    return beats.blank(detector.kind_, tensors, _beyond(detector))
 
 
 # An estimator's own model
 
 
+def _fit_estimator(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
+    if not _of_series(detector, raw):
+        return _hold_out(_watch_estimator, detector, raw, generator)
+    if detector.neighbours:
+        raise ParameterError(
+            "The 'neighbours' parameter of AnomalyDetector is not for an estimator of series, which are compared with what it "
+            "makes of them. Leave one of the two out."
+        )
+    alike = clone(detector.estimator)
+    alike._learn_kind(raw, alike.kind)
+    return _hold_out(_watch_estimator, detector, raw, generator, alike.kind_.opened(raw))
+
+
+def _of_series(detector: Any, raw: Any) -> bool:
+    return detector.estimator is not None and (kind_name(detector.estimator.kind) or infer(raw).kind) == "series"
+
+
 def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
-    if isinstance(raw, Record):
-        raise DataError("A record can't be scored by an estimator: cut it to rows, an array (n, time), or leave the estimator out.")
     estimator = clone(detector.estimator if detector.estimator is not None else _of_symbols(detector))
     if estimator.get_params()["random_state"] is None:
         estimator.set_params(random_state=seed)
-    detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
+    if _of_series(detector, raw):
+        detector.estimator_ = estimator._fit(raw, timeless=True, only=learned)
+        raw = estimator.kind_.opened(raw)
+    else:
+        detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
     detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
     if hasattr(estimator, "feature_names_in_"):
         detector.feature_names_in_ = estimator.feature_names_in_
+    model, kind = estimator.model_, detector.kind_
     with torch.inference_mode():
         x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
-        if detector.kind_.symbolic:
-            return symbols.learn(estimator.model_, detector.kind_, x, aside, rows_at_once(detector.kind_.shape, WIDTH))
+        if kind.symbolic:
+            return symbols.learn(model, kind, x, aside, rows_at_once(kind.shape, WIDTH))
+        if kind.name == "series":
+            return beats.learn_estimator(model, x, taken(raw, held_out) if isinstance(raw, Windows) else aside)
         kept = x[: detector.neighbours or 0]
-        if detector.kind_.name == "image":
-            alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
-            of_maps = MapWatch(estimator.model_, alarm)
+        if kind.name == "image":
+            alarm = MapAlarm.learn(pictures.cells(kind), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
+            of_maps = MapWatch(model, alarm)
             pictures.calibrate(of_maps, aside, torch.Generator().manual_seed(seed))
             return of_maps
-        plain = Alarm.learn(detector.kind_.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
-        watch = Watch(estimator.model_, plain, ensemble=False)
-        errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(detector.kind_.shape, WIDTH))])
+        plain = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
+        watch = Watch(model, plain, ensemble=False)
+        errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDTH))])
         plain.calibrate(aside.flatten(1), errors)
     return watch
 
@@ -289,6 +339,8 @@ def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, T
         return MapWatch(model, _blank_map_alarm(detector, header, tensors))
     if kind.symbolic:
         return symbols.SymbolWatch(model, symbols.blank(kind, references), ensemble=False)
+    if kind.name == "series":
+        return RebuildingWatch(model, beats.blank_alarm(kind, tensors))
     return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=False)
 
 
@@ -296,5 +348,5 @@ RECIPES = {
     "table": Recipe(_fit_members, _blank_members),
     "image": Recipe(partial(_hold_out, _watch_pictures), _blank_pictures),
     "series": Recipe(_fit_series, _blank_series),
-    "estimator": Recipe(partial(_hold_out, _watch_estimator), _blank_estimator),
+    "estimator": Recipe(_fit_estimator, _blank_estimator),
 }

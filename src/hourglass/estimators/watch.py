@@ -52,6 +52,19 @@ class Watch(nn.Module):
         """What the alarm sees of rows (n, elements)."""
         return x.flatten(1)
 
+    def place(self, x: Tensor) -> Tensor:
+        """Where rows lie (n, numbers): their codes, or what their distance to others is told by where there are none."""
+        if self.ensemble:
+            return self.seen(x).nan_to_num(0)
+        codes = self.model.encode(x).z
+        assert isinstance(codes, Tensor)  # a model without a waist is no detector's
+        return codes.flatten(1)
+
+    @property
+    def placed_by(self) -> str:
+        """What these numbers are."""
+        return "scaled numbers" if self.ensemble else "codes"
+
     def names(self, kind: Kind) -> tuple[str, ...]:
         """What the columns are called that the alarm sees."""
         return kind.names

@@ -63,6 +63,22 @@ class Windows(Sequence[Any]):
         starts = np.random.default_rng(0).integers(room, size=max(len(self.record) // self.window, 1))
         return Windows(self.record, self.window, self.stride, self.origin, np.sort(starts))
 
+    def covered(self) -> Values:
+        """The values of the record (time, channels), NaN where there is no window."""
+        edges = np.zeros(len(self.record) + 1, np.intp)
+        np.add.at(edges, self.starts, 1)
+        np.add.at(edges, self.starts + self.window, -1)
+        inside = np.cumsum(edges[:-1]) > 0
+        return self.record.values if inside.all() else np.where(inside[:, None], self.record.values, np.nan)
+
+    def between(self) -> NDArray[np.intp]:
+        """Where a window may begin anywhere between two of them that follow one another, or where one of them does."""
+        every = starts_of(len(self.record), self.window, self.stride)
+        there = np.isin(every, self.starts)
+        offsets = np.arange(len(self.record) - self.window + 1)
+        before, after = np.searchsorted(every, offsets, "right") - 1, np.searchsorted(every, offsets)
+        return offsets[there[before] & there[after]]
+
     def __len__(self) -> int:
         return len(self.starts)
 

@@ -21,6 +21,7 @@ COST = 6.0  # of the usual distance to a copy that is not moved, what the furthe
 MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
 MOST_TRIED = 2000  # rows, to tell the usual distance
 BLOCK = 2**21  # distances that are held at a time
+FIFTH = 5  # at least: the rank of the copy that distances are measured to, where it is not the nearest
 
 
 class _Copies(NamedTuple):
@@ -49,6 +50,9 @@ class Memory(nn.Module, Settled):
         Of each copy, which row it is of, and which of `MOVES` it is moved by.
     usual : float, default=1
         The usual mean squared distance of a row to the nearest of the others, none being moved.
+    beyond : float, default=0
+        The share of the copies that are nearer than the one that counts, where some rows may be strange: a cluster of them then
+        doesn't make its likes look usual. That one is the fifth nearest at least. At 0 the nearest counts.
     """
 
     rows: Tensor
@@ -56,9 +60,12 @@ class Memory(nn.Module, Settled):
     move: Tensor
     usual: Tensor
 
-    def __init__(self, scaling: Scaling, rows: Tensor, source: Tensor, move: Tensor, usual: float = 1.0) -> None:
+    def __init__(
+        self, scaling: Scaling, rows: Tensor, source: Tensor, move: Tensor, usual: float = 1.0, *, beyond: float = 0.0
+    ) -> None:
         super().__init__()
         self.scaling = scaling
+        self.beyond = beyond
         for name, tensor in {"rows": rows, "source": source, "move": move, "usual": torch.tensor(usual)}.items():
             self.register_buffer(name, tensor)
         self._made: _Copies | None = None
@@ -73,10 +80,14 @@ class Memory(nn.Module, Settled):
                 copy = warped(self.rows[self.source[mine]], shift, rate) if number else self.rows[self.source[mine]]
                 made[mine] = self.scaling(copy) if isinstance(self.scaling, PerWindow) and number else copy
                 cost[mine] = COST * ((shift / max(SHIFTS)) ** 2 + (rate / max(RATES)) ** 2)
-            flat = smoothed(made, SMOOTH * made.shape[2]).flatten(1).float()
+            flat = self.compared(made).float()
             cost *= self.usual.cpu().float() * flat.shape[1]
             self._made = _Copies(made, flat, cost, flat.square().sum(1) + cost, bool(flat.isnan().any()))
         return self._made
+
+    def compared(self, x: Tensor) -> Tensor:
+        """What windows x are compared by (n, elements)."""
+        return smoothed(x, SMOOTH * x.shape[2]).flatten(1)
 
     def settle_for_tracing(self) -> None:
         self.copies()
@@ -88,9 +99,9 @@ class Memory(nn.Module, Settled):
     def nearest(self, x: Tensor, forbidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Which copy (n,) each window is nearest to, and the mean squared distance (n,), infinite where nothing can be compared.
 
-        Of ``forbidden`` (n, rows) copies of a row don't count.
+        Of ``forbidden`` (n, rows) copies of a row don't count. Where a share is to be ``beyond``, it is the nearest behind that.
         """
-        seen = smoothed(x, SMOOTH * x.shape[2]).flatten(1)
+        seen = self.compared(x)
         if traced():
             return self._nearest(seen, None)
         found = [
@@ -113,22 +124,38 @@ class Memory(nn.Module, Settled):
             apart = torch.addmm(squares, single, flat.T, alpha=-2)  # less the square of x, alike for all
         if forbidden is not None:
             apart.masked_fill_(forbidden[:, self.source], torch.inf)
-        least, index = apart.min(1)
+        least, index = apart.min(1) if self.beyond == 0 else self._further(apart)
         between = seen - flat[index].to(seen)
         known = ~between.isnan()
         mean = between.nan_to_num(0).square().sum(1) / known.sum(1).clamp(min=1)
         far = mean + cost[index].to(mean) / flat.shape[1]
         return index, torch.where(least.isinf() | ~known.any(1), torch.inf, far)
 
+    def _further(self, apart: Tensor) -> tuple[Tensor, Tensor]:
+        """The distance (n,) of the copy that counts, and which one it is, of distances (n, copies); infinite ones don't count."""
+        if traced():
+            order = apart.topk(self._rank(apart.shape[1]), largest=False)
+            return order.values[:, -1], order.indices[:, -1]
+        allowed = (~apart.isinf()).sum(1)
+        ranks = torch.tensor([self._rank(int(n)) for n in allowed])
+        order = apart.topk(int(ranks.max()), largest=False)
+        which = ranks[:, None] - 1
+        return order.values.gather(1, which)[:, 0], order.indices.gather(1, which)[:, 0]
+
+    def _rank(self, copies: int) -> int:
+        return max(min(max(FIFTH, math.ceil(self.beyond * copies)), copies), 1)
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """The nearest copies (n, channels, time)."""
         return self.copies().rows[self.nearest(x)[0]].to(x)
 
 
-def remembered(scaling: Scaling, rows: Tensor, most: int, *, moved: bool, generator: torch.Generator) -> Memory:
+def remembered(
+    scaling: Scaling, rows: Tensor, most: int, *, moved: bool, generator: torch.Generator, beyond: float = 0.0
+) -> Memory:
     """A memory of rows (m, channels, time), and of so many copies at most that are moved: all moves of each, if there is room."""
     m = len(rows)
-    plain = Memory(scaling, rows, torch.arange(m), torch.zeros(m, dtype=torch.long))
+    plain = Memory(scaling, rows, torch.arange(m), torch.zeros(m, dtype=torch.long), beyond=beyond)
     if not moved:
         return plain
     some = torch.arange(m)[:MOST_TRIED]
@@ -139,7 +166,7 @@ def remembered(scaling: Scaling, rows: Tensor, most: int, *, moved: bool, genera
     if len(source) > max(most, m):
         chosen = torch.cat([torch.arange(m), m + torch.randperm(len(source) - m, generator=generator)[: max(most - m, 0)]])
         source, move = source[chosen], move[chosen]
-    return Memory(scaling, rows, source, move, usual)
+    return Memory(scaling, rows, source, move, usual, beyond=beyond)
 
 
 def warped(x: Tensor, shift: float, rate: float) -> Tensor:
