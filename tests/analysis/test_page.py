@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import hourglass as hg
-from hourglass.analysis.page import headline
+from hourglass.analysis.model_page import headline
 from hourglass.estimators import patches
 
 RNG = np.random.default_rng(0)
@@ -250,6 +250,12 @@ def test_the_page_is_written_whole_or_not_at_all(images, tmp_path, monkeypatch, 
     assert (tmp_path / "r.html").read_text() == "old"
 
 
+def test_a_page_of_another_ending_is_refused(images, tmp_path, sentence):
+    assert sentence(hg.FileError, hg.report, images.model, images.X_test, tmp_path / "r.pdf") == (
+        f"Can't write a page to '{tmp_path / 'r.pdf'}'. Name a file that ends in .html."
+    )
+
+
 def test_bad_data_leaves_no_page(images, tmp_path, sentence):
     assert sentence(hg.DataError, hg.report, images.model, images.X_test, tmp_path / "r.html", y=[1]) == (
         "Labels are one a row, so 60 of them in one dimension. Got an array of shape (1,)."
@@ -379,6 +385,7 @@ def test_a_model_with_a_condition_is_shown_with_it(images, tmp_path, sentence):
     assert page.headings[1] == "New images"
     error = hg.metrics.mse(images.X[:60] / 255, model.reconstruct(images.X[:60], kinds) / 255)
     assert f"{error:#.3g}" in page.text
+    assert hg.metrics.reconstruction(model, images.X[:60], kinds)["mse"] == pytest.approx(error, rel=1e-5)
     assert sentence(hg.ParameterError, hg.report, model, images.X[:60], tmp_path / "r.html") == (
         "This VariationalAutoencoder was fitted with a condition (condition). Say condition=, one for each row or one for all."
     )
