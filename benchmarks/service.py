@@ -110,5 +110,5 @@ def measure(command: list[str]) -> None:
 
 def request(row: np.ndarray) -> bytes:
     body = json.dumps({"rows": [row.tolist()]}).encode()
-    head = f"POST {ADDRESS} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {ADDRESS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body

@@ -24,10 +24,10 @@ def serving(command: list[str]) -> Iterator[tuple[subprocess.Popen, int]]:
 
 
 def _wait_for(process: subprocess.Popen, port: int) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         if process.poll() is not None:
             raise SystemExit(f"The service ended with exit code {process.returncode} before anybody could ask it.")
         time.sleep(0.1)
-    raise SystemExit(f"Nothing listens on port {port} after a minute.")
+    raise SystemExit(f"Nothing listens on port {port} after five minutes.")
