@@ -9,6 +9,7 @@ from torch import nn
 
 import hourglass as hg
 from hourglass.analysis.model_page import headline
+from hourglass.analysis.page import duration
 from hourglass.estimators import patches
 
 RNG = np.random.default_rng(0)
@@ -123,7 +124,8 @@ def test_images_with_labels_and_a_sweep(full, images, swept_images):
         f"SSIM {measured['ssim']:.3f} similarity as the eye sees it; 1 is perfect",
     ):
         assert card in full.text
-    assert re.search(r"Training \d\.\d s \d+ times over the data, [\d,]+ images a second", full.text)
+    took = duration(images.model.history_[-1]["seconds"])
+    assert re.search(rf"Training {took} \d+ times over the data, [\d,]+ images a second", full.text)
     assert "All figures are measured on 60 images." in full.text
     assert f"{swept_images.comparison} Recommended: {swept_images.recommended}. {swept_images.reason}" in full.text
     for row in swept_images.frame.iter_rows(named=True):
