@@ -27,7 +27,7 @@ types: $(DEV)        ## check the types
 docs: $(DEV)         ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench:               ## measure against the peers, in a .venv-bench of its own (takes an hour or more)
+bench:               ## measure against the peers, in a .venv-bench of its own (takes most of a day)
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet -c constraints.txt torch
 	.venv-bench/bin/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt -e ".[melodies,molecules,onnx,server]"

@@ -40,6 +40,10 @@ PACKAGES = (
     "bm3d",
     "scikit-image",
     "ctgan",
+    "fastapi",
+    "onnxruntime",
+    "rdkit",
+    "playwright",
 )
 
 
@@ -164,10 +168,9 @@ def table(results: dict[str, Any]) -> str:
         result = results[work.name]
         on, used, rounds = result["machine"], result["versions"], len(result["rounds"])
         packages = ", ".join(f"{package} {used[package]}" for package in PACKAGES if used.get(package))
-        note = (
-            f"{result['date']}, {'once' if rounds == 1 else f'medians of {rounds} rounds'}, on {on['cpu']} ({on['cores']} cores,"
-            f" {on['memory_gb']} GB), Python {on['python']}, {packages}."
-        )
+        times = "once" if rounds == 1 else f"medians of {rounds} rounds"
+        cores = f"{on['cores']} core{'s' * (on['cores'] != 1)}"
+        note = f"{result['date']}, {times}, on {on['cpu']} ({cores}, {on['memory_gb']} GB), Python {on['python']}, {packages}."
         notes.append((note, work.name))
     # works that were measured alike share a note
     shared = {note: ", ".join(name for other, name in notes if other == note) for note, _ in notes}

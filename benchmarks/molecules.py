@@ -1,4 +1,4 @@
-"""What the work on molecules shares: the pile and its split, how samples are judged, and the peer's network."""
+"""What the work on molecules shares: the pile and its split, and how samples are judged."""
 
 from __future__ import annotations
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import uvloop
 
 from benchmarks.common import QUICK, SEED, mnist, report
+from benchmarks.serving import serving
 
 CONNECTIONS = 64
 SECONDS = 2 if QUICK else 60
@@ -92,18 +91,13 @@ def measure(command: list[str]) -> None:
     import hourglass as hg
 
     x_train, x_test = mnist("x_train", "x_test")
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.safetensors"
         hg.Autoencoder(32, max_epochs=1 if QUICK else 2, random_state=SEED).fit(x_train).save(path)
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        with subprocess.Popen([*command, str(path), "--port", str(port)], stdout=subprocess.DEVNULL) as process:
-            wait_for(port)
+        with serving([*command, str(path)]) as (process, port):
             before = processor(process)
             found = uvloop.run(load(port, [request(row) for row in x_test[:500]]))
             spent = processor(process) - before
-            process.terminate()
     share = SECONDS / (SECONDS + WARM)  # of the processor time that was spent while it counted
     report(
         rows_per_s=len(found.seconds) / SECONDS,
@@ -116,13 +110,5 @@ def measure(command: list[str]) -> None:
 
 def request(row: np.ndarray) -> bytes:
     body = json.dumps({"rows": [row.tolist()]}).encode()
-    head = f"POST {ADDRESS} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {ADDRESS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
-
-
-def wait_for(port: int) -> None:
-    for _ in range(600):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"Nothing listens on port {port}.")

@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# the same examples each time, and as much time for them as a busy machine takes
+settings.register_profile("hourglass", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hourglass")
+
+
+@pytest.fixture(autouse=True)
+def chance(request):
+    """Where a module has an ``rng`` of its own, a test draws the same from it, whichever tests ran before."""
+    if isinstance(rng := getattr(request.module, "rng", None), np.random.Generator):
+        rng.bit_generator.state = np.random.default_rng(1).bit_generator.state
 
 
 @pytest.fixture

@@ -472,7 +472,7 @@ def started():
 
 
 def test_ctrl_c_ends_the_demo_with_exit_code_130(started):
-    child = started("demo", "--seconds", "0.5")
+    child = started("demo", "--seconds", "3")  # at each width, so that Ctrl-C comes in time
     assert child.stderr.readline().startswith("Training: epoch ")  # the first of six widths is done
     child.send_signal(signal.SIGINT)
     out, said = child.communicate(timeout=60)
@@ -772,7 +772,7 @@ def a_table(rows=60):
     return frame(rows).with_columns(pl.Series("sort", sorts))
 
 
-def test_generate_draws_what_is_asked_for_by_a_column():
+def test_generate_draws_what_is_asked_for_by_a_column(fails):
     a_table().write_csv("table.csv")
     said = run("fit", "table.csv", "--for", "generate", "--condition", "sort", "-b", "2", "--max-epochs", "2", "--seed", "0", "-q")
     assert re.search(r"^A row costs -?[\d.]+ nats at most, of which [\d.]+ for its codes\.$", said, re.MULTILINE)
@@ -786,6 +786,12 @@ def test_generate_draws_what_is_asked_for_by_a_column():
     assert made.shape == (7, 3) and made.columns == ["height", "weight", "age"]
     expected = hg.load("model.safetensors").sample(7, condition="b", random_state=3)
     np.testing.assert_allclose(made.to_numpy(), expected.to_numpy(), rtol=1e-6)
+    for command in ("encode", "decode", "reconstruct"):
+        assert fails(command, "model.safetensors", "table.csv", "-o", "x.csv") == (
+            1,
+            "Error: 'model.safetensors' was fitted with --condition, which this command has no option for. "
+            "Use it with: hourglass generate, interpolate, neighbours or report.\n",
+        )
 
 
 def test_generate_and_interpolate_write_pictures(models):

@@ -6,11 +6,8 @@ what the model draws there is on the screen. All clocks are the browser's.
 """
 
 import json
-import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 import hourglass as hg
 from benchmarks.common import QUICK, SEED, mnist, report
+from benchmarks.serving import serving
 
 POINTS = 2_000 if QUICK else 100_000
 CLICKS = 5 if QUICK else 50
@@ -101,29 +99,19 @@ def clicked(page: Page) -> list[float]:
     return [float(took) for took in page.evaluate("window.took")]
 
 
-with tempfile.TemporaryDirectory() as place, socket.socket() as free:
+with tempfile.TemporaryDirectory() as place:
     prepare(Path(place))
-    free.bind(("127.0.0.1", 0))
-    port = free.getsockname()[1]
-    free.close()
-    command = [sys.executable, "-m", "hourglass", "studio", place, "--port", str(port), "--no-browser"]
-    server, address = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ), f"http://127.0.0.1:{port}"
-    while True:
-        try:
-            urllib.request.urlopen(f"{address}/data", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.2)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            first, again = painted(page, address), painted(page, address)
-            frames, clicks = panned(page), clicked(page)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+    with (
+        serving([sys.executable, "-m", "hourglass", "studio", place, "--no-browser"]) as (_, port),
+        sync_playwright() as playwright,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        urllib.request.urlopen(f"{address}/data").close()  # what is set up at the first request
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        first, again = painted(page, address), painted(page, address)
+        frames, clicks = panned(page), clicked(page)
+        browser.close()
 report(
     cold_paint_s=first,
     paint_s=again,

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import hourglass as hg
-from hourglass.analysis.page import headline
+from hourglass.analysis.model_page import headline
+from hourglass.analysis.page import duration
 from hourglass.estimators import patches
 
 RNG = np.random.default_rng(0)
@@ -123,7 +124,8 @@ def test_images_with_labels_and_a_sweep(full, images, swept_images):
         f"SSIM {measured['ssim']:.3f} similarity as the eye sees it; 1 is perfect",
     ):
         assert card in full.text
-    assert re.search(r"Training \d\.\d s \d+ times over the data, [\d,]+ images a second", full.text)
+    took = duration(images.model.history_[-1]["seconds"])
+    assert re.search(rf"Training {took} \d+ times over the data, [\d,]+ images a second", full.text)
     assert "All figures are measured on 60 images." in full.text
     assert f"{swept_images.comparison} Recommended: {swept_images.recommended}. {swept_images.reason}" in full.text
     for row in swept_images.frame.iter_rows(named=True):
@@ -248,6 +250,12 @@ def test_the_page_is_written_whole_or_not_at_all(images, tmp_path, monkeypatch, 
     assert said == f"Can't write '{tmp_path / 'r.html'}': No space left on device. Choose another folder or free some space."
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     assert (tmp_path / "r.html").read_text() == "old"
+
+
+def test_a_page_of_another_ending_is_refused(images, tmp_path, sentence):
+    assert sentence(hg.FileError, hg.report, images.model, images.X_test, tmp_path / "r.pdf") == (
+        f"Can't write a page to '{tmp_path / 'r.pdf'}'. Name a file that ends in .html."
+    )
 
 
 def test_bad_data_leaves_no_page(images, tmp_path, sentence):
@@ -381,6 +389,7 @@ def test_a_model_with_a_condition_is_shown_with_it(images, tmp_path, sentence):
     assert page.headings[1] == "New images"
     error = hg.metrics.mse(images.X[:60] / 255, model.reconstruct(images.X[:60], kinds) / 255)
     assert f"{error:#.3g}" in page.text
+    assert hg.metrics.reconstruction(model, images.X[:60], kinds)["mse"] == pytest.approx(error, rel=1e-5)
     assert sentence(hg.ParameterError, hg.report, model, images.X[:60], tmp_path / "r.html") == (
         "This VariationalAutoencoder was fitted with a condition (condition). Say condition=, one for each row or one for all."
     )

@@ -123,6 +123,17 @@ def test_features_of_another_sort_are_refused():
         hg.quality(X, X, T, features="classifier")
 
 
+def test_a_model_that_needs_a_condition_is_refused_before_anything_is_drawn():
+    told = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:60], condition=DIGITS.y_train[:60])
+    cause = "quality can't tell a model that was fitted with a condition what it needs. Give "
+    with pytest.raises(ParameterError) as error:
+        hg.quality(told, X, T)
+    assert str(error.value) == cause + "its samples, as of model.sample(n, condition=...)."
+    with pytest.raises(ParameterError) as error:
+        hg.quality(X, X, T, features=told)
+    assert str(error.value) == cause + "another."
+
+
 # Tables
 
 

@@ -362,7 +362,7 @@ shapes = st.tuples(*[st.integers(1, 5)] * 3).flatmap(lambda shape: st.sampled_fr
 grey = st.tuples(*[st.integers(1, 5)] * 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(images=hnp.arrays(np.uint8, shapes) | hnp.arrays(np.uint16, grey))
 def test_png_round_trip(tmp_path_factory, images):
     folder = tmp_path_factory.getbasetemp() / "round"

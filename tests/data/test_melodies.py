@@ -214,7 +214,7 @@ LINES = st.lists(st.tuples(st.integers(40, 90), st.integers(0, 3), st.integers(1
 
 
 @given(LINES, st.sampled_from(["4/4", "6/8", "3/4", "5/4"]), st.integers(-5, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_midi_gives_back_what_was_written(tmp_path_factory, line, metre, sharps):
     notes, at = [], Fraction(0)
     for pitch, gap, length in line:

@@ -102,7 +102,7 @@ def test_floats_are_rounded_to_the_depth_of_the_file(pixels, white, dtype):
     np.testing.assert_array_equal(only(rewritten("a.png", values)).pixels[0, :4], np.rint([white / 4, white / 2, white, 0]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(pixels=hnp.arrays(np.uint16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=4)))
 def test_levels_survive_as_floats(tmp_path_factory, pixels):
     path = tmp_path_factory.getbasetemp() / "a.tif"
@@ -416,7 +416,7 @@ def test_levels_of_dicom(values, bits, header, pixels):
     np.testing.assert_array_equal(picture.pixels, pixels)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), bits=st.integers(1, 16), signed=st.booleans(), meaning=st.sampled_from(["MONOCHROME1", "MONOCHROME2"]))
 def test_untouched_dicom_comes_back_to_the_bit(tmp_path_factory, data, bits, signed, meaning):
     path = tmp_path_factory.getbasetemp() / "a.dcm"

@@ -154,7 +154,7 @@ def test_a_file_that_may_not_be_read(sentence, monkeypatch):
 dtypes = st.one_of(hnp.boolean_dtypes(), hnp.integer_dtypes(), hnp.unsigned_integer_dtypes(), hnp.floating_dtypes())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(array=dtypes.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(max_dims=4, max_side=4))))
 def test_npy_round_trip(tmp_path_factory, array):
     path = tmp_path_factory.getbasetemp() / "round.npy"
@@ -174,7 +174,7 @@ rows = st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=6)
 schema = {"whole": pl.Int64, "real": pl.Float64, "text": pl.String}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=rows)
 def test_parquet_round_trip(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "round.parquet"
@@ -184,7 +184,7 @@ def test_parquet_round_trip(tmp_path_factory, rows):
     assert read(path).schema == frame.schema
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=rows, ending=st.sampled_from([".csv", ".tsv"]), kept=st.sets(st.sampled_from(list(schema)), min_size=1))
 def test_csv_round_trip(tmp_path_factory, rows, ending, kept):
     path = tmp_path_factory.getbasetemp() / ("round" + ending)

@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_numbers():
 
 
 def test_without_neighbours_no_row_is_kept():
-    found = hg.AnomalyDetector(neighbours=0, max_seconds=0.2, random_state=0).fit(USUAL)
+    found = hg.AnomalyDetector(neighbours=0, max_epochs=1, random_state=0).fit(USUAL)
     assert found._alarm.kept.numel() == 0
     assert found.predict(NEW[:5] + 100).tolist() == [-1] * 5
 

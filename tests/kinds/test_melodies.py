@@ -77,7 +77,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.sampled_from(["4/4", "6/8", "3/4", "2/4", "9/8"]), st.integers(-5, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_melody_on_the_grid_comes_back(steps, metre, sharps):
     notes, place, sounds = [], Fraction(0), False
     for what, drawn, pitch in steps:

@@ -19,7 +19,7 @@ images = st.one_of(
 tables = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e6, 1e6))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(images)
 def test_images(raw):
     kind = KINDS["image"].learn(raw)
@@ -32,7 +32,7 @@ def test_images(raw):
     assert ((x >= 0) & (x <= 1)).all()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(tables)
 @pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning")
 def test_tables(raw):

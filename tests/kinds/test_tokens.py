@@ -19,7 +19,7 @@ def learned(raw, kind=TOKEN):
     return kind.learn(raw), raw
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(LINES)
 def test_strings_come_back_as_what_they_were(lines):
     raw = np.array(lines, dtype=object)

@@ -1,6 +1,5 @@
 import asyncio
 import threading
-import time
 
 import numpy as np
 import polars as pl
@@ -83,17 +82,18 @@ def test_too_many_rows_are_sent_away():
 
 
 def test_nobody_waits_longer_than_the_limit_and_what_nobody_waits_for_is_left():
-    held, seen = threading.Event(), []
+    begun, held, seen = threading.Event(), threading.Event(), []
 
     def slow(rows):
-        held.wait(5)
+        begun.set()
+        held.wait(60)
         seen.append(len(rows))
         return doubled(rows)
 
     async def run():
         lane = Lane(Limits(seconds=0.1))
         first = asyncio.ensure_future(lane.answer(slow, np.zeros(1), 1, "a"))
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(begun.wait, 60)
         second = asyncio.ensure_future(lane.answer(slow, np.zeros(2), 2, "b"))
         found = await asyncio.gather(first, second, return_exceptions=True)
         held.set()
@@ -109,17 +109,22 @@ def test_nobody_waits_longer_than_the_limit_and_what_nobody_waits_for_is_left():
 
 
 def test_while_one_call_runs_the_next_gather():
+    begun, held = threading.Event(), threading.Event()
+
+    def slow(rows):
+        begun.set()
+        held.wait(60)
+        return doubled(rows)
+
     async def run():
         calls = []
-        lane = Lane(Limits(gather=0.001), calls.append)
-
-        def slow(rows):
-            time.sleep(0.05)
-            return doubled(rows)
-
-        first = asyncio.ensure_future(lane.answer(slow, np.zeros(1), 1, "a"))
-        await asyncio.sleep(0.02)
-        await asyncio.gather(first, *(lane.answer(slow, np.zeros(1), 1, "a") for _ in range(9)))
+        lane = Lane(Limits(gather=0.001, seconds=60), calls.append)
+        answers = [asyncio.ensure_future(lane.answer(slow, np.zeros(1), 1, "a"))]
+        await asyncio.to_thread(begun.wait, 60)
+        answers += [asyncio.ensure_future(lane.answer(slow, np.zeros(1), 1, "a")) for _ in range(9)]
+        await asyncio.sleep(0)  # they have asked
+        held.set()
+        await asyncio.gather(*answers)
         lane.close()
         return calls
 

@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 import zlib
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -240,9 +241,7 @@ def test_a_gigabyte_that_is_announced_is_refused_at_once(address, client, models
     head = (
         b"POST /v1/models/digits/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: 1073741824\r\n\r\n"
     )
-    began = time.perf_counter()
-    assert sent(address, head).startswith(b"HTTP/1.1 413")
-    assert time.perf_counter() - began < LIMITS.seconds
+    assert sent(address, head).startswith(b"HTTP/1.1 413")  # 408, had it waited for the body, which never comes
     require_exact(client, models)
 
 
@@ -269,9 +268,7 @@ def test_a_gigabyte_in_chunks_is_refused_on_the_way(address, client, models):
     ids=["nothing", "half a line", "half a body"],
 )
 def test_slow_requests_are_ended_with_a_sentence(address, start):
-    began = time.perf_counter()
-    answer = sent(address, start)
-    assert time.perf_counter() - began < 3 * LIMITS.seconds
+    answer = sent(address, start)  # nothing else ends them before the test's own patience
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"took too long to arrive" in answer
 
@@ -290,15 +287,17 @@ def test_nonsense_is_no_request(address):
 
 
 def test_a_thousand_slow_connections_hold_up_nobody(models):
-    with running(create_app({"digits": models["digits"]}, limits=LIMITS)) as address, httpx.Client(base_url=address) as client:
+    patient = replace(LIMITS, seconds=600)  # none of them is ended before the others have had their answers
+    with (
+        running(create_app({"digits": models["digits"]}, limits=patient), patient) as address,
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
         place = urlsplit(address)
         slow = [socket.create_connection((place.hostname, place.port)) for _ in range(1000)]
         for connection in slow:
             connection.sendall(b"POST /v1/models/digits/score HTTP/1.1\r\nContent-Length: 9")
-        began = time.perf_counter()
         for _ in range(20):
             require_exact(client, models)
-        assert time.perf_counter() - began < LIMITS.seconds
         for connection in slow:
             connection.close()
 

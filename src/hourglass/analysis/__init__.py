@@ -6,7 +6,7 @@ from hourglass.analysis.comparison import Comparison, compare_detectors
 from hourglass.analysis.diagnosis import Diagnosis, diagnose
 from hourglass.analysis.mending import SelfCheck, self_check
 from hourglass.analysis.optimising import optimise
-from hourglass.analysis.page import report
+from hourglass.analysis.reporting import report
 from hourglass.analysis.samples import Quality, quality
 from hourglass.analysis.widths import Sweep, sweep
 

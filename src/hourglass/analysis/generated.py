@@ -41,8 +41,8 @@ def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condi
     Returns
     -------
     matplotlib.figure.Figure
-        A grid of images, or of molecules; other rows of symbols as text; of tables a heat map, a line a column (at most 20) and a
-        column a row.
+        A grid of images or of molecules; melodies as piano rolls, other rows of symbols as text; of tables a heat map, a line a
+        column (at most 20) and a column a row.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def nearest(model: GeneratingAutoencoder, X: Any, *, n: int = 8, condition: Any 
     kind: Any = model.kind_
     if not kind.symbolic:
         raise DataError(f"The nearest rows are drawn of rows of symbols. The model was fitted on {kind.describe()}.")
-    rows = kind.rows_of(kind.opened(as_raw(X, kind=kind.name)))
+    rows = structures.rows_of(kind, X)
     known = [rows[i] for i in spread(len(rows), MOST_COMPARED)]
     return structures.beside_nearest(kind, model.sample(n, condition=condition, random_state=random_state), known)
 

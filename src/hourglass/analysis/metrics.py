@@ -22,6 +22,7 @@ __all__ = [
     "before_and_after",
     "clustering_nmi",
     "codes",
+    "exact",
     "explained_variance",
     "knn_accuracy",
     "linear_probe_accuracy",
@@ -265,7 +266,7 @@ def clustering_nmi(Z: Any, labels: Any, *, random_state: Any = 0) -> float:
 # All of them, of a fitted model
 
 
-def reconstruction(model: BaseAutoencoder, X: Any) -> dict[str, float]:
+def reconstruction(model: BaseAutoencoder, X: Any, condition: Any = None) -> dict[str, float]:
     """Measure what of X survives the waist.
 
     Parameters
@@ -274,6 +275,8 @@ def reconstruction(model: BaseAutoencoder, X: Any) -> dict[str, float]:
         Fitted.
     X : as in ``fit``
         Data, best of rows that the model was not trained on.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row of X, or one for all.
 
     Returns
     -------
@@ -284,9 +287,9 @@ def reconstruction(model: BaseAutoencoder, X: Any) -> dict[str, float]:
     Raises
     ------
     DataError
-        X doesn't fit the fitted model.
+        X doesn't fit the fitted model, or is rows of symbols, of which `exact` says how many survive.
     """
-    return figures(model, *before_and_after(model, X))
+    return figures(model, *before_and_after(model, X, condition))
 
 
 def figures(model: BaseAutoencoder, before: Array, after: Array) -> dict[str, float]:
@@ -349,7 +352,7 @@ def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
     Parameters
     ----------
     model : estimator
-        Fitted on strings, lists of symbols or molecules.
+        Fitted on strings, lists of symbols, molecules or melodies.
     X : as in ``fit``
         Data.
     condition : as in ``fit``, optional

@@ -15,6 +15,7 @@ from hourglass.analysis.metrics import Array, before_and_after, exact, mse, spre
 from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, row_scores, timeline, waves
+from hourglass.analysis.widths import Sweep, widths
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
 from hourglass.kinds import as_objects, as_raw, length, taken
@@ -23,8 +24,6 @@ from hourglass.parts import Bottleneck
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from hourglass.analysis.widths import Sweep
 
 __all__ = [
     "blame",
@@ -209,37 +208,6 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10, condition: Any = None
     return figure
 
 
-def widths(sweep: Sweep) -> Figure:
-    """Draw the error of a sweep over the width, beside that of PCA, with the recommended width marked.
-
-    Parameters
-    ----------
-    sweep : Sweep
-        What `hourglass.sweep` gave.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    from matplotlib.ticker import NullLocator
-
-    codes, mine, theirs = (sweep.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
-    figure, axes = drawing.one_plot(3.0, "numbers kept of each row", "mean squared error, held out")
-    axes.plot(codes, theirs, color=drawing.ORANGE, lw=1.6, ls=(0, (4, 2)), marker="s", ms=4, label="PCA")
-    axes.plot(codes, mine, color=drawing.BLUE, lw=1.8, marker="o", ms=5, label="autoencoder")
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(codes, [str(width) for width in codes])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(0, 1.08 * max(mine + theirs) or 1)
-    chosen = sweep.recommended
-    drawing.mark(axes, chosen, mine[codes.index(chosen)], f"recommended: {chosen}")
-    drawing.legend(axes)
-    return figure
-
-
-# Of models that make new data
-
-
 # Facts that pictures and page share
 
 
@@ -291,7 +259,7 @@ def _listed(models: Any) -> list[BaseAutoencoder]:
 
 def _rebuilt_symbols(fitted: list[BaseAutoencoder], X: Any, n: int, condition: Any) -> Figure:
     kind: Any = fitted[0].kind_
-    rows = kind.rows_of(kind.opened(as_raw(X, kind=kind.name)))
+    rows = structures.rows_of(kind, X)
     chosen = spread(len(rows), n)
     some, told = as_objects([rows[i] for i in chosen]), of_rows(condition, chosen)
     shown = kind.from_tensor(kind.to_tensor(some))  # molecules as they are written when they are rebuilt
@@ -375,25 +343,26 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
     """A figure with the worst columns at its foot, and the axes that are left above them."""
     of_columns = np.square(before - after).reshape(len(before), -1).mean(0)
     worst = _largest(of_columns, n)
-    figure = drawing.blank(2.2 + 0.22 * len(worst) + 0.7)
-    top, bars = figure.subplots(2, 1, height_ratios=[2.2, 0.22 * len(worst) + 0.4])
-    drawing.styled(bars, "error of the column (1: no better than its mean)", "")
-    drawing.bars(bars, [columns(model)[i] for i in worst], of_columns[worst])
-    return figure, top
+    return _over_bars("error of the column (1: no better than its mean)", [columns(model)[i] for i in worst], of_columns[worst])
 
 
 def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) -> tuple[Figure, Axes]:
     """A figure with the symbols that cost most at its foot, and the axes that are left above them."""
     kind: Any = model.kind_
-    values = kind.to_tensor(as_objects(kind.rows_of(kind.opened(as_raw(X, kind=kind.name))))).numpy()  # (n, length)
+    values = kind.to_tensor(as_objects(structures.rows_of(kind, X))).numpy()  # (n, length)
     nats = np.asarray(model.feature_errors(X, condition)).ravel()
     counts = np.bincount(values.ravel(), minlength=len(kind.alphabet) + 1)[1:]
     cost = np.bincount(values.ravel(), nats, len(kind.alphabet) + 1)[1:] / np.maximum(counts, 1)
     worst = _largest(cost, min(n, int((counts > 0).sum())))
-    figure = drawing.blank(2.2 + 0.22 * len(worst) + 0.7)
-    top, bars = figure.subplots(2, 1, height_ratios=[2.2, 0.22 * len(worst) + 0.4])
-    drawing.styled(bars, f"nats of each time that the {kind.symbol} comes", "")
-    drawing.bars(bars, [kind.alphabet[i] for i in worst], cost[worst])
+    return _over_bars(f"nats of each time that the {kind.symbol} comes", [kind.alphabet[i] for i in worst], cost[worst])
+
+
+def _over_bars(label: str, names: list[str], values: Array) -> tuple[Figure, Axes]:
+    """A figure with a bar for each name at its foot, and the axes that are left above them."""
+    figure = drawing.blank(2.2 + 0.22 * len(names) + 0.7)
+    top, bars = figure.subplots(2, 1, height_ratios=[2.2, 0.22 * len(names) + 0.4])
+    drawing.styled(bars, label, "")
+    drawing.bars(bars, names, values)
     return figure, top
 
 

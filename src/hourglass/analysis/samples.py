@@ -1,7 +1,7 @@
 """How good samples are: over the features of a named network, and beside the rows that were learned from.
 
 `frechet_distance`, `precision_recall` and `density_coverage` take features (n, features) of two piles. `quality` measures all that
-applies to samples of pictures, tables or melodies.
+applies to samples of pictures, tables or rows of symbols.
 """
 
 from __future__ import annotations
@@ -188,7 +188,8 @@ def quality(
     Parameters
     ----------
     samples : data as in ``fit``, or a fitted estimator
-        Samples; of a model as many as there are rows in X_test are drawn.
+        Samples; of a model as many as there are rows in X_test are drawn. A model that was fitted with a condition draws what it is
+        asked for: give its samples.
     X_train, X_test : as in ``fit``
         What was learned from, and what was not. Of more than 5,000 rows each, as many are looked at, evenly spaced.
     y_train : array of shape (n,), optional
@@ -215,7 +216,7 @@ def quality(
     DataError
         The piles don't go together.
     ParameterError
-        Features of another sort, or labels beside features.
+        Features of another sort, or labels beside features; a model that was fitted with a condition.
 
     Notes
     -----
@@ -243,6 +244,9 @@ def quality(
     >>> found["frechet distance"] > 0
     True
     """
+    for judged, instead in ((samples, "its samples, as of model.sample(n, condition=...)"), (features, "another")):
+        if isinstance(judged, BaseAutoencoder) and judged.condition_kind_ is not None:
+            raise ParameterError(f"quality can't tell a model that was fitted with a condition what it needs. Give {instead}.")
     model = samples if isinstance(samples, GeneratingAutoencoder) else None
     asked = None if model is None else model.kind_.name
     train, test = as_raw(X_train, kind=asked), as_raw(X_test, kind=asked)
@@ -251,31 +255,18 @@ def quality(
     drawn = as_raw(made, kind=kind.name)
     if kind.symbolic:  # of tables, the column
         drawn, train, test = (as_objects(kind.rows_of(pile)) for pile in (drawn, train, test))
-    looked = codes_of(features) if isinstance(features, BaseAutoencoder) else features
-    if y_train is not None:
-        if looked is not None:
-            raise ParameterError("Give labels to train a classifier on, or features, not both.")
-        looked = classifier(train, y_train, random_state=random_state)
-    if looked is not None and not isinstance(looked, Features):
-        raise ParameterError(f"The 'features' are what classifier() gave, or a fitted autoencoder. Got {type(looked).__name__}.")
+    looked = _looked_through(features, train, y_train, random_state)
     # of one size, as the distance of Fréchet depends on it; training rows in place of samples are what can be hoped for
     size = min(length(drawn), length(test), length(train), MOST_ROWS)
     piles = [taken(pile, spread(length(pile), size)) for pile in (drawn, train, test)]
-    columns = None
     if kind.symbolic:
-        lines = [] if model is None else _of_model(model, test)
-        if kind.name == "melody":
-            lines += melodies.measured(*(pile.tolist() for pile in (drawn, train, test)))
-        elif kind.name == "molecule":
-            few = [taken(pile, spread(length(pile), MOST_MOLECULES)) for pile in (drawn, train, test)]
-            lines += [*chemistry.known(drawn, train, test), *chemistry.measured(*few)]
-        else:
-            lines += sequences.measured(kind, drawn, train, test)
+        lines = [*([] if model is None else _of_model(model, test)), *_of_symbols(kind, drawn, train, test)]
         lines += [] if looked is None else _over_features(looked.of, *piles)
     else:
         numbers = Numbers(train)
         looked = looked or Features("the rows themselves, scaled", numbers)
         lines = [*_over_features(looked.of, *piles), *_beside(numbers, piles, train)]
+    columns = None
     if kind.name == "table":
         columns = synthetic.column_shapes(test, drawn, like=train)
         lines += synthetic.measured(drawn, train, test, target)
@@ -283,6 +274,28 @@ def quality(
 
     frame = pl.DataFrame(lines, schema=["measure", "samples", "real", "good"], orient="row")
     return Quality(frame, looked, columns)
+
+
+def _looked_through(features: Any, train: Any, y_train: Any, random_state: Any) -> Features | None:
+    """The network that rows are told apart by: as given, or a classifier of labelled rows."""
+    found = codes_of(features) if isinstance(features, BaseAutoencoder) else features
+    if y_train is not None:
+        if found is not None:
+            raise ParameterError("Give labels to train a classifier on, or features, not both.")
+        found = classifier(train, y_train, random_state=random_state)
+    if found is not None and not isinstance(found, Features):
+        raise ParameterError(f"The 'features' are what classifier() gave, or a fitted autoencoder. Got {type(found).__name__}.")
+    return found
+
+
+def _of_symbols(kind: Any, drawn: Any, train: Any, test: Any) -> list[tuple[str, float, float, str]]:
+    """Measures of rows of symbols, by what they stand for."""
+    if kind.name == "melody":
+        return melodies.measured(*(pile.tolist() for pile in (drawn, train, test)))
+    if kind.name == "molecule":
+        few = [taken(pile, spread(length(pile), MOST_MOLECULES)) for pile in (drawn, train, test)]
+        return [*chemistry.known(drawn, train, test), *chemistry.measured(*few)]
+    return sequences.measured(kind, drawn, train, test)
 
 
 def _of_model(model: GeneratingAutoencoder, test: Any) -> list[tuple[str, float, float, str]]:

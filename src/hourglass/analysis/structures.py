@@ -13,7 +13,7 @@ from hourglass.analysis.sequences import edits
 from hourglass.data import Melody
 from hourglass.data.molecules import drawings, smiles_of
 from hourglass.errors import DataError
-from hourglass.kinds import as_objects
+from hourglass.kinds import as_objects, as_raw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +50,11 @@ def molecules(smiles: Any, names: Sequence[str] = (), *, across: int = ACROSS) -
         return _grid(list(zip_longest(smiles_of(smiles), names, fillvalue="")), across)
     except ValueError as error:
         raise DataError(f"These molecules can't be drawn: {error}.") from error
+
+
+def rows_of(kind: Any, X: Any) -> list[Any]:
+    """Data as rows that are rebuilt: of tables of molecules their column, of tunes their windows."""
+    return list(kind.rows_of(kind.opened(as_raw(X, kind=kind.name))))
 
 
 def drawn(kind: Any, lines: Sequence[Sequence[Cell]]) -> Figure:

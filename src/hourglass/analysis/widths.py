@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
+from hourglass.data import Record
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.kinds import as_raw, length
+from hourglass.kinds import KINDS, as_raw, infer, kind_name, length
 from hourglass.parts import Bottleneck
 from hourglass.parts.base import is_count
 from hourglass.parts.bottlenecks import Numbers
@@ -65,11 +67,11 @@ class Sweep:
     @property
     def comparison(self) -> str:
         """Whether the networks are worth their while, in one sentence that names the widths at which PCA keeps more."""
-        widths, mine, theirs = (self.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
-        lost = [str(width) for width, error, other in zip(widths, mine, theirs, strict=True) if error > other]
+        codes, mine, theirs = (self.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
+        lost = [str(width) for width, error, other in zip(codes, mine, theirs, strict=True) if error > other]
         if not lost:
             return "The autoencoder keeps more than PCA at every width."
-        where = "at every width" if len(lost) == len(widths) else f"with {', '.join(lost)} numbers"
+        where = "at every width" if len(lost) == len(codes) else f"with {', '.join(lost)} numbers"
         return f"PCA keeps more than the autoencoder {where}: train longer or on more data there, or use PCA."
 
     def plot(self) -> Figure:
@@ -79,8 +81,6 @@ class Sweep:
         -------
         matplotlib.figure.Figure
         """
-        from hourglass.analysis.plots import widths
-
         return widths(self)
 
     @property
@@ -132,7 +132,8 @@ def sweep(
     ParameterError
         ``bottlenecks`` are no positive ints.
     DataError
-        No width is below the number of features, the data can't be used, or all held-out rows are alike.
+        No width is below the number of features, the data can't be used, is a record or rows of symbols, or all held-out rows are
+        alike.
     KeyboardInterrupt
         Ctrl-C ends the whole sweep, not only the running fit.
 
@@ -145,11 +146,12 @@ def sweep(
     4
     """
     raw = as_raw(X)
-    widths = _below(_ordered(bottlenecks), math.prod(raw.shape[1:]))
+    blank = Autoencoder() if estimator is None else estimator
+    _require_rows_of_numbers(raw, blank)
+    tried = _below(_ordered(bottlenecks), math.prod(raw.shape[1:]))
     seed = seed_from(random_state)
     train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test))
-    blank = Autoencoder() if estimator is None else estimator
-    models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in widths}
+    models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
     records: list[dict[str, Any]] = []
     with _ended_by_ctrl_c():
         for width, model in models.items():
@@ -158,13 +160,53 @@ def sweep(
             seconds = time.perf_counter() - began
             before, after = before_and_after(model, test)
             if not records:  # all models scale alike, so the first will do
-                by_pca = _by_pca(np.nan_to_num(scaled(model, train)), before, widths, seed)  # a gap is the mean of its column
+                by_pca = _by_pca(np.nan_to_num(scaled(model, train)), before, tried, seed)  # a gap is the mean of its column
             records.append({"codes": width, **_quality(before, after), **by_pca[width], "seconds": seconds})
             if verbose:
-                _say(records[-1], len(records), len(widths))
+                _say(records[-1], len(records), len(tried))
     import polars as pl
 
     return Sweep(pl.DataFrame(records), models)
+
+
+def widths(sweep: Sweep) -> Figure:
+    """Draw the error of a sweep over the width, beside that of PCA, with the recommended width marked.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What `hourglass.sweep` gave.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.ticker import NullLocator
+
+    codes, mine, theirs = (sweep.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
+    figure, axes = drawing.one_plot(3.0, "numbers kept of each row", "mean squared error, held out")
+    axes.plot(codes, theirs, color=drawing.ORANGE, lw=1.6, ls=(0, (4, 2)), marker="s", ms=4, label="PCA")
+    axes.plot(codes, mine, color=drawing.BLUE, lw=1.8, marker="o", ms=5, label="autoencoder")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(codes, [str(width) for width in codes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(0, 1.08 * max(mine + theirs) or 1)
+    chosen = sweep.recommended
+    drawing.mark(axes, chosen, mine[codes.index(chosen)], f"recommended: {chosen}")
+    drawing.legend(axes)
+    return figure
+
+
+def _require_rows_of_numbers(raw: Any, estimator: BaseAutoencoder) -> None:
+    """Refuse a record, which has no rows to hold out, and rows of symbols, of which PCA knows nothing."""
+    if isinstance(raw, Record):
+        raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")
+    kind = KINDS.get(kind_name(estimator.kind) or infer(raw).kind)
+    if kind is not None and kind.symbolic:
+        raise DataError(
+            f"A sweep measures errors of numbers, beside PCA, and this is data of kind {kind.name!r}. "
+            "Fit a model of each width, and compare their metrics.exact(model, X_test)."
+        )
 
 
 def _ordered(bottlenecks: Iterable[int]) -> list[int]:

@@ -19,8 +19,8 @@ from hourglass.cli.files import (
     dataset_named,
     kind_of,
     load,
-    load_autoencoder,
     load_model,
+    load_untold,
     require_writable,
     save_figure,
     whole_numbers,
@@ -145,7 +145,7 @@ def encode(
 
     Example: hourglass encode model.safetensors digits -o codes.parquet
     """
-    codes = _codes(load_autoencoder(model), load(data, skip_bad))
+    codes = _codes(load_untold(model), load(data, skip_bad))
     hg.write(output, codes)
     say(f"Wrote {codes.height:,} rows of {codes.width} codes to {output}.")
 
@@ -161,7 +161,7 @@ def decode(
 
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
-    rebuilt = load_autoencoder(model).inverse_transform(hg.read(codes))
+    rebuilt = load_untold(model).inverse_transform(hg.read(codes))
     hg.write(output, rebuilt)
     say(f"Wrote {len(rebuilt):,} rows to {output}.")
 
@@ -174,7 +174,7 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
-    fitted, X = load_autoencoder(model), load(data, skip_bad)
+    fitted, X = load_untold(model), load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
     say(f"Wrote {len(rebuilt):,} rows to {output}; {_survived(fitted, X)}.")
@@ -234,7 +234,7 @@ def report(
 
     Example: hourglass report model.safetensors digits -o report.html
     """
-    require_writable(output)
+    require_writable(output, (".html",))
     named = dataset_named(data)
     X, y = (load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
     X, known = apart(data, X, y, condition)

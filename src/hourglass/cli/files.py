@@ -149,6 +149,17 @@ def load_autoencoder(path: Path) -> Any:
     return model
 
 
+def load_untold(path: Path) -> Any:
+    """The autoencoder of a file, refused if it has to be told something beside rows."""
+    model = load_autoencoder(path)
+    if model.condition_kind_ is not None:
+        raise hg.ModelFileError(
+            f"'{path}' was fitted with --condition, which this command has no option for. "
+            "Use it with: hourglass generate, interpolate, neighbours or report."
+        )
+    return model
+
+
 def load_model(path: Path) -> Any:
     """The model of a file, refused if it was exported."""
     if path.suffix.lower() == ".onnx":

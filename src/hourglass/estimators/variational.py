@@ -21,6 +21,7 @@ from hourglass.parts.base import is_count
 WAIST = 16  # numbers, unless it is said
 OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
 OF_MELODIES = Variational(64, beta=0.5, warmup=0.3)  # they are few symbols to tell, and better drawn
+HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -251,6 +252,3 @@ def _samples(n_samples: Any) -> int:
     if not is_count(n_samples):
         raise ParameterError(f"The number of samples must be a positive int. Got {n_samples!r} instead.")
     return int(n_samples)
-
-
-HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}

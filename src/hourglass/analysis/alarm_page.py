@@ -1,0 +1,103 @@
+"""The page of a detector: what it flags, whether data has moved, and how it compares."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from hourglass.analysis import plots
+from hourglass.analysis.alarms import MOST_ROWS
+from hourglass.analysis.page import Card, rendered, versions
+from hourglass.estimators import AnomalyDetector, Drift
+from hourglass.kinds import length
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+    from hourglass.analysis.comparison import Comparison
+
+
+def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | None, title: str | None) -> str:
+    """The page of a detector in HTML."""
+    found, drift, blame = detector.alarms(raw, reasons=0), detector.drift(raw), detector.explain(raw)
+    alarms, n = int(found["alarm"].sum()), length(raw)
+    of_record, noun = _of_record(detector), "samples" if _of_record(detector) else "rows"
+    learned, rate = f"{int(detector.model_.alarm.learned):,}", f"{detector.alarm_rate_:.3g}"
+    cards = [
+        Card("Alarms", f"{alarms / n:.2%}", f"of {n:,} {noun}"),
+        Card("Promised", rate, f"the share of usual {noun} that may raise one"),
+        Card(
+            "Smallest p-value",
+            f"{min(found['p_value']):.2g}",
+            f"of {len(detector.model_.alarm.reference):,} usual {noun} to compare with",
+        ),
+        Card("Learned from", learned, "usual windows" if of_record else "usual rows"),
+    ]
+    return rendered(
+        "alarms.html.j2",
+        _pictures(detector, raw, found, drift, blame),
+        title=title or f"Hourglass alarms: {detector.kind_.describe()}",
+        headline=_events_headline(blame.height) if of_record else f"{alarms:,} of {n:,} rows raised an alarm",
+        learned=learned,
+        rate=rate,
+        cards=cards,
+        drift_words=_drift_words(drift),
+        worst=_worst(blame, of_record=of_record),
+        is_image=detector.kind_.name == "image",
+        is_series=detector.kind_.name == "series",
+        of_record=of_record,
+        noun="windows" if of_record else plots.noun(detector),
+        placed_by=detector.model_.placed_by,
+        comparison=comparison,
+        facts={
+            "Measured on": f"{n:,} {noun} ({detector.kind_.describe()})",
+            "Promised rate": f"{detector.alarm_rate_:g}",
+            "Settings": " ".join(repr(detector).split()),
+            "Versions": versions(),
+        },
+    )
+
+
+def _of_record(detector: AnomalyDetector) -> bool:
+    return getattr(detector.kind_, "of_record", False)
+
+
+def _pictures(detector: AnomalyDetector, raw: Any, found: pl.DataFrame, drift: Drift, blame: pl.DataFrame) -> dict[str, Figure]:
+    drawn = {"calibration": plots.calibration(found["p_value"].to_numpy()), "map": plots.code_map(detector, raw)}
+    if detector.kind_.name != "image":
+        drawn["drift"] = plots.moved_columns(drift)
+    if _of_record(detector):
+        drawn["blame"] = plots.timeline(detector, raw, blame)
+    elif detector.kind_.name == "series":
+        drawn["blame"] = plots.waves(detector, raw)
+    elif not blame.is_empty():
+        drawn["blame"] = plots.strangest(detector, raw, blame) if detector.kind_.name == "image" else plots.blame(blame)
+    return drawn
+
+
+def _worst(blame: pl.DataFrame, *, of_record: bool) -> list[dict[str, Any]]:
+    """The strangest events or rows, each with its p-value and reasons."""
+    if of_record:
+        strangest = blame.sort("score", descending=True)[:MOST_ROWS]
+        return [
+            {"row": time, "p_value": p, "reasons": [why]}
+            for time, p, why in strangest.select("time", "p_value", "reason").iter_rows()
+        ]
+    return [
+        {"row": f"{row:,}", "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()}
+        for (row,), lines in islice(blame.group_by(["row"], maintain_order=True), MOST_ROWS)
+    ]
+
+
+def _events_headline(count: int) -> str:
+    return f"{count:,} event{'s' * (count != 1)} raised an alarm" if count else "Nothing raised an alarm"
+
+
+def _drift_words(drift: Drift) -> str:
+    if not drift.drifted:
+        return "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved."
+    moved = drift.which
+    between = "; " if any("," in name for name in moved) else ", "
+    which = f" Moved have: {between.join(moved[:5])}{' and others' if len(moved) > 5 else ''}." if moved else ""
+    return f"These rows are not of the sort that the detector was trained on, or many of them are strange.{which}"

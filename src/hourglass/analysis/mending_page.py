@@ -1,0 +1,104 @@
+"""The page of a model that mends: pictures before and after, and how near they come to clean ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from hourglass.analysis import plots
+from hourglass.analysis.mending import SelfCheck, self_check
+from hourglass.analysis.metrics import SSIM_PAD, psnr, spread, ssim
+from hourglass.analysis.page import Card, duration, facts, parts, percent, rendered
+from hourglass.estimators import DenoisingAutoencoder
+from hourglass.kinds import length
+from hourglass.kinds.image import require_picture, require_pictures, top_of, with_channels
+
+MOST_TRIED = 64  # pictures that are mended
+MOST_SIDE = 512  # pixels a side of each: those in its middle
+MOST_DRAWN = 6  # of them
+
+
+def mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> str:
+    """The page of a model that mends in HTML."""
+    require_pictures(raw)
+    before, after, clean = _tried(model, raw)
+    check = self_check(before, after)
+    drawn = {"mended": spread(len(before), MOST_DRAWN)}
+    if clean is None:
+        headline, cards = _taken_out(model, before, check)
+    else:
+        headline, cards, near = _measured(before, after, clean)
+        drawn["worst"] = np.argsort(near)[:MOST_DRAWN]
+    pictures = {
+        name: plots.mended(*([pile[number] for number in some] for pile in (before, after, clean) if pile is not None))
+        for name, some in drawn.items()
+    }
+    if model.history_:
+        epochs = f"{len(model.history_)} epoch{'s' * (len(model.history_) != 1)}"
+        cards.append(Card("Training", duration(model.history_[-1]["seconds"]), epochs))
+        pictures["training"] = plots.training_curves(model)
+    return rendered(
+        "mending.html.j2",
+        pictures,
+        title=title or f"Hourglass report: {model.kind_.describe()}",
+        headline=headline,
+        corruption=model.model_.corruption,
+        tried=f"{len(before):,} picture{'s' * (len(before) != 1)}",
+        middle=MOST_SIDE,
+        known=clean is not None,
+        check=check,
+        cards=cards,
+        parts=parts(model),
+        facts=facts(model, raw),
+    )
+
+
+def _measured(before: list[Any], after: list[Any], clean: list[Any]) -> tuple[str, list[Card], list[float]]:
+    """How near pictures come to clean ones: a headline, cards, and the PSNR of each, mended."""
+    piles = before, after
+    near = [[psnr(picture[None], other[None]) for picture, other in zip(clean, pile, strict=True)] for pile in piles]
+    errors = [sum(float(np.square(a - b).sum()) for a, b in zip(clean, pile, strict=True)) for pile in piles]
+    gone = percent(1 - errors[1] / errors[0]) if errors[1] < errors[0] else "nothing"
+    cards = [
+        Card("PSNR", f"{np.mean(near[1]):.1f} dB", f"{np.mean(near[0]):.1f} dB before; more is better"),
+        Card("Mended", gone, "of the squared error"),
+    ]
+    large = [number for number, picture in enumerate(clean) if min(picture.shape[:2]) > SSIM_PAD]
+    if large:
+        alike = [np.mean([ssim(clean[number][None], pile[number][None]) for number in large]) for pile in piles]
+        cards.insert(1, Card("SSIM", f"{alike[1]:.3f}", f"{alike[0]:.3f} before; 1 is perfect"))
+    return f"From {np.mean(near[0]):.1f} to {np.mean(near[1]):.1f} dB: {gone} of the damage is mended", cards, near[1]
+
+
+def _taken_out(model: DenoisingAutoencoder, before: list[Any], check: SelfCheck) -> tuple[str, list[Card]]:
+    """What was taken out of pictures of which no clean ones are known: a headline, and cards."""
+    levels = 255 * model.noise_level(before)
+    cards = [
+        Card("Taken out", f"{255 * check.std:.1f}", "grey levels of 255, the standard deviation"),
+        Card("Noise", f"{np.median(levels):.1f}", f"grey levels, estimated; {levels.min():.1f} to {levels.max():.1f}"),
+        Card("Left in it", f"{abs(check.correlation):.2f}", "how far neighbours in what was taken out agree; of noise, 0"),
+    ]
+    return f"{255 * check.std:.1f} grey levels of noise were taken out of {len(before):,} pictures", cards
+
+
+def _tried(model: DenoisingAutoencoder, raw: Any) -> tuple[list[Any], list[Any], list[Any] | None]:
+    """Pictures damaged, mended, and as they were; of what learned from noise alone, the pictures as they came, and mended."""
+    corruption, channels = model.model_.corruption, model.model_.shape[0]
+    generator = torch.Generator().manual_seed(0)
+    clean, before = [], []
+    for number in spread(length(raw), MOST_TRIED):
+        picture = raw[int(number)]
+        require_picture(picture, int(number))
+        top, left = (max(size - MOST_SIDE, 0) // 2 for size in picture.shape[:2])
+        middle = picture[top : top + MOST_SIDE, left : left + MOST_SIDE]
+        middle = with_channels(middle.reshape(*middle.shape[:2], -1), channels) / top_of(picture)
+        clean.append(middle.astype(np.float32))
+        seen = corruption(torch.from_numpy(clean[-1]).permute(2, 0, 1)[None], generator)
+        before.append(seen[0].permute(1, 2, 0).numpy())
+    if corruption.blind:
+        return clean, model.denoise(clean), None
+    whole = [corruption.hides and not corruption.everywhere and not np.isnan(picture).any() for picture in before]
+    after = [picture if intact else model.denoise([picture])[0] for picture, intact in zip(before, whole, strict=True)]
+    return [np.nan_to_num(picture, nan=0.5) for picture in before], after, clean
