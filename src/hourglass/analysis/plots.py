@@ -18,7 +18,7 @@ from hourglass.analysis.waves import curves, row_scores, timeline, waves
 from hourglass.analysis.widths import Sweep, widths
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
-from hourglass.kinds import as_objects, as_raw, length, taken
+from hourglass.kinds import as_objects, length, taken
 from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
