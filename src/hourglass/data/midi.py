@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from hourglass.data.melody import Melody, Note, bar_of, key_of, top_line
+from hourglass.data.melody import Melody, Note, bar_of, key_of, mode_of, top_line
 from hourglass.errors import DataError, MissingExtraError
 
 TICKS = 480  # of a quarter, in files that are written
@@ -31,7 +31,7 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     sounding = [track for track in score.tracks if len(track.notes)]
     tracks = [track for track in sounding if not track.is_drum]
     if not tracks:
-        raise DataError("has nothing but drums" if sounding else "has no note")
+        raise DataError("there is nothing but drums" if sounding else "there is no note")
     most = max(len(track.notes) for track in tracks)
     highest = max((track for track in tracks if 2 * len(track.notes) >= most), key=_height)
 
@@ -42,7 +42,7 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     changes: list[tuple[Fraction, str | None, str | None]] = [
         (in_16ths(sign.time), f"{sign.numerator}/{sign.denominator}", None) for sign in score.time_signatures
     ]
-    changes += [(in_16ths(sign.time), None, key_of(sign.key)) for sign in score.key_signatures]
+    changes += [(in_16ths(sign.time), None, key_of(sign.key, "m" if sign.tonality else "")) for sign in score.key_signatures]
     pieces = _pieces(_on_grid(line), sorted(changes, key=lambda change: change[0]), highest.name or name)
     return pieces, below + sum(len(track.notes) for track in tracks if track is not highest)
 
@@ -61,7 +61,8 @@ def midi_of(melodies: Sequence[Melody]) -> bytes:
     for melody in melodies:
         beats, unit = map(int, melody.metre.split("/"))
         score.time_signatures.append(symusic.TimeSignature(ticks(begin), beats, unit))
-        score.key_signatures.append(symusic.KeySignature(ticks(begin), (melody.sharps + 5) % 12 - 5, 0))
+        minor = mode_of(melody.key or "") == "m"
+        score.key_signatures.append(symusic.KeySignature(ticks(begin), melody.sharps, int(minor)))
         for pitch, start, duration in melody.notes:
             first, last = ticks(begin + start), ticks(begin + start + duration)
             track.notes.append(symusic.Note(first, last - first, pitch, LOUD))
