@@ -163,6 +163,7 @@ def test_abc_has_pitches(text, expected):
         ("C4-C2 D2-|D8|", [(0, 12), (12, 20)]),  # ties, also over a bar line
         ("C4 z4|Z|D8|", [(0, 8), (32, 16)]),
         ("C8|Z3|D8|", [(0, 16), (64, 16)]),
+        ("C4 Z2 D2|E8|", [(0, 8), (12, 4), (16, 16)]),  # a slip of the pen, z being meant
         ("G2|C8|D6:|", [(12, 4), (16, 16), (32, 12)]),  # an upbeat is at the end of its bar, a bar that lacks its upbeat has a rest
         ("C8|D4|E4|F8|", [(0, 16), (16, 8), (24, 8), (32, 16)]),  # two halves of a bar
     ],

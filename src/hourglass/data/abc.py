@@ -137,6 +137,8 @@ class _Reader:
             inner = NOTE.findall(match["chord"])
             pitches = [self.pitch(*note[:3]) for note in inner]
             self.add(max(pitches, default=None), inner[0][3] if inner else "", _times(match["chord_length"]))
+        elif match["bars"] is not None and self.bar:  # a slip of the pen: in a bar that has begun a rest is z
+            self.add(None, match["bars"])
         elif match["bars"] is not None:
             self.bar.append(_Event(None, Fraction(int(match["bars"] or 1) * bar_of(self.pieces[-1].metre))))
         elif match["overlay"]:
