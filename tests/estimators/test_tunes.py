@@ -91,6 +91,13 @@ def test_variations_are_melodies_that_differ(vae):
     assert found["edits"].min() >= 1
 
 
+def test_melodies_are_optimised(vae, tunes):
+    found = hg.optimise(vae, lambda rows: [len(row) for row in rows], tunes, n=2, surrogate="ridge", rounds=1, minimise=True)
+    rows = [*found["candidate"].to_list(), *found["nearest"].to_list()]
+    assert all(isinstance(row, hg.Melody) for row in rows)
+    assert found["value"].to_list() == [len(row) for row in found["candidate"].to_list()]
+
+
 def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     single = hg.VariationalAutoencoder(2, decoder="one-shot", kind=hg.Melodies(bars=1), max_epochs=1, random_state=0).fit(tunes)
     assert sentence(hg.ParameterError, hg.continued, single, tune(0)) == (
@@ -99,7 +106,7 @@ def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     assert sentence(hg.ParameterError, hg.continued, vae, tune(0), bars=0) == (
         "The number of 'bars' that are added must be a positive int. Got 0 instead."
     )
-    assert sentence(hg.ParameterError, hg.continued, vae, [tune(0)]) == ("What goes on is a single hourglass.Melody. Got a list.")
+    assert sentence(hg.ParameterError, hg.continued, vae, [tune(0)]) == ("What goes on is a tune, a hourglass.Melody. Got a list.")
     assert sentence(hg.DataError, hg.continued, vae, tune(0, metre="7/4")) == (
         "Row 0 has the metre 7/4, which the model has never seen. Leave the row out, or fit a model on data that has it."
     )

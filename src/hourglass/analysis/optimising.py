@@ -17,7 +17,7 @@ from sklearn.linear_model import BayesianRidge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hourglass.analysis.around import alike, key
+from hourglass.analysis.around import alike, as_column, key
 from hourglass.analysis.metrics import Array, spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
@@ -135,12 +135,15 @@ def optimise(
     if not found.lines:
         raise DataError("Nothing new was found near the best rows. Ask for more of them, or train the model for longer.")
     best = sorted(found.lines, key=lambda line: -line.value)[:n]
-    columns = {"candidate": [line.row for line in best]} if known.symbolic else {"code": [line.code.tolist() for line in best]}
+    rows = [line.row for line in best]
+    columns: dict[str, Any] = (
+        {"candidate": as_column("candidate", known.kind, rows)}
+        if known.symbolic
+        else {"code": [line.code.tolist() for line in best]}
+    )
     columns |= {"value": [sign * line.value for line in best]} if known.measures else {}
     columns |= {"predicted": [sign * line.predicted for line in best], "std": [line.std for line in best]}
-    return pl.DataFrame(
-        [*pl.DataFrame(columns), *known.nearest([line.row for line in best], np.stack([line.code for line in best]))]
-    )
+    return pl.DataFrame([*pl.DataFrame(columns), *known.nearest(rows, np.stack([line.code for line in best]))])
 
 
 class _Line(NamedTuple):
@@ -214,7 +217,7 @@ class _Known:
 
         if self.symbolic:
             best, _, likeness = alike(self.kind, rows, self.rows)
-            return [pl.Series("nearest", [self.rows[i] for i in best]), likeness]
+            return [as_column("nearest", self.kind, [self.rows[i] for i in best]), likeness]
         away = np.sqrt(np.square(codes[:, None] - self.codes).sum(2))
         return [pl.Series("nearest", self.numbers[away.argmin(1)]), pl.Series("distance", away.min(1))]
 

@@ -86,7 +86,7 @@ def beside_nearest(kind: Any, rows: Sequence[Any], known: Sequence[Any]) -> Figu
     if kind.name == "molecule":
         words = [f"known, {share:.0%} alike" for share in how]
     else:
-        words = [f"known, {count} edit{'s' * (count != 1)}" for count in how]
+        words = [f"known, {count} edit{'' if count == 1 else 's'}" for count in how]
     below: list[Cell] = [(known[place], said) for place, said in zip(places, words, strict=True)]
     across = ACROSS if kind.name in PICTURED else 1
     above: list[Cell] = [(row, "new") for row in rows]

@@ -53,10 +53,10 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     appendix F.
     """
     kind = model.kind_
-    if not isinstance(tune, Melody):
-        raise ParameterError(f"What goes on is a single hourglass.Melody. Got a {type(tune).__name__}.")
     if not isinstance(kind, MelodyKind) or kind.bars < 2:
         raise ParameterError(f"A tune goes on by windows of two bars or more. The model was fitted on {kind.describe()}.")
+    if not isinstance(tune, Melody):
+        raise ParameterError(f"What goes on is a tune, a hourglass.Melody. Got a {type(tune).__name__}.")
     if not is_count(bars):
         raise ParameterError(f"The number of 'bars' that are added must be a positive int. Got {bars!r} instead.")
     generator = model._generator(seed_from(random_state))
