@@ -851,8 +851,9 @@ def test_generate_in_vain(models, fails):
 
 def test_strings_are_fitted_drawn_and_walked_between():
     Path("lines.txt").write_text("abba\nabab\nbaba\nbab\n" * 10)
-    said = run("fit", "lines.txt", "--for", "generate", "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
-    assert "Trained on 40 rows (rows of up to 4 characters, 2 different ones)" in said
+    said = run("fit", "lines.txt", "--for", "generate", "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0)
+    assert "Fitting a distribution to the codes, for samples to come from ...\nTrained on 40 rows (rows of up to 4" in said
+    assert "characters, 2 different ones)" in said
     assert run("generate", "m.safetensors", "-n", 5, "-o", "new.txt", "--seed", 0) == "Wrote 5 new rows to new.txt.\n"
     assert len(Path("new.txt").read_text().splitlines()) == 5
     run("interpolate", "m.safetensors", "lines.txt", "--rows", "0,3", "--steps", 4, "-o", "way.txt")

@@ -14,12 +14,15 @@ def line(pitches, length=2, metre="4/4"):
     return hg.Melody([(pitch, length * place, length) for place, pitch in enumerate(pitches)], metre)
 
 
-def test_variation_is_half_of_the_differences_of_shares():
+def test_variation_is_half_of_the_differences_of_shares(sentence):
     first, second = [line([60, 62, 64, 64])], [line([60, 62, 62, 62], length=4)]
     assert melodies.variation(first, second) == pytest.approx((0 + 0.5 + 0.5) / 2)
     assert melodies.variation(first, second, "interval") == pytest.approx((abs(2 / 3 - 1 / 3) + abs(1 / 3 - 2 / 3)) / 2)
     assert melodies.variation(first, second, "duration") == 1
     assert melodies.variation(first, first * 3) == 0
+    assert sentence(hg.ParameterError, melodies.variation, first, first, "pich") == (
+        "The 'of' parameter of variation has no choice 'pich'. Did you mean 'pitch'?"
+    )
 
 
 @given(st.lists(st.integers(40, 80), min_size=1, max_size=12), st.integers(-12, 12))

@@ -6,6 +6,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.linear_model import LinearRegression
 
 import hourglass as hg
 from hourglass.analysis.chemistry import tanimoto
@@ -119,6 +120,14 @@ def test_molecules_and_tables_are_optimised(chemical, variational_table, table):
         ([1.0, 2.0], {}, "A property has a value for each of the 150 rows. Got an array of shape (2,)."),
         (lambda rows: [1.0], {}, "The property takes 150 rows and has to give as many numbers. Got shape (1,)."),
         (lambda rows: [np.nan] * len(rows), {}, "The property has values that are not finite. Leave those rows out."),
+        (count, {"n": 0}, "The 'n' parameter of optimise must be a positive int. Got 0 instead."),
+        (count, {"rounds": 0}, "The 'rounds' parameter of optimise must be a positive int. Got 0 instead."),
+        (count, {"surrogate": 3}, "The 'surrogate' parameter of optimise must be a name or a regressor. Got 3 instead."),
+        (
+            count,
+            {"surrogate": LinearRegression()},
+            "A 'surrogate' of optimise says how sure it is: its predict takes return_std=True. Got LinearRegression().",
+        ),
         (count, {"search": "bayes"}, "The 'search' parameter of optimise has no choice 'bayes'. Did you mean 'bayesian'?"),
         (count, {"surrogate": "rigde"}, "The 'surrogate' parameter of optimise has no choice 'rigde'. Did you mean 'ridge'?"),
         (
@@ -132,3 +141,11 @@ def test_what_can_not_be_optimised(model, target, settings, said):
     with pytest.raises(hg.HourglassError) as caught:
         hg.optimise(model, target, LINES, **settings)
     assert str(caught.value) == said
+
+
+def test_a_model_with_a_condition_is_not_optimised(sentence):
+    vae = hg.VariationalAutoencoder(2, decoder=SMALL, encoder=SMALL, max_epochs=1, random_state=0)
+    vae.fit(LINES, condition=[row[0] for row in LINES])
+    assert sentence(hg.ParameterError, hg.optimise, vae, count, LINES) == (
+        "optimise takes models that were fitted on rows alone. This one was fitted with a condition."
+    )

@@ -13,7 +13,7 @@ from scipy.io import wavfile
 
 import hourglass as hg
 from hourglass.data import abc
-from hourglass.data.melody import bar_of, key_of, likeliest_sharps, sharps_of, top_line
+from hourglass.data.melody import bar_of, key_of, likeliest_sharps, mode_of, sharps_of, top_line
 from hourglass.data.sound import RATE, SIXTEENTH
 
 THIRD = Fraction(4, 3)
@@ -43,7 +43,7 @@ def midi(*events, tracks=1, quarter=480):
 
 def test_a_melody_says_what_it_is():
     assert repr(SCALE) == "Melody('Up', 5 notes in 2 bars of 4/4)"
-    assert repr(hg.Melody([(62, 0, 4)], "6/8", "D")) == "Melody(1 notes in 1 bar of 6/8, key D)"
+    assert repr(hg.Melody([(62, 0, 4)], "6/8", "D")) == "Melody(1 note in 1 bar of 6/8, key D)"
     assert (SCALE.bar, SCALE.bars, SCALE.sharps) == (16, 2, 0)
     assert hg.Melody([]).bars == 0
 
@@ -55,7 +55,17 @@ def test_a_melody_says_what_it_is():
         ([(128, 0, 4)], {}, "Note 0 of a melody has no length or a pitch outside of 0 to 127: 128 at 0 for 4."),
         ([(60, 0, 0)], {}, "Note 0 of a melody has no length or a pitch outside of 0 to 127: 60 at 0 for 0."),
         ([], {"metre": "waltz"}, "A metre is written as '4/4' or '6/8', with at most 32 beats. Got 'waltz'."),
-        ([], {"key": "H"}, "A key is written as 'D', 'Bb', 'Em' or 'Ador'. Got 'H'."),
+        (
+            [],
+            {"key": "H"},
+            "A key is written as 'D', 'Bb', 'Em' or 'Ador', and has 7 sharps or flats at most. Got 'H'.",
+        ),
+        (
+            [],
+            {"key": "C#lyd"},
+            "A key is written as 'D', 'Bb', 'Em' or 'Ador', and has 7 sharps or flats at most. Got 'C#lyd'.",
+        ),
+        ([(60, 1_600_000, 1)], {}, "A melody has 100,000 bars at most, silent ones too. Got 100,001."),
     ],
 )
 def test_what_is_no_melody_is_refused(notes, options, said, sentence):
@@ -80,17 +90,28 @@ def test_melodies_of_two_metres_are_not_joined(sentence):
 def test_transposed_melodies_keep_all_but_their_height():
     moved = hg.Melody([(62, 0, 4), (64, 4, 4)], key="D").transposed(3)
     assert plain(moved) == [(65, 0, 4), (67, 4, 4)] and moved.key == "F"
+    assert hg.Melody([], key="E minor").transposed(2).key == "F#m" and hg.Melody([], key="Ador").transposed(-2).key == "Gdor"
     assert [hg.Melody([], key="C").transposed(steps).key for steps in range(12)] == [
         "C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("key", "sharps"), [("C", 0), ("G", 1), ("F", -1), ("Am", 0), ("Em", 1), ("Ador", 1), ("Gmix", 0), ("Bb", -2), ("F#m", 3)]
+    ("key", "sharps"),
+    [
+        *(("C", 0), ("G", 1), ("F", -1), ("Am", 0), ("Em", 1), ("Ador", 1), ("Gmix", 0), ("Bb", -2), ("F#m", 3)),
+        *(("Dmin", -1), ("D minor", -1), ("G#m", 5), ("Ebm", -6), ("D Phrygian", -2), ("Flyd", 0)),
+    ],
 )
 def test_keys_have_sharps(key, sharps):
     assert sharps_of(key) == sharps
-    assert sharps_of(key_of(sharps)) == sharps
+    again = key_of(sharps, mode_of(key))
+    assert (sharps_of(again) % 12, mode_of(again)) == (sharps % 12, mode_of(key))  # enharmonic
+
+
+def test_keys_with_more_than_six_sharps_are_written_with_flats():
+    assert [key_of(sharps) for sharps in (-7, -5, 6, 7)] == ["B", "Db", "F#", "Db"]
+    assert [key_of(sharps, "m") for sharps in (-6, 0, 5, 7)] == ["D#m", "Am", "G#m", "Bbm"]
 
 
 def test_where_no_key_is_told_it_is_heard():
@@ -118,6 +139,9 @@ def test_of_notes_that_sound_together_the_highest_is_taken():
         (tune("CDEF GABc|"), [60, 62, 64, 65, 67, 69, 71, 72]),
         (tune("C,c c'2 z4|", key="C"), [48, 72, 84]),
         (tune("FCFC c2 f2|", key="D"), [66, 61, 66, 61, 73, 78]),
+        (tune("G4 B4|", key="G#m"), [68, 71]),
+        (tune("F4 c4|", key="D clef=treble"), [66, 73]),
+        (tune("F8|", key=""), [65]),
         (tune("^FF=FF _BBb2|F2 B6|"), [66, 66, 65, 65, 70, 70, 82, 65, 71]),  # an accidental holds to the end of the bar
         (tune('"Am7"A2 !trill!B2 {cd}e2 "D"D2|'), [69, 71, 76, 62]),
         (tune("[CEG]4 [A,2F2]2|"), [67, 65]),
@@ -138,6 +162,8 @@ def test_abc_has_pitches(text, expected):
         ("(3CDE F2 G4|", [(0, THIRD), (THIRD, THIRD), (2 * THIRD, THIRD), (4, 4), (8, 8)]),
         ("C4-C2 D2-|D8|", [(0, 12), (12, 20)]),  # ties, also over a bar line
         ("C4 z4|Z|D8|", [(0, 8), (32, 16)]),
+        ("C8|Z3|D8|", [(0, 16), (64, 16)]),
+        ("C4 Z2 D2|E8|", [(0, 8), (12, 4), (16, 16)]),  # a slip of the pen, z being meant
         ("G2|C8|D6:|", [(12, 4), (16, 16), (32, 12)]),  # an upbeat is at the end of its bar, a bar that lacks its upbeat has a rest
         ("C8|D4|E4|F8|", [(0, 16), (16, 8), (24, 8), (32, 16)]),  # two halves of a bar
     ],
@@ -162,12 +188,30 @@ def test_where_the_metre_changes_a_tune_is_cut():
         ("T:No number\nK:C\nC8|\n", "'{path}' holds no tune. In ABC each begins with a line X: and its number."),
         (
             "X:7\nM:4/4\nC8|\n",
-            "Tune 7 of '{path}' has no key, a line K:, behind which its notes would begin. Leave it out, or mend it.",
+            "Tune 7 of '{path}': there is no key, a line K:, behind which the notes would begin. Leave it out, or mend it.",
         ),
-        (tune("z8|"), "Tune 1 of '{path}' has no note. Leave it out, or mend it."),
+        (tune("z8|"), "Tune 1 of '{path}': there is no note. Leave it out, or mend it."),
         (
             tune("C8|", metre="none"),
-            "Tune 1 of '{path}' has the metre 'none', and bars need one such as 4/4. Leave it out, or mend it.",
+            "Tune 1 of '{path}': the metre is 'none', and bars need one such as 4/4. Leave it out, or mend it.",
+        ),
+        (
+            "X:1\nK:D\nC8|\n",
+            "Tune 1 of '{path}': there is no metre, a line M:, and bars need one such as 4/4. Leave it out, or mend it.",
+        ),
+        (
+            tune("C8|c0 d8|"),
+            "Tune 1 of '{path}': Note 1 of a melody has no length or a pitch outside of 0 to 127: 72 at 16 for 0. "
+            "Leave it out, or mend it.",
+        ),
+        (
+            tune("C8|", key="G#"),
+            "Tune 1 of '{path}': A key is written as 'D', 'Bb', 'Em' or 'Ador', and has 7 sharps or flats at most. Got 'G#'. "
+            "Leave it out, or mend it.",
+        ),
+        (
+            tune("C8|Z99999999|D8|"),
+            "Tune 1 of '{path}': A melody has 100,000 bars at most, silent ones too. Got 100,000,001. Leave it out, or mend it.",
         ),
     ],
 )
@@ -213,21 +257,21 @@ def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
 LINES = st.lists(st.tuples(st.integers(40, 90), st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=30)
 
 
-@given(LINES, st.sampled_from(["4/4", "6/8", "3/4", "5/4"]), st.integers(-5, 6))
+@given(LINES, st.sampled_from(["4/4", "6/8", "3/4", "5/4"]), st.integers(-5, 6), st.sampled_from(["", "m"]))
 @settings(max_examples=40)
-def test_midi_gives_back_what_was_written(tmp_path_factory, line, metre, sharps):
+def test_midi_gives_back_what_was_written(tmp_path_factory, line, metre, sharps, mode):
     notes, at = [], Fraction(0)
     for pitch, gap, length in line:
         unit = THIRD if length % 5 == 0 else Fraction(1)
         notes.append((pitch, at + gap, length * unit))
         at += gap + length * unit
-    melody = hg.Melody(notes, metre, key_of(sharps), "Any")
+    melody = hg.Melody(notes, metre, key_of(sharps, mode), "Any")
     path = tmp_path_factory.mktemp("midi") / "any.mid"
     melody.write(path)
     (found,) = hg.read(path)
     silent = notes[0][1] // bar_of(metre) * bar_of(metre)
     assert [(n.pitch, n.start + silent, n.duration) for n in found.notes] == [tuple(n) for n in melody.notes]
-    assert (found.metre, found.key, found.name) == (metre, key_of(sharps), "Any")
+    assert (found.metre, found.key, found.name) == (metre, key_of(sharps, mode), "Any")
 
 
 def test_played_midi_is_set_to_16ths_and_thirds(tmp_path):
@@ -270,8 +314,12 @@ def test_midi_of_several_instruments_gives_the_highest_without_drums(tmp_path):
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (midi(), "'{path}' has no note. Leave it out, or mend it."),
-        (midi(b"\x00\x99\x24\x50", b"\x60\x89\x24\x40"), "'{path}' has nothing but drums. Leave it out, or mend it."),
+        (midi(), "'{path}': there is no note. Leave it out, or mend it."),
+        (midi(b"\x00\x99\x24\x50", b"\x60\x89\x24\x40"), "'{path}': there is nothing but drums. Leave it out, or mend it."),
+        (
+            midi(b"\x00\x90\x24\x50", b"\xff\xff\xff\x7f\x80\x24\x40", quarter=1),
+            "'{path}': A melody has 100,000 bars at most, silent ones too. Got 67,108,864. Leave it out, or mend it.",
+        ),
         (b"RIFF" + midi(b"\x00\x90\x24\x50")[4:], "'{path}' is damaged, or is not what its ending says ("),
         (midi(b"\x00\x90\x24\x50")[:26], "'{path}' is damaged, or is not what its ending says ("),
         (

@@ -58,6 +58,16 @@ def test_a_way_between_two_metres_is_refused(tunes, sentence):
     assert said == "Tunes of several windows need one metre to lead to one another. These are in 3/4 and 4/4."
 
 
+def test_a_way_through_silence_is_refused(vae, sentence):
+    late = hg.Melody([(60, 40, 4)], key="C")
+    said = sentence(hg.DataError, vae.interpolate, tune(0), late)
+    assert said == "A way needs a note in each window. Tune 1 has none in bars 0 to 1."
+    assert sentence(hg.DataError, vae.interpolate, hg.Melody([]), tune(0)) == (
+        "A way needs a note in each window. Tune 0 has none in bars 0 to 1."
+    )
+    assert sentence(hg.DataError, vae.transform, [hg.Melody([])]) == "There is no note in these tunes. Leave them out."
+
+
 def test_a_tune_goes_on(vae):
     longer = hg.continued(vae, tune(2, bars=3), bars=4, random_state=0)
     assert longer.cut(0, 3).notes == tune(2, bars=3).notes and longer.name == "from 2"
@@ -81,6 +91,13 @@ def test_variations_are_melodies_that_differ(vae):
     assert found["edits"].min() >= 1
 
 
+def test_melodies_are_optimised(vae, tunes):
+    found = hg.optimise(vae, lambda rows: [len(row) for row in rows], tunes, n=2, surrogate="ridge", rounds=1, minimise=True)
+    rows = [*found["candidate"].to_list(), *found["nearest"].to_list()]
+    assert all(isinstance(row, hg.Melody) for row in rows)
+    assert found["value"].to_list() == [len(row) for row in found["candidate"].to_list()]
+
+
 def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     single = hg.VariationalAutoencoder(2, decoder="one-shot", kind=hg.Melodies(bars=1), max_epochs=1, random_state=0).fit(tunes)
     assert sentence(hg.ParameterError, hg.continued, single, tune(0)) == (
@@ -88,6 +105,10 @@ def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     )
     assert sentence(hg.ParameterError, hg.continued, vae, tune(0), bars=0) == (
         "The number of 'bars' that are added must be a positive int. Got 0 instead."
+    )
+    assert sentence(hg.ParameterError, hg.continued, vae, [tune(0)]) == ("What goes on is a tune, a hourglass.Melody. Got a list.")
+    assert sentence(hg.DataError, hg.continued, vae, tune(0, metre="7/4")) == (
+        "Row 0 has the metre 7/4, which the model has never seen. Leave the row out, or fit a model on data that has it."
     )
     assert sentence(hg.DataError, hg.continued, vae, hg.Melody([])) == (
         "A tune goes on from its last bars, of which 1 count here, and there is no note."

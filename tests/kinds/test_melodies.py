@@ -142,10 +142,15 @@ def test_what_is_no_melody_is_refused(sentence):
     )
     kind = KIND.learn(as_raw(TUNES))
     assert sentence(hg.DataError, kind.to_tensor, as_raw([hg.Melody([(60, 0, 4)], "5/4", "D")])) == (
-        "Row 0 has 42 positions, and the model takes 34 at most. Leave it out, or fit a model on rows as long."
+        "Row 0 has the metre 5/4, which the model has never seen. Leave the row out, or fit a model on data that has it."
+    )
+    assert sentence(hg.DataError, kind.to_tensor, as_raw([hg.Melody([(60, 0, 4)], "4/4", "F")])) == (
+        "Row 0 has the key F, which the model has never seen. Leave the row out, or fit a model on data that has it."
     )
     assert sentence(hg.DataError, kind.to_tensor, as_raw([hg.Melody([(100, 0, 4)], key="D")])) == (
-        "Row 0 has the position 'D7', which the model has never seen. Leave the row out, or fit a model on data that has it."
+        "Row 0 has the note D7 (as if in C major), which the model has never seen. "
+        "Leave the row out, or fit a model on data that has it."
     )
+    assert sentence(hg.DataError, kind.opened, as_raw([hg.Melody([])])) == "There is no note in these tunes. Leave them out."
     said = sentence(hg.ParameterError, hg.Melodies, bars=0)
     assert said == "The 'bars' parameter of Melodies must be a positive int. Got 0 instead."

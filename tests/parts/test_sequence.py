@@ -125,8 +125,9 @@ def test_muon_moves_the_maps_between_features_and_adam_the_rest():
 
 
 def test_other_shapes_are_refused(sentence):
-    said = "A OneShot network takes rows of symbols (length, symbols). Got elements of shape (1, 28, 28)."
-    assert sentence(hg.ParameterError, hg.OneShot().encoder, (1, 28, 28), 3, generator()) == said
+    said = "{} networks take rows of symbols (length, symbols). Got elements of shape (1, 28, 28)."
+    assert sentence(hg.ParameterError, hg.OneShot().encoder, (1, 28, 28), 3, generator()) == said.format("OneShot")
+    assert sentence(hg.ParameterError, hg.Causal().decoder, (1, 28, 28), 3, generator()) == said.format("Causal")
     assert sentence(hg.ParameterError, hg.OneShot, widths=()) == (
         "The 'widths' parameter of OneShot must be a tuple of at least one positive int. Got () instead."
     )

@@ -90,7 +90,7 @@ def neighbours(
     rows = [line[0] for line in found]
     frame = pl.DataFrame(
         {
-            "neighbour": pl.Series(rows, dtype=pl.Object) if kind.name == "melody" else rows,
+            "neighbour": as_column("neighbour", kind, rows),
             "distance": [line[1] for line in found],
             "times": [line[2] for line in found],
         },
@@ -111,6 +111,13 @@ def alike(kind: Any, rows: list[Any], known: list[Any]) -> tuple[Array, Array, A
     others = kind.symbols_of(as_objects(known))
     table = np.stack([edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows))])
     return table.argmin(1), table.min(1), pl.Series("edits", table.min(1))
+
+
+def as_column(name: str, kind: Any, rows: list[Any]) -> pl.Series:
+    """Rows as a column of a frame: melodies as they are, which polars would take apart."""
+    import polars as pl
+
+    return pl.Series(name, rows, dtype=pl.Object if kind.name == "melody" else None)
 
 
 def key(row: Any) -> Any:

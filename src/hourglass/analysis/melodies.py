@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from hourglass.analysis.metrics import total_variation
 from hourglass.data import Melody
 from hourglass.data.melody import likeliest_sharps, numbered, share_in_key
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import as_raw
+from hourglass.parts.base import one_of
 
 __all__ = ["in_key", "known", "rebuilt", "repetition", "variation"]
 
@@ -77,10 +78,14 @@ def variation(first: Sequence[Melody], second: Sequence[Melody], of: str = "pitc
     -------
     float
         From 0, where their shares are the same, to 1.
+
+    Raises
+    ------
+    ParameterError
+        Something else of the notes.
     """
-    counts = [Counter(value for melody in pile for value in OF_NOTES[of](melody)) for pile in (first, second)]
-    totals = [max(sum(count.values()), 1) for count in counts]
-    return sum(abs(counts[0][value] / totals[0] - counts[1][value] / totals[1]) for value in {*counts[0], *counts[1]}) / 2
+    values_of = one_of(of, OF_NOTES, "of", "variation")
+    return total_variation(*((value for melody in pile for value in values_of(melody)) for pile in (first, second)))
 
 
 def in_key(melodies: Sequence[Melody]) -> float:

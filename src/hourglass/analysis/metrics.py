@@ -8,6 +8,8 @@ standard deviations, so that no column counts more because of its unit.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -400,6 +402,13 @@ def scaled(model: BaseAutoencoder, X: Any) -> Array:
     with torch.inference_mode():
         values = model.model_.scaling(model.kind_.to_tensor(as_raw(X)).to(device))
     return model.kind_.arrange(values.cpu())
+
+
+def total_variation(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
+    """Total variation distance of the shares that things have in two piles: half of the sum of their differences."""
+    counts = [Counter(first), Counter(second)]
+    totals = [max(count.total(), 1) for count in counts]
+    return sum(abs(counts[0][thing] / totals[0] - counts[1][thing] / totals[1]) for thing in counts[0] | counts[1]) / 2
 
 
 def spread(n: int, most: int) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from scipy.stats import norm
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -17,13 +17,13 @@ from sklearn.linear_model import BayesianRidge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hourglass.analysis.around import alike, key
+from hourglass.analysis.around import alike, as_column, key
 from hourglass.analysis.metrics import Array, spread
-from hourglass.errors import DataError
+from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import as_raw, length, taken
-from hourglass.parts.base import one_of
+from hourglass.parts.base import is_count, one_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,7 +90,7 @@ def optimise(
     DataError
         There are not as many values as rows, or they are not finite.
     ParameterError
-        A surrogate or a search of another name.
+        A surrogate or a search of another name, a surrogate that doesn't say how sure it is, or a model with a condition.
 
     References
     ----------
@@ -110,8 +110,12 @@ def optimise(
     import polars as pl
 
     propose = one_of(search, SEARCHES, "search", "optimise")
-    named = one_of(surrogate, SURROGATES, "surrogate", "optimise")(model._waist.width) if isinstance(surrogate, str) else surrogate
-    regression = clone(named)
+    regression = _regression(surrogate, model._waist.width)
+    for name, count in (("n", n), ("rounds", rounds)):
+        if not is_count(count):
+            raise ParameterError(f"The '{name}' parameter of optimise must be a positive int. Got {count!r} instead.")
+    if model.condition_kind_ is not None:
+        raise ParameterError("optimise takes models that were fitted on rows alone. This one was fitted with a condition.")
     rng, sign = np.random.default_rng(seed_from(random_state)), -1.0 if minimise else 1.0
     known = _Known(model, target, X, sign)
     Z, y, found = known.Z, known.y, _Found(known.keys)
@@ -123,7 +127,7 @@ def optimise(
         if not numbers.size:
             continue
         made, codes = _some(made, numbers), codes[numbers]
-        foretold = regression.predict(codes, return_std=True)
+        foretold = _foretold(regression, codes)
         values = sign * known.measured(made) if known.measures else foretold[0]
         found.add(made, codes, values, *foretold)
         if known.measures:
@@ -131,12 +135,15 @@ def optimise(
     if not found.lines:
         raise DataError("Nothing new was found near the best rows. Ask for more of them, or train the model for longer.")
     best = sorted(found.lines, key=lambda line: -line.value)[:n]
-    columns = {"candidate": [line.row for line in best]} if known.symbolic else {"code": [line.code.tolist() for line in best]}
+    rows = [line.row for line in best]
+    columns: dict[str, Any] = (
+        {"candidate": as_column("candidate", known.kind, rows)}
+        if known.symbolic
+        else {"code": [line.code.tolist() for line in best]}
+    )
     columns |= {"value": [sign * line.value for line in best]} if known.measures else {}
     columns |= {"predicted": [sign * line.predicted for line in best], "std": [line.std for line in best]}
-    return pl.DataFrame(
-        [*pl.DataFrame(columns), *known.nearest([line.row for line in best], np.stack([line.code for line in best]))]
-    )
+    return pl.DataFrame([*pl.DataFrame(columns), *known.nearest(rows, np.stack([line.code for line in best]))])
 
 
 class _Line(NamedTuple):
@@ -210,7 +217,7 @@ class _Known:
 
         if self.symbolic:
             best, _, likeness = alike(self.kind, rows, self.rows)
-            return [pl.Series("nearest", [self.rows[i] for i in best]), likeness]
+            return [as_column("nearest", self.kind, [self.rows[i] for i in best]), likeness]
         away = np.sqrt(np.square(codes[:, None] - self.codes).sum(2))
         return [pl.Series("nearest", self.numbers[away.argmin(1)]), pl.Series("distance", away.min(1))]
 
@@ -229,7 +236,7 @@ def _bayesian(regression: Any, Z: Array, y: Array, rng: Any) -> Array:
     low, high = np.log(REACH)
     reach = np.exp(rng.uniform(low, high, (TRIES, 1)))
     codes = starts[rng.integers(len(starts), size=TRIES)] + reach * Z.std(0) * rng.normal(size=(TRIES, Z.shape[1]))
-    mean, std = regression.predict(codes, return_std=True)
+    mean, std = _foretold(regression, codes)
     likely: Array = codes[np.argsort(-expected_improvement(mean, std, y.max()), kind="stable")]
     return likely
 
@@ -247,6 +254,25 @@ def _gradient(regression: Any, Z: Array, y: Array, rng: Any) -> Array:
     ways = np.concatenate(found)
     uphill: Array = ways[np.argsort(-regression.predict(ways), kind="stable")]
     return uphill
+
+
+def _regression(surrogate: Any, width: int) -> Any:
+    if isinstance(surrogate, str):
+        return one_of(surrogate, SURROGATES, "surrogate", "optimise")(width)
+    if not isinstance(surrogate, BaseEstimator):
+        raise ParameterError(f"The 'surrogate' parameter of optimise must be a name or a regressor. Got {surrogate!r} instead.")
+    return clone(surrogate)
+
+
+def _foretold(regression: Any, codes: Array) -> tuple[Array, Array]:
+    """What a regression says of codes, and how sure it is."""
+    try:
+        mean, std = regression.predict(codes, return_std=True)
+    except TypeError as error:
+        raise ParameterError(
+            f"A 'surrogate' of optimise says how sure it is: its predict takes return_std=True. Got {regression!r}."
+        ) from error
+    return mean, std
 
 
 def _fit(regression: Any, Z: Array, y: Array) -> None:

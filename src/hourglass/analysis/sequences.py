@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from hourglass.analysis.metrics import Array, spread
+from hourglass.analysis.metrics import Array, spread, total_variation
 
 JUDGED, COMPARED = 200, 2000  # rows of which the nearest one is looked for, and among which
 Line = tuple[str, float, float, str]
@@ -65,9 +64,9 @@ def measured(kind: Any, drawn: Any, train: Any, test: Any) -> list[Line]:
         "unique": [len(different) / len(pile) for pile, different in piles],
         "novel": [len(different - seen) / len(different) for pile, different in piles],
         "edits to the nearest training row": [_nearest(pile, some) for pile, _ in piles],
-        "lengths, total variation": [_variation(map(len, pile), map(len, learned)) for pile, _ in piles],
-        "symbols, total variation": [_variation(_runs(pile, 1), _runs(learned, 1)) for pile, _ in piles],
-        "pairs of symbols, total variation": [_variation(_runs(pile, 2), _runs(learned, 2)) for pile, _ in piles],
+        "lengths, total variation": [total_variation(map(len, pile), map(len, learned)) for pile, _ in piles],
+        "symbols, total variation": [total_variation(_runs(pile, 1), _runs(learned, 1)) for pile, _ in piles],
+        "pairs of symbols, total variation": [total_variation(_runs(pile, 2), _runs(learned, 2)) for pile, _ in piles],
     }
     good = {"unique": "more", "novel": "more", "edits to the nearest training row": "as real"}
     return [(name, ours, theirs, good.get(name, "less")) for name, (ours, theirs) in shares.items()]
@@ -80,10 +79,3 @@ def _nearest(rows: list[Row], learned: list[Row]) -> float:
 
 def _runs(rows: list[Row], length: int) -> Iterable[Row]:
     return (row[start : start + length] for row in rows for start in range(len(row) - length + 1))
-
-
-def _variation(first: Iterable[Any], second: Iterable[Any]) -> float:
-    """Total variation distance of the shares of things: half of the sum of their differences."""
-    counts = [Counter(first), Counter(second)]
-    totals = [max(counter.total(), 1) for counter in counts]
-    return sum(abs(counts[0][name] / totals[0] - counts[1][name] / totals[1]) for name in counts[0] | counts[1]) / 2

@@ -7,9 +7,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from hourglass.analysis import drawing
-from hourglass.analysis.chemistry import tanimoto
+from hourglass.analysis.around import alike
 from hourglass.analysis.rolls import piano_rolls
-from hourglass.analysis.sequences import edits
 from hourglass.data import Melody
 from hourglass.data.molecules import drawings, smiles_of
 from hourglass.errors import DataError
@@ -88,13 +87,12 @@ def compared(kind: Any, strips: Sequence[tuple[str, Sequence[Any]]]) -> Figure:
 
 def beside_nearest(kind: Any, rows: Sequence[Any], known: Sequence[Any]) -> Figure:
     """Rows, and below each the nearest of known ones, with how near it is."""
+    places, how, _ = alike(kind, list(rows), list(known))
     if kind.name == "molecule":
-        alike = tanimoto(list(rows), list(known))
-        below = [(known[i], f"known, {share:.0%} alike") for i, share in zip(alike.argmax(1), alike.max(1), strict=True)]
+        words = [f"known, {share:.0%} alike" for share in how]
     else:
-        others = kind.symbols_of(as_objects(known))
-        away = [edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows))]
-        below = [(known[int(each.argmin())], f"known, {each.min()} edit{'' if each.min() == 1 else 's'}") for each in away]
+        words = [f"known, {count} edit{'' if count == 1 else 's'}" for count in how]
+    below: list[Cell] = [(known[place], said) for place, said in zip(places, words, strict=True)]
     across = ACROSS if kind.name in PICTURED else 1
     above: list[Cell] = [(row, "new") for row in rows]
     cut = [slice(start, start + across) for start in range(0, len(rows), across)]
@@ -116,7 +114,7 @@ def _apart(kind: Any, row: Any, original: Any) -> tuple[str, str]:
     between = "" if isinstance(row, str) and kind.symbol == "character" else " "
     same = [i < len(theirs[0]) and symbol == theirs[0][i] for i, symbol in enumerate(mine[0])]
     kept, other = (
-        between.join(symbol if alike is wanted else " " * len(symbol) for symbol, alike in zip(mine[0], same, strict=True))
+        between.join(symbol if held is wanted else " " * len(symbol) for symbol, held in zip(mine[0], same, strict=True))
         for wanted in (True, False)
     )
     return kept, other

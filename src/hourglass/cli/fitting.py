@@ -59,6 +59,8 @@ def generate(asked: Asked) -> None:
         asked.data, load(asked.data, asked.skip_bad), getattr(dataset_named(asked.data), "y_train", None), asked.condition
     )
     model = hg.VariationalAutoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X, condition=known)
+    if asked.training["verbose"]:
+        say("Fitting a distribution to the codes, for samples to come from ...")
     model.fit_sampler(X, condition=known, random_state=0)
     model.save(asked.output)
     bound = model.elbo(X[:1000], condition=None if known is None else known[:1000], random_state=0)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from hourglass.data.melody import TONICS, Melody, Note, bar_of, sharps_of
+from hourglass.data.melody import FIFTHS, Melody, Note, bar_of, mode_of, sharps_of
 from hourglass.errors import DataError
 
 SYMBOLS = re.compile(
@@ -30,7 +30,6 @@ NOTE = re.compile(r"([_^=]*)([A-Ga-g])([,']*)(\d*/*\d*)")
 VOICE = re.compile(r"(?:^|\[)V:\s*([^\s\]]+)", re.MULTILINE)
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-ORDER = "FCGDAEB"  # in which sharps are added
 IN_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # of tuplets; others depend on the metre
 COMPOUND = ("6/8", "9/8", "12/8")
 COMMON = {"C": "4/4", "C|": "2/2"}
@@ -74,9 +73,10 @@ def read_tune(text: str) -> list[Melody]:
     Where all bars are, the metre is wrong, and the notes are taken as they come. Raises `DataError` where there is no key, no metre
     or no note.
     """
-    header, key, body, *_ = *re.split(r"^K:(.*)$", text, maxsplit=1, flags=re.MULTILINE), "", ""
-    if not key:
-        raise DataError("has no key, a line K:, behind which its notes would begin")
+    parts = re.split(r"^K:(.*)$", text, maxsplit=1, flags=re.MULTILINE)
+    if len(parts) < 3:
+        raise DataError("there is no key, a line K:, behind which the notes would begin")
+    header, key, body = parts
     told = {match[1]: match[2].split("%")[0].strip() for line in reversed(header.splitlines()) if (match := FIELD.match(line))}
     metre = told.get("M") or next(iter(re.findall(r"^M:([^%\n]*)", body, re.MULTILINE)), "").strip()
     reader = _Reader(_metre(metre), _key(key), told.get("L", ""))
@@ -84,7 +84,7 @@ def read_tune(text: str) -> list[Melody]:
         reader.read(line)
     pieces = reader.finished()
     if not any(event.pitch is not None for piece in pieces for bar, _ in piece.bars for event in bar):
-        raise DataError("has no note")
+        raise DataError("there is no note")
     title = told.get("T", "")
     found = [melody for piece in pieces for melody in _melodies(piece, title)]
     return found or [
@@ -137,10 +137,10 @@ class _Reader:
             inner = NOTE.findall(match["chord"])
             pitches = [self.pitch(*note[:3]) for note in inner]
             self.add(max(pitches, default=None), inner[0][3] if inner else "", _times(match["chord_length"]))
+        elif match["bars"] is not None and self.bar:  # a slip of the pen: in a bar that has begun a rest is z
+            self.add(None, match["bars"])
         elif match["bars"] is not None:
-            for _ in range(int(match["bars"] or 1)):
-                self.bar = [_Event(None, Fraction(bar_of(self.pieces[-1].metre)))]
-                self.end_bar(False)
+            self.bar.append(_Event(None, Fraction(int(match["bars"] or 1) * bar_of(self.pieces[-1].metre))))
         elif match["overlay"]:
             self.overlaid = True
 
@@ -263,26 +263,27 @@ def _metre(text: str) -> str:
     try:
         bar_of(metre)
     except DataError:
-        raise DataError(f"has the metre {text!r}, and bars need one such as 4/4") from None
+        came = f"the metre is {text!r}" if text else "there is no metre, a line M:"
+        raise DataError(f"{came}, and bars need one such as 4/4") from None
     return metre
 
 
 def _key(text: str) -> str:
     """The key, as in "D" or "Em"; C where it names none."""
     match = re.match(r"\s*([A-G][#b]?)\s*([A-Za-z]*)", text)
-    if match is None or match[1] not in TONICS:
+    if match is None:
         return "C"
-    mode = match[2] if match[2] == "m" else match[2].lower()[:3]
-    key = match[1] + {"min": "m", "aeo": "m", "maj": "", "ion": ""}.get(mode, mode)
+    tonic, behind = match.groups()
+    key: str = tonic + mode_of(tonic + behind)
     try:
         sharps_of(key)
     except DataError:
-        return match[1]  # a clef, or something else behind the tonic
+        return tonic  # a clef, or something else behind it
     return key
 
 
 @lru_cache
 def _signature(key: str) -> dict[str, int]:
     sharps = sharps_of(key)
-    changed = ORDER[:sharps] if sharps > 0 else ORDER[sharps:] if sharps < 0 else ""
+    changed = FIFTHS[:sharps] if sharps > 0 else FIFTHS[sharps:] if sharps < 0 else ""
     return dict.fromkeys(changed, 1 if sharps > 0 else -1)

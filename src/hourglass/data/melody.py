@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +14,12 @@ from typing import Any, NamedTuple
 
 from hourglass.errors import DataError, ParameterError
 
-TONICS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")  # of major keys: 7 flats to 7 sharps
-MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
+FIFTHS = "FCGDAEB"  # in which sharps are added, each a fifth above the one before
+KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)\s*")
+MODES = {"": 0, "lyd": 1, "mix": -1, "dor": -2, "m": -3, "phr": -4, "loc": -5}  # sharps beside those of the major key
+OTHERWISE = {"maj": "", "ion": "", "min": "m", "aeo": "m"}  # what modes are called too
+MOST_SHARPS = 7  # of a key, and flats
+MOST_BARS = 100_000  # two days of 4/4; a few bytes of a damaged file can claim more than fits into memory
 MAJOR = (0, 2, 4, 5, 7, 9, 11)  # semitones above the tonic
 _start = attrgetter("start")
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -40,14 +45,14 @@ class Melody:
     metre : str, default="4/4"
         Beats of a bar and what a beat is, which is a half, a quarter, an 8th or a 16th.
     key : str, optional
-        As in "D", "Bb", "Em" or "Ador".
+        As in "D", "Bb", "Em" or "Ador", with 7 sharps or flats at most.
     name : str, optional
         The title.
 
     Raises
     ------
     DataError
-        Notes that overlap, are outside of 0 to 127 or have no length; a metre or a key that is none.
+        Notes that overlap, are outside of 0 to 127 or have no length; a metre or a key that is none; more than 100,000 bars.
 
     Examples
     --------
@@ -76,9 +81,12 @@ class Melody:
                 what = "overlaps the one before" if note.start < end else "has no length or a pitch outside of 0 to 127"
                 raise DataError(f"Note {number} of a melody {what}: {note.pitch} at {note.start} for {note.duration}.")
             end = note.start + note.duration
+        if self.bars > MOST_BARS:
+            raise DataError(f"A melody has {MOST_BARS:,} bars at most, silent ones too. Got {self.bars:,}.")
 
     def __repr__(self) -> str:
-        of = [f"{len(self.notes)} notes in {self.bars} bar{'s' * (self.bars != 1)} of {self.metre}"]
+        notes, bars = (f"{count} {what}{'s' * (count != 1)}" for count, what in ((len(self), "note"), (self.bars, "bar")))
+        of = [f"{notes} in {bars} of {self.metre}"]
         return f"Melody({', '.join([repr(self.name)] * bool(self.name) + of + [f'key {self.key}'] * bool(self.key))})"
 
     def __len__(self) -> int:
@@ -112,7 +120,7 @@ class Melody:
         Melody
             With its key transposed too.
         """
-        key = None if self.key is None else key_of((sharps_of(self.key) + 7 * semitones + 5) % 12 - 5)
+        key = None if self.key is None else key_of(sharps_of(self.key) + 7 * semitones, mode_of(self.key))
         return replace(self, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes), key=key)
 
     def cut(self, first: int, bars: int) -> Melody:
@@ -189,18 +197,26 @@ def bar_of(metre: str) -> int:
 @lru_cache
 def sharps_of(key: str) -> int:
     """Sharps of a key such as "D", "Em" or "Ador"; flats are negative."""
-    size = 2 if key[1:2] in ("#", "b") else 1
-    mode = key[size:].strip()
-    mode = mode if mode == "m" else mode.lower()[:3]
-    mode = "m" if mode == "m" else mode
-    if key[:size] not in TONICS or mode not in MODES:
-        raise DataError(f"A key is written as 'D', 'Bb', 'Em' or 'Ador'. Got {key!r}.")
-    return TONICS.index(key[:size]) - 7 + MODES[mode]
+    match = KEY.fullmatch(key)
+    if match is not None and mode_of(key) in MODES:
+        raised = {"b": -1, "": 0, "#": 1}[match[2]]
+        sharps = FIFTHS.index(match[1]) - FIFTHS.index("C") + len(FIFTHS) * raised + MODES[mode_of(key)]
+        if abs(sharps) <= MOST_SHARPS:
+            return sharps
+    raise DataError(f"A key is written as 'D', 'Bb', 'Em' or 'Ador', and has {MOST_SHARPS} sharps or flats at most. Got {key!r}.")
 
 
-def key_of(sharps: int) -> str:
-    """The major key with so many sharps."""
-    return TONICS[(sharps + 5) % 12 + 2]  # 5 flats to 6 sharps
+def mode_of(key: str) -> str:
+    """The mode of a key as `MODES` has it: nothing of a major one, "m" of a minor one."""
+    said = key[1:].lstrip("#b").strip().lower()[:3]
+    return OTHERWISE.get(said, said)
+
+
+def key_of(sharps: int, mode: str = "") -> str:
+    """The key of a mode with so many sharps, those of 5 flats to 6 sharps standing for all."""
+    place = (sharps + 5) % 12 - 5 - MODES[mode] + FIFTHS.index("C")  # of the tonic among the fifths
+    turn, letter = divmod(place, len(FIFTHS))
+    return FIFTHS[letter] + ("#" * turn or "b" * -turn) + mode
 
 
 def named(pitch: int) -> str:

@@ -7,12 +7,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from hourglass.data.melody import Melody, Note, bar_of, key_of, top_line
+from hourglass.data.melody import Melody, Note, bar_of, key_of, mode_of, top_line
 from hourglass.errors import DataError, MissingExtraError
 
 TICKS = 480  # of a quarter, in files that are written
 TEMPO = 120  # quarters a minute
 LOUD = 90  # of 127
+UNTOLD = "4/4"  # the metre until one is told
 FINEST = 3  # a start that is no whole part of a 16th up to a third was played, or is finer than is kept
 HALF = Fraction(1, 2)
 THIRDS = tuple(Fraction(4 * third, 3) for third in range(4))  # of a quarter, in 16ths
@@ -31,7 +32,7 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     sounding = [track for track in score.tracks if len(track.notes)]
     tracks = [track for track in sounding if not track.is_drum]
     if not tracks:
-        raise DataError("has nothing but drums" if sounding else "has no note")
+        raise DataError("there is nothing but drums" if sounding else "there is no note")
     most = max(len(track.notes) for track in tracks)
     highest = max((track for track in tracks if 2 * len(track.notes) >= most), key=_height)
 
@@ -42,7 +43,7 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     changes: list[tuple[Fraction, str | None, str | None]] = [
         (in_16ths(sign.time), f"{sign.numerator}/{sign.denominator}", None) for sign in score.time_signatures
     ]
-    changes += [(in_16ths(sign.time), None, key_of(sign.key)) for sign in score.key_signatures]
+    changes += [(in_16ths(sign.time), None, key_of(sign.key, "m" if sign.tonality else "")) for sign in score.key_signatures]
     pieces = _pieces(_on_grid(line), sorted(changes, key=lambda change: change[0]), highest.name or name)
     return pieces, below + sum(len(track.notes) for track in tracks if track is not highest)
 
@@ -61,7 +62,8 @@ def midi_of(melodies: Sequence[Melody]) -> bytes:
     for melody in melodies:
         beats, unit = map(int, melody.metre.split("/"))
         score.time_signatures.append(symusic.TimeSignature(ticks(begin), beats, unit))
-        score.key_signatures.append(symusic.KeySignature(ticks(begin), (melody.sharps + 5) % 12 - 5, 0))
+        minor = mode_of(melody.key or "") == "m"
+        score.key_signatures.append(symusic.KeySignature(ticks(begin), melody.sharps, int(minor)))
         for pitch, start, duration in melody.notes:
             first, last = ticks(begin + start), ticks(begin + start + duration)
             track.notes.append(symusic.Note(first, last - first, pitch, LOUD))
@@ -77,22 +79,22 @@ def _height(track: Any) -> float:
 
 def _pieces(line: Sequence[Note], changes: Sequence[tuple[Fraction, str | None, str | None]], name: str) -> list[Melody]:
     """Melodies of a line that is cut where the metre or the key changes."""
-    metre, key = "4/4", None
+    metre, key = UNTOLD, None
     begins: list[tuple[Fraction, str, str | None]] = []
     for at, other_metre, other_key in changes:
         metre, key = other_metre or metre, other_key or key
         begins = [*(begins[:-1] if begins and begins[-1][0] == at else begins), (at, metre, key)]
     if not begins or begins[0][0] > 0:
-        begins.insert(0, (Fraction(0), "4/4", None))
+        begins.insert(0, (Fraction(0), UNTOLD, None))
     stretches = [begins[0]] + [after for before, after in pairwise(begins) if before[1:] != after[1:]]
     ends = [at for at, _, _ in stretches[1:]] + [line[-1].start + 1]
     found = []
     for (begin, metre, key), end in zip(stretches, ends, strict=True):
-        silent = (min((n.start for n in line if begin <= n.start < end), default=begin) - begin) // bar_of(metre) * bar_of(metre)
-        inside = (note for note in line if begin <= note.start < end)
-        notes = tuple(note._replace(start=note.start - begin - silent) for note in inside)
-        if notes:
-            found.append(Melody(notes, metre, key, name))
+        inside = [note for note in line if begin <= note.start < end]
+        if inside:
+            bar = bar_of(metre)
+            first = begin + (inside[0].start - begin) // bar * bar  # where its first bar that isn't silent begins
+            found.append(Melody(tuple(note._replace(start=note.start - first) for note in inside), metre, key, name))
     return found
 
 

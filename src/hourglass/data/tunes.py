@@ -63,7 +63,7 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
             except MissingExtraError:
                 raise
             except HourglassError as error:
-                words = str(error) if isinstance(error, FileError) else f"{where} {reason(error)}. Leave it out, or mend it."
+                words = str(error) if isinstance(error, FileError) else f"{where}: {reason(error)}. Leave it out, or mend it."
                 if not skip_bad:
                     raise FileError(words) from error
                 bad.append(words)

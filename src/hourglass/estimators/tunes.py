@@ -43,9 +43,9 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     Raises
     ------
     DataError
-        The tune has no note in its last bars, or has a metre that the model has never seen.
+        The tune has no note in its last bars, or has a metre, a key or a note that the model has never seen.
     ParameterError
-        The model is of something else, or of single bars.
+        The model is of something else, or of single bars; what is to go on is no single tune.
 
     References
     ----------
@@ -55,6 +55,8 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     kind = model.kind_
     if not isinstance(kind, MelodyKind) or kind.bars < 2:
         raise ParameterError(f"A tune goes on by windows of two bars or more. The model was fitted on {kind.describe()}.")
+    if not isinstance(tune, Melody):
+        raise ParameterError(f"What goes on is a tune, a hourglass.Melody. Got a {type(tune).__name__}.")
     if not is_count(bars):
         raise ParameterError(f"The number of 'bars' that are added must be a positive int. Got {bars!r} instead.")
     generator = model._generator(seed_from(random_state))
@@ -87,13 +89,19 @@ def _completed(model: Any, beginning: Melody, known: int, generator: torch.Gener
 
 
 def abreast(ends: Sequence[Any], bars: int) -> tuple[list[Any], int]:
-    """The windows of tunes, as many of each, and how many; of more than one all tunes are in one metre."""
+    """The windows of tunes, as many of each, and how many; of more than one all tunes are in one metre, and none is silent."""
     tunes = [tune for end in ends for tune in end]
-    count = min(-(-tune.bars // bars) for tune in tunes)
+    count = max(min(-(-tune.bars // bars) for tune in tunes), 1)
     metres = sorted({tune.metre for tune in tunes})
     if count > 1 and len(metres) > 1:
         raise DataError(f"Tunes of several windows need one metre to lead to one another. These are in {' and '.join(metres)}.")
-    return [as_objects([tune.cut(bars * number, bars) for number in range(count)]) for tune in tunes], count
+    windows = [[tune.cut(bars * number, bars) for number in range(count)] for tune in tunes]
+    for place, row in enumerate(windows):
+        silent = next((number for number, window in enumerate(row) if not window.notes), None)
+        if silent is not None:
+            first = bars * silent
+            raise DataError(f"A way needs a note in each window. Tune {place} has none in bars {first} to {first + bars - 1}.")
+    return [as_objects(row) for row in windows], count
 
 
 def joined(windows: Sequence[Melody], count: int, bars: int, metre: str) -> list[Melody]:

@@ -108,7 +108,10 @@ class MelodyKind(TokenKind):
     def opened(self, raw: Any) -> Any:
         """Windows one after the other; where a tune is at its end, the last one is filled with rests."""
         windows = [tune.cut(first, self.bars) for tune in self.rows_of(raw) for first in range(0, tune.bars, self.bars)]
-        return as_objects([window for window in windows if window.notes])
+        heard = [window for window in windows if window.notes]
+        if not heard and len(raw):
+            raise DataError("There is no note in these tunes. Leave them out.")
+        return as_objects(heard)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         """Numbers of all windows of tunes, a window each bar: a single one of what has no more bars than a window."""
@@ -121,6 +124,12 @@ class MelodyKind(TokenKind):
         values = as_tensor(self._numbered([row], 1)).long()
         values[:, len(row) : HEAD + self.bars * bar_of(melody.metre)] = -1
         return values
+
+    def called(self, symbol: str) -> str:
+        """A metre, a key or a note."""
+        if numbered(symbol) is None:
+            return f"the {'metre' if '/' in symbol else 'key'} {symbol}"
+        return f"the note {symbol} (as if in C major)"
 
     def describe(self) -> str:
         return f"melodies of {self.bars} bar{'s' * (self.bars != 1)}"

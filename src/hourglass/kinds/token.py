@@ -126,19 +126,23 @@ class TokenKind(Kind):
         dtype = next(dtype for dtype in (np.uint8, np.int16, np.int64) if len(self.alphabet) <= np.iinfo(dtype).max)
         found = np.full((n, length), END, dtype)
         for row, symbols in enumerate(rows):
+            unknown = next((symbol for symbol in symbols if symbol not in numbers), None)
+            if unknown is not None:
+                raise DataError(
+                    f"Row {first_row + row} has {self.called(unknown)}, which the model has never seen. "
+                    "Leave the row out, or fit a model on data that has it."
+                )
             if len(symbols) > length:
                 raise DataError(
                     f"Row {first_row + row} has {len(symbols)} {self.symbol}s, and the model takes {length} at most. "
                     "Leave it out, or fit a model on rows as long."
                 )
-            try:
-                found[row, : len(symbols)] = [numbers[symbol] for symbol in symbols]
-            except KeyError as error:
-                raise DataError(
-                    f"Row {first_row + row} has the {self.symbol} {error.args[0]!r}, which the model has never seen. "
-                    "Leave the row out, or fit a model on data that has it."
-                ) from None
+            found[row, : len(symbols)] = [numbers[symbol] for symbol in symbols]
         return found  # (n, length)
+
+    def called(self, symbol: str) -> str:
+        """What a symbol is called in messages."""
+        return f"the {self.symbol} {symbol!r}"
 
     def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         """A list of strings, or of lists of symbols if the model was fitted on such."""

@@ -61,13 +61,16 @@ class OneShot(Network):
     def __post_init__(self) -> None:
         self._require("embedding", is_count(self.embedding), "a positive int")
         self._require("stride", is_count(self.stride), "a positive int")
-        for name in ("widths", "hidden"):
-            widths = getattr(self, name)
-            valid = isinstance(widths, (tuple, list)) and len(widths) > 0 and all(map(is_count, widths))
+        self._require_counts("widths", "hidden")
+
+    def _require_counts(self, *names: str) -> None:
+        for name in names:
+            counts = getattr(self, name)
+            valid = isinstance(counts, (tuple, list)) and len(counts) > 0 and all(map(is_count, counts))
             self._require(name, valid, "a tuple of at least one positive int")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        length, symbols = _required(shape)
+        length, symbols = self._symbolic(shape)
         layers: list[nn.Module] = []
         for before, after in pairwise((self.embedding, *self.widths)):
             layers += [_Strided(before, after, self.stride, generator), nn.LayerNorm(after), nn.SiLU()]
@@ -82,8 +85,15 @@ class OneShot(Network):
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         return nn.Sequential(self._plan(shape, n, generator), _Logits(self.embedding, shape[1]))
 
+    def _symbolic(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """How many positions rows have, and how many symbols there are."""
+        if len(shape) != 2:
+            owner = type(self).__name__
+            raise ParameterError(f"{owner} networks take rows of symbols (length, symbols). Got elements of shape {tuple(shape)}.")
+        return shape[0], shape[1]
+
     def _plan(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> _Plan:
-        length, _ = _required(shape)
+        length, _ = self._symbolic(shape)
         layers: list[nn.Module] = []
         for before, after in pairwise((n, *self.hidden)):
             layers += [linear(before, after, generator, gain=GAIN), nn.LayerNorm(after), nn.SiLU()]
@@ -148,8 +158,7 @@ class Causal(Writing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        valid = isinstance(self.dilations, (tuple, list)) and len(self.dilations) > 0 and all(map(is_count, self.dilations))
-        self._require("dilations", valid, "a tuple of at least one positive int")
+        self._require_counts("dilations")
 
     def _reader(self, generator: torch.Generator) -> tuple[nn.Module, int]:
         return _LookingBack(self.embedding, self.dilations, generator), self.embedding
@@ -369,9 +378,3 @@ class _Strided(nn.Module):
         whole = functional.pad(h, (0, 0, 0, -h.shape[1] % self.stride))  # the last may lack neighbours
         output: Tensor = self.linear(whole.reshape(h.shape[0], -1, self.stride * h.shape[2]))
         return output
-
-
-def _required(shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(shape) != 2:
-        raise ParameterError(f"A OneShot network takes rows of symbols (length, symbols). Got elements of shape {tuple(shape)}.")
-    return shape[0], shape[1]
