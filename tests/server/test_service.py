@@ -232,6 +232,15 @@ def test_a_bad_request_does_not_spoil_the_others(client, models):
     assert "The table holds inf in row 0, column 1." in found[2].json()["detail"]
 
 
+def test_requests_that_are_refused_together_do_not_end_the_work_of_a_model(client, models):
+    def told(_):
+        return ask(client, "detector", "score", {"rows": ODD.tolist(), "condition": "a"}, 422)["detail"]
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(told, range(36))) == {"A detector takes no condition. Leave it out."}
+    assert ask(client, "detector", "score", {"rows": ODD.tolist()})["score"] == models["detector"].score_samples(ODD).tolist()
+
+
 # What the service says of itself
 
 
