@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hourglass.data import molecules
-from hourglass.errors import DataError
+from hourglass.errors import DataError, shown
 from hourglass.kinds.base import length, rows
-from hourglass.kinds.token import TokenKind, names_of, one_column, shown
+from hourglass.kinds.token import TokenKind, names_of, one_column
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ParameterError, shown
 from hourglass.kinds.base import Kind
 from hourglass.parts.base import Part
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
-SHOWN = 40  # characters of a row in a message
 
 
 @dataclass(frozen=True)
@@ -220,12 +219,6 @@ def as_objects(rows: Sequence[Any]) -> np.ndarray[Any, Any]:
     for number, row in enumerate(rows):
         found[number] = row
     return found
-
-
-def shown(row: Any) -> str:
-    """A row as a message has it: not too much of it."""
-    text = repr(row)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _is_listed(row: Any) -> bool:

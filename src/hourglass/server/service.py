@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hourglass.errors import HourglassError, suggest
+from hourglass.errors import SHOWN, HourglassError, shown, suggest
 from hourglass.server.actions import ACTIONS, Action, raw_rows
 from hourglass.server.batching import Lane
 from hourglass.server.bodies import FORMS, JSON, form_of, written
@@ -36,7 +36,6 @@ from hourglass.server.describing import (
 )
 from hourglass.server.limits import Gate, Limits, Refusal
 
-SHOWN = 60  # characters of what came, in a sentence
 Named = Annotated[str, Path(description="What the model is called.")]
 Answering = Callable[[Request, str], Awaitable[Response]]
 log = logging.getLogger("hourglass.server")
@@ -209,7 +208,7 @@ def _add_query(fields: dict[str, Any], request: Request) -> None:
     """Take in what stands in the query, if it isn't said elsewhere."""
     for name, value in request.query_params.multi_items():
         if name in fields:
-            raise Refusal(422, f"{_short(name)} is said twice. Leave one of them out.")
+            raise Refusal(422, f"{shown(name)} is said twice. Leave one of them out.")
         fields[name] = value
 
 
@@ -228,7 +227,7 @@ def _key(action: Action, model: Any, asked: Any, rows: Any) -> Any:
 
 def _found(served: Mapping[str, Served], name: str) -> Served:
     if name not in served:
-        raise Refusal(404, f"There is no model {_short(name)}. {suggest(name[:SHOWN], served)}")
+        raise Refusal(404, f"There is no model {shown(name)}. {suggest(name[:SHOWN], served)}")
     return served[name]
 
 
@@ -243,12 +242,7 @@ def _valid(action: Action, fields: dict[str, Any]) -> Any:
         first = error.errors(include_url=False)[0]
     where, known = ".".join(map(str, first["loc"])), ", ".join(action.asked.model_fields)
     words = {"missing": "is missing", "extra_forbidden": f"is no field here. Known: {known}"}.get(first["type"])
-    raise Refusal(422, f"{where!r} {words}." if words else f"{where!r}: {first['msg']}. Got {_short(first['input'])}.")
-
-
-def _short(value: Any) -> str:
-    words = repr(value)
-    return words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
+    raise Refusal(422, f"{where!r} {words}." if words else f"{where!r}: {first['msg']}. Got {shown(first['input'])}.")
 
 
 def _refused(request: Request, error: Exception) -> Response:
