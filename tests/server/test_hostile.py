@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import pickle
 import socket
 import struct
@@ -77,6 +78,11 @@ def lying():
     return file.getvalue().replace(struct.pack("<3i", 0, 40, 80), struct.pack("<3i", 0, 40, 2**30))
 
 
+def apart(rows, columns=1):
+    """JSON of objects that each have columns of their own, so that a table of them has rows x rows x columns cells."""
+    return json.dumps([{f"{row}.{column}": 1 for column in range(columns)} for row in range(rows)]).encode()
+
+
 # name, action, content type, body, status, some of the sentence
 CASES = {
     "gzip bomb": ("digits/score", JSON, gzip.compress(b" " * 10**7), 415, "without Content-Encoding", {"content-encoding": "gzip"}),
@@ -92,6 +98,9 @@ CASES = {
     "picture too large": ("cleaner/denoise", NPY, npy(np.zeros((1, 400, 400), np.uint8)), 413, "has or asks for 160,000"),
     "too many rows": ("digits/score", NPY, header((10**9, 28, 28)), 413, "200 rows"),
     "JSON too large": ("digits/score", JSON, b'{"rows":[' + b"1," * 2**18 + b"1]}", 413, "262,144 bytes"),
+    "rows without end": ("people/score", JSON, b'{"rows":' + apart(10_000) + b"}", 413, "10,000. Send it in parts."),
+    "columns without end": ("people/score", JSON, b'{"rows":' + apart(200, 10) + b"}", 413, "400,000. Send it in parts."),
+    "conditions without end": ("drawer/sample", JSON, b'{"condition":' + apart(10_000) + b"}", 413, "10,000. Send it in parts."),
     "npy too large": ("digits/score", NPY, b"\0" * (2**20 + 1), 413, "1,048,576 bytes"),
     "npy cut short": ("digits/score", NPY, npy(X)[:-1], 400, "Was it cut short?"),
     "npy too long": ("digits/score", NPY, npy(X) + b"\0", 400, "785 bytes of numbers, and its header speaks of 784"),
