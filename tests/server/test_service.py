@@ -125,9 +125,8 @@ def test_reasons_are_those_of_explain(client, models):
 def test_pictures_of_any_size_are_mended(client, models):
     pictures = [np.full((9, 12), 100, np.uint8), np.full((15, 7), 30, np.uint8)]
     found = ask(client, "cleaner", "denoise", {"rows": [picture.tolist() for picture in pictures], "strength": "auto"})["rows"]
-    assert [
-        np.array_equal(some, one) for some, one in zip(found, models["cleaner"].denoise(pictures, strength="auto"), strict=True)
-    ]
+    wanted = models["cleaner"].denoise(pictures, strength="auto")
+    assert all(np.array_equal(some, one) for some, one in zip(found, wanted, strict=True))
     floats = X[:2].astype(np.float32) / 255
     mended = post(client, "cleaner", "denoise", npy(floats), NPY, strength=0.1)
     assert np.array_equal(np.load(io.BytesIO(mended.content)), models["cleaner"].denoise(floats, strength=0.1))
@@ -290,11 +289,15 @@ def test_the_documentation_describes_every_field_and_is_served_from_here(client)
         assert client.get(f"/assets/{asset}").status_code == 200
 
 
-def test_it_can_be_a_part_of_another_application(models):
-    async def ask_there():
-        whole = Starlette(routes=[Mount("/models", create_app({"digits": models["digits"]}))])
+@pytest.mark.parametrize("place", ["/models", "/docs"])
+def test_it_can_be_a_part_of_another_application(models, place):
+    async def ask_there(method, path, **more):
+        whole = Starlette(routes=[Mount(place, create_app({"digits": models["digits"]}, token="correct-horse"))])
         async with httpx.AsyncClient(transport=httpx.ASGITransport(whole), base_url="http://there") as client:
-            return await client.post("/models/v1/models/digits/score", json={"rows": X.tolist()})
+            return await client.request(method, f"{place}{path}", **more)
 
-    found = asyncio.run(ask_there())
+    bearer, body = {"authorization": "Bearer correct-horse"}, {"rows": X.tolist()}
+    found = asyncio.run(ask_there("POST", "/v1/models/digits/score", json=body, headers=bearer))
     assert np.array_equal(np.float32(found.json()["score"]), models["digits"].score_samples(X))
+    assert asyncio.run(ask_there("POST", "/v1/models/digits/score", json=body)).status_code == 401
+    assert asyncio.run(ask_there("GET", "/readyz")).text == "ready"

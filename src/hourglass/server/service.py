@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import FastAPI, Path, Request
@@ -34,7 +35,7 @@ from hourglass.server.describing import (
     name_models,
     refusals,
 )
-from hourglass.server.limits import Gate, Limits, Refusal
+from hourglass.server.limits import Gate, Limits, Refusal, path_of
 
 Named = Annotated[str, Path(description="What the model is called.")]
 Answering = Callable[[Request, str], Awaitable[Response]]
@@ -59,7 +60,7 @@ class Shortcut:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for an action; pass on all others."""
         if scope["type"] == "http" and scope["method"] == "POST":
-            parts = scope["path"].split("/")
+            parts = path_of(scope).split("/")
             if len(parts) == 5 and parts[:3] == ["", "v1", "models"] and parts[4] in self.answers:
                 response = await self.answers[parts[4]](Request(scope, receive), parts[3])
                 return await response(scope, receive, send)
@@ -92,11 +93,10 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
     limits, figures = limits or Limits(), Figures()
     served = {name: _served(model, limits, figures) for name, model in models.items()}
     for name, each in served.items():
-        figures.waiting.labels(name).set_function(lambda lane=each.lane: lane.waiting)  # type: ignore[misc]
+        figures.waiting.labels(name).set_function(partial(getattr, each.lane, "waiting"))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.ready = True
         yield
         app.state.ready = False
         for each in served.values():
@@ -112,7 +112,7 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    app.state.ready = False
+    app.state.ready = True  # a server that knows of lifespans asks nothing before they begin
     for error in (Refusal, HourglassError, HTTPException, Exception):
         app.add_exception_handler(error, _refused)
     _add_words(app, served, figures)
