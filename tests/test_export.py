@@ -220,6 +220,15 @@ def test_what_doesn_t_fit_an_exported_model_is_refused(sentence, folder, autoenc
     assert sentence(hg.DataError, model.inverse_transform, np.ones((2, 3))) == (
         "The model has 4 codes, so Z must be of shape (n, 4). Got (2, 3)."
     )
+    assert sentence(hg.DataError, model.inverse_transform, np.full((1, 4), "a")) == (
+        "Codes are numbers, as transform gives them. Got an array of <U1."
+    )
+    assert sentence(hg.DataError, model.inverse_transform, np.full((1, 4), np.nan)).startswith(
+        "The array of codes holds NaN in row 0"
+    )
+    for names in ((), ("codes", "decoded")):
+        assert sentence(hg.ParameterError, model.run, DIGITS, *names) == "Say which outputs: codes, reconstruction, score."
+    assert sentence(hg.ParameterError, alarm.set_alarm_rate, "high").endswith("at most 0.5. Got 'high' instead.")
     assert sentence(hg.DataError, alarm.predict, FRAME.drop("width")).startswith("The table has no column 'width', which the model")
     assert sentence(hg.ParameterError, alarm.set_alarm_rate, 0.7) == (
         "The alarm rate must be a float above 0 and at most 0.5. Got 0.7 instead."

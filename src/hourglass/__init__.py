@@ -186,7 +186,7 @@ __all__ = [
     "write",
 ]
 
-_HOMES = {
+_HOMES = {  # of all that is no part
     "hourglass.analysis": (
         "chemistry",
         "compare_detectors",
@@ -201,6 +201,18 @@ _HOMES = {
         "sweep",
     ),
     "hourglass.data": ("Melody", "Record", "datasets", "read", "write"),
+    "hourglass.errors": (
+        "CheckpointError",
+        "DataError",
+        "DownloadError",
+        "FileError",
+        "HourglassError",
+        "HourglassWarning",
+        "MissingExtraError",
+        "ModelFileError",
+        "ParameterError",
+        "TrainingDivergedError",
+    ),
     "hourglass.estimators": (
         "AnomalyDetector",
         "Autoencoder",
@@ -211,59 +223,9 @@ _HOMES = {
         "load",
     ),
     "hourglass.kinds": ("Melodies", "Series", "infer"),
-    "hourglass.parts": (
-        "BaselineWander",
-        "Bernoulli",
-        "BlindSpot",
-        "Blur",
-        "Capacity",
-        "Categorical",
-        "Causal",
-        "Convolutional",
-        "Dense",
-        "DropSpans",
-        "Elbo",
-        "Erase",
-        "ErasePixels",
-        "Fade",
-        "FiniteScalar",
-        "Gaussian",
-        "HalfErased",
-        "Hide",
-        "ImportanceWeighted",
-        "Jpeg",
-        "LowResolution",
-        "MainsHum",
-        "Mask",
-        "Matched",
-        "Mixed",
-        "MixturePrior",
-        "MotionBlur",
-        "Noise",
-        "OneShot",
-        "Open",
-        "Plain",
-        "Poisson",
-        "Recurrent",
-        "ResidualBlocks",
-        "Restorer",
-        "SaltAndPepper",
-        "Scratches",
-        "Speckle",
-        "StandardNormal",
-        "Structural",
-        "Temporal",
-        "Together",
-        "TopK",
-        "TotalCorrelation",
-        "VampPrior",
-        "Variational",
-        "VectorQuantized",
-        "corruption",
-    ),
     "hourglass.runtime": ("OnnxModel",),
 }
-_HOME = dict.fromkeys(__all__, "hourglass.errors") | {name: home for home, names in _HOMES.items() for name in names}
+_HOME = dict.fromkeys(__all__, "hourglass.parts") | {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

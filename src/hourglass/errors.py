@@ -18,7 +18,12 @@ Unfitted use is scikit-learn's own ``NotFittedError``. Each message is one sente
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+SHOWN = 60  # characters of what came, in a sentence
+_REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
 
 
 class HourglassError(Exception):
@@ -66,3 +71,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(choices)}."
+
+
+def shown(value: object) -> str:
+    """What came, as a sentence has it: not too much of it, whatever it is."""
+    text = _REPR.repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -37,8 +37,6 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
     ModelFileError
         The file is missing, damaged, truncated, no Hourglass model, or of a newer version.
     """
-    if not Path(path).is_file():
-        raise ModelFileError(f"There is no model file {str(path)!r}.")
     header = read_header(path)
     try:
         with safe_open(path, framework="pt") as file:
@@ -51,7 +49,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The header alone, without the tensors."""
+    """The header alone, without the tensors; raises what `read` does, but for damage to those."""
     if not Path(path).is_file():
         raise ModelFileError(f"There is no model file {str(path)!r}.")
     try:

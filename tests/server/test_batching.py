@@ -68,6 +68,21 @@ def test_what_fails_together_is_tried_apart():
     assert calls == [3]
 
 
+class Panic(BaseException):
+    """As libraries written in Rust raise it."""
+
+
+@pytest.mark.parametrize("error", [Refusal(422, "No."), ZeroDivisionError("No."), MemoryError("No."), Panic("No.")])
+def test_whatever_is_raised_together_ends_no_lane(error):
+    def failing(rows):
+        raise error
+
+    found, calls = answered(*((failing, np.zeros(1), 1, "a") for _ in range(3)), (doubled, np.ones(1), 1, "b"))
+    assert found[:3] == [error] * 3
+    assert found[3]["twice"] == [2]
+    assert calls == [3, 1]
+
+
 def test_whatever_is_raised_is_raised_where_it_is_waited_for():
     found, _ = answered((lambda rows: 1 / 0, np.zeros(1), 1, "a"), (doubled, np.zeros(1), 1, "b"))
     assert isinstance(found[0], ZeroDivisionError)

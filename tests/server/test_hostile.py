@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import pickle
 import socket
 import struct
@@ -78,6 +79,11 @@ def lying():
     return file.getvalue().replace(struct.pack("<3i", 0, 40, 80), struct.pack("<3i", 0, 40, 2**30))
 
 
+def apart(rows, columns=1):
+    """JSON of objects that each have columns of their own, so that a table of them has rows x rows x columns cells."""
+    return json.dumps([{f"{row}.{column}": 1 for column in range(columns)} for row in range(rows)]).encode()
+
+
 # name, action, content type, body, status, some of the sentence
 CASES = {
     "gzip bomb": ("digits/score", JSON, gzip.compress(b" " * 10**7), 415, "without Content-Encoding", {"content-encoding": "gzip"}),
@@ -93,12 +99,19 @@ CASES = {
     "picture too large": ("cleaner/denoise", NPY, npy(np.zeros((1, 400, 400), np.uint8)), 413, "has or asks for 160,000"),
     "too many rows": ("digits/score", NPY, header((10**9, 28, 28)), 413, "200 rows"),
     "JSON too large": ("digits/score", JSON, b'{"rows":[' + b"1," * 2**18 + b"1]}", 413, "262,144 bytes"),
+    "rows without end": ("people/score", JSON, b'{"rows":' + apart(10_000) + b"}", 413, "10,000. Send it in parts."),
+    "columns without end": ("people/score", JSON, b'{"rows":' + apart(200, 10) + b"}", 413, "400,000. Send it in parts."),
+    "conditions without end": ("drawer/sample", JSON, b'{"condition":' + apart(10_000) + b"}", 413, "10,000. Send it in parts."),
     "npy too large": ("digits/score", NPY, b"\0" * (2**20 + 1), 413, "1,048,576 bytes"),
     "npy cut short": ("digits/score", NPY, npy(X)[:-1], 400, "Was it cut short?"),
     "npy too long": ("digits/score", NPY, npy(X) + b"\0", 400, "785 bytes of numbers, and its header speaks of 784"),
     "npy without rows": ("digits/score", NPY, header((0, 28, 28)), 422, "0 sample(s)"),
     "npy of a number": ("digits/score", NPY, npy(np.uint8(3)), 422, "a single number"),
     "npy of negative size": ("digits/score", NPY, header((-1, 28, 28)), 400, "speaks of -784"),
+    "npy of two negative sizes": ("digits/score", NPY, header((-1, -28, 28)) + bytes(784), 400, "No array has the shape"),
+    "npy of a hundred axes": ("digits/score", NPY, header((1,) * 100 + (784,)) + bytes(784), 400, "No array has the shape"),
+    "npy of nothing, endlessly": ("digits/score", NPY, header((0, 2**70)), 400, "No array has the shape"),
+    "npy of no Unicode": ("words/encode", NPY, header((1,), "<U4") + b"\xff" * 16, 400, "text that is no Unicode"),
     "npy header of code": ("digits/score", NPY, header("__import__('os').abort()"), 400, "damaged"),
     "npy of a version to come": ("digits/score", NPY, header((1,), version=b"\x09\x00"), 400, "damaged"),
     "npz cut short": ("digits/score", NPY, npz(), 400, "is no npy"),
@@ -138,6 +151,8 @@ CASES = {
     "whole number of a thousand digits": ("detector/score", JSON, b'{"rows":[[' + b"9" * 1000 + b",0,0]]}", 4, ""),
     "deep JSON": ("digits/score", JSON, DEEP, 400, "is no JSON"),
     "rather deep JSON": ("digits/score", JSON, b'{"rows":' + b"[" * 200 + b"1" + b"]" * 200 + b"}", 422, "all of one shape"),
+    "deep row": ("words/encode", JSON, b'{"rows":[' + b"[" * 1000 + b"]" * 1000 + b"]}", 422, "Row 0 is [[["),
+    "deep field": ("drawer/sample", JSON, b'{"n":' + b"[" * 1000 + b"]" * 1000 + b"}", 422, "'n': Input should be"),
     "JSON cut short": ("digits/score", JSON, b'{"rows":[[1,2', 400, "is no JSON"),
     "not UTF-8": ("digits/score", JSON, b'{"rows":["\xff\xfe"]}', 400, "is no JSON"),
     "no object": ("digits/score", JSON, b"[1,2]", 400, "must be a JSON object"),

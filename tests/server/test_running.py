@@ -80,8 +80,10 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_pages_of_others_are_refused_where_there_is_no_token(models):
     with running(OwnMachine(create_app({"digits": models["digits"]}))) as address:
-        assert httpx.get(f"{address}/v1/models").status_code == 200
-        for headers in ({"host": "evil.example"}, {"origin": "http://evil.example"}):
+        for own in ("localhost", "127.0.0.1:80", "127.1.2.3", "[::1]:8000"):
+            assert httpx.get(f"{address}/v1/models", headers={"host": own}).status_code == 200
+        others = [{"host": host} for host in ("evil.example", "127.0.0.1.evil.example", "[", "[::1")]
+        for headers in (*others, {"origin": "http://evil.example"}, {"origin": "http://["}, {"origin": "null"}):
             answer = httpx.get(f"{address}/v1/models", headers=headers)
             assert answer.status_code == 403
             assert answer.json()["detail"] == (

@@ -125,9 +125,8 @@ def test_reasons_are_those_of_explain(client, models):
 def test_pictures_of_any_size_are_mended(client, models):
     pictures = [np.full((9, 12), 100, np.uint8), np.full((15, 7), 30, np.uint8)]
     found = ask(client, "cleaner", "denoise", {"rows": [picture.tolist() for picture in pictures], "strength": "auto"})["rows"]
-    assert [
-        np.array_equal(some, one) for some, one in zip(found, models["cleaner"].denoise(pictures, strength="auto"), strict=True)
-    ]
+    wanted = models["cleaner"].denoise(pictures, strength="auto")
+    assert all(np.array_equal(some, one) for some, one in zip(found, wanted, strict=True))
     floats = X[:2].astype(np.float32) / 255
     mended = post(client, "cleaner", "denoise", npy(floats), NPY, strength=0.1)
     assert np.array_equal(np.load(io.BytesIO(mended.content)), models["cleaner"].denoise(floats, strength=0.1))
@@ -232,6 +231,15 @@ def test_a_bad_request_does_not_spoil_the_others(client, models):
     assert "The table holds inf in row 0, column 1." in found[2].json()["detail"]
 
 
+def test_requests_that_are_refused_together_do_not_end_the_work_of_a_model(client, models):
+    def told(_):
+        return ask(client, "detector", "score", {"rows": ODD.tolist(), "condition": "a"}, 422)["detail"]
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(told, range(36))) == {"A detector takes no condition. Leave it out."}
+    assert ask(client, "detector", "score", {"rows": ODD.tolist()})["score"] == models["detector"].score_samples(ODD).tolist()
+
+
 # What the service says of itself
 
 
@@ -281,11 +289,15 @@ def test_the_documentation_describes_every_field_and_is_served_from_here(client)
         assert client.get(f"/assets/{asset}").status_code == 200
 
 
-def test_it_can_be_a_part_of_another_application(models):
-    async def ask_there():
-        whole = Starlette(routes=[Mount("/models", create_app({"digits": models["digits"]}))])
+@pytest.mark.parametrize("place", ["/models", "/docs"])
+def test_it_can_be_a_part_of_another_application(models, place):
+    async def ask_there(method, path, **more):
+        whole = Starlette(routes=[Mount(place, create_app({"digits": models["digits"]}, token="correct-horse"))])
         async with httpx.AsyncClient(transport=httpx.ASGITransport(whole), base_url="http://there") as client:
-            return await client.post("/models/v1/models/digits/score", json={"rows": X.tolist()})
+            return await client.request(method, f"{place}{path}", **more)
 
-    found = asyncio.run(ask_there())
+    bearer, body = {"authorization": "Bearer correct-horse"}, {"rows": X.tolist()}
+    found = asyncio.run(ask_there("POST", "/v1/models/digits/score", json=body, headers=bearer))
     assert np.array_equal(np.float32(found.json()["score"]), models["digits"].score_samples(X))
+    assert asyncio.run(ask_there("POST", "/v1/models/digits/score", json=body)).status_code == 401
+    assert asyncio.run(ask_there("GET", "/readyz")).text == "ready"

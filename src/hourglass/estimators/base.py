@@ -26,7 +26,7 @@ from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_fro
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import plan_from, seed_from, to_config
 from hourglass.kinds import Album, Series, as_raw, length, taken
-from hourglass.kinds.base import as_tensor, require_finite
+from hourglass.kinds.base import as_codes, as_tensor
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
@@ -354,16 +354,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         Raises
         ------
         DataError
-            The number of codes is not the model's.
+            Codes are not finite numbers, or not as many as the model has.
         """
-        wanted = self._waist.width
-        codes = np.asarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy())
-        if codes.dtype.kind not in "fiub":
-            raise DataError(f"Codes are numbers, as transform gives them. Got an array of {codes.dtype}.")
-        require_finite(codes, "The array of codes")
-        codes = codes if codes.dtype == np.float64 else codes.astype(np.float32)
-        if codes.ndim != 2 or codes.shape[1] != wanted:
-            raise DataError(f"The model has {wanted} codes, so Z must be of shape (n, {wanted}). Got {codes.shape}.")
+        codes = as_codes(Z, self._waist.width)
 
         def rebuilt(model: Any, z: Tensor, *given: Tensor) -> Tensor:
             rebuilt: Tensor = model.scaling.inverse(model.likelihood.mean(model.decode(z, *given)))

@@ -8,8 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, suggest
+from hourglass.kinds.base import container_of
 from hourglass.kinds.columns import OTHER
-from hourglass.kinds.table import TableKind, container_of
+from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl

@@ -23,13 +23,14 @@ from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
 from hourglass.estimators.events import events, stretched, with_events
 from hourglass.estimators.fitted import Fitted
-from hourglass.estimators.parameters import is_rate, seed_from
+from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.regions import located
 from hourglass.estimators.running import Stream, scored_steps
 from hourglass.estimators.watch import WIDTH
 from hourglass.kinds import Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
+from hourglass.parts.base import is_rate
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,7 +15,7 @@ from hourglass.errors import ModelFileError, ParameterError
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
-from hourglass.parts.base import is_count
+from hourglass.parts.base import is_count, is_rate
 from hourglass.training import SCHEDULES, Plan
 
 Rule = tuple[Callable[[Any], bool], str]
@@ -24,11 +24,6 @@ Rule = tuple[Callable[[Any], bool], str]
 def is_positive(value: object) -> bool:
     """Whether a value is a number above 0 that has an end."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
-
-
-def is_rate(value: object) -> bool:
-    """Whether a value can be a rate of alarms: above 0 and at most 0.5."""
-    return is_positive(value) and float(value) <= 0.5  # type: ignore[arg-type]
 
 
 def _optional(rule: Callable[[Any], bool], words: str) -> Rule:

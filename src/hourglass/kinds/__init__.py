@@ -9,12 +9,12 @@ import numpy as np
 
 from hourglass import data
 from hourglass.errors import DataError
-from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.base import Album, Kind, container_of, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.series import Series, SeriesKind
-from hourglass.kinds.table import TableKind, container_of
+from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind, WordKind, as_objects
 from hourglass.kinds.windows import Ragged, Windows
 

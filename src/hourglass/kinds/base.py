@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError
+from hourglass.errors import DataError, ParameterError
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:
@@ -207,6 +207,34 @@ def taken(raw: Any, index: np.ndarray[Any, Any]) -> Any:
     if hasattr(raw, "iloc"):
         return raw.iloc[index]
     return raw.take(index) if hasattr(raw, "to_batches") else raw[index]
+
+
+def container_of(raw: Any) -> str:
+    """The library that a table comes from: numpy, pandas, polars or pyarrow."""
+    root = type(raw).__module__.partition(".")[0]
+    return root if root in ("pandas", "polars", "pyarrow") else "numpy"
+
+
+def column_names(table: Any) -> list[str]:
+    """The names of a table's columns, as text."""
+    return [str(name) for name in getattr(table, "column_names", None) or table.columns]
+
+
+def refuse_columns(columns: Mapping[str, str] | None, what: str) -> None:
+    """Raise `ParameterError` where types of columns are asked for, and there are no columns."""
+    if columns:
+        raise ParameterError(f"The 'columns' parameter is for tables, and {what} have none. Got {columns!r}.")
+
+
+def as_codes(Z: Any, width: int) -> np.ndarray[Any, Any]:
+    """Codes (n, width) as float64 if they are, else as float32; `DataError` where they are none, or none of that width."""
+    codes = np.asarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy())
+    if codes.dtype.kind not in "fiub":
+        raise DataError(f"Codes are numbers, as transform gives them. Got an array of {codes.dtype}.")
+    if codes.ndim != 2 or codes.shape[1] != width:
+        raise DataError(f"The model has {width} codes, so Z must be of shape (n, {width}). Got {codes.shape}.")
+    require_finite(codes, "The array of codes")
+    return codes if codes.dtype == np.float64 else codes.astype(np.float32)
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:

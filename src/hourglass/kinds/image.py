@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, ParameterError
-from hourglass.kinds.base import FLOATS, Album, Kind, ragged, require_finite
+from hourglass.errors import DataError
+from hourglass.kinds.base import FLOATS, Album, Kind, ragged, refuse_columns, require_finite
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ class ImageKind(Kind):
     def learn(
         cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
     ) -> Self:
-        if columns:
-            raise ParameterError(f"The 'columns' parameter is for tables, and images have none. Got {columns!r}.")
+        refuse_columns(columns, "images")
         if isinstance(raw, Album):
             first = raw[0]
             return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1)

@@ -12,9 +12,9 @@ import numpy as np
 
 from hourglass.data import Melody
 from hourglass.data.melody import Note, bar_of, key_of, named, numbered
-from hourglass.errors import DataError, ParameterError
-from hourglass.kinds.base import as_tensor
-from hourglass.kinds.token import TokenKind, as_objects
+from hourglass.errors import DataError
+from hourglass.kinds.base import as_tensor, refuse_columns
+from hourglass.kinds.token import TokenKind, as_objects, described
 from hourglass.parts.base import Part, is_count
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ class MelodyKind(TokenKind):
     def learn(
         cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
     ) -> Self:
-        if columns:
-            raise ParameterError(f"The 'columns' parameter is for tables, and melodies have none. Got {columns!r}.")
+        refuse_columns(columns, "melodies")
         bars = (asked if isinstance(asked, Melodies) else Melodies()).bars
         tunes = cls.rows_of(raw)
         longest = max(tune.bars for tune in tunes)
@@ -98,12 +97,11 @@ class MelodyKind(TokenKind):
         return cls((HEAD + bars * max(map(bar_of, metres)), 1 + len(alphabet)), "str", alphabet, bars=bars)
 
     @classmethod
-    def rows_of(cls, raw: Any) -> list[Melody]:  # type: ignore[override]
+    def rows_of(cls, raw: Any) -> list[Melody]:
         rows = raw.tolist() if isinstance(raw, np.ndarray) else raw
         if isinstance(rows, list) and all(isinstance(row, Melody) for row in rows):
             return rows
-        what = f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
-        raise DataError(f"Melodies are a list of hourglass.Melody, as hourglass.read gives them. Got {what}.")
+        raise DataError(f"Melodies are a list of hourglass.Melody, as hourglass.read gives them. Got {described(raw)}.")
 
     def opened(self, raw: Any) -> Any:
         """Windows one after the other; where a tune is at its end, the last one is filled with rests."""

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hourglass.data import molecules
-from hourglass.errors import DataError
-from hourglass.kinds.base import length, rows
-from hourglass.kinds.token import TokenKind, names_of, one_column, shown
+from hourglass.errors import DataError, shown
+from hourglass.kinds.base import column_names, length, rows
+from hourglass.kinds.token import TokenKind, one_column
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MoleculeKind(TokenKind):
 
     @classmethod
     def _recognise_table(cls, table: Any) -> str | None:
-        names = names_of(table)
+        names = column_names(table)
         called = sum(map(molecules.is_smiles_column, names)) == 1
         if not called and len(names) > 1:
             return None

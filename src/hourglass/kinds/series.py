@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, paced, record_of, roles, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
-from hourglass.kinds.base import Kind
+from hourglass.kinds.base import Kind, container_of
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count
 
@@ -97,9 +97,9 @@ class SeriesKind(Kind):
     ) -> Self:
         wanted = asked if isinstance(asked, Series) else Series()
         container, facts = "numpy", Columns(None, None, [])
-        if _is_frame(raw):
+        if container_of(raw) != "numpy":
             frame = _polars(raw)
-            container, facts = type(raw).__module__.partition(".")[0], roles(frame, columns)
+            container, facts = container_of(raw), roles(frame, columns)
             raw = _of_frame(frame, columns, facts, wanted.rate)
         elif isinstance(raw, np.ndarray) and (raw.ndim == 1 or (raw.ndim == 2 and (wanted.window or wanted.stride))):
             raw = Record(raw, wanted.rate)
@@ -119,7 +119,7 @@ class SeriesKind(Kind):
         if isinstance(raw, (Windows, Ragged)):
             return raw
         origin = None
-        if _is_frame(raw):
+        if container_of(raw) != "numpy":
             frame = _polars(raw)
             self._require_columns(frame)
             asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
@@ -341,10 +341,6 @@ def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -
         raise DataError(
             f"The series holds {array[np.isinf(array)][0]} in row {first_row + row}, sample {step}. Put NaN in its place."
         )
-
-
-def _is_frame(raw: Any) -> bool:
-    return type(raw).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
 
 
 def _polars(raw: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds import columns as of_columns
-from hourglass.kinds.base import FLOATS, Kind
+from hourglass.kinds.base import FLOATS, Kind, column_names, container_of
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
@@ -317,17 +317,6 @@ def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> N
             f"The table holds {numbers[row, column]} in row {first_row + row}, column {column}. "
             "Fill it, or leave that row or column out."
         )
-
-
-def container_of(raw: Any) -> str:
-    """The library that a table comes from: numpy, pandas, polars or pyarrow."""
-    root = type(raw).__module__.partition(".")[0]
-    return root if root in ("pandas", "polars", "pyarrow") else "numpy"
-
-
-def column_names(raw: Any) -> list[str]:
-    """The names of a table's columns, as text."""
-    return [str(name) for name in getattr(raw, "column_names", None) or raw.columns]
 
 
 def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, ParameterError
-from hourglass.kinds.base import Kind
+from hourglass.errors import DataError, shown
+from hourglass.kinds.base import Kind, column_names, refuse_columns
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
-SHOWN = 40  # characters of a row in a message
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ class TokenKind(Kind):
     def learn(
         cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
     ) -> Self:
-        if columns:
-            raise ParameterError(f"The 'columns' parameter is for tables, and rows of symbols have none. Got {columns!r}.")
+        refuse_columns(columns, "rows of symbols")
         rows = cls.rows_of(raw)
         longest, found = 0, set[str]()
         for symbols in cls._symbols(rows):
@@ -73,14 +71,16 @@ class TokenKind(Kind):
         return cls((longest, 1 + len(found)), "str", tuple(sorted(found)), bool(rows) and not isinstance(rows[0], str))
 
     @classmethod
-    def rows_of(cls, raw: Any) -> list[Row]:
+    def rows_of(cls, raw: Any) -> list[Any]:
         """The rows of an array of strings, of an array or list of lists of symbols, or of a table of one column."""
         if hasattr(raw, "columns"):
             raw = cls.column_of_table(raw)
         if isinstance(raw, np.ndarray) and raw.dtype.kind in "OU" and raw.ndim in (1, 2):
-            return raw.tolist()  # type: ignore[no-any-return]
-        what = f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
-        raise DataError(f"Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. Got {what}.")
+            found: list[Row] = raw.tolist()
+            return found
+        raise DataError(
+            f"Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. Got {described(raw)}."
+        )
 
     @classmethod
     def column_of_table(cls, table: Any) -> Any:
@@ -200,14 +200,9 @@ class WordKind(TokenKind):
         return " ".join(symbols)
 
 
-def names_of(table: Any) -> list[str]:
-    """What the columns of a table are called."""
-    return [str(name) for name in getattr(table, "column_names", None) or table.columns]
-
-
 def one_column(table: Any, wanted: Callable[[str], bool]) -> np.ndarray[Any, Any]:
     """The only column of a table, or the only one whose name is wanted, as an array (n,) of objects."""
-    names = names_of(table)
+    names = column_names(table)
     places = [place for place, name in enumerate(names) if len(names) == 1 or wanted(name)]
     if len(places) != 1:
         raise DataError(f"Which column has the rows of symbols? The table has {', '.join(names)}. Pass that column alone.")
@@ -226,10 +221,9 @@ def as_objects(rows: Sequence[Any]) -> np.ndarray[Any, Any]:
     return found
 
 
-def shown(row: Any) -> str:
-    """A row as a message has it: not too much of it."""
-    text = repr(row)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+def described(raw: Any) -> str:
+    """What came in place of rows, as a sentence has it."""
+    return f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
 
 
 def _is_listed(row: Any) -> bool:

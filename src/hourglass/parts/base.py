@@ -72,6 +72,13 @@ def is_count(value: object, at_least: int = 1) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= at_least
 
 
+def is_rate(value: object) -> bool:
+    """Whether a value can be a rate of alarms: above 0 and at most 0.5."""
+    from numbers import Real
+
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) <= 0.5
+
+
 def one_of(value: str, table: dict[str, Any], parameter: str, owner: str) -> Any:
     """The entry of a table of named choices, or an error that suggests the nearest name."""
     if value not in table:

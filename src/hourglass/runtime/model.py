@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
+from hourglass.kinds.base import as_codes
+from hourglass.parts.base import is_rate
 from hourglass.runtime.session import Numbers, Session
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class OnnxModel:
         X : array of shape (n, ...), pandas, polars or pyarrow table, or path
             Data of the kind that the model was fitted on.
         *names : str
-            Which of ``outputs``.
+            Which of ``outputs``, but for "decoded", which is of codes: see ``inverse_transform``.
 
         Returns
         -------
@@ -96,8 +98,12 @@ class OnnxModel:
             The data doesn't fit the model.
         ModelFileError
             The model has no such output.
+        ParameterError
+            No name is given, or one that is not of X.
         """
         self._require(*names)
+        if not names or "decoded" in names:
+            raise ParameterError(f"Say which outputs: {', '.join(name for name in self.outputs if name != 'decoded')}.")
         return self.session.run(names, self._numbers(self._checked(X)))
 
     def transform(self, X: Any) -> Numbers:
@@ -125,13 +131,16 @@ class OnnxModel:
         Returns
         -------
         array or table of shape (n, ...)
+
+        Raises
+        ------
+        DataError
+            Codes are not finite numbers, or not as many as the model has.
+        ModelFileError
+            The model has no codes.
         """
         self._require("decoded")
-        codes = np.ascontiguousarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy(), dtype=np.float32)
-        wanted = self.session.codes
-        if codes.ndim != 2 or codes.shape[1] != wanted:
-            raise DataError(f"The model has {wanted} codes, so Z must be of shape (n, {wanted}). Got {codes.shape}.")
-        return self.kind_.from_array(self.session.decode(codes))
+        return self.kind_.from_array(self.session.decode(as_codes(Z, self.session.codes)))
 
     def reconstruct(self, X: Any) -> Any:
         """X through the waist and back.
@@ -243,9 +252,16 @@ class OnnxModel:
         Returns
         -------
         self
+
+        Raises
+        ------
+        ParameterError
+            The rate is none.
+        ModelFileError
+            The model is no detector.
         """
         self._require("p_value")
-        if not 0 < rate <= 0.5:
+        if not is_rate(rate):
             raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
         self.alarm_rate_ = float(rate)
         return self

@@ -262,8 +262,9 @@ ACTIONS = {
 
 def raw_rows(action: Action, model: Any, asked: Any, limits: Limits) -> tuple[Any, int]:
     """The rows of a request as the model wants them, and how many; refused where they, or the answer, are too many."""
-    kind = model.kind_
-    given = getattr(asked, "rows", None)
+    kind, given = model.kind_, getattr(asked, "rows", None)
+    for objects in (given, getattr(asked, "condition", None)):
+        _require_few(objects, limits)
     if given is None:
         rows, count, size = None, 0, 0
     elif action.name == "decode":
@@ -275,6 +276,13 @@ def raw_rows(action: Action, model: Any, asked: Any, limits: Limits) -> tuple[An
     made = action.rows(asked, count)
     limits.require_size(max(count, made), max(size, made * math.prod(kind.raw_shape)))
     return rows, count
+
+
+def _require_few(objects: Any, limits: Limits) -> None:
+    """Refuse more rows than may be, before a table is made of them: each object may bring columns of its own."""
+    if isinstance(objects, list):
+        columns = {name for row in objects if isinstance(row, dict) for name in row}
+        limits.require_size(len(objects), len(objects) * len(columns))
 
 
 def _size(rows: Any) -> int:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hourglass.errors import HourglassError
 from hourglass.server.limits import Limits, Refusal
 
 Answer = Mapping[str, Any]  # columns by name, each with an entry for each row
@@ -52,8 +51,8 @@ class Lane:
         ------
         Refusal
             Too many rows are waiting, or it took too long.
-        HourglassError
-            What the call raises.
+        Exception
+            Whatever the call raises for these rows.
         """
         if self.waiting and self.waiting + count > self.limits.waiting:
             raise Refusal(429, f"{self.waiting:,} rows are waiting for this model. Try again in a second.", {"Retry-After": "1"})
@@ -81,7 +80,7 @@ class Lane:
         if jobs:
             self.seen(sum(job.count for job in jobs))
             work = asyncio.get_running_loop().run_in_executor(self.thread, _answers, jobs)
-            work.add_done_callback(lambda done: self._deliver(jobs, done.result()))
+            work.add_done_callback(lambda done: self._deliver(jobs, done))
 
     def _oldest(self) -> list[Job]:
         """The jobs of the oldest group that somebody still waits for, as many as are computed together."""
@@ -104,12 +103,14 @@ class Lane:
                 return taken
         return []
 
-    def _deliver(self, jobs: list[Job], found: list[Answer | Exception]) -> None:
+    def _deliver(self, jobs: list[Job], done: asyncio.Future[list[Answer | Exception]]) -> None:
+        """Give each its answer, and begin with the next ones, whatever happened: a lane that doesn't go on is lost."""
         self.waiting -= sum(job.count for job in jobs)
-        for job, answer in zip(jobs, found, strict=True):
+        panic = done.exception()  # of polars, for one, which is no Exception
+        for job, answer in zip(jobs, done.result() if panic is None else [panic] * len(jobs), strict=True):
             if job.future.done():
                 continue
-            if isinstance(answer, Exception):
+            if isinstance(answer, BaseException):
                 job.future.set_exception(answer)
             else:
                 job.future.set_result(answer)
@@ -121,8 +122,8 @@ def _answers(jobs: list[Job]) -> list[Answer | Exception]:
     if len(jobs) > 1:
         try:
             return list(_split(jobs[0].call(_joined([job.rows for job in jobs])), [job.count for job in jobs]))
-        except HourglassError:
-            pass  # some of them are at fault
+        except Exception:
+            pass  # some of them are at fault, and are told so when each is tried by itself
     return [_answer(job) for job in jobs]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import sys
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import orjson
 
+from hourglass.errors import SHOWN, shown
 from hourglass.server.limits import Limits, Refusal
 
 if TYPE_CHECKING:
@@ -82,10 +84,16 @@ def _read_npy(body: bytes, limits: Limits) -> dict[str, Any]:
     if not shape:
         raise Refusal(422, "The npy holds a single number. It needs a row for each example.")
     limits.require_size(shape[0], math.prod(shape))
-    have, needed = len(body) - file.tell(), math.prod(shape) * dtype.itemsize
+    start = file.tell()
+    have, needed = len(body) - start, math.prod(shape) * dtype.itemsize
     if have != needed or not dtype.itemsize:
         raise Refusal(400, f"The npy has {have:,} bytes of numbers, and its header speaks of {needed:,}. Was it cut short?")
-    array = np.frombuffer(body, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
+    if dtype.kind == "U" and (np.frombuffer(body, f"{dtype.byteorder}u4", offset=start) > sys.maxunicode).any():
+        raise Refusal(400, "The npy holds text that is no Unicode. Write it with numpy.save.")
+    try:
+        array = np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
+    except ValueError as error:  # more axes than there can be, a length below zero or beyond all numbers
+        raise Refusal(400, f"No array has the shape that the header of the npy speaks of: {shown(shape)}.") from error
     return {"rows": array.astype(dtype.newbyteorder("="), copy=False)}
 
 
@@ -199,7 +207,7 @@ def form_of(content_type: str) -> str:
     """Which of the forms a body comes in."""
     name = content_type.partition(";")[0].strip().lower() or JSON
     if name not in FORMS:
-        raise Refusal(415, f"A body is {', '.join(FORMS)}. Got {name[:80]!r}.")
+        raise Refusal(415, f"A body is {', '.join(FORMS)}. Got {shown(name)}.")
     return name
 
 
@@ -213,7 +221,7 @@ def written(columns: Mapping[str, Any], accept: str, form: str, limits: Limits) 
         body = FORMS[name].write(columns)
         if body is not None:
             return body, name
-    raise Refusal(406, f"This answer can't be had as {accept[:80]}. Accept {JSON}.")
+    raise Refusal(406, f"This answer can't be had as {accept[:SHOWN]}. Accept {JSON}.")
 
 
 def _require_short(columns: Mapping[str, Any], limits: Limits) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import BaseModel, Field
 
+from hourglass.kinds import KINDS
 from hourglass.server.actions import Action
 from hourglass.server.bodies import ARROW, JSON, NPY
 
@@ -34,7 +35,7 @@ class ModelFound(BaseModel):
     name: str = Field(description="What it is called in addresses.")
     estimator: str = Field(description="What was fitted: Autoencoder, AnomalyDetector ...")
     data: str = Field(description="What it was fitted on, in words.")
-    kind: str = Field(description="table, image, series, token, words or molecule.")
+    kind: str = Field(description=f"What kind of data that is: {', '.join(sorted(KINDS))}.")
     shape: list[int] = Field(description="The shape of one row.")
     dtype: str = Field(description="The type of its numbers.")
     columns: list[str] = Field(description="Of a table: the names of its columns.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -110,7 +111,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401."""
-        if self.wanted is None or scope["type"] != "http" or scope["path"].startswith(OPEN):
+        if self.wanted is None or scope["type"] != "http" or path_of(scope).startswith(OPEN):
             return await self.app(scope, receive, send)
         given = Headers(scope=scope).get("authorization", "").encode("latin-1")
         if hmac.compare_digest(given, self.wanted):
@@ -120,7 +121,18 @@ class Gate:
         return await refusal.response()(scope, receive, send)
 
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
+def path_of(scope: Scope) -> str:
+    """The path of a request as the service knows it, wherever in another application it is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def is_own(host: str | None) -> bool:
+    """Whether an address is this machine's own, which no other can reach."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 class OwnMachine:
@@ -131,7 +143,7 @@ class OwnMachine:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 403."""
-        if scope["type"] not in {"http", "websocket"} or _is_own(Headers(scope=scope)):
+        if scope["type"] not in {"http", "websocket"} or _is_from_here(Headers(scope=scope)):
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             refusal = Refusal(
@@ -142,6 +154,9 @@ class OwnMachine:
             await send({"type": "websocket.close", "code": 1008})
 
 
-def _is_own(headers: Headers) -> bool:
+def _is_from_here(headers: Headers) -> bool:
     host, origin = headers.get("host", ""), headers.get("origin")
-    return urlsplit(f"//{host}").hostname in LOCAL and (origin is None or urlsplit(origin).netloc == host)
+    try:
+        return is_own(urlsplit(f"//{host}").hostname) and (origin is None or urlsplit(origin).netloc == host)
+    except ValueError:  # no address at all
+        return False

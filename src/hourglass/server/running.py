@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import hourglass as hg
-from hourglass.server.limits import Limits, OwnMachine
+from hourglass.server.limits import Limits, OwnMachine, is_own
 from hourglass.server.service import create_app
 
 MOST_HEADERS = 64 * 2**10  # bytes of the headers of a request
@@ -70,7 +69,7 @@ def serve(
 
 def require_safe(host: str, token: str | None) -> None:
     """Refuse an address that others can reach, where there is no token."""
-    if token is None and not _is_own(host):
+    if token is None and not is_own(host):
         raise hg.ParameterError(f"Others can reach {host}, so a token is needed: --token. Or listen on 127.0.0.1.")
     if token is not None and (len(token) < 8 or not token.isascii() or not token.isprintable() or " " in token):
         raise hg.ParameterError("A token has at least 8 characters: letters, digits and signs of ASCII, without blanks.")
@@ -171,14 +170,6 @@ class PatientProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()
-
-
-def _is_own(host: str) -> bool:
-    """Whether an address is this machine's own, which no other can reach."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import FastAPI, Path, Request
@@ -18,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hourglass.errors import HourglassError, suggest
+from hourglass.errors import SHOWN, HourglassError, shown, suggest
 from hourglass.server.actions import ACTIONS, Action, raw_rows
 from hourglass.server.batching import Lane
 from hourglass.server.bodies import FORMS, JSON, form_of, written
@@ -34,9 +35,8 @@ from hourglass.server.describing import (
     name_models,
     refusals,
 )
-from hourglass.server.limits import Gate, Limits, Refusal
+from hourglass.server.limits import Gate, Limits, Refusal, path_of
 
-SHOWN = 60  # characters of what came, in a sentence
 Named = Annotated[str, Path(description="What the model is called.")]
 Answering = Callable[[Request, str], Awaitable[Response]]
 log = logging.getLogger("hourglass.server")
@@ -60,7 +60,7 @@ class Shortcut:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for an action; pass on all others."""
         if scope["type"] == "http" and scope["method"] == "POST":
-            parts = scope["path"].split("/")
+            parts = path_of(scope).split("/")
             if len(parts) == 5 and parts[:3] == ["", "v1", "models"] and parts[4] in self.answers:
                 response = await self.answers[parts[4]](Request(scope, receive), parts[3])
                 return await response(scope, receive, send)
@@ -93,11 +93,10 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
     limits, figures = limits or Limits(), Figures()
     served = {name: _served(model, limits, figures) for name, model in models.items()}
     for name, each in served.items():
-        figures.waiting.labels(name).set_function(lambda lane=each.lane: lane.waiting)  # type: ignore[misc]
+        figures.waiting.labels(name).set_function(partial(getattr, each.lane, "waiting"))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.ready = True
         yield
         app.state.ready = False
         for each in served.values():
@@ -113,7 +112,7 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    app.state.ready = False
+    app.state.ready = True  # a server that knows of lifespans asks nothing before they begin
     for error in (Refusal, HourglassError, HTTPException, Exception):
         app.add_exception_handler(error, _refused)
     _add_words(app, served, figures)
@@ -209,7 +208,7 @@ def _add_query(fields: dict[str, Any], request: Request) -> None:
     """Take in what stands in the query, if it isn't said elsewhere."""
     for name, value in request.query_params.multi_items():
         if name in fields:
-            raise Refusal(422, f"{_short(name)} is said twice. Leave one of them out.")
+            raise Refusal(422, f"{shown(name)} is said twice. Leave one of them out.")
         fields[name] = value
 
 
@@ -228,7 +227,7 @@ def _key(action: Action, model: Any, asked: Any, rows: Any) -> Any:
 
 def _found(served: Mapping[str, Served], name: str) -> Served:
     if name not in served:
-        raise Refusal(404, f"There is no model {_short(name)}. {suggest(name[:SHOWN], served)}")
+        raise Refusal(404, f"There is no model {shown(name)}. {suggest(name[:SHOWN], served)}")
     return served[name]
 
 
@@ -243,12 +242,7 @@ def _valid(action: Action, fields: dict[str, Any]) -> Any:
         first = error.errors(include_url=False)[0]
     where, known = ".".join(map(str, first["loc"])), ", ".join(action.asked.model_fields)
     words = {"missing": "is missing", "extra_forbidden": f"is no field here. Known: {known}"}.get(first["type"])
-    raise Refusal(422, f"{where!r} {words}." if words else f"{where!r}: {first['msg']}. Got {_short(first['input'])}.")
-
-
-def _short(value: Any) -> str:
-    words = repr(value)
-    return words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
+    raise Refusal(422, f"{where!r} {words}." if words else f"{where!r}: {first['msg']}. Got {shown(first['input'])}.")
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -16,13 +16,15 @@ from nicegui import app as pages
 from nicegui import ui
 
 import hourglass as hg
-from hourglass.server.limits import LOCAL, OwnMachine
+from hourglass.server.limits import OwnMachine
 from hourglass.server.running import bound
 from hourglass.server.studio import files
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.views import alarms, data, map, squeeze, train
+
+HOST = "127.0.0.1"  # the studio is for who sits at the machine
 
 
 class View(NamedTuple):
@@ -45,9 +47,9 @@ VIEWS = (
 
 def serve(folder: str | os.PathLike[str], *, port: int, browser: bool, ready: Callable[[str], None]) -> None:
     """Serve the studio of a folder until Ctrl-C."""
-    with bound(LOCAL[0], port) as listener:
+    with bound(HOST, port) as listener:
         app = build(Folder(Path(folder).resolve()))
-        address = f"http://{LOCAL[0]}:{listener.getsockname()[1]}"
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
         ready(f"The studio of {folder} is at {address}. Ctrl-C ends it; training goes on.")
         if browser:
             pages.on_startup(lambda: _open(address))
