@@ -23,7 +23,7 @@ from hourglass.estimators import beats, members, pictures, symbols
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
-from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
+from hourglass.kinds import KINDS, Series, as_objects, infer, kind_name, length, taken
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.base import one_of
@@ -51,10 +51,6 @@ class Recipe(NamedTuple):
 
 def of(detector: Any, raw: Any) -> Recipe:
     """The recipe for a detector and its training rows."""
-    if KINDS["melody"].recognise(raw) is not None:
-        raise DataError(
-            f"{type(detector).__name__} can't judge melodies. Use VariationalAutoencoder, whose elbo(X) says how usual each one is."
-        )
     if detector.estimator is not None:
         _require_no_features(detector, "an estimator, which has its own networks")
         return RECIPES["estimator"]
@@ -156,9 +152,20 @@ def _hold_out(make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any,
     watch = make(detector, raw, learned, held_out, seed)
     if detector.contaminated:
         detector._adopt(watch)
-        learned, held_out = (_least(some, detector._scores(taken(raw, some))) for some in (learned, held_out))
+        learned, held_out = (_least(some, _by_row(detector, taken(raw, some))) for some in (learned, held_out))
         watch = make(detector, raw, learned, held_out, seed)
     return watch
+
+
+def _by_row(detector: Any, raw: Any) -> NDArray[np.floating[Any]]:
+    """The score of each row; of a tune that of its strangest window."""
+    scores = detector._scores(raw)
+    tunes = detector.kind_.origins(raw).get("tune")
+    if tunes is None:
+        return scores
+    found = np.full(length(raw), -np.inf)
+    np.maximum.at(found, tunes, scores)
+    return found
 
 
 def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
@@ -258,7 +265,12 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     if hasattr(estimator, "feature_names_in_"):
         detector.feature_names_in_ = estimator.feature_names_in_
     with torch.inference_mode():
-        x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
+        usual, others = taken(raw, learned), taken(raw, held_out)
+        if detector.kind_.symbolic:  # a row with a symbol that is nowhere else can't be scored, by this model or later
+            others = as_objects(detector.kind_.readable(others))
+            if not len(others):
+                raise DataError(f"All {len(held_out)} rows that were held out have symbols that no other row has. Give more rows.")
+        x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
         if detector.kind_.symbolic:
             return symbols.learn(estimator.model_, detector.kind_, x, aside, rows_at_once(detector.kind_.shape, WIDTH))
         kept = x[: detector.neighbours or 0]
