@@ -159,7 +159,7 @@ def _hold_out(make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any,
 
 def _by_row(detector: Any, raw: Any) -> NDArray[np.floating[Any]]:
     """The score of each row; of a tune that of its strangest window."""
-    scores = detector._scores(raw)
+    scores: NDArray[np.floating[Any]] = detector._scores(raw)
     tunes = detector.kind_.origins(raw).get("tune")
     if tunes is None:
         return scores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -127,10 +127,9 @@ class MelodyKind(TokenKind):
 
     def opened(self, raw: Any) -> Any:
         """Windows one after the other; where a tune is at its end, the last one is filled with rests."""
-        tunes = [tune if isinstance(tune, Window) else _as_window(tune, number) for number, tune in enumerate(self.rows_of(raw))]
         windows = [
-            replace(tune.cut(first, self.bars), first=tune.first + first)
-            for tune in tunes
+            _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
+            for number, tune in enumerate(self.rows_of(raw))
             for first in range(0, tune.bars, self.bars)
         ]
         return as_objects([window for window in windows if window.notes])
@@ -170,8 +169,13 @@ class MelodyKind(TokenKind):
         return f"melodies of {self.bars} bar{'s' * (self.bars != 1)}"
 
 
-def _as_window(tune: Melody, number: int) -> Window:
-    return Window(*_as_melody(tune), tune=number)
+def _placed(bars: Melody, tune: int, first: int) -> Window:
+    return Window(bars.notes, bars.metre, bars.key, bars.name, tune, first)
+
+
+def _place_of(tune: Melody, number: int, first: int) -> tuple[int, int]:
+    """Where a bar of a tune with that number stands, or of what is a window of one already."""
+    return (tune.tune, tune.first + first) if isinstance(tune, Window) else (number, first)
 
 
 def windows_of(melody: Melody, bars: int) -> list[list[str]]:
