@@ -127,7 +127,7 @@ def test_windows_of_tunes_are_judged():
     (alarm,) = judged.alarms(0.5, [3])
     assert alarm.title == "by 2, from bar 3"
     assert all(re.match(r"metre|key|bar [34], beat [1-4]", reason) for reason in alarm.reasons)
-    assert '<svg class="roll"' in alarm.html
+    assert '<svg class="roll"' in alarm.html and "<audio" in alarm.html
 
 
 def test_an_autoencoder_raises_no_alarms(table):
