@@ -223,8 +223,9 @@ def widths(sweep: Sweep) -> Figure:
     """
     from matplotlib.ticker import NullLocator
 
-    codes, mine, theirs = (sweep.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
-    figure, axes = drawing.one_plot(3.0, "numbers kept of each row", "mean squared error, held out")
+    codes, mine, theirs = (sweep.frame[name].to_list() for name in ("codes", *sweep.errors))
+    lost = "mean squared error" if sweep.measure == "explained_variance" else "share of symbols wrong"
+    figure, axes = drawing.one_plot(3.0, "numbers kept of each row", f"{lost}, held out")
     axes.plot(codes, theirs, color=drawing.ORANGE, lw=1.6, ls=(0, (4, 2)), marker="s", ms=4, label="PCA")
     axes.plot(codes, mine, color=drawing.BLUE, lw=1.8, marker="o", ms=5, label="autoencoder")
     axes.set_xscale("log", base=2)
