@@ -880,6 +880,14 @@ def test_tunes_are_fitted_heard_and_go_on(fails):
     assert said == "Wrote 8 bars to longer.mid, of which 2 are new.\n"
     first, longer = hg.read("tunes.abc")[3], hg.read("longer.mid")[0]
     assert longer.cut(0, 6).notes == first.notes and longer.key == "G"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hg.HourglassWarning)  # of the few
+        run("fit", "tunes.abc", "--for", "flag", "--max-epochs", 1, "-q", "--seed", 0, "-o", "d.safetensors")
+    assert " of 36 rows raised an alarm" in run("detect", "d.safetensors", "tunes.abc", "-o", "alarms.csv")
+    assert hg.read("alarms.csv").select("tune", "name", "bar").row(4) == (1, "Tune 1", 3)
+    said = run("sweep", "tunes.abc", "--bottlenecks", "1,2", "--max-epochs", 1, "--seed", 0, "-q", "-o", "widths.csv")
+    assert "whose share of right symbols on held-out rows" in said
+    assert hg.read("widths.csv")["codes"].to_list() == [1, 2]
     assert fails("interpolate", "m.safetensors", "a.abc", "tunes.abc") == (
         1,
         "Error: Name a place to write to, with -o: melodies of 2 bars can't be shown here.\n",

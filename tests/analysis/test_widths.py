@@ -273,3 +273,31 @@ def test_a_table_with_gaps_is_compared_with_pca_on_means():
     )
     found = hg.sweep(frame, bottlenecks=(1,), estimator=QUICK, random_state=0)
     assert found.frame["pca_explained_variance"][0] > 0.8  # one direction; what is missing on rows held out costs the rest
+
+
+# Rows of symbols
+
+
+def test_widths_of_rows_of_symbols():
+    chance = np.random.default_rng(0)
+    rows = ["".join(chance.choice(["ab", "cd", "ef"], 3)) for _ in range(200)]
+    estimator = hg.Autoencoder(encoder=hg.OneShot(8, (16,), 2, (16,)), decoder=hg.OneShot(8, (16,), 2, (16,)), max_epochs=20)
+    found = hg.sweep(rows, bottlenecks=(1, 4), X_test=[*rows[:50], "xyz"], estimator=estimator, random_state=0)
+    assert found.frame.columns == ["codes", "wrong", "right", "pca_wrong", "pca_right", "seconds"]
+    wide = found.models[4]
+    right = [
+        a == b for row, other in zip(rows[:50], wide.reconstruct(rows[:50]), strict=True) for a, b in zip(row, other, strict=True)
+    ]
+    assert found.frame["right"][1] == pytest.approx(np.mean(right))
+    assert found.frame["wrong"][1] == pytest.approx(1 - np.mean(right))
+    spread = np.array([[letter == other for letter in row for other in "abcdef"] for row in rows], float)
+    pca = PCA(4).fit(spread)
+    rebuilt = pca.inverse_transform(pca.transform(spread[:50])).reshape(50, 6, 6).argmax(-1)
+    truth = spread[:50].reshape(50, 6, 6).argmax(-1)
+    assert found.frame["pca_right"][1] == pytest.approx((rebuilt == truth).mean(), abs=0.02)
+    assert "is the smallest width whose share of right symbols on held-out rows" in found.reason
+    assert found.plot().axes[0].get_ylabel() == "share of symbols wrong, held out"
+    with pytest.raises(hg.DataError, match="Each held-out row of the sweep has a symbol"):
+        hg.sweep(rows, bottlenecks=(1,), X_test=["xyz"], estimator=estimator)
+    with pytest.raises(hg.DataError, match=r"No bottleneck of the sweep \(8\) is below the number of features, 6\."):
+        hg.sweep(rows, bottlenecks=(8,), estimator=estimator)

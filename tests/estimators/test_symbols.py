@@ -91,3 +91,12 @@ def test_with_nothing_set():
     assert detector.kind_.name == "molecule"
     assert detector.estimator_.bottleneck == hg.Variational(16, beta=0.2, warmup=0.3)
     assert detector.p_values(["CC(=O)O"]).shape == (1,)
+
+
+def test_a_symbol_that_one_row_has_stops_no_fit():
+    rows = [*usual(60), "xyz" * 8]  # the longest as well
+    for seed in range(4):
+        detector = hg.AnomalyDetector(max_epochs=1, alarm_rate=0.2, random_state=seed)
+        with pytest.warns(hg.HourglassWarning, match="rows tell what is usual"):
+            detector.fit(rows)
+        assert len(detector.model_.alarm.reference) in (11, 12)  # that row can't be scored, where it is held out

@@ -1,5 +1,8 @@
 """Models of melodies: samples, ways and tunes that go on."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 import hourglass as hg
@@ -113,4 +116,67 @@ def test_what_can_not_go_on_is_told(vae, tunes, sentence):
     assert sentence(hg.DataError, hg.continued, vae, hg.Melody([])) == (
         "A tune goes on from its last bars, of which 1 count here, and there is no note."
     )
-    assert sentence(hg.DataError, hg.AnomalyDetector().fit, tunes).startswith("AnomalyDetector can't judge melodies.")
+
+
+@pytest.fixture(scope="module")
+def detector(tunes):
+    small = {"embedding": 8, "widths": (16,), "hidden": (16,)}
+    networks = {"encoder": hg.OneShot(**small), "decoder": hg.Causal(**small)}
+    model = hg.VariationalAutoencoder(hg.Variational(8, beta=0.1), **networks, max_epochs=30, random_state=0)
+    return hg.AnomalyDetector(model, alarm_rate=0.1, random_state=0).fit([tune(start % 8, bars=8) for start in range(60)])
+
+
+def test_a_wrong_note_is_flagged_and_its_bar_named(detector):
+    good, notes = tune(1, bars=6), list(tune(1, bars=6).notes)
+    notes[14] = notes[14]._replace(pitch=61)  # of 24 notes: the third beat of the fourth bar, in place of a C5
+    wrong = replace(good, notes=tuple(notes), name="wrong")
+    scores = -detector.score_samples([good, wrong])
+    assert scores.shape == (6,)  # a window of two bars each
+    assert scores.argmax() == 4
+    found = detector.alarms([good, wrong], reasons=1)
+    assert found.columns == ["row", "tune", "name", "bar", "score", "p_value", "alarm", "reason1"]
+    assert found.select("tune", "name", "bar").rows() == [
+        *((0, "from 1", bar) for bar in (1, 3, 5)),
+        *((1, "wrong", bar) for bar in (1, 3, 5)),
+    ]
+    line = detector.explain([good, wrong], most=1).row(0, named=True)
+    assert (line["row"], line["tune"], line["name"], line["bar"]) == (4, 1, "wrong", 3)
+    assert line["column"].startswith("bar 4, beat ")
+    assert line["reason"].startswith(f"{line['column']}: {line['observed']} where {line['expected']} is expected, which costs ")
+    assert detector.explain([tune(0, bars=2)]).columns == detector.explain([wrong]).columns  # no alarm, no line
+    assert not detector.drift([tune(start, bars=8) for start in range(8)]).drifted
+
+
+def test_notes_are_named_as_they_sound(detector):
+    kind = detector.kind_
+    assert kind.symbol_name(tune(1).transposed(2), "C4") == "D4"  # alphabets are as in C
+    window = kind.opened(np.array([tune(0, bars=6)], dtype=object))[1]
+    assert [kind.place_name(window, place) for place in (0, 1, 2, 17, 18)] == [
+        "metre",
+        "key",
+        "bar 3, beat 1",
+        "bar 3, beat 4.75",
+        "bar 4, beat 1",
+    ]
+    assert [kind.symbol_name(window, symbol) for symbol in ("-", ".", "3", "4/4")] == [
+        "a note held",
+        "a rest",
+        "three in a quarter",
+        "4/4",
+    ]
+
+
+def test_a_detector_of_melodies_is_the_same_from_a_file(detector, tunes, tmp_path):
+    detector.save(tmp_path / "d.safetensors")
+    again = hg.load(tmp_path / "d.safetensors")
+    np.testing.assert_array_equal(again.score_samples(tunes), detector.score_samples(tunes))
+    assert "rows raised an alarm" in hg.report(again, tunes, tmp_path / "r.html").read_text()
+
+
+def test_strange_tunes_are_left_out_as_wholes(tunes):
+    model = hg.VariationalAutoencoder(hg.Variational(4, beta=0.1), max_epochs=2, random_state=0)
+    detector = hg.AnomalyDetector(model, alarm_rate=0.2, contaminated=True, random_state=0)
+    with pytest.warns(hg.HourglassWarning, match="rows tell what is usual"):
+        detector.fit(tunes)
+    held_out = [-(-melody.bars // 2) for melody in tunes]
+    assert len(detector.model_.alarm.reference) <= sum(sorted(held_out)[-4:])  # a fifth of 24 tunes, of which a tenth is left out

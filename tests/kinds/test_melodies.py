@@ -115,6 +115,11 @@ def test_windows_are_rows():
     assert kind.alphabet[:8] == ("-", ".", "3", "4/4", "6/8", "D", "G", "C4")
     windows = kind.opened(as_raw(TUNES))
     assert windows.tolist() == [window for melody in TUNES for window in melody.windows(1)]
+    assert set(windows) == {window for melody in TUNES for window in melody.windows(1)}
+    assert list(zip(*kind.origins(windows).values(), strict=True)) == [
+        (number, melody.name, first + 1) for number, melody in enumerate(TUNES) for first in range(len(melody.windows(1)))
+    ]
+    assert kind.opened(windows).tolist() == windows.tolist()
     values = kind.to_tensor(windows)
     assert values.shape == (5, 18) and (values[2:, 14:] == 0).all()  # a bar of 6/8 is shorter
     assert kind.from_tensor(values) == windows.tolist()

@@ -6,9 +6,10 @@ import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from hourglass.data import Record
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.kinds import KINDS, as_raw, infer, kind_name, length
+from hourglass.kinds import KINDS, as_objects, as_raw, infer, kind_name, length, taken
 from hourglass.parts import Bottleneck
 from hourglass.parts.base import is_count
 from hourglass.parts.bottlenecks import Numbers
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 WIDTHS = (2, 4, 8, 16, 32, 64)
 ENOUGH = 0.95  # share of the best explained variance that a recommended width reaches
+MEASURED = {"explained_variance": "explained variance", "right": "share of right symbols"}  # columns, and in words
+MOST_SPREAD = 5000  # rows of symbols, spread out to ones and zeros, that PCA learns from
 STOPPED = "Training was stopped by hand"  # how the warning of a fit begins that Ctrl-C ended
 
 
@@ -41,7 +44,8 @@ class Sweep:
     ----------
     frame : polars.DataFrame
         A row a width: ``codes``, ``mse`` and ``explained_variance`` on held-out rows, ``pca_mse`` and ``pca_explained_variance`` of
-        PCA with as many components, ``seconds`` of fitting.
+        PCA with as many components, ``seconds`` of fitting. Of rows of symbols ``wrong`` and ``right``, the shares of symbols that
+        are rebuilt so, take the place of the first two, ``pca_wrong`` and ``pca_right`` that of the others.
     models : dict of int to estimator
         The fitted model of each width.
     """
@@ -51,7 +55,7 @@ class Sweep:
 
     @property
     def recommended(self) -> int:
-        """The smallest width whose explained variance is at least 95% of the best one in the sweep."""
+        """The smallest width whose explained variance, or share of right symbols, is at least 95% of the best one in the sweep."""
         return int(self._enough["codes"])
 
     @property
@@ -59,15 +63,15 @@ class Sweep:
         """The rule behind ``recommended`` with its numbers, in one sentence."""
         chosen, best = self._enough, self._best
         return (
-            f"{chosen['codes']} is the smallest width whose explained variance on held-out rows "
-            f"({chosen['explained_variance']:.1%}) is at least {ENOUGH:.0%} of the best in the sweep "
-            f"({best['explained_variance']:.1%} with {best['codes']})."
+            f"{chosen['codes']} is the smallest width whose {MEASURED[self.measure]} on held-out rows "
+            f"({chosen[self.measure]:.1%}) is at least {ENOUGH:.0%} of the best in the sweep "
+            f"({best[self.measure]:.1%} with {best['codes']})."
         )
 
     @property
     def comparison(self) -> str:
         """Whether the networks are worth their while, in one sentence that names the widths at which PCA keeps more."""
-        codes, mine, theirs = (self.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
+        codes, mine, theirs = (self.frame[name].to_list() for name in ("codes", *self.errors))
         lost = [str(width) for width, error, other in zip(codes, mine, theirs, strict=True) if error > other]
         if not lost:
             return "The autoencoder keeps more than PCA at every width."
@@ -84,14 +88,25 @@ class Sweep:
         return widths(self)
 
     @property
+    def measure(self) -> str:
+        """The column that says how much survives: "explained_variance", or "right" of rows of symbols."""
+        return next(name for name in MEASURED if name in self.frame.columns)
+
+    @property
+    def errors(self) -> tuple[str, str]:
+        """The columns of what is lost, and of what PCA loses."""
+        error = "mse" if "mse" in self.frame.columns else "wrong"
+        return error, f"pca_{error}"
+
+    @property
     def _best(self) -> dict[str, Any]:
-        return max(self.frame.iter_rows(named=True), key=lambda row: row["explained_variance"])
+        return max(self.frame.iter_rows(named=True), key=lambda row: row[self.measure])
 
     @property
     def _enough(self) -> dict[str, Any]:
-        best = self._best["explained_variance"]
+        best = self._best[self.measure]
         least = best - (1 - ENOUGH) * abs(best)  # 95% of the best, also where training failed and all are negative
-        return next(row for row in self.frame.sort("codes").iter_rows(named=True) if row["explained_variance"] >= least)
+        return next(row for row in self.frame.sort("codes").iter_rows(named=True) if row[self.measure] >= least)
 
 
 def sweep(
@@ -125,15 +140,15 @@ def sweep(
     -------
     Sweep
         Errors are on the scale that the networks see: pixels from 0 to 1, columns in standard deviations. PCA works there too, so
-        that the comparison is fair; it has fewer components than asked for where there are fewer rows.
+        that the comparison is fair; it has fewer components than asked for where there are fewer rows. Of rows of symbols PCA sees
+        ones and zeros, of at most 5,000 rows, and the largest number of a position is its symbol.
 
     Raises
     ------
     ParameterError
         ``bottlenecks`` are no positive ints.
     DataError
-        No width is below the number of features, the data can't be used, is a record or rows of symbols, or all held-out rows are
-        alike.
+        No width is below the number of features, the data can't be used or is a record, or all held-out rows are alike.
     KeyboardInterrupt
         Ctrl-C ends the whole sweep, not only the running fit.
 
@@ -145,12 +160,11 @@ def sweep(
     >>> found.recommended
     4
     """
-    raw = as_raw(X)
     blank = Autoencoder() if estimator is None else estimator
-    _require_rows_of_numbers(raw, blank)
-    tried = _below(_ordered(bottlenecks), math.prod(raw.shape[1:]))
+    raw = as_raw(X, kind=blank.kind)
+    tried = _below(_ordered(bottlenecks), _features(raw, blank))
     seed = seed_from(random_state)
-    train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test))
+    train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
     models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
     records: list[dict[str, Any]] = []
     with _ended_by_ctrl_c():
@@ -158,10 +172,11 @@ def sweep(
             began = time.perf_counter()
             model.fit(train)
             seconds = time.perf_counter() - began
-            before, after = before_and_after(model, test)
+            figures, compared = (_symbols if model.kind_.symbolic else _numbers)(model, train, test)
             if not records:  # all models scale alike, so the first will do
-                by_pca = _by_pca(np.nan_to_num(scaled(model, train)), before, tried, seed)  # a gap is the mean of its column
-            records.append({"codes": width, **_quality(before, after), **by_pca[width], "seconds": seconds})
+                by_pca = compared(tried, seed)
+            beside = {f"pca_{name}": value for name, value in by_pca[width].items()}
+            records.append({"codes": width, **figures, **beside, "seconds": seconds})
             if verbose:
                 _say(records[-1], len(records), len(tried))
     import polars as pl
@@ -183,8 +198,9 @@ def widths(sweep: Sweep) -> Figure:
     """
     from matplotlib.ticker import NullLocator
 
-    codes, mine, theirs = (sweep.frame[name].to_list() for name in ("codes", "mse", "pca_mse"))
-    figure, axes = drawing.one_plot(3.0, "numbers kept of each row", "mean squared error, held out")
+    codes, mine, theirs = (sweep.frame[name].to_list() for name in ("codes", *sweep.errors))
+    lost = "mean squared error" if sweep.measure == "explained_variance" else "share of symbols wrong"
+    figure, axes = drawing.one_plot(3.0, "numbers kept of each row", f"{lost}, held out")
     axes.plot(codes, theirs, color=drawing.ORANGE, lw=1.6, ls=(0, (4, 2)), marker="s", ms=4, label="PCA")
     axes.plot(codes, mine, color=drawing.BLUE, lw=1.8, marker="o", ms=5, label="autoencoder")
     axes.set_xscale("log", base=2)
@@ -195,18 +211,6 @@ def widths(sweep: Sweep) -> Figure:
     drawing.mark(axes, chosen, mine[codes.index(chosen)], f"recommended: {chosen}")
     drawing.legend(axes)
     return figure
-
-
-def _require_rows_of_numbers(raw: Any, estimator: BaseAutoencoder) -> None:
-    """Refuse a record, which has no rows to hold out, and rows of symbols, of which PCA knows nothing."""
-    if isinstance(raw, Record):
-        raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")
-    kind = KINDS.get(kind_name(estimator.kind) or infer(raw).kind)
-    if kind is not None and kind.symbolic:
-        raise DataError(
-            f"A sweep measures errors of numbers, beside PCA, and this is data of kind {kind.name!r}. "
-            "Fit a model of each width, and compare their metrics.exact(model, X_test)."
-        )
 
 
 def _ordered(bottlenecks: Iterable[int]) -> list[int]:
@@ -268,17 +272,65 @@ def _ended_by_ctrl_c() -> Iterator[None]:
             raise KeyboardInterrupt from warning
 
 
-def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int) -> dict[int, dict[str, float]]:
+def _features(raw: Any, estimator: BaseAutoencoder) -> int:
+    """How many numbers, or symbols, a row has; a record has no rows."""
+    if isinstance(raw, Record):
+        raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")
+    kind = KINDS.get(kind_name(estimator.kind) or infer(raw).kind)
+    if kind is None or not kind.symbolic:  # an unknown kind is refused by the fit
+        return math.prod(raw.shape[1:])
+    asked = None if isinstance(estimator.kind, str) else estimator.kind
+    return kind.learn(raw, asked=asked).n_features
+
+
+Figures = dict[str, float]
+Compared = Callable[[Sequence[int], int], dict[int, Figures]]  # of widths and a seed: the figures of PCA at each width
+
+
+def _numbers(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Compared]:
+    """How well held-out rows of numbers are rebuilt, and what gives the same of PCA."""
+    before, after = before_and_after(model, test)
+
+    def compared(widths: Sequence[int], seed: int) -> dict[int, Figures]:
+        known = np.nan_to_num(scaled(model, train))  # a gap is the mean of its column
+        return _by_pca(known, before, widths, seed, partial(_quality, before.reshape(len(before), -1)))
+
+    return _quality(before, after), compared
+
+
+def _symbols(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Compared]:
+    """How well held-out rows of symbols are rebuilt, those that can be read, and what gives the same of PCA."""
+    kind: Any = model.kind_
+    readable = as_objects(kind.readable(test))
+    if not len(readable):
+        raise DataError("Each held-out row of the sweep has a symbol that was never seen, or is too long. Give others as X_test.")
+    x, rebuilt = (model._passed(readable, None, function).numpy() for function in (lambda _, x: x, _reconstructed))
+
+    def right(after: Array) -> Figures:
+        counted = x.any(-1)  # what lies behind the end doesn't
+        share = float((after.reshape(x.shape).argmax(-1) == x.argmax(-1))[counted].mean())
+        return {"wrong": 1 - share, "right": share}
+
+    def compared(widths: Sequence[int], seed: int) -> dict[int, Figures]:
+        rows = kind.opened(train)
+        some = np.random.default_rng(seed).permutation(length(rows))[:MOST_SPREAD]
+        return _by_pca(model._passed(taken(rows, some), None, lambda _, x: x).numpy(), x, widths, seed, right)
+
+    return right(rebuilt), compared
+
+
+def _reconstructed(model: Any, x: Any) -> Any:
+    return model.reconstruct(x)
+
+
+def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int, figures: Callable[[Array], Figures]) -> dict[int, Figures]:
     """The figures of PCA at each width, of one fit: its first components are those of a narrower one."""
     from sklearn.decomposition import PCA
 
     flat, rows = test.reshape(len(test), -1), train.reshape(len(train), -1)
     pca = PCA(min(widths[-1], len(rows) - 1, rows.shape[1]), random_state=seed).fit(rows)  # n centred rows span n - 1 directions
     Z = pca.transform(flat)
-    return {
-        width: {f"pca_{name}": value for name, value in _quality(flat, Z[:, :width] @ pca.components_[:width] + pca.mean_).items()}
-        for width in widths
-    }
+    return {width: figures(Z[:, :width] @ pca.components_[:width] + pca.mean_) for width in widths}
 
 
 def _quality(before: Array, after: Array) -> dict[str, float]:
@@ -291,6 +343,7 @@ def _quality(before: Array, after: Array) -> dict[str, float]:
 def _say(record: dict[str, Any], number: int, of: int) -> None:
     from rich.console import Console
 
-    codes, share, by_pca = record["codes"], record["explained_variance"], record["pca_explained_variance"]
-    keep = f"{codes} number{'s keep' if codes > 1 else ' keeps'} {f'{share:.1%}' if share > 0 else 'nothing'} of the variance"
+    measure, what = ("right", "of the symbols") if "right" in record else ("explained_variance", "of the variance")
+    codes, share, by_pca = record["codes"], record[measure], record[f"pca_{measure}"]
+    keep = f"{codes} number{'s keep' if codes > 1 else ' keeps'} {f'{share:.1%}' if share > 0 else 'nothing'} {what}"
     Console(stderr=True, highlight=False).print(f"Width {number} of {of}: {keep} (PCA {by_pca:.1%})")

@@ -57,7 +57,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     little; what counts is the distance, and the peak of the error. Each row is held out in turn, of a record blocks are.
 
     Of rows of symbols, molecules among them, it learns to foretell each symbol from those before and 16 codes; what counts is the
-    mean of the nats that symbols cost, and the worst of them. A fifth of the rows is held out, to tell what is usual.
+    mean of the nats that symbols cost, and the worst of them. A fifth of the rows is held out, to tell what is usual. Of melodies
+    windows are judged, and whole tunes held out.
 
     Parameters
     ----------
@@ -391,14 +392,18 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         -------
         polars.DataFrame
             row, score (higher is stranger), p_value, alarm, reason1, reason2 ... Of a record a line for each sample, whose alarm is
-            that of its event (see ``events``): event is the number of that, from 1 on, and reason1 stands at its first sample.
+            that of its event (see ``events``): event is the number of that, from 1 on, and reason1 stands at its first sample. Of
+            melodies a line for each window, with tune (the number of its tune), name and bar (its first one, counted from 1).
         """
         import polars as pl
 
         raw = self._checked(X)
         scores = self._scores(raw)
         alarm = -scores < self.offset_
-        frame = pl.DataFrame({"row": np.arange(len(scores)), "score": scores, "p_value": self._p_values(scores), "alarm": alarm})
+        origins = self.kind_.origins(raw)
+        frame = pl.DataFrame(
+            {"row": np.arange(len(scores)), **origins, "score": scores, "p_value": self._p_values(scores), "alarm": alarm}
+        )
         if isinstance(raw, Windows):
             return with_events(self, frame, raw)
         if not reasons:
@@ -426,7 +431,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             p_value, column, share, then, in the units of the table, observed, expected (from the other columns), low and high (the
             range of the training rows), and all of it in words, reason. Categories and dates have their values in the words alone.
 
-            Of rows of symbols a line for each position, the one that costs most first; observed and expected are symbols.
+            Of rows of symbols a line for each position, the one that costs most first; observed and expected are symbols. Of
+            melodies, whose rows are windows, the column is a bar and a beat; tune, name and bar are as in ``alarms``.
 
             Of pictures: a line for each region of each alarm, the strongest first: row, p_value, top, left, bottom and right (in
             pixels, the latter two exclusive), peak (1 is that of a usual picture), share (of what the regions add up to), reason.
@@ -459,7 +465,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _blamed_symbols(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
         found = self._collect(strange, lambda watch, x: watch.positions(x)).numpy() if len(alarms) else np.empty((0, 3, 0))
-        return symbols.explained(self.kind_, alarms, p_values, found, most)
+        return symbols.explained(self.kind_, strange, alarms, p_values, found, most=most)
 
     def heatmaps(self, X: Any) -> NDArray[np.float32]:
         """How strange each pixel of each picture is.

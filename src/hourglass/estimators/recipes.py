@@ -23,7 +23,7 @@ from hourglass.estimators.beats import RebuildingWatch, SeriesWatch
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
-from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
+from hourglass.kinds import KINDS, Series, as_objects, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
@@ -52,10 +52,6 @@ class Recipe(NamedTuple):
 
 def of(detector: Any, raw: Any) -> Recipe:
     """The recipe for a detector and its training rows."""
-    if KINDS["melody"].recognise(raw) is not None:
-        raise DataError(
-            f"{type(detector).__name__} can't judge melodies. Use VariationalAutoencoder, whose elbo(X) says how usual each one is."
-        )
     if detector.estimator is not None:
         _require_no_features(detector, "an estimator, which has its own networks")
         return RECIPES["estimator"]
@@ -170,9 +166,14 @@ def _hold_out(
 
 
 def _row_scores(detector: Any, rows: Any) -> NDArray[np.floating[Any]]:
-    """How strange rows are (n,), of a long record its windows."""
+    """How strange rows are (n,), of a long record its windows, of a tune its strangest window."""
     scores: NDArray[np.floating[Any]] = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()
-    return scores
+    tunes = detector.kind_.origins(rows).get("tune")
+    if tunes is None:
+        return scores
+    found = np.full(length(rows), -np.inf)
+    np.maximum.at(found, tunes, scores)
+    return found
 
 
 def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
@@ -306,11 +307,16 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
         detector.feature_names_in_ = estimator.feature_names_in_
     model, kind = estimator.model_, detector.kind_
     with torch.inference_mode():
-        x, aside = (estimator._collect(taken(raw, some), lambda _, x: x).float() for some in (learned, held_out))
+        usual, others = taken(raw, learned), taken(raw, held_out)
+        if kind.symbolic:  # a row with a symbol that is nowhere else can't be scored, by this model or later
+            others = as_objects(kind.readable(others))
+            if not len(others):
+                raise DataError(f"All {len(held_out)} rows that were held out have symbols that no other row has. Give more rows.")
+        x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
         if kind.symbolic:
             return symbols.learn(model, kind, x, aside, rows_at_once(kind.shape, WIDTH))
         if kind.name == "series":
-            return beats.learn_estimator(model, x, taken(raw, held_out) if isinstance(raw, Windows) else aside)
+            return beats.learn_estimator(model, x, others if isinstance(raw, Windows) else aside)
         kept = x[: detector.neighbours or 0]
         if kind.name == "image":
             alarm = MapAlarm.learn(pictures.cells(kind), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))

@@ -88,18 +88,23 @@ def learn(model: Any, kind: Any, x: Tensor, aside: Tensor, at_once: int) -> Symb
     return watch
 
 
-def explained(kind: Any, rows: NDArray[np.intp], p_values: NDArray[Any], found: NDArray[Any], most: int | None) -> pl.DataFrame:
-    """A line for each of at most ``most`` positions of each row, the one that costs most first; found (n, 3, length)."""
+def explained(
+    kind: Any, strange: Any, rows: NDArray[np.intp], p_values: NDArray[Any], found: NDArray[Any], *, most: int | None
+) -> pl.DataFrame:
+    """A line for each of at most ``most`` positions of each strange row, the one that costs most first; found (n, 3, length)."""
     import polars as pl
 
     names, lines = symbols_of(kind), []
-    for row, p_value, (nats, seen, wanted) in zip(rows, p_values, found, strict=True):
+    for raw, row, p_value, (nats, seen, wanted) in zip(kind.rows_of(strange), rows, p_values, found, strict=True):
         for place in np.argsort(-nats, kind="stable")[:most]:
             if nats[place] <= 0:  # behind the end
                 break
-            here, there = names[int(seen[place])], names[int(wanted[place])]
+            where = kind.place_name(raw, place)
+            here, there = (kind.symbol_name(raw, names[int(numbers[place])]) for numbers in (seen, wanted))
             instead = f" where {there} is expected" if here != there else ""
-            reason = f"position {place}: {here}{instead}, which costs {nats[place]:.1f} nats"
-            lines.append((int(row), float(p_value), f"position {place}", float(nats[place] / nats.sum()), here, there, reason))
+            reason = f"{where}: {here}{instead}, which costs {nats[place]:.1f} nats"
+            lines.append((int(row), float(p_value), where, float(nats[place] / nats.sum()), here, there, reason))
     schema = {"row": pl.Int64, "p_value": pl.Float64, "column": pl.String, "share": pl.Float64}
-    return pl.DataFrame(lines, schema=schema | dict.fromkeys(("observed", "expected", "reason"), pl.String), orient="row")
+    frame = pl.DataFrame(lines, schema=schema | dict.fromkeys(("observed", "expected", "reason"), pl.String), orient="row")
+    origins = pl.DataFrame({"row": rows, **kind.origins(strange)})
+    return origins.join(frame, on="row", maintain_order="right")

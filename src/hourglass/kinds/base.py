@@ -96,8 +96,12 @@ class Kind(ABC):
         """What the data is, in a few words: '28 x 28 grey images'."""
 
     def opened(self, raw: Any) -> Any:
-        """Raw data as rows: a long record as its windows."""
+        """Raw data as rows: a long record, or a tune, as its windows."""
         return raw
+
+    def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """Where each row comes from, as columns (n,), where one row of the user's becomes several."""
+        return {}
 
     @property
     @abstractmethod

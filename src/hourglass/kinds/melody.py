@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HOLD, REST, THREE = "-", ".", "3"  # what a position has that no note begins at; "3": the next three are thirds of a quarter
+MEANT = {HOLD: "a note held", REST: "a rest", THREE: "three in a quarter"}
 UNIT, THIRD, QUARTER = 12, 16, 48  # a 16th, a third of a quarter and a quarter, in twelfths of a 16th
+_as_melody = attrgetter(*(field.name for field in fields(Melody)))  # all that a melody is
 HEAD = 2  # symbols before the first position: metre and key
 
 
@@ -46,6 +49,23 @@ class Melodies(Part):
 
     def __post_init__(self) -> None:
         self._require("bars", is_count(self.bars), "a positive int")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Window(Melody):
+    """A few bars of a tune, and where they stand: the number of the tune among others, and of the first bar in it, from 0.
+
+    Wherever it stands, it equals a melody of the same bars.
+    """
+
+    tune: int = 0
+    first: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Melody) and _as_melody(self) == _as_melody(other)
+
+    def __hash__(self) -> int:
+        return hash(_as_melody(self))
 
 
 @dataclass(frozen=True)
@@ -105,11 +125,34 @@ class MelodyKind(TokenKind):
 
     def opened(self, raw: Any) -> Any:
         """Windows one after the other; where a tune is at its end, the last one is filled with rests."""
-        windows = [tune.cut(first, self.bars) for tune in self.rows_of(raw) for first in range(0, tune.bars, self.bars)]
+        windows = [
+            _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
+            for number, tune in enumerate(self.rows_of(raw))
+            for first in range(0, tune.bars, self.bars)
+        ]
         heard = [window for window in windows if window.notes]
         if not heard and len(raw):
             raise DataError("There is no note in these tunes. Leave them out.")
         return as_objects(heard)
+
+    def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """Of each window the number of its tune, the name of that, and its first bar, counted from 1."""
+        windows = self.opened(raw).tolist()
+        return {
+            "tune": np.array([window.tune for window in windows], np.int64),
+            "name": np.array([window.name for window in windows], str),
+            "bar": np.array([window.first + 1 for window in windows], np.int64),
+        }
+
+    def place_name(self, row: Any, place: int) -> str:
+        if place < HEAD:
+            return ("metre", "key")[place]
+        bar, sixteenths = divmod(place - HEAD, bar_of(row.metre))
+        return f"bar {getattr(row, 'first', 0) + bar + 1}, beat {1 + sixteenths * int(row.metre.split('/')[1]) / 16:g}"
+
+    def symbol_name(self, row: Any, symbol: str) -> str:
+        pitch = numbered(symbol)
+        return MEANT.get(symbol, symbol) if pitch is None else named(pitch + tonic_of(row.sharps))
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         """Numbers of all windows of tunes, a window each bar: a single one of what has no more bars than a window."""
@@ -131,6 +174,15 @@ class MelodyKind(TokenKind):
 
     def describe(self) -> str:
         return f"melodies of {self.bars} bar{'s' * (self.bars != 1)}"
+
+
+def _placed(bars: Melody, tune: int, first: int) -> Window:
+    return Window(bars.notes, bars.metre, bars.key, bars.name, tune, first)
+
+
+def _place_of(tune: Melody, number: int, first: int) -> tuple[int, int]:
+    """Where a bar of a tune with that number stands, or of what is a window of one already."""
+    return (tune.tune, tune.first + first) if isinstance(tune, Window) else (number, first)
 
 
 def windows_of(melody: Melody, bars: int) -> list[list[str]]:

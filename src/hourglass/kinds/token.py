@@ -103,6 +103,16 @@ class TokenKind(Kind):
         """The symbols of each row of raw data."""
         return list(cls._symbols(cls.rows_of(raw)))
 
+    # How alarms speak of a row
+
+    def place_name(self, row: Any, place: int) -> str:
+        """What the position of that number is called in a row."""
+        return f"position {place}"
+
+    def symbol_name(self, row: Any, symbol: str) -> str:
+        """What a symbol means in a row."""
+        return symbol
+
     def readable(self, raw: Any) -> list[Row]:
         """The rows of raw data that a model of this kind can take: of known symbols, and no longer than its own."""
         found = []

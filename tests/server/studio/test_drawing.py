@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from fractions import Fraction
+from urllib.parse import unquote
 
 import numpy as np
 import polars as pl
@@ -11,8 +14,10 @@ import pytest
 from PIL import Image
 
 import hourglass as hg
+from hourglass.data.sound import wav_of
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio.facts import facts, kinds_for
+from hourglass.server.studio.heard import heard
 from hourglass.server.studio.sources import Source
 
 
@@ -91,3 +96,17 @@ def test_facts_of_a_table(tmp_path):
 )
 def test_what_data_could_be_taken_for(raw, kinds):
     assert kinds_for(raw) == kinds
+
+
+def test_melodies_are_heard_and_taken_along():
+    tune = hg.Melody([(60, 0, 4), (64, 4, Fraction(4, 3)), (67, Fraction(16, 3), Fraction(4, 3))], "3/4", "C", '<a "tune">')
+    page = rows.html("melody", rows.values("melody", np.array([tune], dtype=object)))
+    assert page.count("<rect") == 3
+    assert "<a &quot;tune&quot;>" not in page and 'download="&lt;a &quot;tune&quot;&gt;.mid"' in page
+    (address,) = re.findall(r'<audio controls preload="none" [^>]*src="/melody.wav\?tune=([^"]*)"', page)
+    assert f'href="/melody.mid?tune={address}"' in page
+    assert heard("wav", unquote(address)).body == wav_of([tune])
+    assert heard("ogg", unquote(address)).status_code == 404
+    assert (heard("wav", "{").status_code, heard("wav", '{"notes": [[1000, 0, 4]]}').status_code) == (422, 422)
+    pytest.importorskip("symusic")
+    assert heard("mid", unquote(address)).body[:4] == b"MThd"

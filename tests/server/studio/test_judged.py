@@ -132,6 +132,26 @@ def test_events_of_a_record():
     assert '<rect x="' in first.html
 
 
+@pytest.mark.filterwarnings("ignore:Only:hourglass.HourglassWarning")
+def test_rows_of_symbols_are_shown_with_what_is_strange_in_them():
+    detector = hg.AnomalyDetector(max_epochs=2, alarm_rate=0.2, random_state=0).fit(["abab", "ababab"] * 20)
+    (alarm,) = judge(detector, ["abab", "abba"], "strings").alarms(0.5, [1])
+    assert (alarm.row, alarm.title) == (1, "Row 1")
+    assert "abba" in re.sub("<[^>]*>", "", alarm.html)
+    assert "<span>position " in alarm.html
+
+
+@pytest.mark.filterwarnings("ignore:Only:hourglass.HourglassWarning")
+def test_windows_of_tunes_are_judged():
+    tunes = [hg.Melody([(60 + (i * k) % 5, 4 * i, 4) for i in range(16)], "4/4", "C", f"by {k}") for k in range(1, 13)]
+    judged = judge(hg.AnomalyDetector(max_epochs=1, alarm_rate=0.2, random_state=0).fit(tunes), tunes[:2], "tunes")
+    assert len(judged.scores) == 4
+    (alarm,) = judged.alarms(0.5, [3])
+    assert alarm.title == "by 2, from bar 3"
+    assert all(re.match(r"metre|key|bar [34], beat [1-4]", reason) for reason in alarm.reasons)
+    assert '<svg class="roll"' in alarm.html and "<audio" in alarm.html
+
+
 def test_an_autoencoder_raises_no_alarms(table):
     with pytest.raises(hg.DataError, match="Only a detector raises alarms"):
         judge(hg.Autoencoder(2, max_epochs=1, random_state=0).fit(table), table, "table")

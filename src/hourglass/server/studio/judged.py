@@ -115,11 +115,16 @@ class Judged:
             return []
         some = taken(self.raw, which)
         found = at_rate(self.detector, rate).explain(some, most=MOST_REASONS)
-        looks = LOOKS[self.detector.kind_.name](self.detector, some, found)
+        kind = self.detector.kind_
+        looks = (_symbols if kind.symbolic else LOOKS[kind.name])(self.detector, some, found)
+        origins = kind.origins(some)
+        titles = [f"Row {row:,}" for row in which]
+        if origins:
+            titles = [f"{name or f'Tune {tune:,}'}, from bar {bar}" for tune, name, bar in zip(*origins.values(), strict=True)]
         said: list[tuple[str, ...]] = [tuple(found.filter(found["row"] == place)["reason"]) for place in range(len(which))]
         return [
-            Alarm(int(row), f"Row {row:,}", float(self.p_values[row]), float(self.scores[row]), why, html)
-            for row, why, html in zip(which, said, looks, strict=True)
+            Alarm(int(row), title, float(self.p_values[row]), float(self.scores[row]), why, html)
+            for row, title, why, html in zip(which, titles, said, looks, strict=True)
         ]
 
     def events(self, rate: float) -> pl.DataFrame:
@@ -164,6 +169,7 @@ def judge(detector: Any, raw: Any, title: str) -> Judged:
     if not hasattr(detector, "p_values"):
         raise hg.DataError("Only a detector raises alarms, and this model is none. Train one that flags.")
     rows = as_raw(raw, kind=detector.kind_.name)
+    rows = detector.kind_.opened(rows) if detector.kind_.symbolic else rows  # of tunes windows are judged
     found = detector.alarms(rows, reasons=0)
     if found.height == 0:
         raise hg.DataError(f"'{title}' has no rows to judge.")
@@ -204,6 +210,12 @@ def _spans(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
         spans = list(mine.select("channel", "start", "end").iter_rows())
         looks.append(drawn.curves(row, detector.kind_.channels, "; ".join(mine["reason"]), spans=spans))
     return looks
+
+
+def _symbols(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
+    """Of each row itself, and below it a bar for each position most to blame."""
+    shown = drawn.rows(detector.kind_, some, [""] * length(some))
+    return [row + bars for row, bars in zip(shown, _columns(detector, some, found), strict=True)]
 
 
 LOOKS = {"table": _columns, "image": _heat, "series": _spans}

@@ -21,6 +21,7 @@ from hourglass.server.running import bound
 from hourglass.server.studio import files
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.heard import heard
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.views import alarms, data, map, squeeze, train
 
@@ -66,6 +67,7 @@ def build(folder: Folder) -> FastAPI:
     pages.add_static_files("/studio", w.ASSETS)
     _pages(folder)
     files.add(app, folder)
+    app.get("/melody.{form}")(heard)
     app.add_middleware(OwnMachine)
     ui.run_with(
         app, title="Hourglass", favicon=w.ASSETS / "icon.svg", tailwind=False, show_welcome_message=False, reconnect_timeout=30

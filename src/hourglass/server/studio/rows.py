@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+from fractions import Fraction
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,21 +116,39 @@ def _line(channel: list[float | None], low: float, high: float, name: str) -> st
 
 def _melodies(raw: Any) -> Values:
     return [
-        {"name": tune.name, "notes": [[note.pitch, float(note.start), float(note.duration)] for note in tune.notes]}
+        {
+            "name": tune.name,
+            "metre": tune.metre,
+            "key": tune.key,
+            "notes": [[note.pitch, _time(note.start), _time(note.duration)] for note in tune.notes],
+        }
         for tune in rows(raw, 0, len(raw))
     ]
 
 
+def _time(sixteenths: Fraction) -> int | str:
+    return int(sixteenths) if sixteenths.denominator == 1 else str(sixteenths)
+
+
 def _melodies_html(shown: Values, before: Values | None) -> str:
-    """Each as a piano roll: a bar for each note, the higher the higher."""
+    """Each as a piano roll, a bar for each note, the higher the higher; below it what plays it, and a link to it as MIDI."""
     drawn = []
     for tune in shown:
-        low, high = min((pitch for pitch, *_ in tune["notes"]), default=0), max((pitch for pitch, *_ in tune["notes"]), default=1)
-        end, step = max((start + long for _, start, long in tune["notes"]), default=1), 50 / (high - low + 1)
-        places = [(200 * start / end, 5 + (high - pitch) * step, 190 * long / end) for pitch, start, long in tune["notes"]]
+        notes = [(pitch, float(Fraction(start)), float(Fraction(long))) for pitch, start, long in tune["notes"]]
+        low, high = min((pitch for pitch, *_ in notes), default=0), max((pitch for pitch, *_ in notes), default=1)
+        end, step = max((start + long for _, start, long in notes), default=1), 50 / (high - low + 1)
+        places = [(200 * start / end, 5 + (high - pitch) * step, 190 * long / end) for pitch, start, long in notes]
         bars = "".join(f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{step:.1f}"/>' for x, y, wide in places)
-        drawn.append(f'<svg class="roll" viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>')
+        roll = f'<svg class="roll" viewBox="0 0 200 60" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>'
+        drawn.append(f'<div class="melody">{roll}{_player(tune) if notes else ""}</div>')
     return _gallery("waves", drawn)
+
+
+def _player(tune: dict[str, Any]) -> str:
+    """What plays a melody, and a link to it; nothing is fetched before it is asked for."""
+    name, said = escape(tune["name"] or "melody"), quote(json.dumps(tune, separators=(",", ":")))
+    sound = f'<audio controls preload="none" aria-label="{name}" src="/melody.wav?tune={said}"></audio>'
+    return f'{sound}<a href="/melody.mid?tune={said}" download="{name}.mid">MIDI</a>'
 
 
 # Tables
