@@ -12,7 +12,6 @@ from rdkit.Chem import QED, Descriptors
 from scipy.stats import wasserstein_distance
 
 from benchmarks.common import QUICK
-from hourglass.kinds.molecule import MoleculeKind
 
 HELD_OUT = 100 if QUICK else 10_000  # molecules that are judged
 LEARNED = 500 if QUICK else None  # of the others; all of them
@@ -29,13 +28,6 @@ def zinc() -> tuple[list[str], list[str]]:
         smiles = file.read().split()
     order = np.random.default_rng(0).permutation(len(smiles))
     return [smiles[i] for i in order[HELD_OUT:][:LEARNED]], [smiles[i] for i in order[:HELD_OUT]]
-
-
-def readable(kind: MoleculeKind, smiles: list[str]) -> list[str]:
-    """Those whose symbols were all among the ones learned from, and no more of them than a row has; the others can't be rebuilt."""
-    split = [kind.split(one, row) for row, one in enumerate(smiles)]
-    known = set(kind.alphabet)
-    return [one for one, symbols in zip(smiles, split, strict=True) if known.issuperset(symbols) and len(symbols) <= kind.shape[0]]
 
 
 def canonical(smiles: list[str]) -> list[str]:

@@ -100,3 +100,16 @@ def test_a_symbol_that_one_row_has_stops_no_fit():
         with pytest.warns(hg.HourglassWarning, match="rows tell what is usual"):
             detector.fit(rows)
         assert len(detector.model_.alarm.reference) in (11, 12)  # that row can't be scored, where it is held out
+
+
+def test_a_symbol_that_one_row_has_is_strange_where_rows_may_be():
+    rows = [*usual(60), "abz"]
+    model = hg.VariationalAutoencoder(2, encoder=hg.OneShot(**SMALL), decoder=hg.OneShot(**SMALL), max_epochs=1, random_state=0)
+    seen = set()
+    for seed in range(8):
+        found = hg.AnomalyDetector(model, alarm_rate=0.2, contaminated=True, random_state=seed)
+        with pytest.warns(hg.HourglassWarning, match="rows tell what is usual"):
+            found.fit(rows)
+        assert len(found.score_samples(rows[:60])) == 60
+        seen.add("z" in found.kind_.alphabet)
+    assert False in seen  # it was held out, or left out as the strangest

@@ -301,7 +301,7 @@ def _of_symbols(kind: Any, drawn: Any, train: Any, test: Any) -> list[tuple[str,
 def _of_model(model: GeneratingAutoencoder, test: Any) -> list[tuple[str, float, float, str]]:
     """What a model keeps of rows of symbols, without which the figures of its samples say little."""
     kind: Any = model.kind_
-    known = as_objects(kind.readable(taken(test, spread(length(test), MOST_MOLECULES))))
+    known = kind.readable(taken(test, spread(length(test), MOST_MOLECULES)))
     if length(known) < 2:
         return []
     found = diagnose(model, known)

@@ -20,7 +20,7 @@ from hourglass.data import Record
 from hourglass.errors import DataError, HourglassWarning, ParameterError
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.kinds import KINDS, as_objects, as_raw, infer, kind_name, length, taken
+from hourglass.kinds import KINDS, as_raw, infer, kind_name, length, taken
 from hourglass.parts import Bottleneck
 from hourglass.parts.base import is_count
 from hourglass.parts.bottlenecks import Numbers
@@ -301,7 +301,7 @@ def _numbers(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Co
 def _symbols(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Compared]:
     """How well held-out rows of symbols are rebuilt, those that can be read, and what gives the same of PCA."""
     kind: Any = model.kind_
-    readable = as_objects(kind.readable(test))
+    readable = kind.readable(test)
     if not len(readable):
         raise DataError("Each held-out row of the sweep has a symbol that was never seen, or is too long. Give others as X_test.")
     x, rebuilt = (model._passed(readable, None, function).numpy() for function in (lambda _, x: x, _reconstructed))

@@ -23,7 +23,7 @@ from hourglass.estimators.beats import RebuildingWatch, SeriesWatch
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
-from hourglass.kinds import KINDS, Series, as_objects, infer, kind_name, length, taken
+from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
@@ -166,14 +166,18 @@ def _hold_out(
 
 
 def _row_scores(detector: Any, rows: Any) -> NDArray[np.floating[Any]]:
-    """How strange rows are (n,), of a long record its windows, of a tune its strangest window."""
-    scores: NDArray[np.floating[Any]] = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()
+    """How strange rows are (n,), of a long record its windows, of a tune its strangest window; endlessly if they can't be read."""
+    if detector.kind_.symbolic and not (known := detector.kind_.known(rows)).all():
+        scores = np.full(len(known), np.inf)
+        scores[known] = _row_scores(detector, taken(rows, np.flatnonzero(known)))
+        return scores
+    scores = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()
     tunes = detector.kind_.origins(rows).get("tune")
     if tunes is None:
         return scores
-    found = np.full(length(rows), -np.inf)
-    np.maximum.at(found, tunes, scores)
-    return found
+    strangest = np.full(length(rows), -np.inf)
+    np.maximum.at(strangest, tunes, scores)
+    return strangest
 
 
 def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
@@ -309,7 +313,7 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
         if kind.symbolic:  # a row with a symbol that is nowhere else can't be scored, by this model or later
-            others = as_objects(kind.readable(others))
+            others = kind.readable(others)
             if not len(others):
                 raise DataError(f"All {len(held_out)} rows that were held out have symbols that no other row has. Give more rows.")
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))

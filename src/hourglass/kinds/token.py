@@ -113,14 +113,19 @@ class TokenKind(Kind):
         """What a symbol means in a row."""
         return symbol
 
-    def readable(self, raw: Any) -> list[Row]:
-        """The rows of raw data that a model of this kind can take: of known symbols, and no longer than its own."""
-        found = []
-        for row in self.rows_of(raw):
-            with contextlib.suppress(DataError):
-                self.to_tensor(as_objects([row]))
-                found.append(row)
-        return found
+    def known(self, raw: Any) -> np.ndarray[Any, Any]:
+        """Which rows of raw data (n,) a model of this kind can take: those of known symbols, and no longer than its own."""
+        return np.array([self._takes(row) for row in self.rows_of(raw)], bool)
+
+    def readable(self, raw: Any) -> np.ndarray[Any, Any]:
+        """Those rows."""
+        return as_objects(self.rows_of(raw))[self.known(raw)]
+
+    def _takes(self, row: Row) -> bool:
+        with contextlib.suppress(DataError):
+            self.to_array(as_objects([row]))
+            return True
+        return False
 
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
