@@ -126,16 +126,6 @@ def test_a_record_is_refused(sentence):
     )
 
 
-def test_rows_of_symbols_are_refused(sentence):
-    words = ["abba", "baab", "abab", "bbaa"] * 10
-    said = (
-        "A sweep measures errors of numbers, beside PCA, and this is data of kind 'token'. "
-        "Fit a model of each width, and compare their metrics.exact(model, X_test)."
-    )
-    assert sentence(hg.DataError, hg.sweep, words) == said
-    assert sentence(hg.DataError, hg.sweep, words, estimator=hg.Autoencoder(kind="token"), bottlenecks=(1,)) == said
-
-
 def test_a_part_too_wide_for_a_width_is_refused_before_any_fit(sentence, wine):
     fitted = []
     blank = hg.Autoencoder(hg.TopK(9, k=3), callbacks=(lambda estimator, epoch: fitted.append(epoch),))

@@ -122,7 +122,7 @@ def test_a_need_that_data_has_no_answer_to_is_a_sentence(folder, tmp_path, here)
     (tmp_path / "names.txt").write_text("anna\nbert\n" * 10)
     run = folder.new_run(Asked(str(tmp_path / "names.txt"), "sweep"))
     here(run)
-    assert run.sentence.startswith("No bottleneck of the sweep (2) is below the number of features, 1.")
+    assert run.sentence.startswith("No bottleneck of the sweep (4) is below the number of features, 4.")
 
 
 def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):

@@ -108,7 +108,7 @@ class Run:
         told = self.path / "failed.txt"
         if told.exists():
             return told.read_text(encoding="utf-8").strip()
-        if self.state is State.failed and (self.path / "stopping").exists():
+        if self.state is State.failed and self.stopping:
             return NOTHING_KEPT
         if self.state is State.failed:
             return "The training ended without a word: the machine was switched off, or had no memory left. Start it again."
@@ -167,6 +167,11 @@ class Run:
             (self.path / "stopping").touch()
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(int((self.path / "lock").read_text()), signal.SIGINT)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end early: a signal alone can get lost while Python starts."""
+        return (self.path / "stopping").exists()
 
     def remove(self) -> None:
         """Delete the run and all that it made."""

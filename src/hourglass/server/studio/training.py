@@ -47,7 +47,10 @@ def main(path: str) -> None:
     warnings.showwarning = lambda message, category, *_: told.append(str(message)) if _ours(category) else None
     try:
         _say(run, "Reading the data")
-        result = NEEDS[run.asked.need](_job(run, run.asked))
+        job = _job(run, run.asked)
+        if run.stopping:
+            raise KeyboardInterrupt
+        result = NEEDS[run.asked.need](job)
         stopped = any("stopped by hand" in line for line in told)
         write_json(run.path / "result.json", {"stopped": stopped, "warnings": told, **result})
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ PAUSE = 1.0  # seconds between two previews, at least
 
 
 def watch(run: Run, show: Callable[[Any], Made] | None, **beside: Any) -> Callable[[Any, Any], None]:
-    """A callback that notes each epoch and, now and then, what is ``shown`` by the model as it is."""
+    """A callback that notes each epoch and, now and then, what is ``shown`` by the model as it is; and ends a run that is to stop."""
     last = [0.0]
 
     def look(estimator: Any, epoch: Any) -> None:
@@ -27,6 +27,8 @@ def watch(run: Run, show: Callable[[Any], Made] | None, **beside: Any) -> Callab
         if show is not None and time.monotonic() - last[0] >= PAUSE:
             last[0] = time.monotonic()
             preview(run, show, estimator)
+        if run.stopping:
+            raise KeyboardInterrupt
 
     return look
 
