@@ -17,7 +17,7 @@ PAUSE = 1.0  # seconds between two previews, at least
 
 
 def watch(run: Run, show: Callable[[Any], Made] | None, **beside: Any) -> Callable[[Any, Any], None]:
-    """A callback that notes each epoch and, now and then, what is ``shown`` by the model as it is; and ends a run that is to stop."""
+    """A callback that notes each epoch and, now and then, what is ``shown`` by the model; and ends a run that is to stop."""
     last = [0.0]
 
     def look(estimator: Any, epoch: Any) -> None:

@@ -176,12 +176,12 @@ def _done(run: Run) -> None:
 
 def _files(place: Any, run: Run) -> None:
     """Links to all that the run made; the report may still be on its way."""
-    known: set[str] = set()
+    known, made = set[str](), run.path / "made"
+    reported = run.asked.need in REPORTED and not run.asked.options.get("condition") and bool(run.asked.data)
 
-    def look() -> None:
-        made = run.path / "made"
+    def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]
-        names += [REPORT] if run.asked.need in REPORTED and not run.asked.options.get("condition") and run.asked.data else []
+        names += [REPORT] * reported
         names += [f"made/{path.name}" for path in sorted(made.iterdir())] if made.is_dir() else []
         with place:
             for name in names:
