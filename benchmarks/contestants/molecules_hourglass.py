@@ -5,12 +5,13 @@ import numpy as np
 from benchmarks.common import SEED, Stopwatch, report
 from benchmarks.molecules import CODES_OF, SAMPLED, SECONDS, canonical, samples_judged, zinc
 from hourglass import VariationalAutoencoder, diagnose
+from hourglass.kinds import as_objects
 
 train, test = zinc()
 model = VariationalAutoencoder(kind="molecule", max_seconds=SECONDS, random_state=SEED, verbose=True)
 with Stopwatch() as watch:
     model.fit(train)
-possible, known = model.kind_.readable(test).tolist(), canonical(train)  # a symbol never seen can't be rebuilt
+possible, known = model.kind_.readable(as_objects(test)).tolist(), canonical(train)  # a symbol never seen can't be rebuilt
 with Stopwatch() as rebuilding:
     rebuilt = model.reconstruct(possible)
 exact = float(np.sum([a == b for a, b in zip(rebuilt, canonical(possible), strict=True)])) / len(test)

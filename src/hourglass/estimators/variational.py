@@ -20,7 +20,8 @@ from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
 OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
-OF_MELODIES = Variational(64, beta=0.5, warmup=0.3)  # they are few symbols to tell, and better drawn
+DRAWN = Variational(64, beta=0.5, warmup=0.3)  # where that is not so, what is drawn is better
+WAISTS = {"melody": DRAWN, "molecule": DRAWN}
 HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
 Numbers = NDArray[np.floating[Any]]
 
@@ -71,7 +72,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
         For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``,
-        for melodies with a ``beta`` of 0.5.
+        for molecules and melodies with a ``beta`` of 0.5.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
         or ``Mixed("element")`` for tables, ``Categorical()`` for rows of symbols, unless given.
@@ -108,8 +109,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
-            codes = OF_MELODIES if self.kind_.name == "melody" else OF_SYMBOLS
-            return {"bottleneck": codes, "likelihood": Categorical(), **SYMBOLIC}
+            return {"bottleneck": WAISTS.get(self.kind_.name, OF_SYMBOLS), "likelihood": Categorical(), **SYMBOLIC}
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
