@@ -18,18 +18,22 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import as_raw, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of
-from hourglass.parts import Gaussian, Noise, Open, Plain, Restorer, Together
+from hourglass.parts import Corruption, Gaussian, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
 
 if TYPE_CHECKING:
     from hourglass.export import Graph
 
-PLURALS = {"table": "tables", "series": "series"}
-DEFAULTS = {
+PLURALS = {"table": "tables", "melody": "melodies", "molecule": "molecules"}
+DEFAULTS: dict[str, Corruption] = {
     "image": Noise((5 / 255, 50 / 255)),
     "table": Noise(0.3),
     "series": Noise((0.0, 0.5)),
+    "melody": SwapSymbols((0.0, 0.2)),  # which leaves each note in its bar
+    "token": Typos((0.0, 0.2)),
+    "words": Typos((0.0, 0.2)),
+    "molecule": Typos((0.0, 0.2)),
 }  # what is mended unless it is said
 
 
@@ -71,10 +75,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     def _choices(self) -> dict[str, Any]:
-        if self.kind_.symbolic:
-            raise DataError(f"{type(self).__name__} mends numbers and pictures, and can do nothing for {self.kind_.describe()}.")
         numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
         choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
+        if self.kind_.symbolic:
+            return choices | self._symbolic(choices["bottleneck"])
         waist, damage = self.bottleneck or choices["bottleneck"], self.corruption or choices["corruption"]
         damage = corruption_from(damage) if isinstance(damage, str) else damage
         if isinstance(waist, Open) and isinstance(damage, Noise) and isinstance(damage.std, tuple):
@@ -82,6 +86,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
             if self.encoder is None and self.decoder is None:
                 choices["encoder"] = Restorer(relative=True)
         return choices
+
+    def _learn_kind(self, raw: Any, asked: Any, **how: Any) -> None:
+        super()._learn_kind(raw, asked, **how)
+        if self.kind_.symbolic:
+            self.kind_ = self.kind_.roomy()
+            self.n_features_in_ = self.kind_.n_features
 
     @property
     def _apart(self) -> bool:
@@ -124,9 +134,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
             return np.stack(found) if isinstance(raw, np.ndarray) else found
         if strength is not None or mask is not None:
-            raise ParameterError(
-                f"strength and mask are for pictures, and this model is one of {PLURALS[self.kind_.name]}. Leave them out."
-            )
+            plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
+            raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
         return self.kind_.from_tensor(values, self.kind_.opened(raw))
 
