@@ -24,8 +24,7 @@ def network():
     encoder, decoder = NET.encoder(SHAPE, 0, generator()), NET.decoder(SHAPE, 0, generator())
     with torch.no_grad():
         decoder.write.logits.normal_(generator=generator())
-        for layer in decoder.reader.across:
-            layer.outer.weight.mul_(10)
+        decoder.reader.across.outer.weight.mul_(10)
     return encoder, decoder.eval()
 
 

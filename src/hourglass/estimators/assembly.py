@@ -131,9 +131,10 @@ def default_likelihood(kind: Kind) -> Likelihood:
 def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, corruption: Corruption | None, kind: Kind) -> None:
     """Refuse or warn of parts that don't go with the data."""
     if isinstance(bottleneck, Open) and corruption is None:
+        example = "typos:0.1" if kind.symbolic else "noise:25"
         raise ParameterError(
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
-            "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
+            f"Say what damage it has to mend, as in corruption='{example}', or give a bottleneck."
         )
     if not (isinstance(bottleneck, Open) or bottleneck.drawn) and bottleneck.capacity >= kind.n_features:
         warnings.warn(
@@ -141,6 +142,16 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             "anything: choose a narrower one.",
             HourglassWarning,
             stacklevel=5,
+        )
+    if kind.symbolic and corruption is not None and not corruption.of_symbols:
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for numbers. "
+            "Use Typos or SwapSymbols."
+        )
+    if corruption is not None and corruption.of_symbols and not kind.symbolic:
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for rows of symbols. "
+            "Use another, or kind='token'."
         )
     if corruption is not None and corruption.of_pictures and kind.name != "image":
         raise ParameterError(
@@ -155,16 +166,6 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
     if kind.symbolic and not isinstance(likelihood, Categorical):
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()}. Use Categorical()."
-        )
-    if kind.symbolic and corruption is not None and not corruption.of_symbols:
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for numbers. "
-            "Use Typos or SwapSymbols."
-        )
-    if corruption is not None and corruption.of_symbols and not kind.symbolic:
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for rows of symbols. "
-            "Use another, or kind='token'."
         )
     if kind.gaps and not likelihood.masks:
         raise ParameterError(

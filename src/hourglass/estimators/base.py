@@ -496,7 +496,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if self.condition_kind_ is not None:
             raise ModelFileError("A model that was fitted with a condition can't be exported: a graph has no place to be told it.")
         if isinstance(self._asked["bottleneck"], Open):
-            raise ModelFileError("A model without a waist can't be exported: it takes pictures of any size, in tiles.")
+            why = "there are no codes" if self.kind_.symbolic else "it takes pictures of any size, in tiles"
+            raise ModelFileError(f"A model without a waist can't be exported: {why}.")
         return self._waist.width
 
     def _compared(self, raw: Any) -> dict[str, NDArray[Any]]:

@@ -22,9 +22,9 @@ NEARBY = 0.5  # by which, at first, a head minds each place less than the one ne
 class Rewriter(Network):
     """Symbols are written one after the other, each from those before and from what was read: there is no waist.
 
-    The encoder embeds the symbols and passes them through dilated convolutions that look both ways. The decoder has convolutions that
-    look back alone, over what it has written and what was read at the same place, and behind each of them attention to all that was
-    read, by content and by distance; so what was left out or put in moves nothing out of its sight. Rows may have any length.
+    The encoder embeds the symbols and passes them through dilated convolutions that look both ways. The decoder's look back alone,
+    over what it has written and what was read at the same place, and behind the first of them is attention to all that was read, by
+    content and by distance: so what was left out or put in moves nothing out of its sight.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Rewriter(Network):
     References
     ----------
     Bahdanau, Cho and Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate", 2015, section 3. Gehring et
-    al., "Convolutional Sequence to Sequence Learning", 2017, section 3.3 (attention in each layer). Raffel et al., "Exploring the
+    al., "Convolutional Sequence to Sequence Learning", 2017, section 3. Raffel et al., "Exploring the
     Limits of Transfer Learning with a Unified Text-to-Text Transformer", 2020, section 2.1 (distances).
 
     Examples
@@ -106,35 +106,35 @@ class _Rewriting(Writer):
         seen, read = z
         there = seen.sum(-1) > 0
         there[:, 0] = True  # so that there is always something to see
-        return read, _Looking(0, read, there, None)
+        return read, _Looking(0, self.reader.across.known(read), there, [None] * len(self.reader.back))
 
 
 class _Looking(NamedTuple):
-    """How far writing is: the number of the next place, what was read, and what each layer keeps of it and of what it has passed."""
+    """Where writing is: the number of the next place, what is known of what was read, and what convolutions keep."""
 
     place: int
-    read: Tensor  # (batch, length, width)
-    there: Tensor  # (batch, length)
-    kept: list[Any] | None
+    known: tuple[Tensor, Tensor]  # (batch, heads, length, width / heads)
+    there: Tensor  # (batch, length), whether something was read
+    kept: list[Any]
 
 
 class _LookingAcross(nn.Module):
-    """Convolutions that look back and attention to what was read: (batch, places, 2 * width) to (batch, places, width)."""
+    """Convolutions that look back, and behind the first of them attention: (batch, places, 2 * width) to (batch, places, width)."""
 
     def __init__(self, width: int, dilations: tuple[int, ...], heads: int, generator: torch.Generator) -> None:
         super().__init__()
         self.join = linear(2 * width, width, generator)
         self.back = nn.ModuleList(Dilated(width, dilation, generator) for dilation in dilations)
-        self.across = nn.ModuleList(_Attention(width, heads, generator) for _ in dilations)
+        self.across = _Attention(width, heads, generator)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, shown: Tensor, state: _Looking) -> tuple[Tensor, _Looking]:
         h, kept = self.join(shown), []
-        for number, (back, across) in enumerate(zip(self.back, self.across, strict=True)):
-            past, known = (None, across.known(state.read)) if state.kept is None else state.kept[number]
-            h, past = back(h, past)
-            h = h + across(h, known, state.there, state.place)
-            kept.append((past, known))
+        for number, (layer, past) in enumerate(zip(self.back, state.kept, strict=True)):
+            h, passed = layer(h, past)
+            kept.append(passed)
+            if number == 0:
+                h = h + self.across(h, state.known, state.there, state.place)
         return self.norm(h), state._replace(place=state.place + shown.shape[1], kept=kept)
 
 

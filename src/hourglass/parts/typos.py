@@ -1,4 +1,4 @@
-"""What happens to rows of symbols: x is (batch, length, symbols), at each place a one among zeros, first the end, behind it zeros."""
+"""What happens to rows of symbols: x is (batch, length, symbols), a one among zeros at each place; the first symbol is the end."""
 
 from __future__ import annotations
 
@@ -107,4 +107,3 @@ def edited(x: Tensor, there: Tensor, number: Tensor, other: Tensor, fault: Tenso
     ended = ((number == END) & there).any(1, keepdim=True)
     row.scatter_(1, stop.where(~ended, length), END)  # a row as long as x has no end, but has one when it is shorter
     return x.new_zeros(*x.shape[:2], nothing + 1).scatter_(2, row[:, :length, None], 1.0)[..., :nothing]
-
