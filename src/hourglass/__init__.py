@@ -88,6 +88,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         Speckle,
         StandardNormal,
         Structural,
+        SwapSymbols,
         Temporal,
         Together,
         TopK,

@@ -119,7 +119,7 @@ def test_wrong_notes_are_put_right():
 
     tunes = [tune(first) for first in range(12)]
     network = hg.Rewriter(48, dilations=(1, 3), heads=2)
-    model = hg.DenoisingAutoencoder(encoder=network, max_epochs=20, batch_size=16, random_state=0).fit(tunes * 20)
+    model = hg.DenoisingAutoencoder(encoder=network, max_epochs=12, batch_size=16, random_state=0).fit(tunes * 20)
     assert model.model_.corruption == hg.SwapSymbols((0.0, 0.2))
     assert model.kind_.shape[0] == 2 + 32  # bars have their length
     wrong = [tune(first, wrong=60 + (first + 11) % 12) for first in range(12)]

@@ -72,7 +72,7 @@ def _tried(model: DenoisingAutoencoder, raw: Any) -> Tried:
         clean = inner.scaling(kind.to_tensor(raw).to(model._device)).float()
         seen = inner.corruption(clean, generator)
         piles = [inner.scaling.inverse(x).cpu() for x in (clean, seen, inner.mend(seen), inner.mend(clean))]
-    numbers = [[row[row > END].tolist() for row in pile] for pile in piles]
+    numbers = [[row[: int((row != END).cumprod(0).sum())].tolist() for row in pile] for pile in piles]
     apart = [np.array([edits(row, [other])[0] for row, other in zip(pile, numbers[0], strict=True)]) for pile in numbers[1:]]
     rows = tuple(kind.from_tensor(pile) for pile in piles[:3])
     return Tried(rows, (apart[0], apart[1], apart[2]))

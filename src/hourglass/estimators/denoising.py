@@ -41,17 +41,19 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """Learn to rebuild the clean from the damaged, then mend what comes damaged.
 
     Pictures, of any size, go through a `Restorer`, unless a waist is asked for: it is trained on patches of clean pictures that are
-    damaged on purpose. Large ones are passed through in overlapping tiles. Colours are mended, transparency is kept aside.
+    damaged on purpose. Large ones are passed through in overlapping tiles. Colours are mended, transparency is kept aside. Rows of
+    symbols go through a `Rewriter`, and may be an eighth longer than those that were learned from.
 
     Parameters
     ----------
     bottleneck : int or bottleneck part, optional
-        How many numbers are kept of each row, or of each picture, which then all have one size. Unless given, pictures have no
-        waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
+        How many numbers are kept of each row, or of each picture, which then all have one size. Unless given, pictures and rows of
+        symbols have no waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
     corruption : corruption part or text, optional
         The damage to mend, such as ``Speckle(0.2)``, "noise:25" or "blur:1-2+noise:5". A range of strengths makes one model for all
         of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables,
-        of up to 0.5 for series. `BlindSpot` learns         from noisy pictures, without clean ones.
+        of up to 0.5 for series; for rows of symbols typos in up to a fifth, of melodies swaps alone. `BlindSpot` learns from noisy
+        pictures, without clean ones.
     kind, columns, encoder, decoder, likelihood, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, schedule, \
     validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`. Of a restorer an epoch is 100 steps, each of 32,768 pixels.
