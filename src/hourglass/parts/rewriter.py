@@ -102,6 +102,8 @@ class _Around(Dilated):
 class _Rewriting(Writer):
     """From what was read to logits (batch, length, symbols): it is the plan, and can be looked across to meanwhile."""
 
+    reader: _LookingAcross
+
     def planned(self, z: list[Tensor], length: int | None = None) -> tuple[Tensor, Any]:
         seen, read = z
         there = seen.sum(-1) > 0
@@ -167,4 +169,4 @@ class _Attention(nn.Module):
 
     def _split(self, h: Tensor) -> Tensor:
         """Heads apart: (batch, heads, places, width / heads)."""
-        return h.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return h.reshape(*h.shape[:2], self.heads, -1).transpose(1, 2)
