@@ -583,6 +583,19 @@ def test_fit_for_cleaning_learns_from_a_folder_of_sizes(monkeypatch):
     assert hg.load("c.safetensors").corruption == "noise:5-50"
 
 
+def test_lines_with_typos_are_mended():
+    Path("lines.txt").write_text("\n".join(["sand glass", "hour glass", "narrow waist"] * 10))
+    Path("typed.txt").write_text("sand glas\nhourr glass\n")
+    said = run("fit", "lines.txt", "--for", "clean", "--damage", "typos:0.1", "--max-epochs", "1", "-q", "-o", "c.safetensors")
+    learned, wrote = said.splitlines()
+    assert learned.startswith(
+        "Learned to mend Typos(share=0.1) from rows of up to 14 characters, 14 different ones, in 1 epoch in "
+    )
+    assert wrote == "Wrote c.safetensors. Next: hourglass denoise c.safetensors DAMAGED -o clean.txt"
+    assert run("denoise", "c.safetensors", "typed.txt", "-o", "clean.txt") == "Wrote 2 rows to clean.txt.\n"
+    assert len(Path("clean.txt").read_text().splitlines()) == 2
+
+
 def test_fit_for_cleaning_with_a_waist():
     hg.write("t.parquet", frame())
     run("fit", "t.parquet", "--for", "clean", "-b", "2", "--hidden", "8", "--max-epochs", "1", "-o", "t.safetensors")

@@ -146,15 +146,11 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path):
         (
             lambda: hg.VariationalAutoencoder(4, corruption=hg.Noise(0.1)).fit(LINES),
             "The 'corruption' parameter of VariationalAutoencoder can't be Noise(std=0.1) for rows of up to 5 characters, "
-            "3 different ones: it is for numbers. Leave it out.",
+            "3 different ones: it is for numbers. Use Typos or SwapSymbols.",
         ),
         (
             lambda: hg.AnomalyDetector(features=torch.nn.Identity()).fit(LINES),
             "The 'features' parameter of AnomalyDetector is for images. It can't stand before rows of symbols.",
-        ),
-        (
-            lambda: hg.DenoisingAutoencoder().fit(LINES),
-            "DenoisingAutoencoder mends numbers and pictures, and can do nothing for rows of up to 5 characters, 3 different ones.",
         ),
         (
             lambda: hg.VariationalAutoencoder(4, columns={"a": "numeric"}).fit(LINES),

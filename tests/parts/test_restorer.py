@@ -102,7 +102,7 @@ TABLE = np.random.default_rng(0).normal(size=(12, 6))
             hg.DenoisingAutoencoder(hg.Open()),
             TABLE,
             "The 'bottleneck' parameter of DenoisingAutoencoder can't be Open() for a table of 6 numeric columns: it is for "
-            "images. Give a number, such as 32.",
+            "images and rows of symbols. Give a number, such as 32.",
         ),
         (
             hg.DenoisingAutoencoder(decoder="dense"),

@@ -16,6 +16,7 @@ from torch import nn
 from hourglass.analysis import drawing, plots
 from hourglass.estimators import BaseAutoencoder, DenoisingAutoencoder
 from hourglass.kinds import infer, length
+from hourglass.parts import Open
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -42,7 +43,7 @@ def rendered(template: str, pictures: dict[str, Figure], **values: Any) -> str:
 
 def mends(model: Any) -> bool:
     """Whether a model has no waist: its page is about what it mends."""
-    return isinstance(model, DenoisingAutoencoder) and model._restores
+    return isinstance(model, DenoisingAutoencoder) and isinstance(model._asked["bottleneck"], Open)
 
 
 def parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:

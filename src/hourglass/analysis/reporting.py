@@ -10,6 +10,7 @@ from hourglass.analysis.alarm_page import alarm_page
 from hourglass.analysis.mending_page import mending_page
 from hourglass.analysis.model_page import model_page
 from hourglass.analysis.page import mends
+from hourglass.analysis.rewriting_page import rewriting_page
 from hourglass.data import atomic
 from hourglass.errors import FileError, ParameterError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
@@ -76,7 +77,7 @@ def report(
     if isinstance(model, AnomalyDetector):
         page = alarm_page(model, raw, comparison, title)
     elif mends(model):
-        page = mending_page(model, raw, title)
+        page = (rewriting_page if model.kind_.symbolic else mending_page)(model, raw, title)
     else:
         page = model_page(model, raw, y, condition, sweep=sweep, title=title)
     with atomic(path) as temporary:

@@ -97,7 +97,7 @@ def fit(
     bars: Annotated[int | None, typer.Option(help="Of tunes: bars of the windows that they are cut to, 2 unless given.")] = None,
     rate: Annotated[float | None, typer.Option(help="Of series: samples a second, where the data doesn't say.")] = None,
     damage: Annotated[
-        str | None, typer.Option(help="For cleaning: what has to be mended, such as noise:25, blur:1-2+noise:5, saltpepper:0.1.")
+        str | None, typer.Option(help="For cleaning: what has to be mended, such as noise:25, blur:1-2+noise:5, typos:0.1.")
     ] = None,
     contaminated: Annotated[
         bool, typer.Option("--contaminated", help="For flagging: up to a tenth of the rows may be strange.")

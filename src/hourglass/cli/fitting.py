@@ -12,6 +12,8 @@ import hourglass as hg
 from hourglass.cli.files import apart, dataset_named, in_files, load, one_a_row
 from hourglass.cli.words import passes, percent, say
 
+CLEANED = {"table": "clean.csv", "token": "clean.txt", "words": "clean.txt", "molecule": "clean.smi"}  # files, not folders
+
 
 class Need(StrEnum):
     """What a model is fitted for."""
@@ -50,7 +52,8 @@ def clean(asked: Asked) -> None:
     model.fit((in_files if asked.bottleneck is None else load)(asked.data, asked.skip_bad))
     model.save(asked.output)
     say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
-    say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o clean/")
+    place = CLEANED.get(model.kind_.name, "clean/")
+    say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o {place}")
 
 
 def generate(asked: Asked) -> None:

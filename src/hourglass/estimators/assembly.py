@@ -33,6 +33,7 @@ from hourglass.parts import (
     Plain,
     Recurrent,
     Restorer,
+    Rewriter,
     Temporal,
     VampPrior,
     Variational,
@@ -51,6 +52,7 @@ NETWORKS: dict[str, Callable[[Any], Network]] = {
     "one-shot": lambda hidden: OneShot() if hidden is None else OneShot(hidden=hidden),
     "recurrent": lambda hidden: Recurrent() if hidden is None else Recurrent(hidden=hidden),
     "restorer": lambda hidden: Restorer(),
+    "rewriter": lambda hidden: Rewriter(),
 }
 WAIST = 32  # numbers, unless it is said
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
@@ -129,9 +131,10 @@ def default_likelihood(kind: Kind) -> Likelihood:
 def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, corruption: Corruption | None, kind: Kind) -> None:
     """Refuse or warn of parts that don't go with the data."""
     if isinstance(bottleneck, Open) and corruption is None:
+        example = "typos:0.1" if kind.symbolic else "noise:25"
         raise ParameterError(
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
-            "Say what damage it has to mend, as in corruption='noise:25', or give a bottleneck."
+            f"Say what damage it has to mend, as in corruption='{example}', or give a bottleneck."
         )
     if not (isinstance(bottleneck, Open) or bottleneck.drawn) and bottleneck.capacity >= kind.n_features:
         warnings.warn(
@@ -139,6 +142,16 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             "anything: choose a narrower one.",
             HourglassWarning,
             stacklevel=5,
+        )
+    if kind.symbolic and corruption is not None and not corruption.of_symbols:
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for numbers. "
+            "Use Typos or SwapSymbols."
+        )
+    if corruption is not None and corruption.of_symbols and not kind.symbolic:
+        raise ParameterError(
+            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for rows of symbols. "
+            "Use another, or kind='token'."
         )
     if corruption is not None and corruption.of_pictures and kind.name != "image":
         raise ParameterError(
@@ -154,15 +167,11 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()}. Use Categorical()."
         )
-    if kind.symbolic and corruption is not None:
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for numbers. Leave it out."
-        )
     if kind.gaps and not likelihood.masks:
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()} with missing cells. Use Mixed()."
         )
-    if isinstance(bottleneck, Open) and not likelihood.any_size:
+    if isinstance(bottleneck, Open) and not (kind.symbolic or likelihood.any_size):
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} without a waist, where pictures have any size. "
             "Use Gaussian(), with one variance."
@@ -176,21 +185,19 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
 
 def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
     """Refuse networks that don't go with the waist, or with its lack, before any data is made ready for them."""
-    bottleneck = parameters["bottleneck"]
+    bottleneck, corrector = parameters["bottleneck"], Rewriter if kind.symbolic else Restorer
     networks = [network_from(owner, side, parameters) for side in SIDES]
-    odd = [
-        side
-        for side, network in zip(SIDES, networks, strict=True)
-        if getattr(network, "restores", False) != isinstance(bottleneck, Open)
-    ]
-    if odd and isinstance(bottleneck, Open):
-        raise ParameterError(
-            f"The '{odd[0]}' parameter of {owner} must be a Restorer where there is no waist. Leave it out, or give a bottleneck."
-        )
-    if odd:
-        raise ParameterError(
-            f"The '{odd[0]}' parameter of {owner} can't be a Restorer beside a waist. Leave it out, or the bottleneck."
-        )
+    for side, network in zip(SIDES, networks, strict=True):
+        if isinstance(bottleneck, Open) and not isinstance(network, corrector):
+            raise ParameterError(
+                f"The '{side}' parameter of {owner} must be a {corrector.__name__} where there is no waist. "
+                "Leave it out, or give a bottleneck."
+            )
+        if not isinstance(bottleneck, Open) and isinstance(network, (Restorer, Rewriter)):
+            raise ParameterError(
+                f"The '{side}' parameter of {owner} can't be a {type(network).__name__} beside a waist. "
+                "Leave it out, or the bottleneck."
+            )
     if getattr(kind, "scale", "channel") == "window":
         raise ParameterError(
             f"The 'kind' parameter of {owner} can't be scaled by window: codes would not say how high and how strong one was. "
@@ -198,13 +205,13 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
         )
     if not isinstance(bottleneck, Open):
         return
-    if kind.name != "image":
+    if kind.name != "image" and not kind.symbolic:
         raise ParameterError(
-            f"The 'bottleneck' parameter of {owner} can't be Open() for {kind.describe()}: it is for images. "
+            f"The 'bottleneck' parameter of {owner} can't be Open() for {kind.describe()}: it is for images and rows of symbols. "
             "Give a number, such as 32."
         )
     if networks[0] != networks[1]:
-        raise ParameterError(f"The encoder and the decoder of {owner} must be the same Restorer. Give one of them.")
+        raise ParameterError(f"The encoder and the decoder of {owner} must be the same {corrector.__name__}. Give one of them.")
     if parameters["hidden"] is not None:
         raise ParameterError(f"The 'hidden' parameter of {owner} is for dense networks. Leave it out, or give a bottleneck.")
 

@@ -24,7 +24,7 @@ from hourglass.errors import CheckpointError, DataError, HourglassWarning, Model
 from hourglass.estimators import conditions, patches
 from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_from, require_sides
 from hourglass.estimators.fitted import Fitted, rows_at_once
-from hourglass.estimators.parameters import plan_from, seed_from, to_config
+from hourglass.estimators.parameters import SIDES, plan_from, seed_from, to_config
 from hourglass.kinds import Album, Series, as_raw, length, taken
 from hourglass.kinds.base import as_codes, as_tensor
 from hourglass.kinds.table import TableKind
@@ -224,6 +224,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             return train, patches.judged(train, judged.tolist()) if held_out else None
         x = values if not values.is_floating_point() else model.scaling(values).float()
         lengths = self.kind_.lengths(values) if model.reads and given is None else None
+        if lengths is not None and model.corruption is not None:
+            lengths = model.corruption.longest(lengths)
         of_rows, others = (Batches(x, some, model.scaling, given=given, lengths=lengths) for some in (learned, judged))
         return of_rows, others if held_out else None
 
@@ -237,7 +239,14 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _choices(self) -> dict[str, Any]:
         """What is taken for this kind of data where a parameter says nothing."""
-        return {"bottleneck": WAIST, **(SYMBOLIC if self.kind_.symbolic else {})}
+        return {"bottleneck": WAIST, **(self._symbolic() if self.kind_.symbolic else {})}
+
+    def _symbolic(self, waist: int | Bottleneck | None = None) -> dict[str, Any]:
+        """Networks for rows of symbols, where nothing is said of them; without a waist both are one thing."""
+        if not isinstance(self.bottleneck or waist, Open):
+            return SYMBOLIC
+        network = self.decoder if self.encoder is None else self.encoder
+        return dict.fromkeys(SIDES, "rewriter" if network is None else network)
 
     @property
     def _network(self) -> Any:
@@ -487,7 +496,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if self.condition_kind_ is not None:
             raise ModelFileError("A model that was fitted with a condition can't be exported: a graph has no place to be told it.")
         if isinstance(self._asked["bottleneck"], Open):
-            raise ModelFileError("A model without a waist can't be exported: it takes pictures of any size, in tiles.")
+            why = "there are no codes" if self.kind_.symbolic else "it takes pictures of any size, in tiles"
+            raise ModelFileError(f"A model without a waist can't be exported: {why}.")
         return self._waist.width
 
     def _compared(self, raw: Any) -> dict[str, NDArray[Any]]:

@@ -18,18 +18,22 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import as_raw, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of
-from hourglass.parts import Gaussian, Noise, Open, Plain, Restorer, Together
+from hourglass.parts import Corruption, Gaussian, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
 
 if TYPE_CHECKING:
     from hourglass.export import Graph
 
-PLURALS = {"table": "tables", "series": "series"}
-DEFAULTS = {
+PLURALS = {"table": "tables", "melody": "melodies", "molecule": "molecules"}
+DEFAULTS: dict[str, Corruption] = {
     "image": Noise((5 / 255, 50 / 255)),
     "table": Noise(0.3),
     "series": Noise((0.0, 0.5)),
+    "melody": SwapSymbols((0.0, 0.2)),  # which leaves each note in its bar
+    "token": Typos((0.0, 0.2)),
+    "words": Typos((0.0, 0.2)),
+    "molecule": Typos((0.0, 0.2)),
 }  # what is mended unless it is said
 
 
@@ -37,17 +41,19 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """Learn to rebuild the clean from the damaged, then mend what comes damaged.
 
     Pictures, of any size, go through a `Restorer`, unless a waist is asked for: it is trained on patches of clean pictures that are
-    damaged on purpose. Large ones are passed through in overlapping tiles. Colours are mended, transparency is kept aside.
+    damaged on purpose. Large ones are passed through in overlapping tiles. Colours are mended, transparency is kept aside. Rows of
+    symbols go through a `Rewriter`, and may be an eighth longer than those that were learned from.
 
     Parameters
     ----------
     bottleneck : int or bottleneck part, optional
-        How many numbers are kept of each row, or of each picture, which then all have one size. Unless given, pictures have no
-        waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
+        How many numbers are kept of each row, or of each picture, which then all have one size. Unless given, pictures and rows of
+        symbols have no waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
     corruption : corruption part or text, optional
         The damage to mend, such as ``Speckle(0.2)``, "noise:25" or "blur:1-2+noise:5". A range of strengths makes one model for all
         of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables,
-        of up to 0.5 for series. `BlindSpot` learns         from noisy pictures, without clean ones.
+        of up to 0.5 for series; for rows of symbols typos in up to a fifth, of melodies swaps alone. `BlindSpot` learns from noisy
+        pictures, without clean ones.
     kind, columns, encoder, decoder, likelihood, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, schedule, \
     validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`. Of a restorer an epoch is 100 steps, each of 32,768 pixels.
@@ -71,10 +77,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     def _choices(self) -> dict[str, Any]:
-        if self.kind_.symbolic:
-            raise DataError(f"{type(self).__name__} mends numbers and pictures, and can do nothing for {self.kind_.describe()}.")
         numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
         choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
+        if self.kind_.symbolic:
+            return choices | self._symbolic(choices["bottleneck"])
         waist, damage = self.bottleneck or choices["bottleneck"], self.corruption or choices["corruption"]
         damage = corruption_from(damage) if isinstance(damage, str) else damage
         if isinstance(waist, Open) and isinstance(damage, Noise) and isinstance(damage.std, tuple):
@@ -82,6 +88,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
             if self.encoder is None and self.decoder is None:
                 choices["encoder"] = Restorer(relative=True)
         return choices
+
+    def _learn_kind(self, raw: Any, asked: Any, **how: Any) -> None:
+        super()._learn_kind(raw, asked, **how)
+        if self.kind_.symbolic:
+            self.kind_ = self.kind_.roomy()
+            self.n_features_in_ = self.kind_.n_features
 
     @property
     def _apart(self) -> bool:
@@ -124,9 +136,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
             return np.stack(found) if isinstance(raw, np.ndarray) else found
         if strength is not None or mask is not None:
-            raise ParameterError(
-                f"strength and mask are for pictures, and this model is one of {PLURALS[self.kind_.name]}. Leave them out."
-            )
+            plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
+            raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
         return self.kind_.from_tensor(values, self.kind_.opened(raw))
 

@@ -150,6 +150,10 @@ class Kind(ABC):
         """The kind without what can't be mended."""
         return self
 
+    def roomy(self) -> Self:
+        """The kind with room for what damage puts into rows."""
+        return self
+
     def to_config(self) -> dict[str, Any]:
         """The kind as plain JSON."""
         return {"kind": self.name, **asdict(self)}

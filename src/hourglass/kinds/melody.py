@@ -172,6 +172,10 @@ class MelodyKind(TokenKind):
             return f"the {'metre' if '/' in symbol else 'key'} {symbol}"
         return f"the note {symbol} (as if in C major)"
 
+    def roomy(self) -> Self:
+        """As it is: bars have their length."""
+        return self
+
     def describe(self) -> str:
         return f"melodies of {self.bars} bar{'s' * (self.bars != 1)}"
 

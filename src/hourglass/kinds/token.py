@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -173,6 +173,11 @@ class TokenKind(Kind):
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Sums over the alphabet: an array (n, length)."""
         return values.sum(-1).numpy()
+
+    def roomy(self) -> Self:
+        """Rows may be an eighth longer, and at least two symbols."""
+        longest, symbols = self.shape
+        return replace(self, shape=(longest + max(longest // 8, 2), symbols))
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
         from hourglass.parts.scaling import OneHot

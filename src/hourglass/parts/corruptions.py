@@ -84,6 +84,15 @@ class Corruption(Part):
         """Whether x has to be (batch, channels, time)."""
         return False
 
+    @property
+    def of_symbols(self) -> bool:
+        """Whether x has to be (batch, length, symbols), ones among zeros."""
+        return False
+
+    def longest(self, lengths: Tensor) -> Tensor:
+        """What rows of symbols of these lengths (n,) may grow to, so that there is room for it."""
+        return lengths
+
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A damaged copy of x, of the same shape."""
@@ -143,6 +152,13 @@ class Together(Corruption):
     @property
     def of_series(self) -> bool:
         return any(part.of_series for part in self.parts)
+
+    @property
+    def of_symbols(self) -> bool:
+        return any(part.of_symbols for part in self.parts)
+
+    def longest(self, lengths: Tensor) -> Tensor:
+        return reduce(lambda found, part: part.longest(found), self.parts, lengths)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         for part in self.parts:

@@ -10,6 +10,7 @@ from hourglass.parts.base import one_of
 from hourglass.parts.corruptions import Corruption, Noise, Together
 from hourglass.parts.damage import Blur, Fade, Jpeg, LowResolution, MotionBlur, Poisson, SaltAndPepper, Speckle
 from hourglass.parts.erasures import BlindSpot, Erase, ErasePixels, HalfErased, Scratches
+from hourglass.parts.typos import SwapSymbols, Typos
 
 NAMES: dict[str, tuple[type[Corruption], float]] = {  # and the unit of the number behind the colon
     "noise": (Noise, 1 / 255),
@@ -30,6 +31,8 @@ NAMES: dict[str, tuple[type[Corruption], float]] = {  # and the unit of the numb
     "wander": (BaselineWander, 1),
     "hum": (MainsHum, 1),
     "spans": (DropSpans, 1),
+    "typos": (Typos, 1),
+    "swap": (SwapSymbols, 1),
 }
 
 
@@ -37,7 +40,8 @@ def corruption(text: str) -> Corruption:
     """The corruption that a text names, such as ``noise:25``, ``noise:5-50`` or ``speckle:0.2+saltpepper:0.1``.
 
     The strength of noise is in grey levels of 255, that of the others as their first parameter; ``half`` has a side or nothing. Of
-    series, ``white:0.3`` is noise in their standard deviations, beside ``wander``, ``hum`` and ``spans``.
+    series, ``white:0.3`` is noise in their standard deviations, beside ``wander``, ``hum`` and ``spans``; of rows of symbols there
+    are ``typos`` and ``swap``.
 
     Raises
     ------

@@ -15,9 +15,11 @@ from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objec
 from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
 from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
 from hourglass.parts.restorer import Restorer
+from hourglass.parts.rewriter import Rewriter
 from hourglass.parts.sequence import Causal, OneShot, Recurrent
 from hourglass.parts.structural import Structural
 from hourglass.parts.temporal import Temporal
+from hourglass.parts.typos import SwapSymbols, Typos
 from hourglass.parts.variational import Matched, Variational
 
 __all__ = [
@@ -65,15 +67,18 @@ __all__ = [
     "Recurrent",
     "ResidualBlocks",
     "Restorer",
+    "Rewriter",
     "SaltAndPepper",
     "Scratches",
     "Speckle",
     "StandardNormal",
     "Structural",
+    "SwapSymbols",
     "Temporal",
     "Together",
     "TopK",
     "TotalCorrelation",
+    "Typos",
     "VampPrior",
     "Variational",
     "VectorQuantized",

@@ -83,7 +83,7 @@ class OneShot(Network):
         )
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        return nn.Sequential(self._plan(shape, n, generator), _Logits(self.embedding, shape[1]))
+        return nn.Sequential(self._plan(shape, n, generator), Logits(self.embedding, shape[1]))
 
     def _symbolic(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """How many positions rows have, and how many symbols there are."""
@@ -119,7 +119,7 @@ class Writing(OneShot):
         plan = self._plan(shape, n, generator)
         embed = Embedding(shape[1], self.embedding, generator)
         reader, width = self._reader(generator)
-        return _Writer(plan, embed, reader, _Logits(width, shape[1]), self.word_dropout)
+        return Writer(plan, embed, reader, Logits(width, shape[1]), self.word_dropout)
 
     @abstractmethod
     def _reader(self, generator: torch.Generator) -> tuple[nn.Module, int]:
@@ -213,12 +213,12 @@ def sharpened(logits: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> T
     return logits.masked_fill(beyond.scatter(-1, ordered.indices, beyond), -torch.inf)
 
 
-class _Writer(nn.Module):
+class Writer(nn.Module):
     """From codes (batch, n) to logits (batch, length, symbols), one position after the other."""
 
     reads = True
 
-    def __init__(self, plan: nn.Module, embed: Embedding, reader: nn.Module, write: _Logits, dropout: float) -> None:
+    def __init__(self, plan: nn.Module, embed: Embedding, reader: nn.Module, write: Logits, dropout: float) -> None:
         super().__init__()
         self.plan = plan
         self.embed = embed
@@ -228,7 +228,7 @@ class _Writer(nn.Module):
 
     def forward(
         self,
-        z: Tensor,
+        z: Any,
         x: Tensor | None = None,
         generator: torch.Generator | None = None,
         *,
@@ -236,23 +236,27 @@ class _Writer(nn.Module):
         top_p: float = 1.0,
     ) -> Tensor:
         if x is None:
-            return self._written(self.plan(z), generator, temperature, top_p)
-        before = functional.pad(x, (0, 0, 1, 0))[:, :-1].to(z)  # at the first position there is none
+            return self._written(z, generator, temperature, top_p)
+        before = functional.pad(x, (0, 0, 1, 0))[:, :-1].to(self.embed.embedding)  # at the first position there is none
         if self.training and self.dropout:
             before = before * (torch.rand(before.shape[:2], device=before.device) >= self.dropout)[..., None]
-        return self._step(self.plan(z, x.shape[1]), before, None)[0]
+        return self._step(*self.planned(z, x.shape[1]), before)[0]
 
-    def _step(self, plan: Tensor, before: Tensor, state: Any) -> tuple[Tensor, Any]:
+    def planned(self, z: Any, length: int | None = None) -> tuple[Tensor, Any]:
+        """The plan of so many places, all unless it is said, and the state that reading begins in."""
+        return self.plan(z, length), None
+
+    def _step(self, plan: Tensor, state: Any, before: Tensor) -> tuple[Tensor, Any]:
         """Logits (batch, places, symbols) of places whose plan is known and the symbol before, and the state at the end."""
         h, state = self.reader(torch.cat([plan, self.embed(before)], -1), state)
         return self.write(h), state
 
-    def _written(self, plan: Tensor, generator: torch.Generator | None, temperature: float, top_p: float) -> Tensor:
+    def _written(self, z: Any, generator: torch.Generator | None, temperature: float, top_p: float) -> Tensor:
         """Logits, each place seeing what was chosen before; where symbols are drawn, logits that leave no doubt of them."""
-        found, state = [], None
+        (plan, state), found = self.planned(z), []
         before = plan.new_zeros(plan.shape[0], 1, len(self.embed.embedding))
         for place in torch.split(plan, 1, 1):
-            logits, state = self._step(place, before, state)  # (batch, 1, symbols)
+            logits, state = self._step(place, state, before)  # (batch, 1, symbols)
             chosen = logits.argmax(-1)
             if generator is not None:
                 chosen = torch.multinomial(sharpened(logits[:, 0], temperature, top_p).softmax(-1), 1, generator=generator)
@@ -284,7 +288,7 @@ class _LookingBack(nn.Module):
     def __init__(self, width: int, dilations: tuple[int, ...], generator: torch.Generator) -> None:
         super().__init__()
         self.join = linear(2 * width, width, generator)
-        self.layers = nn.ModuleList(_Dilated(width, dilation, generator) for dilation in dilations)
+        self.layers = nn.ModuleList(Dilated(width, dilation, generator) for dilation in dilations)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, seen: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
@@ -295,7 +299,7 @@ class _LookingBack(nn.Module):
         return self.norm(h), after
 
 
-class _Dilated(nn.Module):
+class Dilated(nn.Module):
     """What three places, ``dilation`` apart, of which the last is its own, add to a place."""
 
     def __init__(self, width: int, dilation: int, generator: torch.Generator) -> None:
@@ -308,8 +312,13 @@ class _Dilated(nn.Module):
     def forward(self, h: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         x, reach = self.norm(h), (TAPS - 1) * self.dilation
         whole = functional.pad(x, (0, 0, reach, 0)) if past is None else torch.cat([past, x], 1)  # (batch, reach + places, width)
-        places = [whole[:, start : start + x.shape[1]] for start in range(0, reach + 1, self.dilation)]
-        return h + self.outer(functional.silu(self.inner(torch.cat(places, -1)))), whole[:, -reach:]
+        return h + self.added(whole, x.shape[1]), whole[:, -reach:]
+
+    def added(self, whole: Tensor, length: int) -> Tensor:
+        """What is added to so many places, whose neighbours ``whole`` (batch, length + 2 * dilation, width) has as well."""
+        places = [whole[:, start : start + length] for start in range(0, whole.shape[1] - length + 1, self.dilation)]
+        output: Tensor = self.outer(functional.silu(self.inner(torch.cat(places, -1))))
+        return output
 
 
 class Embedding(nn.Module):
@@ -354,7 +363,7 @@ class _Laid(nn.Module):
         return functional.linear(h, weight.flatten(0, 1), bias.flatten()).reshape(h.shape[0], *weight.shape[:2])
 
 
-class _Logits(nn.Module):
+class Logits(nn.Module):
     """Vectors (batch, length, width) to logits (batch, length, symbols): at first all symbols are as likely."""
 
     def __init__(self, width: int, symbols: int) -> None:
