@@ -168,7 +168,7 @@ def _hold_out(
 def _row_scores(detector: Any, rows: Any) -> NDArray[np.floating[Any]]:
     """How strange rows are (n,), of a long record its windows, of a tune its strangest window; endlessly if they can't be read."""
     if detector.kind_.symbolic and not (known := detector.kind_.known(rows)).all():
-        scores = np.full(len(known), np.inf)
+        scores: NDArray[np.floating[Any]] = np.full(len(known), np.inf)
         scores[known] = _row_scores(detector, taken(rows, np.flatnonzero(known)))
         return scores
     scores = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()

@@ -119,7 +119,8 @@ class TokenKind(Kind):
 
     def readable(self, raw: Any) -> np.ndarray[Any, Any]:
         """Those rows."""
-        return as_objects(self.rows_of(raw))[self.known(raw)]
+        rows: np.ndarray[Any, Any] = as_objects(self.rows_of(raw))[self.known(raw)]
+        return rows
 
     def _takes(self, row: Row) -> bool:
         with contextlib.suppress(DataError):
