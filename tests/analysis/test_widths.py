@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 
 import hourglass as hg
 from hourglass.analysis import Sweep
+from hourglass.analysis.page import percent
 from hourglass.analysis.widths import _say
 
 COLUMNS = ["codes", "mse", "explained_variance", "pca_mse", "pca_explained_variance", "seconds"]
@@ -268,7 +269,7 @@ def test_a_table_with_gaps_is_compared_with_pca_on_means():
 # Rows of symbols
 
 
-def test_widths_of_rows_of_symbols():
+def test_widths_of_rows_of_symbols(tmp_path):
     chance = np.random.default_rng(0)
     rows = ["".join(chance.choice(["ab", "cd", "ef"], 3)) for _ in range(200)]
     estimator = hg.Autoencoder(encoder=hg.OneShot(8, (16,), 2, (16,)), decoder=hg.OneShot(8, (16,), 2, (16,)), max_epochs=20)
@@ -287,6 +288,8 @@ def test_widths_of_rows_of_symbols():
     assert found.frame["pca_right"][1] == pytest.approx((rebuilt == truth).mean(), abs=0.02)
     assert "is the smallest width whose share of right symbols on held-out rows" in found.reason
     assert found.plot().axes[0].get_ylabel() == "share of symbols wrong, held out"
+    page = hg.report(wide, rows[:50], tmp_path / "page.html", sweep=found).read_text()
+    assert f"<td>{found.frame['wrong'][1]:#.3g}</td><td>{percent(found.frame['right'][1])}</td>" in page
     with pytest.raises(hg.DataError, match="Each held-out row of the sweep has a symbol"):
         hg.sweep(rows, bottlenecks=(1,), X_test=["xyz"], estimator=estimator)
     with pytest.raises(hg.DataError, match=r"No bottleneck of the sweep \(8\) is below the number of features, 6\."):

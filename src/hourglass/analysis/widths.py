@@ -162,7 +162,7 @@ def sweep(
     """
     blank = Autoencoder() if estimator is None else estimator
     raw = as_raw(X, kind=blank.kind)
-    tried = _below(_ordered(bottlenecks), _features(raw, blank))
+    tried = _below(_ordered(bottlenecks), features_of(raw, blank))
     seed = seed_from(random_state)
     train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
     models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
@@ -272,7 +272,7 @@ def _ended_by_ctrl_c() -> Iterator[None]:
             raise KeyboardInterrupt from warning
 
 
-def _features(raw: Any, estimator: BaseAutoencoder) -> int:
+def features_of(raw: Any, estimator: BaseAutoencoder) -> int:
     """How many numbers, or symbols, a row has; a record has no rows."""
     if isinstance(raw, Record):
         raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")

@@ -18,6 +18,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
+from hourglass.server.studio.views import squeeze
 from hourglass.server.studio.watching import watch
 
 
@@ -119,10 +120,24 @@ def test_what_went_wrong_is_a_sentence(folder, tmp_path, here):
 
 
 def test_a_need_that_data_has_no_answer_to_is_a_sentence(folder, tmp_path, here):
-    (tmp_path / "names.txt").write_text("anna\nbert\n" * 10)
-    run = folder.new_run(Asked(str(tmp_path / "names.txt"), "sweep"))
+    (tmp_path / "letters.txt").write_text("a\nb\n" * 10)
+    run = folder.new_run(Asked(str(tmp_path / "letters.txt"), "sweep"))
     here(run)
-    assert run.sentence.startswith("No bottleneck of the sweep (4) is below the number of features, 4.")
+    assert run.sentence.startswith("No bottleneck of the sweep (2) is below the number of features, 1.")
+
+
+def test_strings_are_squeezed_as_well(folder, tmp_path, here):
+    (tmp_path / "names.txt").write_text("anna\nbert\ncarola\n" * 10)
+    run = folder.new_run(Asked(str(tmp_path / "names.txt"), "sweep", options={"max_epochs": 2}))
+    here(run)
+    drawn = json.loads((run.path / "sweep.json").read_text())
+    assert (run.state, drawn["measure"], drawn["features"]) == (State.done, "right", 6)
+    assert list(drawn["rebuilt"]) == ["1", "2", "3", "4", "5"]
+    for row in drawn["figures"]:
+        assert row["lost"] == pytest.approx(1 - row["survives"])
+    page = squeeze.html(drawn, finished=True)
+    assert "of the symbols come back right" in page
+    assert "carola" in page
 
 
 def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):

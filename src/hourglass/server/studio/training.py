@@ -6,7 +6,6 @@ early and keeps the best model so far.
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
 import traceback
@@ -187,13 +186,14 @@ def sweep(job: Job) -> Made:
     from sklearn.model_selection import train_test_split
 
     from hourglass.analysis import Sweep
+    from hourglass.analysis.widths import features_of
 
     kind = job.asked.kind or hg.infer(job.X).kind
     train, test = (job.X, job.unseen) if job.unseen is not None else train_test_split(job.X, test_size=0.2, random_state=0)
     some = rows.part(kind, test, SWEPT)
     drawn: Made = {"kind": kind, "original": rows.values(kind, some), "rebuilt": {}, "pca": {}}
     frames, stopped = [], False
-    features = math.prod(train.shape[1:])
+    features = features_of(train, hg.Autoencoder(kind=kind))
     tried = WIDTHS if features > WIDTHS[2] else range(1, features)
     widths = [width for width in tried if width < features] or WIDTHS  # the last for the sweep to refuse, and say why
     drawn["features"] = features
@@ -213,12 +213,20 @@ def sweep(job: Job) -> Made:
             drawn["pca"][str(width)] = rows.values(kind, _by_pca(train, some, width))
         model.save(job.run.path / "sweep" / f"{width}.safetensors")
         together = Sweep(pl.concat(frames), {})
-        drawn |= {"figures": together.frame.to_dicts(), "recommended": together.recommended}
+        drawn |= {"figures": _figures(together), "measure": together.measure, "recommended": together.recommended}
         drawn |= {"words": [together.reason, together.comparison]}
         write_json(job.run.path / "sweep.json", drawn)
     if not frames:
         raise KeyboardInterrupt
     return {"words": [], "figures": {}, "stopped": stopped}
+
+
+def _figures(sweep: Any) -> list[Made]:
+    """The frame of a sweep, with names for all kinds of rows."""
+    error, measure = sweep.errors[0], sweep.measure
+    names = {error: "lost", f"pca_{error}": "pca_lost", measure: "survives", f"pca_{measure}": "pca_survives"}
+    figures: list[Made] = sweep.frame.rename(names).to_dicts()
+    return figures
 
 
 NEEDS: dict[str, Callable[[Job], Made]] = {

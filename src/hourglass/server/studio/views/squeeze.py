@@ -10,6 +10,7 @@ from nicegui import run as threads
 from nicegui import ui
 
 from hourglass.data import Record
+from hourglass.kinds import KINDS, infer
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.folder import Folder
@@ -20,6 +21,10 @@ from hourglass.server.studio.views.progress import TICK, Progress, begin, delete
 
 SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}
 BEST = ' class="best"'
+MEASURED = {  # what survives, and what is lost
+    "explained_variance": ("of what makes rows differ, survives", "mean squared error"),
+    "right": ("of the symbols come back right", "share of symbols that are wrong"),
+}
 SIDE_BY_SIDE = ("image", "series")  # kinds whose rows are narrow enough
 
 
@@ -36,7 +41,7 @@ async def draw(folder: Folder, run: Run | None) -> None:
         w.empty("First, some data", "Then this page shows how few numbers each row can be redrawn from.", "Load data", "/data")
         return
     if not await threads.io_bound(_can_be_squeezed, source):
-        words = "A sweep compares rows of one width: tables, pictures, or series of one length."
+        words = "A sweep compares rows: a table, pictures of one size, series of one length, strings, melodies."
         w.empty("This data has no widths to try", words, "Train a model on it", "/train")
         return
     with w.box("stack"):
@@ -45,7 +50,9 @@ async def draw(folder: Folder, run: Run | None) -> None:
 
 def _can_be_squeezed(source: Source) -> bool:
     raw = source.read()
-    return not isinstance(raw, (Record, list)) and len(getattr(raw, "shape", ())) > 1
+    if isinstance(raw, (Record, list)):
+        return False
+    return len(getattr(raw, "shape", ())) > 1 or KINDS[source.kind or infer(raw).kind].symbolic
 
 
 def _begin(folder: Folder, source: Source) -> None:
@@ -113,10 +120,11 @@ def html(drawn: Made, *, finished: bool) -> str:
     figures = drawn["figures"]
     widths = [row["codes"] for row in figures]
     at = widths.index(drawn["recommended"]) if finished else len(widths) - 1
+    survives, lost = MEASURED[drawn["measure"]]
     return (
         f'<div class="squeeze stack flush" data-widths="{json.dumps(widths)}" data-features="{drawn["features"]}">'
-        f'<section class="card">{_slider(widths, at)}{_glass(drawn, widths, at)}{_kept(figures, at)}</section>'
-        f'<section class="card"><h2>What is lost at each width</h2>{_curves(figures, at)}</section>'
+        f'<section class="card">{_slider(widths, at)}{_glass(drawn, widths, at)}{_kept(figures, at, survives)}</section>'
+        f'<section class="card"><h2>What is lost at each width</h2>{_curves(figures, at, lost)}</section>'
         f'<section class="card"><h2>{"Recommended: " + str(drawn["recommended"]) + " numbers" if finished else "So far"}</h2>'
         f"{''.join(f'<p>{escape(words)}</p>' for words in drawn['words'])}{_table(figures, drawn['recommended'])}</section></div>"
     )
@@ -158,11 +166,8 @@ def _glass(drawn: Made, widths: list[int], at: int) -> str:
     )
 
 
-def _kept(figures: list[Made], at: int) -> str:
-    named = {
-        "of what makes rows differ, survives": "explained_variance",
-        "with PCA, the classical way": "pca_explained_variance",
-    }
+def _kept(figures: list[Made], at: int, survives: str) -> str:
+    named = {survives: "survives", "with PCA, the classical way": "pca_survives"}
     shown = ""
     for words, name in named.items():
         each = "".join(
@@ -172,22 +177,21 @@ def _kept(figures: list[Made], at: int) -> str:
     return f'<dl class="kept">{shown}</dl>'
 
 
-def _curves(figures: list[Made], at: int) -> str:
+def _curves(figures: list[Made], at: int, lost: str) -> str:
     lines = [
-        charts.Line("Hourglass", "mine", [(row["codes"], row["mse"]) for row in figures]),
-        charts.Line("PCA", "theirs", [(row["codes"], row["pca_mse"]) for row in figures]),
+        charts.Line("Hourglass", "mine", [(row["codes"], row["lost"]) for row in figures]),
+        charts.Line("PCA", "theirs", [(row["codes"], row["pca_lost"]) for row in figures]),
     ]
     widths = [row["codes"] for row in figures]
     label = "The error of rows held out over the numbers kept, beside that of PCA"
-    return charts.curves(
-        lines, label, "numbers kept (mean squared error; lower is better)", logarithmic=True, ticks=widths, mark=widths[at]
-    )
+    axis = f"numbers kept ({lost}; lower is better)"
+    return charts.curves(lines, label, axis, logarithmic=True, ticks=widths, mark=widths[at])
 
 
 def _table(figures: list[Made], recommended: int) -> str:
     lines = "".join(
-        f'<tr{BEST if row["codes"] == recommended else ""}><th scope="row">{row["codes"]:,}</th><td>{row["mse"]:#.3g}</td>'
-        f"<td>{row['explained_variance']:.1%}</td><td>{row['pca_explained_variance']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
+        f'<tr{BEST if row["codes"] == recommended else ""}><th scope="row">{row["codes"]:,}</th><td>{row["lost"]:#.3g}</td>'
+        f"<td>{row['survives']:.1%}</td><td>{row['pca_survives']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
         for row in figures
     )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Numbers", "Error", "Survives", "With PCA", "Training"))
