@@ -136,6 +136,7 @@ def test_strings_are_squeezed_as_well(folder, tmp_path, here):
     for row in drawn["figures"]:
         assert row["lost"] == pytest.approx(1 - row["survives"])
     page = squeeze.html(drawn, finished=True)
+    assert "6 symbols become" in page
     assert "of the symbols come back right" in page
     assert "carola" in page
 

@@ -21,9 +21,9 @@ from hourglass.server.studio.views.progress import TICK, Progress, begin, delete
 
 SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}
 BEST = ' class="best"'
-MEASURED = {  # what survives, and what is lost
-    "explained_variance": ("of what makes rows differ, survives", "mean squared error"),
-    "right": ("of the symbols come back right", "share of symbols that are wrong"),
+MEASURED = {  # what rows are made of, what survives, and what is lost
+    "explained_variance": ("numbers", "of what makes rows differ, survives", "mean squared error"),
+    "right": ("symbols", "of the symbols come back right", "share of symbols that are wrong"),
 }
 SIDE_BY_SIDE = ("image", "series")  # kinds whose rows are narrow enough
 
@@ -120,10 +120,10 @@ def html(drawn: Made, *, finished: bool) -> str:
     figures = drawn["figures"]
     widths = [row["codes"] for row in figures]
     at = widths.index(drawn["recommended"]) if finished else len(widths) - 1
-    survives, lost = MEASURED[drawn["measure"]]
+    of, survives, lost = MEASURED[drawn["measure"]]
     return (
         f'<div class="squeeze stack flush" data-widths="{json.dumps(widths)}" data-features="{drawn["features"]}">'
-        f'<section class="card">{_slider(widths, at)}{_glass(drawn, widths, at)}{_kept(figures, at, survives)}</section>'
+        f'<section class="card">{_slider(widths, at)}{_glass(drawn, widths, at, of)}{_kept(figures, at, survives)}</section>'
         f'<section class="card"><h2>What is lost at each width</h2>{_curves(figures, at, lost)}</section>'
         f'<section class="card"><h2>{"Recommended: " + str(drawn["recommended"]) + " numbers" if finished else "So far"}</h2>'
         f"{''.join(f'<p>{escape(words)}</p>' for words in drawn['words'])}{_table(figures, drawn['recommended'])}</section></div>"
@@ -139,14 +139,14 @@ def _slider(widths: list[int], at: int) -> str:
     )
 
 
-def _glass(drawn: Made, widths: list[int], at: int) -> str:
+def _glass(drawn: Made, widths: list[int], at: int, of: str) -> str:
     kind, original = drawn["kind"], drawn["original"]
 
-    def layers(of: Made, name: str, hidden: bool) -> str:
+    def layers(by_width: Made, name: str, hidden: bool) -> str:
         each = "".join(
-            f'<div data-at="{i}" class="{"on" if i == at else ""}">{rows.html(kind, of[str(width)], original)}</div>'
+            f'<div data-at="{i}" class="{"on" if i == at else ""}">{rows.html(kind, by_width[str(width)], original)}</div>'
             for i, width in enumerate(widths)
-            if str(width) in of
+            if str(width) in by_width
         )
         return f'<div class="layers{" gone" if hidden else ""}" data-by="{name}">{each}</div>'
 
@@ -161,7 +161,7 @@ def _glass(drawn: Made, widths: list[int], at: int) -> str:
         f'<div class="glass-row{"" if kind in SIDE_BY_SIDE else " wide"}">'
         f'<div class="side"><header><h2>As they are</h2></header>{rows.html(kind, original)}</div>'
         f'<div class="waist">{shape.format("lying")}{shape.format("upright")}'
-        f'<p><small>{drawn["features"]:,} numbers become</small><strong data-text="width">{widths[at]:,}</strong></p></div>'
+        f'<p><small>{drawn["features"]:,} {of} become</small><strong data-text="width">{widths[at]:,}</strong></p></div>'
         f'<div class="side"><header><h2>Redrawn</h2>{by if drawn["pca"] else ""}</header>{redrawn}</div></div>'
     )
 
