@@ -147,6 +147,14 @@ def test_a_wrong_note_is_flagged_and_its_bar_named(detector):
     assert not detector.drift([tune(start, bars=8) for start in range(8)]).drifted
 
 
+def test_a_note_beyond_all_that_were_heard_is_flagged(detector):
+    notes = list(tune(1, bars=2).notes)
+    notes[3] = notes[3]._replace(pitch=100)
+    high = replace(tune(1, bars=2), notes=tuple(notes))
+    assert detector.predict([tune(1, bars=2), high]).tolist() == [1, -1]
+    assert detector.explain([high], most=1)["observed"].to_list() == ["a metre, a key or a note never seen"]
+
+
 def test_notes_are_named_as_they_sound(detector):
     kind = detector.kind_
     assert kind.symbol_name(tune(1).transposed(2), "C4") == "D4"  # alphabets are as in C

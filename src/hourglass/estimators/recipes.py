@@ -166,7 +166,7 @@ def _hold_out(
 
 
 def _row_scores(detector: Any, rows: Any) -> NDArray[np.floating[Any]]:
-    """How strange rows are (n,), of a long record its windows, of a tune its strangest window; endlessly if they can't be read."""
+    """How strange rows are (n,), of a long record its windows, of a tune its strangest window; endlessly if they are too long."""
     if detector.kind_.symbolic and not (known := detector.kind_.known(rows)).all():
         scores: NDArray[np.floating[Any]] = np.full(len(known), np.inf)
         scores[known] = _row_scores(detector, taken(rows, np.flatnonzero(known)))
@@ -312,10 +312,10 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     model, kind = estimator.model_, detector.kind_
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
-        if kind.symbolic:  # a row with a symbol that is nowhere else can't be scored, by this model or later
+        if kind.symbolic:  # a row that is longer than all that were learned from can't be scored
             others = kind.readable(others)
             if not len(others):
-                raise DataError(f"All {len(held_out)} rows that were held out have symbols that no other row has. Give more rows.")
+                raise DataError(f"All {len(held_out)} rows that were held out are longer than all others. Give more rows.")
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
         if kind.symbolic:
             return symbols.learn(model, kind, x, aside, rows_at_once(kind.shape, WIDTH))

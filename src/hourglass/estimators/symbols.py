@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hourglass.estimators.watch import Watch
-from hourglass.parts.alarm import SMALLEST, Alarm
+from hourglass.parts.alarm import FIRST_GAP, SMALLEST, Alarm
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +21,7 @@ class SymbolAlarm(Alarm):
 
     Two terms are alarming each by itself: the logarithm of the mean nats of a symbol, the end of the row among them, and that of
     its worst symbol; both from the median of rows held out, in what would be their standard deviations if they were normal above
-    it. No training row is kept, and none is out of range.
+    it. No training row is kept; out of range are symbols that no training row had.
 
     Below, x (n, symbols) are how often each symbol comes; errors (n, length) are nats.
     """
@@ -39,8 +39,8 @@ class SymbolAlarm(Alarm):
         return torch.log(torch.stack([errors.sum(1) / x.sum(1), errors.amax(1)], 1) + SMALLEST)
 
     def outside(self, x: Tensor) -> Tensor:
-        """Nothing is out of range."""
-        return torch.zeros_like(x)
+        """How often each symbol comes that no training row had, each time as far out as the first gap ever in a column."""
+        return FIRST_GAP * x * (self.points[-1] == 0)
 
 
 class SymbolWatch(Watch):
@@ -71,7 +71,7 @@ class SymbolWatch(Watch):
 
 def symbols_of(kind: Any) -> tuple[str, ...]:
     """The symbols of a kind, first the end."""
-    return ("the end", *kind.alphabet)
+    return ("the end", *(symbol or kind.unseen for symbol in kind.alphabet))
 
 
 def blank(kind: Any, references: int) -> SymbolAlarm:

@@ -15,7 +15,7 @@ from hourglass.data import Melody
 from hourglass.data.melody import Note, bar_of, key_of, named, numbered
 from hourglass.errors import DataError
 from hourglass.kinds.base import as_tensor, refuse_columns
-from hourglass.kinds.token import TokenKind, as_objects, described
+from hourglass.kinds.token import UNSEEN, TokenKind, as_objects, described
 from hourglass.parts.base import Part, is_count
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class MelodyKind(TokenKind):
         keys = {key_of(tune.sharps) for tune in tunes}
         pitches = [note.pitch - tonic_of(tune.sharps) for tune in tunes for note in tune.notes]
         heard = map(named, range(min(pitches), max(pitches) + 1))
-        alphabet = (HOLD, REST, THREE, *sorted(metres), *sorted(keys), *heard)
+        alphabet = (HOLD, REST, THREE, *sorted(metres), *sorted(keys), *heard, *[UNSEEN] * timeless)
         return cls((HEAD + bars * max(map(bar_of, metres)), 1 + len(alphabet)), "str", alphabet, bars=bars)
 
     @classmethod
@@ -152,7 +152,7 @@ class MelodyKind(TokenKind):
 
     def symbol_name(self, row: Any, symbol: str) -> str:
         pitch = numbered(symbol)
-        return MEANT.get(symbol, symbol) if pitch is None else named(pitch + tonic_of(row.sharps))
+        return MEANT.get(symbol) or super().symbol_name(row, symbol) if pitch is None else named(pitch + tonic_of(row.sharps))
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         """Numbers of all windows of tunes, a window each bar: a single one of what has no more bars than a window."""
@@ -165,6 +165,10 @@ class MelodyKind(TokenKind):
         values = as_tensor(self._numbered([row], 1)).long()
         values[:, len(row) : HEAD + self.bars * bar_of(melody.metre)] = -1
         return values
+
+    @property
+    def unseen(self) -> str:
+        return "a metre, a key or a note never seen"
 
     def called(self, symbol: str) -> str:
         """A metre, a key or a note."""
@@ -232,7 +236,7 @@ def _head(melody: Melody) -> tuple[str, str]:
 
 def melody_of(symbols: Sequence[str]) -> Melody:
     """The melody of any symbols: what is out of its place is taken as held."""
-    head = [symbol for symbol in symbols[:HEAD] if symbol[:1] not in (HOLD, REST)]
+    head = [symbol for symbol in symbols[:HEAD] if symbol[:1] not in (HOLD, REST, UNSEEN)]
     metre = next((symbol for symbol in head if "/" in symbol), "4/4")
     key = next((symbol for symbol in head if "/" not in symbol and not symbol[-1].isdigit()), "C")
     up = tonic_of(Melody((), key=key).sharps)

@@ -64,4 +64,4 @@ class MoleculeKind(TokenKind):
         return molecules.to_smiles(symbols)
 
     def describe(self) -> str:
-        return f"molecules of up to {self.shape[0]} {self.symbol}s, {len(self.alphabet)} different ones"
+        return f"molecules of up to {self.shape[0]} {self.symbol}s, {self.different} different ones"

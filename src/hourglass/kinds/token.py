@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
+UNSEEN = ""  # in an alphabet: the symbol that stands for all others
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class TokenKind(Kind):
         for symbols in cls._symbols(rows):
             longest = max(longest, len(symbols))
             found.update(symbols)
+        found.update([UNSEEN] * timeless)
         return cls((longest, 1 + len(found)), "str", tuple(sorted(found)), bool(rows) and not isinstance(rows[0], str))
 
     @classmethod
@@ -111,7 +113,7 @@ class TokenKind(Kind):
 
     def symbol_name(self, row: Any, symbol: str) -> str:
         """What a symbol means in a row."""
-        return symbol
+        return symbol or self.unseen
 
     def known(self, raw: Any) -> np.ndarray[Any, Any]:
         """Which rows of raw data (n,) a model of this kind can take: those of known symbols, and no longer than its own."""
@@ -139,11 +141,12 @@ class TokenKind(Kind):
         """The numbers (n, length) of the symbols of so many rows."""
         length = self.shape[0]
         numbers = {symbol: number for number, symbol in enumerate(self.alphabet, END + 1)}
+        other = numbers.get(UNSEEN)
         dtype = next(dtype for dtype in (np.uint8, np.int16, np.int64) if len(self.alphabet) <= np.iinfo(dtype).max)
         found = np.full((n, length), END, dtype)
         for row, symbols in enumerate(rows):
             unknown = next((symbol for symbol in symbols if symbol not in numbers), None)
-            if unknown is not None:
+            if unknown is not None and other is None:
                 raise DataError(
                     f"Row {first_row + row} has {self.called(unknown)}, which the model has never seen. "
                     "Leave the row out, or fit a model on data that has it."
@@ -153,7 +156,7 @@ class TokenKind(Kind):
                     f"Row {first_row + row} has {len(symbols)} {self.symbol}s, and the model takes {length} at most. "
                     "Leave it out, or fit a model on rows as long."
                 )
-            found[row, : len(symbols)] = [numbers[symbol] for symbol in symbols]
+            found[row, : len(symbols)] = [numbers.get(symbol, other) for symbol in symbols]
         return found  # (n, length)
 
     def called(self, symbol: str) -> str:
@@ -186,7 +189,17 @@ class TokenKind(Kind):
         return OneHot(self.shape[1])
 
     def describe(self) -> str:
-        return f"rows of up to {self.shape[0]} {self.symbol}s, {len(self.alphabet)} different ones"
+        return f"rows of up to {self.shape[0]} {self.symbol}s, {self.different} different ones"
+
+    @property
+    def unseen(self) -> str:
+        """What a symbol is called that was never seen."""
+        return f"a {self.symbol} never seen"
+
+    @property
+    def different(self) -> int:
+        """How many symbols there were."""
+        return sum(symbol != UNSEEN for symbol in self.alphabet)
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
