@@ -13,7 +13,7 @@ from hourglass import HourglassWarning, Melody, read
 from hourglass.analysis.melodies import in_key, known, repetition, variation
 
 BARS = 2
-SECONDS = 5 if QUICK else 1500
+SECONDS = 5 if QUICK else 300
 DRAWN = 200 if QUICK else 5_000
 
 
