@@ -5,7 +5,7 @@ from benchmarks.generation import cards, cards_judged
 from hourglass import VariationalAutoencoder
 
 train, test = cards()
-model = VariationalAutoencoder(columns={"Class": "categorical"}, max_seconds=3 if QUICK else 10, random_state=SEED)
+model = VariationalAutoencoder(columns={"Class": "categorical"}, max_seconds=3 if QUICK else 12, random_state=SEED)
 with Stopwatch() as watch:
     model.fit(train)
     model.fit_sampler(train, random_state=SEED)
