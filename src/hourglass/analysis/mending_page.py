@@ -10,7 +10,7 @@ import torch
 from hourglass.analysis import plots
 from hourglass.analysis.mending import SelfCheck, self_check
 from hourglass.analysis.metrics import SSIM_PAD, psnr, spread, ssim
-from hourglass.analysis.page import Card, duration, facts, parts, percent, rendered
+from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.estimators import DenoisingAutoencoder
 from hourglass.kinds import length
 from hourglass.kinds.image import require_picture, require_pictures, top_of, with_channels
@@ -36,22 +36,20 @@ def mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> st
         for name, some in drawn.items()
     }
     if model.history_:
-        epochs = f"{len(model.history_)} epoch{'s' * (len(model.history_) != 1)}"
-        cards.append(Card("Training", duration(model.history_[-1]["seconds"]), epochs))
         pictures["training"] = plots.training_curves(model)
-    return rendered(
+    return rendered_of(
+        model,
+        raw,
         "mending.html.j2",
         pictures,
-        title=title or f"Hourglass report: {model.kind_.describe()}",
+        title,
         headline=headline,
         corruption=model.model_.corruption,
         tried=f"{len(before):,} picture{'s' * (len(before) != 1)}",
         middle=MOST_SIDE,
         known=clean is not None,
         check=check,
-        cards=cards,
-        parts=parts(model),
-        facts=facts(model, raw),
+        cards=[*cards, *training_card(model)],
     )
 
 

@@ -13,7 +13,7 @@ from hourglass.analysis import plots
 from hourglass.analysis.diagnosis import HEALTHY, Diagnosis, diagnose
 from hourglass.analysis.generated import of_rows
 from hourglass.analysis.metrics import before_and_after, exact, figures, spread
-from hourglass.analysis.page import Card, duration, facts, parts, percent, rendered
+from hourglass.analysis.page import Card, duration, percent, rendered_of
 from hourglass.data.sound import wav_of
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.generating import GeneratingAutoencoder
@@ -33,10 +33,12 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
     raw = model._checked(raw) if symbolic else raw  # of tunes, windows
     measured = {"exact": exact(model, raw, condition)} if symbolic else figures(model, *before_and_after(model, raw, condition))
     doctor = diagnose(model, raw, condition=condition) if (_draws(model) or symbolic) and length(raw) > 1 else None
-    return rendered(
+    return rendered_of(
+        model,
+        raw,
         "report.html.j2",
         _pictures(model, raw, y, condition, sweep),
-        title=title or f"Hourglass report: {model.kind_.describe()}",
+        title,
         headline=headline(model, measured["exact" if symbolic else "explained_variance"]),
         noun=plots.noun(model),
         is_image=model.kind_.name == "image",
@@ -54,8 +56,6 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
         sounds=_sounds(model, min(ACROSS, length(raw))),
         doctor=doctor,
         healthy=HEALTHY,
-        parts=parts(model),
-        facts=facts(model, raw),
     )
 
 

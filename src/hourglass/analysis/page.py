@@ -41,6 +41,20 @@ def rendered(template: str, pictures: dict[str, Figure], **values: Any) -> str:
     return page
 
 
+def rendered_of(
+    model: BaseAutoencoder, raw: Any, template: str, pictures: dict[str, Figure], title: str | None, **values: Any
+) -> str:
+    """The page of a model, with what each of them says: its kind unless there is a title, its parts and the facts."""
+    known = {"title": title or f"Hourglass report: {model.kind_.describe()}", "parts": parts(model), "facts": facts(model, raw)}
+    return rendered(template, pictures, **known, **values)
+
+
+def training_card(model: BaseAutoencoder) -> list[Card]:
+    """How long a model learned, if it did."""
+    n = len(model.history_)
+    return [Card("Training", duration(model.history_[-1]["seconds"]), f"{n} epoch{'s' * (n != 1)}")] if n else []
+
+
 def mends(model: Any) -> bool:
     """Whether a model has no waist: its page is about what it mends."""
     return isinstance(model, DenoisingAutoencoder) and isinstance(model._asked["bottleneck"], Open)

@@ -9,7 +9,7 @@ import torch
 
 from hourglass.analysis import plots, structures
 from hourglass.analysis.metrics import Array, spread
-from hourglass.analysis.page import Card, duration, facts, parts, percent, rendered
+from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.analysis.sequences import edits
 from hourglass.kinds import taken
 from hourglass.kinds.token import END
@@ -48,19 +48,17 @@ def rewriting_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> 
         Card("Left alone", percent((kept == 0).mean()), "of the rows that were clean come back as they were"),
     ]
     if model.history_:
-        epochs = f"{len(model.history_)} epoch{'s' * (len(model.history_) != 1)}"
-        cards.append(Card("Training", duration(model.history_[-1]["seconds"]), epochs))
         pictures["training"] = plots.training_curves(model)
-    return rendered(
+    return rendered_of(
+        model,
+        raw,
         "rewriting.html.j2",
         pictures,
-        title=title or f"Hourglass report: {model.kind_.describe()}",
+        title,
         headline=f"From {before.mean():.2f} to {after.mean():.2f} edits a row: {gone} of the damage is mended",
         corruption=model.model_.corruption,
         tried=f"{len(before):,} row{'s' * (len(before) != 1)}",
-        cards=cards,
-        parts=parts(model),
-        facts=facts(model, raw),
+        cards=[*cards, *training_card(model)],
     )
 
 

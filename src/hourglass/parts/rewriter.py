@@ -12,7 +12,7 @@ from torch.nn import functional
 from hourglass.errors import ParameterError
 from hourglass.parts.base import is_count
 from hourglass.parts.networks import Network, linear
-from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, OneShot, Writer
+from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, Neighbours, OneShot, Writer
 
 REACH = 16  # places before and behind that a head tells apart by their distance
 NEARBY = 0.5  # by which, at first, a head minds each place less than the one nearer to its own
@@ -91,10 +91,10 @@ class _Reading(nn.Module):
         return [x, self.norm(h) * there]
 
 
-class _Around(Dilated):
+class _Around(Neighbours):
     """What three places, ``dilation`` apart, add to the one in the middle; what is not ``there`` adds nothing."""
 
-    def forward(self, h: Tensor, there: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, h: Tensor, there: Tensor) -> Tensor:
         beside = (0, 0, self.dilation, self.dilation)
         return h + self.added(functional.pad(self.norm(h) * there, beside), h.shape[1])
 

@@ -299,8 +299,8 @@ class _LookingBack(nn.Module):
         return self.norm(h), after
 
 
-class Dilated(nn.Module):
-    """What three places, ``dilation`` apart, of which the last is its own, add to a place."""
+class Neighbours(nn.Module):
+    """Base of what three places, ``dilation`` apart, add to one of them."""
 
     def __init__(self, width: int, dilation: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -309,16 +309,20 @@ class Dilated(nn.Module):
         self.inner = linear(TAPS * width, width, generator, gain=GAIN)
         self.outer = linear(width, width, generator, gain=SMALL)
 
-    def forward(self, h: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
-        x, reach = self.norm(h), (TAPS - 1) * self.dilation
-        whole = functional.pad(x, (0, 0, reach, 0)) if past is None else torch.cat([past, x], 1)  # (batch, reach + places, width)
-        return h + self.added(whole, x.shape[1]), whole[:, -reach:]
-
     def added(self, whole: Tensor, length: int) -> Tensor:
         """What is added to so many places, whose neighbours ``whole`` (batch, length + 2 * dilation, width) has as well."""
         places = [whole[:, start : start + length] for start in range(0, whole.shape[1] - length + 1, self.dilation)]
         output: Tensor = self.outer(functional.silu(self.inner(torch.cat(places, -1))))
         return output
+
+
+class Dilated(Neighbours):
+    """What three places, ``dilation`` apart, of which the last is its own, add to a place."""
+
+    def forward(self, h: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        x, reach = self.norm(h), (TAPS - 1) * self.dilation
+        whole = functional.pad(x, (0, 0, reach, 0)) if past is None else torch.cat([past, x], 1)  # (batch, reach + places, width)
+        return h + self.added(whole, x.shape[1]), whole[:, -reach:]
 
 
 class Embedding(nn.Module):

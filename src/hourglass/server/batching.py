@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,16 +121,18 @@ class Lane:
 def _answers(jobs: list[Job]) -> list[Answer | Exception]:
     """The answer of each job, or what it raised; together if there are several, and if that fails each by itself."""
     if len(jobs) > 1:
-        try:
-            return list(_split(jobs[0].call(_joined([job.rows for job in jobs])), [job.count for job in jobs]))
-        except Exception:
-            pass  # some of them are at fault, and are told so when each is tried by itself
-    return [_answer(job) for job in jobs]
+        together: list[Answer] | Exception = _tried(
+            lambda: list(_split(jobs[0].call(_joined([job.rows for job in jobs])), [job.count for job in jobs]))
+        )
+        if not isinstance(together, Exception):
+            return list(together)  # else some of them are at fault, and are told so when each is tried by itself
+    return [_tried(partial(job.call, job.rows)) for job in jobs]
 
 
-def _answer(job: Job) -> Answer | Exception:
+def _tried(work: Callable[[], Any]) -> Any:
+    """What came of work, or what it raised."""
     try:
-        return job.call(job.rows)
+        return work()
     except Exception as error:
         return error
 

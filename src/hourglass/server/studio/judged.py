@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -158,9 +157,7 @@ class Judged:
 def at_rate(detector: Any, rate: float) -> Any:
     """The detector at another rate; it has the same parts, and others may go on with it as it is."""
     other = copy(detector)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", hg.HourglassWarning)  # the slider ends where the promise does
-        other.set_alarm_rate(rate)
+    other.set_alarm_rate(max(rate, detector.model_.alarm.least_rate))  # below it nothing can be promised
     return other
 
 
