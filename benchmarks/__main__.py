@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,11 @@ def versions() -> dict[str, str | None]:
     return {package: of(package) for package in PACKAGES}
 
 
-def run(script: str, seed: int, quick: bool) -> dict[str, float]:
+def run(script: str, seed: int, quick: bool, threads: int | None = None) -> dict[str, float]:
     """Run one contestant as a fresh process: what it printed, and its wall time, processor time and peak memory."""
     environment = os.environ | {"BENCHMARK_SEED": str(seed), "BENCHMARK_QUICK": str(int(quick))}
+    if threads is not None:
+        environment["OMP_NUM_THREADS"] = str(threads)
     module, *arguments = script.split()
     command = [sys.executable, "-m", f"benchmarks.contestants.{module}", *arguments]
     with tempfile.TemporaryFile("w+") as stderr:
@@ -96,16 +99,26 @@ def run(script: str, seed: int, quick: bool) -> dict[str, float]:
 
 
 def measure(work: Work, rounds: int, quick: bool) -> dict[str, Any]:
-    """All rounds of one work; within a round the contestants take turns, so that a slow minute hits all of them."""
+    """All rounds of one work; within a round the contestants take turns, so that a slow minute hits all of them.
+
+    Those of a work that takes hours run side by side, each with as many threads.
+    """
+    at_once = len(work.contestants) if work.side_by_side else 1
+    threads = max(machine()["cores"] // at_once, 1) if work.side_by_side else None
+
+    def measured(seed: int, label: str, script: str) -> tuple[str, dict[str, float]]:
+        figures = run(script, seed, quick, threads)
+        shown = "  ".join(f"{name} {number(value)}" for name, value in figures.items())
+        print(f"{work.name} {seed + 1}/{rounds}  {label}: {shown}", file=sys.stderr, flush=True)
+        return label, figures
+
     taken: list[dict[str, dict[str, float]]] = []
     for seed in range(rounds):
-        taken.append({})
-        for label, script in work.contestants.items():
-            taken[-1][label] = run(script, seed, quick)
-            shown = "  ".join(f"{name} {number(value)}" for name, value in taken[-1][label].items())
-            print(f"{work.name} {seed + 1}/{rounds}  {label}: {shown}", file=sys.stderr, flush=True)
+        with ThreadPoolExecutor(at_once) as pool:
+            started = [pool.submit(measured, seed, label, script) for label, script in work.contestants.items()]
+            taken.append(dict(one.result() for one in started))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return {"date": today, "machine": machine(), "versions": versions(), "rounds": taken}
+    return {"date": today, "machine": machine(), "versions": versions(), "threads": threads, "rounds": taken}
 
 
 def medians(result: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -170,7 +183,11 @@ def table(results: dict[str, Any]) -> str:
         packages = ", ".join(f"{package} {used[package]}" for package in PACKAGES if used.get(package))
         times = "once" if rounds == 1 else f"medians of {rounds} rounds"
         cores = f"{on['cores']} core{'s' * (on['cores'] != 1)}"
-        note = f"{result['date']}, {times}, on {on['cpu']} ({cores}, {on['memory_gb']} GB), Python {on['python']}, {packages}."
+        threads = result.get("threads")
+        beside = f", side by side with {threads} thread{'s' * (threads != 1)} each" if threads else ""
+        note = (
+            f"{result['date']}, {times}{beside}, on {on['cpu']} ({cores}, {on['memory_gb']} GB), Python {on['python']}, {packages}."
+        )
         notes.append((note, work.name))
     # works that were measured alike share a note
     shared = {note: ", ".join(name for other, name in notes if other == note) for note, _ in notes}

@@ -64,6 +64,7 @@ class Work:
     title: str
     contestants: dict[str, str]  # label -> script in contestants/ and its arguments; "Hourglass" is always one of them
     rows: tuple[Row, ...]
+    side_by_side: bool = False  # whether the contestants share the machine in place of taking turns, as it takes hours
 
 
 def beside(figure: str, title: str) -> tuple[Row, ...]:
@@ -370,6 +371,7 @@ WORKS = (
             Row("samples with a ring of 8 atoms or more", "large_rings", "GRU", at_most(0.03)),
             *(Row(f"distance of {name} to the data, deviations", f"{name}_distance", "GRU", at_most(0.3)) for name in PROPERTIES),
         ),
+        side_by_side=True,
     ),
     Work(
         "beats",

@@ -354,7 +354,7 @@ def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) 
     counts = np.bincount(values.ravel(), minlength=len(kind.alphabet) + 1)[1:]
     cost = np.bincount(values.ravel(), nats, len(kind.alphabet) + 1)[1:] / np.maximum(counts, 1)
     worst = _largest(cost, min(n, int((counts > 0).sum())))
-    return _over_bars(f"nats of each time that the {kind.symbol} comes", [kind.alphabet[i] for i in worst], cost[worst])
+    return _over_bars(f"nats of each time that the {kind.piece} comes", [kind.alphabet[i] for i in worst], cost[worst])
 
 
 def _over_bars(label: str, names: list[str], values: Array) -> tuple[Figure, Axes]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.lines import write_lines
-from hourglass.data.nested import flat, nested
+from hourglass.data.nested import SYMBOL, flat, nested
 from hourglass.data.tables import text_of, typed
 from hourglass.errors import FileError, HourglassWarning, MissingExtraError
 
@@ -76,8 +76,8 @@ def to_symbols(smiles: str) -> tuple[str, ...]:
 
 
 def to_smiles(symbols: Sequence[str]) -> str:
-    """The SMILES of such symbols, canonical."""
-    smiles = str(libraries().selfies.decoder("".join(flat(symbols))))
+    """The SMILES of such symbols, canonical; several may stand in one string."""
+    smiles = str(libraries().selfies.decoder("".join(flat(SYMBOL.findall("".join(symbols))))))
     return libraries().canonical(smiles) or smiles
 
 

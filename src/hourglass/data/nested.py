@@ -21,6 +21,7 @@ DIGITS = (
 VALUES = {symbol: value for value, symbol in enumerate(DIGITS)}
 COUNTED = re.compile(r"\[(.*)(Branch|Ring)([123])\]")  # a bond, what it is, and how many digits follow
 OPEN, CLOSE, DOT, PRIME = "(", ")", ".", "'"
+SYMBOL = re.compile(r"\[[^\]]*\]|[^\[\]().]*\(|[).]")  # one of those that are written here
 RING = re.compile(r"\[(.*)ring(\d+)('*)\]")
 
 

@@ -16,7 +16,7 @@ from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.assembly import WAIST
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.tiles import TILE, Pixels, mended
-from hourglass.kinds import as_raw, length
+from hourglass.kinds import Kind, as_raw, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of
 from hourglass.parts import Corruption, Gaussian, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
@@ -89,11 +89,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 choices["encoder"] = Restorer(relative=True)
         return choices
 
-    def _learn_kind(self, raw: Any, asked: Any, **how: Any) -> None:
-        super()._learn_kind(raw, asked, **how)
-        if self.kind_.symbolic:
-            self.kind_ = self.kind_.roomy()
-            self.n_features_in_ = self.kind_.n_features
+    def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
+        return kind.roomy()
 
     @property
     def _apart(self) -> bool:

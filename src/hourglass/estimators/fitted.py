@@ -75,11 +75,15 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
         part = None if isinstance(asked, str) else asked
-        self.kind_: Kind = kind.learn(raw, self.columns, timeless=timeless, asked=part)
+        self.kind_: Kind = self._suited(kind.learn(raw, self.columns, timeless=timeless, asked=part), raw, timeless)
         if kind.name == "table":
             validate_data(self, raw, reset=True, skip_check_array=True)
         else:
             self.n_features_in_ = self.kind_.n_features
+
+    def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
+        """A kind that was learned from the data, as this estimator takes it."""
+        return kind
 
     def _learned_from(self, raw: Any) -> Tensor:
         """All of the data as numbers (n, *shape), on the device."""

@@ -17,7 +17,7 @@ from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import is_positive, seed_from
 from hourglass.estimators.samplers import Sampler
-from hourglass.kinds import as_raw, length
+from hourglass.kinds import Kind, as_raw, length
 from hourglass.parts import Quantized
 from hourglass.parts.base import is_count
 from hourglass.training import Trainer
@@ -35,6 +35,9 @@ class GeneratingAutoencoder(BaseAutoencoder):
     """Base of the autoencoders with codes, which can be drawn, moved and decoded."""
 
     sampler_: Sampler | None
+
+    def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
+        return kind if timeless else kind.in_fragments(raw)  # alarms speak of symbols
 
     def fit_sampler(self, X: Any, sampler: str = "auto", *, condition: Any = None, random_state: Any = None) -> Self:
         """Fit a distribution to the codes of X, for `sample` to draw from.

@@ -15,13 +15,16 @@ from hourglass.estimators.assembly import SYMBOLIC
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Bernoulli, Categorical, Gaussian, Mixed, Variational
+from hourglass.parts import Bernoulli, Categorical, Causal, Gaussian, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
 OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
-DRAWN = Variational(64, beta=0.5, warmup=0.3)  # where that is not so, what is drawn is better
-WAISTS = {"melody": DRAWN, "molecule": DRAWN}
+WRITING = Causal(embedding=192, dilations=(1, 2, 4, 8))  # wide enough to write what is likely, whatever the codes say
+OF_KIND: dict[str, dict[str, Any]] = {  # where codes are not given up, a higher cost makes what is drawn better
+    "melody": {"bottleneck": Variational(64, beta=0.5, warmup=0.3)},
+    "molecule": {"bottleneck": Variational(64, beta=0.6, warmup=0.3), "encoder": WRITING, "decoder": WRITING},
+}
 HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
 Numbers = NDArray[np.floating[Any]]
 
@@ -71,8 +74,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     ----------
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
-        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``,
-        for molecules and melodies with a ``beta`` of 0.5.
+        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.5 for melodies and 0.6 for
+        molecules.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
         or ``Mixed("element")`` for tables, ``Categorical()`` for rows of symbols, unless given.
@@ -80,7 +83,9 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         What training minimises: the bound on the evidence, "elbo", unless given.
     optimizer, learning_rate, schedule : optional
         Adam, 0.002 and "cosine" unless given; for rows of symbols what the decoder likes, see `OneShot`.
-    kind, columns, encoder, decoder, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
+    encoder, decoder : optional
+        As in `Autoencoder`; for molecules ``Causal(embedding=192, dilations=(1, 2, 4, 8))`` unless given.
+    kind, columns, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
     gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`.
 
@@ -109,7 +114,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
-            return {"bottleneck": WAISTS.get(self.kind_.name, OF_SYMBOLS), "likelihood": Categorical(), **SYMBOLIC}
+            return {"bottleneck": OF_SYMBOLS, "likelihood": Categorical(), **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}

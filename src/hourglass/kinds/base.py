@@ -155,6 +155,10 @@ class Kind(ABC):
         """The kind with room for what damage puts into rows."""
         return self
 
+    def in_fragments(self, raw: Any) -> Self:
+        """The kind with what often stands side by side in the data taken as one, where that is a help."""
+        return self
+
     def to_config(self) -> dict[str, Any]:
         """The kind as plain JSON."""
         return {"kind": self.name, **asdict(self)}

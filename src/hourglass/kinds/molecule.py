@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from hourglass.data import molecules
+from hourglass.data.nested import SYMBOL
 from hourglass.errors import DataError, shown
 from hourglass.kinds.base import column_names, length, rows
+from hourglass.kinds.fragments import cut, fragments
 from hourglass.kinds.token import TokenKind, one_column
+
+FRAGMENTS = 300  # that stand in the alphabet behind its symbols, at most
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class MoleculeKind(TokenKind):
 
     Branches stand in brackets, and rings have sizes, see `hourglass.data.nested`. SMILES are made canonical by RDKit on the way in
     and on the way out; salts and charges stay as they are written.
+
+    Where it is ``in_fragments``, symbols that often stand side by side, such as those of a benzene ring, are one symbol more.
     """
 
     name: ClassVar[str] = "molecule"
@@ -63,5 +69,24 @@ class MoleculeKind(TokenKind):
     def joined(cls, symbols: Sequence[str]) -> str:
         return molecules.to_smiles(symbols)
 
+    def in_fragments(self, raw: Any) -> Self:
+        found = tuple(fragments(self.symbols_of(raw), FRAGMENTS))
+        kind = replace(self, alphabet=self.alphabet + found)
+        longest = max(map(len, kind._cut(self.symbols_of(raw))))
+        return replace(kind, shape=(longest, 1 + len(kind.alphabet)))
+
+    def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> np.ndarray[Any, Any]:
+        return super()._numbered(self._cut(rows), n, first_row)
+
+    def _cut(self, rows: Iterable[Sequence[str]]) -> Iterable[Sequence[str]]:
+        """Rows in the fragments of the alphabet."""
+        known, longest = frozenset(self.alphabet), max(map(len, self.alphabet))
+        return (cut(row, known, longest) for row in rows)
+
+    @property
+    def piece(self) -> str:
+        whole = any(len(SYMBOL.findall(piece)) > 1 for piece in self.alphabet)
+        return "fragment" if whole else self.symbol
+
     def describe(self) -> str:
-        return f"molecules of up to {self.shape[0]} {self.symbol}s, {self.different} different ones"
+        return f"molecules of up to {self.shape[0]} {self.piece}s, {self.different} different ones"

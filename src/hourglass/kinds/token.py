@@ -153,7 +153,7 @@ class TokenKind(Kind):
                 )
             if len(symbols) > length:
                 raise DataError(
-                    f"Row {first_row + row} has {len(symbols)} {self.symbol}s, and the model takes {length} at most. "
+                    f"Row {first_row + row} has {len(symbols)} {self.piece}s, and the model takes {length} at most. "
                     "Leave it out, or fit a model on rows as long."
                 )
             found[row, : len(symbols)] = [numbers.get(symbol, other) for symbol in symbols]
@@ -189,7 +189,12 @@ class TokenKind(Kind):
         return OneHot(self.shape[1])
 
     def describe(self) -> str:
-        return f"rows of up to {self.shape[0]} {self.symbol}s, {self.different} different ones"
+        return f"rows of up to {self.shape[0]} {self.piece}s, {self.different} different ones"
+
+    @property
+    def piece(self) -> str:
+        """What is called that stands at a position."""
+        return self.symbol
 
     @property
     def unseen(self) -> str:
