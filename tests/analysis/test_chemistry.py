@@ -96,3 +96,12 @@ def test_chemnet_takes_its_network_from_fcd(monkeypatch, sentence):
     monkeypatch.setitem(sys.modules, "fcd.utils", ones)
     np.testing.assert_allclose(chemnet().of(["OCC", "C"]), [[3.0], [1.0]], rtol=1e-6)
     assert torch.is_grad_enabled()
+    with pytest.warns(hg.HourglassWarning) as caught:
+        assert len(chemnet().of(["OCC", "C" * 400, "C1"])) == 1
+    assert str(caught[0].message) == (
+        "ChemNet doesn't see 2 of 3 molecules: RDKit can't read them, or their SMILES has 350 characters or more. "
+        "They are left out."
+    )
+    assert sentence(hg.DataError, chemnet().of, ["C1"]) == (
+        "ChemNet sees none of these molecules: RDKit can't read them, or their SMILES has 350 characters or more."
+    )

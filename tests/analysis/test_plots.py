@@ -398,6 +398,13 @@ def test_a_plain_code_moves_as_far_as_those_of_the_data(images):
     np.testing.assert_allclose(line[:, :14, 0], expected[0], atol=1e-6)
 
 
+def test_a_code_that_is_not_there_is_refused(images, sentence):
+    width = images.model.transform(images.X_test).shape[1]
+    assert sentence(hg.ParameterError, plots.traversal, images.model, images.X_test, codes=[0, width]) == (
+        f"The 'codes' of a traversal are among 0 to {width - 1}. Got {width}."
+    )
+
+
 def test_tables_are_heat_maps(variational_table, table):
     assert titles(drawn(plots.samples(variational_table, n=20))) == ["20 samples"]
     assert titles(drawn(plots.interpolation(variational_table, table.X_test, n=2))) == ["way 1", "way 2"]

@@ -92,7 +92,8 @@ def test_the_choices_for_symbols():
     assert asked["bottleneck"] == hg.Variational(64, beta=0.2, warmup=0.3)
     assert asked["likelihood"] == hg.Categorical()
     molecules = hg.VariationalAutoencoder(kind="molecule", max_epochs=1, random_state=0).fit(["CCO", "CC(=O)O"] * 5)
-    assert molecules._asked["bottleneck"] == hg.Variational(64, beta=0.5, warmup=0.3)
+    assert molecules._asked["bottleneck"] == hg.Variational(64, beta=0.6, warmup=0.3)
+    assert molecules._asked["decoder"] == hg.Causal(embedding=192, dilations=(1, 2, 4, 8))
     assert model.kind_.describe() == "rows of up to 3 words, 3 different ones"
     plain = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(["ab", "b", "aab"] * 5)
     assert len(plain.reconstruct(["ab"])) == 1

@@ -1,6 +1,5 @@
 """Fragments: what often stands side by side is one symbol."""
 
-import numpy as np
 import pytest
 
 import hourglass as hg
@@ -43,14 +42,12 @@ def test_molecules_in_fragments_are_shorter_and_the_same():
     assert "[=C][C][=C][C][=C][ring6]" in "".join(whole.alphabet)
     assert whole.from_tensor(whole.to_tensor(as_raw(SMILES))) == kind.from_tensor(kind.to_tensor(as_raw(SMILES)))
     assert whole.describe() == f"molecules of up to {whole.shape[0]} fragments, {len(whole.alphabet)} different ones"
-    np.testing.assert_array_equal(kind.in_fragments(as_raw(SMILES)).to_array(as_raw(MANY)), kind.to_array(as_raw(MANY)))
+    assert kind.in_fragments(as_raw(SMILES)) == kind  # nothing comes often there
 
 
 def test_a_longer_molecule_is_told_in_fragments(sentence):
     kind = MoleculeKind.learn(as_raw(MANY)).in_fragments(as_raw(MANY))
-    pieces = (kind.to_array(as_raw(["CC(=O)Nc1ccccc1"])) > 0).sum()
-    assert pieces <= kind.shape[0]
-    assert sentence(hg.DataError, kind.to_tensor, as_raw(["OCCNOCCNOCCNOCCN"])).endswith(
+    assert sentence(hg.DataError, kind.to_tensor, as_raw(["OCCN" * 12])).endswith(
         f"fragments, and the model takes {kind.shape[0]} at most. Leave it out, or fit a model on rows as long."
     )
 

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 
 from hourglass.analysis.metrics import Array
 from hourglass.data.molecules import libraries, smiles_of
-from hourglass.errors import HourglassWarning, MissingExtraError
+from hourglass.errors import DataError, HourglassWarning, MissingExtraError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import KINDS, as_raw, infer, length
 
@@ -87,7 +87,7 @@ def chemnet() -> Features:
     -------
     Features
         512 numbers of a network that was trained on what molecules do in assays; weights and network are those of the package
-        ``fcd``.
+        ``fcd``. What RDKit can't read, or has a SMILES of 350 characters or more, is left out, and a warning says how much it was.
 
     Raises
     ------
@@ -105,8 +105,10 @@ def chemnet() -> Features:
     network, one_hot = fcd.load_ref_model(), importlib.import_module("fcd.utils").get_one_hot
 
     def of(rows: Any) -> Array:
-        canonical = (libraries().canonical(smiles) for smiles in smiles_of(rows))
-        ones = (one_hot(smiles, PADDED).T for smiles in canonical if smiles and len(smiles) < PADDED)  # (symbols, length)
+        canonical = [libraries().canonical(smiles) for smiles in smiles_of(rows)]
+        seen = [smiles for smiles in canonical if smiles and len(smiles) < PADDED]
+        _require_most(len(seen), len(canonical))
+        ones = (one_hot(smiles, PADDED).T for smiles in seen)  # (symbols, length)
         found = []
         with torch.no_grad():
             while batch := list(islice(ones, AT_ONCE)):
@@ -115,6 +117,15 @@ def chemnet() -> Features:
         return np.concatenate(found)
 
     return Features("the last layer of ChemNet", of)
+
+
+def _require_most(seen: int, n: int) -> None:
+    """Say how many of n molecules ChemNet doesn't see; an error if it sees none."""
+    why = f"RDKit can't read them, or their SMILES has {PADDED} characters or more"
+    if not seen:
+        raise DataError(f"ChemNet sees none of these molecules: {why}.")
+    if seen < n:
+        warnings.warn(f"ChemNet doesn't see {n - seen} of {n} molecules: {why}. They are left out.", HourglassWarning, stacklevel=4)
 
 
 class Numbers:

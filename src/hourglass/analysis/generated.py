@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.metrics import scaled, spread
-from hourglass.errors import DataError
+from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import as_raw, length, taken
+from hourglass.parts.base import is_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -155,6 +156,8 @@ def traversal(
     ------
     DataError
         X doesn't fit the model.
+    ParameterError
+        There is no such code.
     """
     raw = model._checked(as_raw(X))
     Z = np.asarray(model.transform(raw, condition))
@@ -163,6 +166,9 @@ def traversal(
     elif codes is None:
         worth = diagnose(model, raw, condition=condition).codes["worth"].to_numpy()
         codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
+    for code in codes:
+        if not is_count(code, 0) or code >= Z.shape[1]:
+            raise ParameterError(f"The 'codes' of a traversal are among 0 to {Z.shape[1] - 1}. Got {code!r}.")
     middle = int(np.square(Z - Z.mean(0)).sum(1).argmin())
     row, known = taken(raw, np.array([middle])), of_rows(condition, np.array([middle]))
     has_prior = model.model_.bottleneck.prior is not None

@@ -70,10 +70,13 @@ class MoleculeKind(TokenKind):
         return molecules.to_smiles(symbols)
 
     def in_fragments(self, raw: Any) -> Self:
-        found = tuple(fragments(self.symbols_of(raw), FRAGMENTS))
+        rows = self.symbols_of(raw)
+        found = () if self.listed else tuple(fragments(rows, FRAGMENTS))
+        if not found:
+            return self
         kind = replace(self, alphabet=self.alphabet + found)
-        longest = max(map(len, kind._cut(self.symbols_of(raw))))
-        return replace(kind, shape=(longest, 1 + len(kind.alphabet)))
+        longest = max(map(len, kind._cut(rows)))
+        return replace(kind, shape=(longest, 1 + len(kind.alphabet))).roomy()  # others may be of rarer fragments
 
     def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> np.ndarray[Any, Any]:
         return super()._numbered(self._cut(rows), n, first_row)
