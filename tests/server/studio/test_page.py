@@ -78,6 +78,45 @@ def test_compress(page, pictures, require_good, learned):
     assert pl.read_parquet(downloaded(page, "codes-some-digits")).shape == (60, 4)
 
 
+def test_a_folder_that_is_dropped_is_looked_through(page):
+    page.goto("/data")
+    found = page.evaluate(
+        """async () => {
+            const file = (name) => ({ name, file: (done) => done(new File([name], name)) });
+            const folder = (name, ...portions) => ({
+                name, isDirectory: true, createReader: () => ({ readEntries: (done) => done(portions.shift() ?? []) }),
+            });
+            const inner = folder("old", [file("c.png")]);
+            const files = await studio.within(folder("parts", [file("a.png"), file(".hidden")], [file("b.png"), inner]));
+            return files.map((one) => one.name);
+        }"""
+    )
+    assert found == ["a.png", "b.png", "c.png"]
+
+
+def test_files_of_a_folder_become_one_source(page):
+    page.goto("/data")
+    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
+    with page.expect_navigation():
+        page.evaluate(
+            """(zone) => {
+                const tunes = ["CDEF GABc|cBAG FEDC|", "cBAG FEDC|CDEF GABc|"];
+                const files = tunes.map((tune, i) => new File([`X:1\\nT:${i}\\nM:4/4\\nL:1/8\\nK:C\\n${tune}\\n`], `${i}.abc`));
+                studio.send(files, zone, "tunes 1");
+            }""",
+            zone,
+        )
+    expect(page.locator(".because")).to_contain_text("a list of 2 tunes is melodies")
+    page.get_by_text(re.compile("tunes-1-")).first.wait_for()
+
+
+def test_an_empty_folder_is_told(page):
+    page.goto("/data")
+    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
+    page.evaluate("(zone) => studio.send([], zone, 'nothing')", zone)
+    expect(page.locator("label.drop small").last).to_have_text("There is no file in nothing.")
+
+
 def test_flag(page, pictures, learned):
     load(page, pictures)
     learned(page, "Flag")

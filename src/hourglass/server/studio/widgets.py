@@ -184,7 +184,7 @@ def drop_zone(heading: str, words: str, take: Handler) -> Element:
             if isawaitable(working):
                 await working
         else:
-            set_text(told, f"{event.args['failed']} could not be taken in. Is the disk full?")
+            set_text(told, event.args["failed"])
 
     zone = box("drop", "label")
     with zone:

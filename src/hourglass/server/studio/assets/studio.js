@@ -12,26 +12,44 @@ const studio = {
     dispatchEvent(new CustomEvent("theme", { detail: theme }));
   },
 
-  // Send files one after the other; several pictures become a folder. Then tell the drop zone of that number where they are.
-  async send(list, zone) {
+  // Send files one after the other; those of a folder, and several pictures, become one. Then tell the drop zone of that number
+  // where they are.
+  async send(list, zone, folder = "") {
     const files = [...list];
-    if (!files.length) return;
-    const pictures = files.every((file) => file.type.startsWith("image/"));
-    const group = pictures ? "pictures-" + Date.now().toString(36) : "-";
+    if (!files.length) return folder && emitEvent("sent" + zone, { failed: `There is no file in ${folder}.` });
+    const together = folder || (files.every((file) => file.type.startsWith("image/")) ? "pictures" : "");
+    const group = together ? `${encodeURIComponent(together.slice(0, 40))}-${Date.now().toString(36)}` : "-";
     let path = "";
     for (const [number, file] of files.entries()) {
       const of = files.length > 1 ? ` (${number + 1} of ${files.length})` : "";
       const answer = await studio.put(file, `/upload/${group}/${encodeURIComponent(file.name)}`, (share) =>
         emitEvent("sending" + zone, { words: `${file.name}${of}: ${Math.round(100 * share)}%` }));
-      if (!answer) return emitEvent("sent" + zone, { failed: file.name });
+      if (!answer) return emitEvent("sent" + zone, { failed: `${file.name} could not be taken in. Is the disk full?` });
       path = answer.path;
     }
     emitEvent("sent" + zone, { path });
   },
 
-  drop(event, zone) {
+  async drop(event, zone) {
     event.currentTarget.classList.remove("over");
-    studio.send(event.dataTransfer.files, zone);
+    const files = [...event.dataTransfer.files];  // both are gone once anything is waited for
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry);
+    const folder = entries.find((entry) => entry.isDirectory);
+    if (folder) return studio.send((await Promise.all(entries.map(studio.within))).flat(), zone, folder.name);
+    return studio.send(files, zone);
+  },
+
+  // The files of an entry, and if it is a folder those of all in it that aren't hidden.
+  async within(entry) {
+    if (entry.name.startsWith(".")) return [];
+    if (!entry.isDirectory) return [await new Promise((done, failed) => entry.file(done, failed))];
+    const reader = entry.createReader(), inside = [];
+    let more;
+    do {  // a browser gives some of them at a time
+      more = await new Promise((done, failed) => reader.readEntries(done, failed));
+      inside.push(...more);
+    } while (more.length);
+    return (await Promise.all(inside.map(studio.within))).flat();
   },
 
   put(file, address, told) {
