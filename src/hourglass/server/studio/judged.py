@@ -229,7 +229,7 @@ class Marks:
     path : path
         A CSV with the columns data, row, mark.
     data : str
-        Which data the rows are of.
+        Which data the rows are of: their path, or the name of a dataset.
     """
 
     def __init__(self, path: Path, data: str) -> None:

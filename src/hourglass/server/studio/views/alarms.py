@@ -57,7 +57,7 @@ async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
                 await cleaner.draw(run, source, dropped=bool(path))
             else:
                 learned = not path and not source.named
-                _Alarms(run, await w.aside(_judged, run, source), learned=learned).draw()
+                _Alarms(run, source, await w.aside(_judged, run, source), learned=learned).draw()
         except hg.HourglassError as error:
             w.notice(str(error))
         waiting.delete()
@@ -71,9 +71,9 @@ def _judged(run: Run, source: Source) -> Judged:
 class _Alarms:
     """The alarms of some data as one person sees them."""
 
-    def __init__(self, run: Run, judged: Judged, *, learned: bool) -> None:
+    def __init__(self, run: Run, source: Source, judged: Judged, *, learned: bool) -> None:
         self.run, self.judged, self.learned = run, judged, learned
-        self.marks = Marks(run.path / "marks.csv", judged.title)
+        self.marks = Marks(run.path / "marks.csv", source.data)
         self.rate = float(np.clip(judged.detector.alarm_rate_, *judged.rates))
         self.page, self.last, self.shown = 0, 0, "all"
 
