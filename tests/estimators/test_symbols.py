@@ -99,7 +99,7 @@ def test_a_symbol_that_one_row_has_stops_no_fit():
         detector = hg.AnomalyDetector(max_epochs=1, alarm_rate=0.2, random_state=seed)
         with pytest.warns(hg.HourglassWarning, match="rows tell what is usual"):
             detector.fit(rows)
-        assert len(detector.model_.alarm.reference) in (11, 12)  # that row can't be scored, where it is held out
+        assert len(detector.model_.alarm.reference) == 12
 
 
 def test_a_row_that_is_longer_than_all_others_is_strange_where_rows_may_be():
@@ -113,6 +113,15 @@ def test_a_row_that_is_longer_than_all_others_is_strange_where_rows_may_be():
         assert len(found.score_samples(rows[:60])) == 60
         lengths.add(found.kind_.shape[0])
     assert min(lengths) < 18  # it was held out, or left out as the strangest
+
+
+def test_a_row_longer_than_all_others_raises_an_alarm_and_is_named(detector):
+    rows = ["abcd", "abcdabcdab", "ab" * 40]
+    assert detector.predict(rows).tolist() == [1, -1, -1]
+    told = detector.explain(rows).filter(pl.col("column") == "position 7")
+    assert told["observed"].to_list() == ["more than 8 characters"] * 2
+    assert detector.predict(["abcdabcz"]).tolist() == [-1]
+    assert "a character never seen" in detector.explain(["abcdabcz"])["observed"].to_list()
 
 
 def test_symbols_never_seen_raise_an_alarm_and_are_named(detector, tmp_path):

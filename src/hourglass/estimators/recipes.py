@@ -166,12 +166,8 @@ def _hold_out(
 
 
 def _row_scores(detector: Any, rows: Any) -> NDArray[np.floating[Any]]:
-    """How strange rows are (n,), of a long record its windows, of a tune its strangest window; endlessly if they are too long."""
-    if detector.kind_.symbolic and not (known := detector.kind_.known(rows)).all():
-        scores: NDArray[np.floating[Any]] = np.full(len(known), np.inf)
-        scores[known] = _row_scores(detector, taken(rows, np.flatnonzero(known)))
-        return scores
-    scores = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()
+    """How strange rows are (n,), of a long record its windows, of a tune its strangest window."""
+    scores: NDArray[np.floating[Any]] = detector._collect(rows, lambda watch, x: watch(x).double()).numpy()
     tunes = detector.kind_.origins(rows).get("tune")
     if tunes is None:
         return scores
@@ -312,10 +308,6 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     model, kind = estimator.model_, detector.kind_
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
-        if kind.symbolic:  # a row that is longer than all that were learned from can't be scored
-            others = kind.readable(others)
-            if not len(others):
-                raise DataError(f"All {len(held_out)} rows that were held out are longer than all others. Give more rows.")
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
         if kind.symbolic:
             return symbols.learn(model, kind, x, aside, rows_at_once(kind.shape, WIDTH))

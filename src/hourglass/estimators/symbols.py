@@ -101,6 +101,8 @@ def explained(
                 break
             where = kind.place_name(raw, place)
             here, there = (kind.symbol_name(raw, names[int(numbers[place])]) for numbers in (seen, wanted))
+            if place == len(nats) - 1 and here == kind.unseen and kind.exceeds(raw):
+                here = f"more than {len(nats)} {kind.piece}s"
             instead = f" where {there} is expected" if here != there else ""
             reason = f"{where}: {here}{instead}, which costs {nats[place]:.1f} nats"
             lines.append((int(row), float(p_value), where, float(nats[place] / nats.sum()), here, there, reason))

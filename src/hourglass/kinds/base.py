@@ -49,8 +49,8 @@ class Kind(ABC):
         """The kind as this pile has it. Raises `DataError` where the data can't be used.
 
         Of a table, ``columns`` are types that were asked for, and ``timeless`` keeps the cycles of times but not the time itself,
-        which is always later in new data; to symbols it adds one that stands for those never seen. ``asked`` is a part that says
-        more, such as `Series`.
+        which is always later in new data; to symbols it adds one that stands for those never seen, and for what a longer row has
+        more. ``asked`` is a part that says more, such as `Series`.
         """
 
     @abstractmethod

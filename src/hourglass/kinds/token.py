@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
-UNSEEN = ""  # in an alphabet: the symbol that stands for all others
+UNSEEN = ""  # in an alphabet: the symbol that stands for all others, and at the last position of a longer row for the rest of it
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,10 @@ class TokenKind(Kind):
         """What a symbol means in a row."""
         return symbol or self.unseen
 
+    def exceeds(self, row: Any) -> bool:
+        """Whether a row of raw data is longer than all that were learned from."""
+        return len(next(iter(self._symbols([row])))) > self.shape[0]
+
     def known(self, raw: Any) -> np.ndarray[Any, Any]:
         """Which rows of raw data (n,) a model of this kind can take: those of known symbols, and no longer than its own."""
         return np.array([self._takes(row) for row in self.rows_of(raw)], bool)
@@ -151,12 +155,14 @@ class TokenKind(Kind):
                     f"Row {first_row + row} has {self.called(unknown)}, which the model has never seen. "
                     "Leave the row out, or fit a model on data that has it."
                 )
-            if len(symbols) > length:
+            if len(symbols) > length and other is None:
                 raise DataError(
                     f"Row {first_row + row} has {len(symbols)} {self.piece}s, and the model takes {length} at most. "
                     "Leave it out, or fit a model on rows as long."
                 )
-            found[row, : len(symbols)] = [numbers.get(symbol, other) for symbol in symbols]
+            found[row, : len(symbols)] = [numbers.get(symbol, other) for symbol in symbols[:length]]
+            if len(symbols) > length:
+                found[row, -1] = other
         return found  # (n, length)
 
     def called(self, symbol: str) -> str:
