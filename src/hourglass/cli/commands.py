@@ -14,7 +14,6 @@ from hourglass.cli.app import Data, Epochs, Kind, Model, Quiet, Rebuilt, Seed, S
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
-    apart,
     column_types,
     dataset_named,
     kind_of,
@@ -27,6 +26,7 @@ from hourglass.cli.files import (
 )
 from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
 from hourglass.cli.words import demo_result, percent, say, show, sweep_table
+from hourglass.data.tables import apart
 
 DEMO_WIDTH = 32
 DEMO_FILES = {

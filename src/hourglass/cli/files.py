@@ -31,18 +31,6 @@ def load(data: str, skip_bad: bool) -> Any:
     return hg.read(data, skip_bad=skip_bad) if named is None else named.x_train
 
 
-def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, Any]:
-    """Rows, and what is known beside them: a column of a table, which it then lacks, or the labels of a named dataset."""
-    if condition is None:
-        return X, None
-    columns = list(getattr(X, "columns", []))
-    if condition in columns:
-        return X.drop(condition), X[condition]
-    if condition == "label" and labels is not None:
-        return X, labels
-    raise hg.DataError(f"'{data}' has no column {condition!r} to ask by. {suggest(condition, columns or ['label'])}")
-
-
 def numbered(X: Any, rows: list[int]) -> Any:
     """The rows of data that have these numbers."""
     import numpy as np

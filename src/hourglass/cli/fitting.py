@@ -9,8 +9,9 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 import hourglass as hg
-from hourglass.cli.files import apart, dataset_named, in_files, load, one_a_row
+from hourglass.cli.files import dataset_named, in_files, load, one_a_row
 from hourglass.cli.words import passes, percent, say
+from hourglass.data.tables import apart
 
 CLEANED = {"table": "clean.csv", "token": "clean.txt", "words": "clean.txt", "molecule": "clean.smi"}  # files, not folders
 

@@ -7,10 +7,10 @@ import gzip
 import io
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hourglass.data.files import MAX_UNPACKED
-from hourglass.errors import FileError
+from hourglass.errors import DataError, FileError, suggest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -176,3 +176,15 @@ def typed(column: pl.Series, *, decimal_comma: bool = False) -> pl.Series:
         if numbers.null_count() == text.null_count():
             return numbers
     return column.set(column == "", None)
+
+
+def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, Any]:
+    """Rows, and what is known beside them: a column of a table, which it then lacks, or their labels; ``data`` names the rows."""
+    if condition is None:
+        return X, None
+    columns = list(getattr(X, "columns", []))
+    if condition in columns:
+        return X.drop(condition), X[condition]
+    if condition == "label" and labels is not None:
+        return X, labels
+    raise DataError(f"'{data}' has no column {condition!r} to ask by. {suggest(condition, columns or ['label'])}")

@@ -12,7 +12,7 @@ import hourglass as hg
 pytest.importorskip("nicegui")
 
 from hourglass.server.studio import codemap, drawn
-from hourglass.server.studio.charted import STEPS, beside, charted, coded
+from hourglass.server.studio.charted import STEPS, charted, coded
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +124,6 @@ def test_models_that_are_told_something_are_told_it_again(digits):
     np.testing.assert_allclose(known.codes, vae.transform(digits, labels))
     assert known.decoded(known.codes[:1], like=0)[0].startswith('<img class="pixels" alt="drawn by the model"')
     assert len(known.way(0, 1)) == STEPS
-
-
-def test_a_column_that_a_model_is_told_is_apart(table):
-    X, labels, condition = beside(table, None, "town")
-    assert X.columns == ["a", "row"]
-    assert labels[:3].tolist() == condition[:3].tolist() == ["Oslo", "Bergen", None]
 
 
 def test_a_detector_without_codes_says_so(table):

@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import numpy as np
+import polars as pl
 import pytest
 from fastapi import FastAPI
 
@@ -33,6 +34,22 @@ def test_files_of_one_name_are_all_kept(ask, folder):
         assert (place / "a-b.png").read_text() == "a b.png"
         assert (place / "a-b-2.png").read_text() == "a-b.png"
         assert answers[0] == {"path": str(place / "a-b.png" if group == "-" else place)}
+
+
+def test_a_report_tells_a_model_what_it_has_to_be_told(ask, folder, tmp_path):
+    table = pl.DataFrame({"a": [0.0, 1.0, 2.0, 3.0] * 10, "b": [1.0, 2.0, 1.0, 2.0] * 10, "town": ["Oslo", "Bergen"] * 20})
+    table.write_csv(tmp_path / "towns.csv")
+    run = folder.new_run(Asked(str(tmp_path / "towns.csv"), "generate", options={"condition": "town"}))
+    model = hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)
+    model.fit(table.drop("town"), condition=table["town"]).save(run.model_path)
+    assert "towns.csv" in ask("GET", f"/files/{run.name}/report.html").text
+    wrong = folder.new_run(Asked(str(tmp_path / "towns.csv"), "generate", options={"condition": "twon"}))
+    model.save(wrong.model_path)
+    answer = ask("GET", f"/files/{wrong.name}/report.html")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "'towns.csv' has no column 'twon' to ask by. Did you mean 'town'?",
+    )
 
 
 def test_a_report_that_cannot_be_written_says_why(ask, folder, tmp_path, digits):

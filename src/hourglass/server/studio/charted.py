@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hourglass as hg
+from hourglass.data.tables import apart
 from hourglass.kinds import as_raw, length, taken
 from hourglass.server.studio import drawn
 from hourglass.server.studio.codemap import MOST_POINTS, Tints, clusters, shades, tints
@@ -157,8 +158,9 @@ def chart(run: Run, source: Source) -> Charted:
 @lru_cache(maxsize=2)
 def _chart(run: Run, fitted: int, data: str, changed: int) -> Charted:
     model, source = coded(run.model()), Source(data)
-    raw, labels, condition = beside(source.read(), source.labels(), str(run.asked.options.get("condition") or ""))
-    return charted(model, raw, labels, condition if getattr(model, "condition_kind_", None) is not None else None)
+    raw, known = apart(source.title, source.read(), source.labels(), run.asked.condition)
+    told = known if getattr(model, "condition_kind_", None) is not None else None
+    return charted(model, raw, source.labels() if known is None else known, told)
 
 
 def charted(model: Any, raw: Any, labels: Any = None, condition: Any = None) -> Charted:
@@ -181,10 +183,3 @@ def coded(model: Any) -> Any:
         )
     inner.get_feature_names_out()  # says so where there is no waist
     return inner
-
-
-def beside(X: Any, labels: Any, condition: str) -> tuple[Any, Any, Any]:
-    """Rows; what is known beside them to colour by; and what a model has to be told."""
-    if condition and condition in list(getattr(X, "columns", [])):
-        return X.drop(condition), X[condition].to_numpy(), X[condition].to_numpy()
-    return X, labels, labels if condition == "label" else None

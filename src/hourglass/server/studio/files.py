@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 import hourglass as hg
 from hourglass.data import atomic
+from hourglass.data.tables import apart
 from hourglass.server.studio import making
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, plain_name
@@ -60,7 +61,8 @@ def _missing() -> HTTPException:
 def _report(run: Run, path: Path) -> None:
     source = run.asked.source
     try:
-        making.report(run.model(), source.read(), path, source.title)
+        X, known = apart(source.title, source.read(), source.labels(), run.asked.condition)
+        making.report(run.model(), X, path, source.title, known)
     except hg.HourglassError as error:
         raise HTTPException(422, str(error)) from error
 

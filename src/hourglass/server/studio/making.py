@@ -42,9 +42,9 @@ def sample(model: Any, n: int, path: Path, condition: Any = None, seed: int | No
     return _written(model, made, path), made
 
 
-def report(model: Any, X: Any, path: Path, title: str) -> Path:
+def report(model: Any, X: Any, path: Path, title: str, condition: Any = None) -> Path:
     """The page about a model."""
-    hg.report(model, X[:MOST_SHOWN], path, title=title)
+    hg.report(model, X[:MOST_SHOWN], path, condition=None if condition is None else condition[:MOST_SHOWN], title=title)
     return path
 
 

@@ -56,6 +56,11 @@ class Asked:
         """The data."""
         return Source(self.data, self.kind, self.columns)
 
+    @property
+    def condition(self) -> str | None:
+        """The column that samples can be asked for by, or "label" of a named dataset."""
+        return self.options.get("condition") or None
+
 
 @dataclass(frozen=True)
 class Run:

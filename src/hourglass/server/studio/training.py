@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hourglass as hg
+from hourglass.data.tables import apart
 from hourglass.server.studio import making, rows
 from hourglass.server.studio.plain import Made, write_json
 from hourglass.server.studio.runs import NOTHING_KEPT, Asked, Run
@@ -159,7 +160,7 @@ def clean(job: Job) -> Made:
 
 def generate(job: Job) -> Made:
     """A model to draw from, a sampler that suits it, and the first new rows."""
-    X, known = _apart(job)
+    X, known = apart(job.asked.source.title, job.X, job.labels, job.asked.condition)
     kind = job.asked.kind or hg.infer(X).kind
     some = rows.part(kind, X, SHOWN)
     show = rebuilt(some, None if known is None else known[: len(some)])
@@ -247,18 +248,6 @@ def _by_pca(train: Any, some: Any, width: int) -> Any:
     pca = PCA(min(width, *flat.shape), random_state=0).fit(flat)
     after = pca.inverse_transform(pca.transform(some.reshape(len(some), -1).astype(np.float32))).reshape(some.shape)
     return np.clip(np.rint(after), 0, 255).astype(np.uint8) if some.dtype == np.uint8 else after
-
-
-def _apart(job: Job) -> tuple[Any, Any]:
-    """Rows, and the column that samples are to be asked for by."""
-    name = job.asked.options.get("condition")
-    if not name:
-        return job.X, None
-    if name == "label" and job.labels is not None:
-        return job.X, job.labels
-    if name not in getattr(job.X, "columns", []):
-        raise hg.DataError(f"The data has no column {name!r} to ask by. Choose another, or none.")
-    return job.X.drop(name), job.X[name]
 
 
 def _keep(job: Job, model: Any, show: Callable[[Any], Made] | None) -> None:

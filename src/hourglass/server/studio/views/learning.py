@@ -177,7 +177,7 @@ def _done(run: Run) -> None:
 def _files(place: Any, run: Run) -> None:
     """Links to all that the run made; the report may still be on its way."""
     known, made = set[str](), run.path / "made"
-    reported = run.asked.need in REPORTED and not run.asked.options.get("condition") and bool(run.asked.data)
+    reported = run.asked.need in REPORTED and bool(run.asked.data)
 
     def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]

@@ -3,8 +3,8 @@
 import pytest
 
 import hourglass as hg
+from hourglass.data.fragments import OFTEN, cut, fragments
 from hourglass.kinds import as_raw
-from hourglass.kinds.fragments import OFTEN, cut, fragments
 from hourglass.kinds.molecule import MoleculeKind
 
 SMILES = ["Cc1ccccc1", "Oc1ccccc1", "CCO", "CC(=O)Nc1ccccc1", "NCCO"]
