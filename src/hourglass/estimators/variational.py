@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,7 +115,10 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
-            return {"bottleneck": OF_SYMBOLS, "likelihood": Categorical(), **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
+            choices = {"bottleneck": OF_SYMBOLS, "likelihood": Categorical(), **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
+            if self.hidden is not None:  # which networks that go by a name take by themselves
+                choices |= {name: replace(part, hidden=self.hidden) for name, part in choices.items() if isinstance(part, Causal)}
+            return choices
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
