@@ -1,7 +1,7 @@
 """A variational autoencoder of two of torch's GRUs in a plain loop, trained as long on the same SELFIES.
 
 As wide as `Recurrent`: embedding 128, 256 units, 64 codes, which are shown to the decoder at each step; Adam at 1e-3, batches of
-128, cut to the longest row of each; the divergence counts a fifth, rising over the first 30% of the time, as Hourglass has it.
+128, cut to the longest row of each, a symbol at a time; the divergence counts a fifth, rising over the first 30% of the time.
 """
 
 import time
