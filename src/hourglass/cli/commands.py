@@ -26,7 +26,6 @@ from hourglass.cli.files import (
 )
 from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
 from hourglass.cli.words import demo_result, percent, say, show, sweep_table
-from hourglass.data.tables import apart
 
 DEMO_WIDTH = 32
 DEMO_FILES = {
@@ -234,6 +233,8 @@ def report(
 
     Example: hourglass report model.safetensors digits -o report.html
     """
+    from hourglass.data.tables import apart
+
     require_writable(output, (".html",))
     named = dataset_named(data)
     X, y = (load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)

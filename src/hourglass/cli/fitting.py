@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import hourglass as hg
 from hourglass.cli.files import dataset_named, in_files, load, one_a_row
 from hourglass.cli.words import passes, percent, say
-from hourglass.data.tables import apart
 
 CLEANED = {"table": "clean.csv", "token": "clean.txt", "words": "clean.txt", "molecule": "clean.smi"}  # files, not folders
 
@@ -59,6 +58,8 @@ def clean(asked: Asked) -> None:
 
 def generate(asked: Asked) -> None:
     """A model to draw from, and a sampler that suits it."""
+    from hourglass.data.tables import apart
+
     X, known = apart(
         asked.data, load(asked.data, asked.skip_bad), getattr(dataset_named(asked.data), "y_train", None), asked.condition
     )
