@@ -21,9 +21,10 @@ from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
 OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
+LOOKING = Causal(dilations=(1, 2, 4, 8))  # as far back as half a bar and a whole one
 WRITING = Causal(embedding=192, dilations=(1, 2, 4, 8))  # wide enough to write what is likely, whatever the codes say
 OF_KIND: dict[str, dict[str, Any]] = {  # where codes are not given up, a higher cost makes what is drawn better
-    "melody": {"bottleneck": Variational(64, beta=0.5, warmup=0.3)},
+    "melody": {"bottleneck": Variational(64, beta=0.4, warmup=0.3), "encoder": LOOKING, "decoder": LOOKING},
     "molecule": {"bottleneck": Variational(64, beta=0.6, warmup=0.3), "encoder": WRITING, "decoder": WRITING},
 }
 HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
@@ -75,7 +76,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     ----------
     bottleneck : int or bottleneck part, optional
         How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
-        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.5 for melodies and 0.6 for
+        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.4 for melodies and 0.6 for
         molecules.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
@@ -85,7 +86,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     optimizer, learning_rate, schedule : optional
         Adam, 0.002 and "cosine" unless given; for rows of symbols what the decoder likes, see `OneShot`.
     encoder, decoder : optional
-        As in `Autoencoder`; for molecules ``Causal(embedding=192, dilations=(1, 2, 4, 8))`` unless given.
+        As in `Autoencoder`; unless given ``Causal(dilations=(1, 2, 4, 8))`` for melodies, and for molecules the same with an
+        ``embedding`` of 192.
     kind, columns, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
     gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`.
