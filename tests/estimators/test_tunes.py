@@ -23,7 +23,7 @@ def tunes():
 
 @pytest.fixture(scope="module")
 def vae(tunes):
-    return hg.VariationalAutoencoder(hg.Variational(8, beta=0.1), max_epochs=30, random_state=0).fit(tunes)
+    return hg.VariationalAutoencoder(hg.Variational(8, beta=0.1), max_epochs=40, random_state=0).fit(tunes)
 
 
 def test_rows_are_windows(vae, tunes):
@@ -78,7 +78,7 @@ def test_a_tune_goes_on(vae):
     new = longer.cut(3, 4)
     follows = [note.pitch - 60 for note in tune(2, bars=7).cut(3, 4).notes]
     right = sum((n.pitch - 60, n.start) == (p, 4 * i) for i, (n, p) in enumerate(zip(new.notes, follows, strict=False)))
-    assert right >= 5  # of 16; of notes that know nothing of the tune 2 are
+    assert right >= 6  # of 16; of notes that know nothing of the tune 2 are
 
 
 def test_a_tune_goes_on_over_silence(vae, monkeypatch):
@@ -182,7 +182,7 @@ def test_a_detector_of_melodies_is_the_same_from_a_file(detector, tunes, tmp_pat
 
 
 def test_strange_tunes_are_left_out_as_wholes(tunes):
-    model = hg.Autoencoder(4, max_epochs=2, random_state=0)
+    model = hg.VariationalAutoencoder(hg.Variational(4, beta=0.1), encoder="causal", decoder="causal", max_epochs=2, random_state=0)
     detector = hg.AnomalyDetector(model, alarm_rate=0.2, contaminated=True, random_state=0)
     with pytest.warns(hg.HourglassWarning, match="rows tell what is usual"):
         detector.fit(tunes)
