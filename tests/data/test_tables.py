@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from hourglass.data import read, tables
-from hourglass.errors import FileError
+from hourglass.errors import DataError, FileError
 
 
 def table(content, name="x.csv"):
@@ -130,3 +130,13 @@ def test_a_gz_that_unpacks_to_too_much(sentence, monkeypatch):
     assert sentence(FileError, table, "a\n" + "1\n" * 2**20, "x.csv.gz") == (
         "'x.csv.gz' unpacks to more than 0.000976562 GB. Split it."
     )
+
+
+def test_a_column_is_taken_apart_or_labels_are(sentence):
+    table = pl.DataFrame({"a": [1, 2, 3], "town": ["Oslo", "Bergen", None]})
+    X, known = tables.apart("towns.csv", table, None, "town")
+    assert (X.columns, known.to_list()) == (["a"], ["Oslo", "Bergen", None])
+    assert tables.apart("towns.csv", table, None, None)[0] is table
+    assert tables.apart("digits", "rows", [7, 1], "label") == ("rows", [7, 1])
+    said = sentence(DataError, tables.apart, "towns.csv", table, [1, 2, 3], "twon")
+    assert said == "'towns.csv' has no column 'twon' to ask by. Did you mean 'town'?"
