@@ -103,8 +103,7 @@ def measure(work: Work, rounds: int, quick: bool) -> dict[str, Any]:
 
     Those of a work that takes hours run side by side, each with as many threads.
     """
-    at_once = len(work.contestants) if work.side_by_side else 1
-    threads = max(machine()["cores"] // at_once, 1) if work.side_by_side else None
+    threads = max(machine()["cores"] // len(work.contestants), 1) if work.side_by_side else None
 
     def measured(seed: int, label: str, script: str) -> tuple[str, dict[str, float]]:
         figures = run(script, seed, quick, threads)
@@ -114,7 +113,7 @@ def measure(work: Work, rounds: int, quick: bool) -> dict[str, Any]:
 
     taken: list[dict[str, dict[str, float]]] = []
     for seed in range(rounds):
-        with ThreadPoolExecutor(at_once) as pool:
+        with ThreadPoolExecutor(len(work.contestants) if work.side_by_side else 1) as pool:
             started = [pool.submit(measured, seed, label, script) for label, script in work.contestants.items()]
             taken.append(dict(one.result() for one in started))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()

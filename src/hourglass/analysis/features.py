@@ -107,7 +107,7 @@ def chemnet() -> Features:
     def of(rows: Any) -> Array:
         canonical = [libraries().canonical(smiles) for smiles in smiles_of(rows)]
         seen = [smiles for smiles in canonical if smiles and len(smiles) < PADDED]
-        _require_most(len(seen), len(canonical))
+        _say_left_out(len(seen), len(canonical))
         ones = (one_hot(smiles, PADDED).T for smiles in seen)  # (symbols, length)
         found = []
         with torch.no_grad():
@@ -119,7 +119,7 @@ def chemnet() -> Features:
     return Features("the last layer of ChemNet", of)
 
 
-def _require_most(seen: int, n: int) -> None:
+def _say_left_out(seen: int, n: int) -> None:
     """Say how many of n molecules ChemNet doesn't see; an error if it sees none."""
     why = f"RDKit can't read them, or their SMILES has {PADDED} characters or more"
     if not seen:
