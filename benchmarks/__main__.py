@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import megabytes
 from benchmarks.works import WORKS, Row, Work
 
 HERE = Path(__file__).parent
@@ -94,7 +95,7 @@ def run(script: str, seed: int, quick: bool, threads: int | None = None) -> dict
         **json.loads(printed.splitlines()[-1]),
         "wall_s": wall_s,
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024),
+        "peak_mb": megabytes(usage.ru_maxrss),
     }
 
 
@@ -153,7 +154,12 @@ def cells(work: Work, row: Row, median: dict[str, dict[str, float]]) -> list[str
 def beside_peer(row: Row, median: dict[str, dict[str, float]], ratio: float) -> list[str]:
     """A figure: what it is called, ours, the peer's, and the ratio."""
     theirs = f"{row.peer} {number(median[row.peer][row.figure])}" if row.peer else ""
-    return [row.title, number(median["Hourglass"][row.figure]), theirs, f"{ratio:.2f}x" if row.peer else ""]
+    return [row.title, number(median["Hourglass"][row.figure]), theirs, times(ratio) if row.peer else ""]
+
+
+def times(ratio: float) -> str:
+    """A ratio, to as many digits as tell it from 1."""
+    return f"{ratio:.2f}x" if ratio == 1 or f"{ratio:.2f}" != "1.00" else f"{ratio:.3f}x"
 
 
 def headline(work: Work, median: dict[str, dict[str, float]]) -> list[str]:

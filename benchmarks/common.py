@@ -24,9 +24,14 @@ CONVOLVED_EPOCHS = 2 if QUICK else 3
 CONVOLVED_BATCH = 128
 
 
+def at_hand(name: str) -> Path:
+    """The path of a file of data."""
+    return Path(os.environ["HOURGLASS_DATA"]) / name
+
+
 def mnist(*names: str) -> list[np.ndarray]:
     """The named arrays of MNIST: ``x_train`` is uint8 (60000, 28, 28). Unread arrays aren't unpacked."""
-    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "mnist.npz") as file:
+    with np.load(at_hand("mnist.npz")) as file:
         return [file[name][:2_048] if QUICK else file[name] for name in names]
 
 
@@ -34,7 +39,7 @@ def pictures(name: str) -> list[np.ndarray]:
     """What to learn from and what to judge by, uint8: digits of 28 x 28 pixels, or aligned faces of 64 x 64."""
     if name == "digits":
         return mnist("x_train", "x_test")
-    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "lfw_aligned_64.npz") as file:
+    with np.load(at_hand("lfw_aligned_64.npz")) as file:
         faces = np.random.default_rng(0).permutation(file["x"])[: 600 if QUICK else None]
     return [faces[300:], faces[:300]]
 
@@ -76,9 +81,14 @@ def later_rate(ends: list[float], images: int) -> float:
     return images * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
+def megabytes(maxrss: float) -> float:
+    """Of what the kernel says (Linux counts it in KiB, macOS in bytes)."""
+    return maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
+
+
 def peak_mb() -> float:
-    """The most memory that this process has held so far (Linux counts it in KiB, macOS in bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
+    """The most memory that this process has held so far."""
+    return megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def held_mb() -> float:

@@ -6,14 +6,17 @@ The peers are PyOD's, with their defaults, and get columns standardised by the u
 from __future__ import annotations
 
 import importlib
+import io
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.common import QUICK, SEED
+from benchmarks.common import QUICK, SEED, at_hand
 
 Score = Callable[[np.ndarray], np.ndarray]
 PEERS = {
@@ -56,12 +59,7 @@ def split(X: np.ndarray, y: np.ndarray, share: float) -> tuple[np.ndarray, np.nd
 
 def adbench() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, rows and labels of each table of ADBench at hand."""
-    import io
-    import os
-    import zipfile
-    from pathlib import Path
-
-    with zipfile.ZipFile(Path(os.environ["HOURGLASS_DATA"]) / "adbench_23.zip") as archive:
+    with zipfile.ZipFile(at_hand("adbench_23.zip")) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".npz"))
         for name in names[:2] if QUICK else names:
             with np.load(io.BytesIO(archive.read(name))) as table:
@@ -97,12 +95,9 @@ def lost_to_dirt(clean: Callable[[np.ndarray], Score], dirty: Callable[[np.ndarr
 
 def cards() -> tuple[np.ndarray, np.ndarray]:
     """The card transactions, (n, 30), and which of them are frauds."""
-    import os
-    from pathlib import Path
-
     import polars as pl
 
-    frame = pl.read_csv(Path(os.environ["HOURGLASS_DATA"]) / "creditcard_fraud_subset.csv.gz")
+    frame = pl.read_csv(at_hand("creditcard_fraud_subset.csv.gz"))
     frame = frame[::10] if QUICK else frame
     return frame.drop("Class").to_numpy().astype(np.float64), frame["Class"].to_numpy().astype(int)
 
@@ -122,9 +117,6 @@ def full_size_cards() -> np.ndarray:
 
 def castings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Good castings to learn from, (n, 64, 64) bytes; castings to judge, and which of those are defective."""
-    import os
-    from pathlib import Path
-
-    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "casting_64.npz") as file:
+    with np.load(at_hand("casting_64.npz")) as file:
         good = file["x_train"][file["y_train"] == 0]
         return good[::10] if QUICK else good, file["x_test"], file["y_test"].astype(int)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from benchmarks.common import QUICK, SEED, mnist
+from benchmarks.common import QUICK, SEED, at_hand, mnist
 from hourglass.analysis.samples import Features, classifier, density_coverage, frechet_distance, precision_recall
 from hourglass.analysis.synthetic import column_shapes, pair_correlations, trained_on_synthetic
 
@@ -48,7 +46,7 @@ def samples_judged(drawn: np.ndarray) -> dict[str, float]:
 
 def cards() -> tuple[pl.DataFrame, pl.DataFrame]:
     """Card transactions with their class, shuffled: 70% to learn from, 30% to judge by."""
-    frame = pl.read_csv(Path(os.environ["HOURGLASS_DATA"]) / "creditcard_fraud_subset.csv.gz")
+    frame = pl.read_csv(at_hand("creditcard_fraud_subset.csv.gz"))
     frame = frame[np.random.default_rng(SEED).permutation(len(frame))]
     frame = frame[:1_500] if QUICK else frame
     cut = int(0.7 * len(frame))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import QUICK
+from benchmarks.common import QUICK, at_hand
 from hourglass import HourglassWarning, Melody, read
 from hourglass.analysis.melodies import in_key, known, repetition, variation
 
@@ -21,7 +19,7 @@ def tunes() -> tuple[list[Melody], list[Melody]]:
     """Tunes to learn from, and those of a tenth of the titles: the same split for everyone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HourglassWarning)  # of tunes that were cut
-        found = read(Path(os.environ["HOURGLASS_DATA"]) / "melodies_abc.zip")
+        found = read(at_hand("melodies_abc.zip"))
     titles = sorted({tune.name for tune in found})
     held_out = set(np.random.default_rng(0).permutation(titles)[: len(titles) // 10].tolist())
     train, test = ([tune for tune in found if (tune.name in held_out) is judged] for judged in (False, True))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
-from pathlib import Path
 
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import QED, Descriptors
 from scipy.stats import wasserstein_distance
 
-from benchmarks.common import QUICK
+from benchmarks.common import QUICK, at_hand
 
 HELD_OUT = 100 if QUICK else 10_000  # molecules that are judged
 LEARNED = 500 if QUICK else None  # of the others; all of them
@@ -24,7 +22,7 @@ PROPERTIES = {"logp": Descriptors.MolLogP, "qed": QED.qed, "weight": Descriptors
 
 def zinc() -> tuple[list[str], list[str]]:
     """SMILES to learn from, and those held out: the same split for everyone."""
-    with gzip.open(Path(os.environ["HOURGLASS_DATA"]) / "zinc250k_smiles.txt.gz", "rt") as file:
+    with gzip.open(at_hand("zinc250k_smiles.txt.gz"), "rt") as file:
         smiles = file.read().split()
     order = np.random.default_rng(0).permutation(len(smiles))
     return [smiles[i] for i in order[HELD_OUT:][:LEARNED]], [smiles[i] for i in order[:HELD_OUT]]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from benchmarks.common import QUICK, SEED
+from benchmarks.common import QUICK, SEED, at_hand
 
 Pictures = list[np.ndarray]
 Damage = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -23,7 +21,7 @@ PSF_STD = 2.0  # pixels, of the blur
 
 def photos(folder: str) -> Pictures:
     """Grey photos, uint8 (height, width): ``train400`` to learn from, ``set12`` to judge by."""
-    with zipfile.ZipFile(Path(os.environ["HOURGLASS_DATA"]) / "natural_gray.zip") as archive:
+    with zipfile.ZipFile(at_hand("natural_gray.zip")) as archive:
         names = sorted(name for name in archive.namelist() if name.startswith(folder) and name.endswith(".png"))
         return [np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("L")) for name in names[: 20 if QUICK else None]]
 
@@ -35,7 +33,7 @@ def middles(pictures: Pictures) -> Pictures:
 
 def xrays(part: str) -> Pictures:
     """Chest X-rays, uint8 (28, 28)."""
-    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "pneumoniamnist.npz") as file:
+    with np.load(at_hand("pneumoniamnist.npz")) as file:
         return list(file[f"{part}_images"][: 100 if QUICK else None])
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.common import QUICK, SEED
+from benchmarks.common import QUICK, SEED, at_hand
 
 LEARNED = 0.15  # of each series of NAB, from its beginning
 WINDOW = 128  # samples of the peers' windows, and of ours where a series has no period
@@ -23,7 +21,7 @@ THRESHOLDS = 250
 
 def beats() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The usual ones of the 500 training beats of ECG5000, the 4,500 test beats (n, 140), and which of those are strange."""
-    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "ecg5000.npz") as file:
+    with np.load(at_hand("ecg5000.npz")) as file:
         usual = file["x_train"][file["y_train"] == 1]
         return usual[:100] if QUICK else usual, file["x_test"], (file["y_test"] != 1).astype(int)
 
@@ -32,7 +30,7 @@ def nab() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, values (n,) and labels of the steps of each series of NAB: 1 within one of its windows."""
     import polars as pl
 
-    with zipfile.ZipFile(Path(os.environ["HOURGLASS_DATA"]) / "nab.zip") as archive:
+    with zipfile.ZipFile(at_hand("nab.zip")) as archive:
         windows = json.loads(archive.read("labels/combined_windows.json"))
         names = sorted(name for name in archive.namelist() if name.endswith(".csv"))
         for name in names[5:8] if QUICK else names:
@@ -116,7 +114,7 @@ def heart(n: int, rate: float, rng: np.random.Generator) -> np.ndarray:
 
 def damaged(kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The 500 training beats, the test beats, and the same damaged; every beat has a standard deviation of 1."""
-    with np.load(Path(os.environ["HOURGLASS_DATA"]) / "ecg5000.npz") as file:
+    with np.load(at_hand("ecg5000.npz")) as file:
         learned, clean = file["x_train"], file["x_test"][:500] if QUICK else file["x_test"]
     rng = np.random.default_rng(SEED)
     step = np.linspace(0, 1, clean.shape[1])

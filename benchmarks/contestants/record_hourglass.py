@@ -1,19 +1,13 @@
 """A day of a made heart at 500 Hz, one channel: the share of false alarms, the time, the memory, and the rate of a stream."""
 
-import resource
-
 import numpy as np
 
 import hourglass as hg
-from benchmarks.common import QUICK, SEED, Stopwatch, report
+from benchmarks.common import QUICK, SEED, Stopwatch, peak_mb, report
 from benchmarks.series import heart
 
 RATE = 500.0
 DAY = 400_000 if QUICK else 43_200_000
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 rng = np.random.default_rng(SEED)

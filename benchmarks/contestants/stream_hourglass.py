@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from benchmarks.common import QUICK, SEED, Stopwatch, report
+from benchmarks.common import QUICK, SEED, Stopwatch, megabytes, report
 from benchmarks.detectors import cards
 from hourglass import AnomalyDetector, Autoencoder
 
@@ -34,4 +34,4 @@ with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
     assert parquet.read_metadata(output).num_rows == rows
     size_gb = Path(data).stat().st_size / 1e9
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-report(rows_per_s=rows / watch.seconds, detect_mb=peak / (1e6 if sys.platform == "darwin" else 1e6 / 1024), size_gb=size_gb)
+report(rows_per_s=rows / watch.seconds, detect_mb=megabytes(peak), size_gb=size_gb)
