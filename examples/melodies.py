@@ -1,6 +1,7 @@
 """Learn from tunes, draw new ones, lead from one to another, go on with one: python examples/melodies.py tunes.zip
 
-The file or folder has tunes in ABC or, with the extra `melodies`, in MIDI. Without one a few jigs are made up here.
+The file or folder has tunes in ABC or MIDI; without one a few jigs are made up here.
+It takes the extra `melodies`, as it writes MIDI.
 """
 
 import random

@@ -1,6 +1,6 @@
 """Learn from molecules, draw new ones and judge them, and look for better ones: python examples/molecules.py zinc250k_smiles.txt.gz
 
-The file has a SMILES on each line, or is an SDF. It takes the extra `molecules`.
+The file has a SMILES on each line. It takes the extra `molecules`.
 """
 
 import sys
