@@ -519,6 +519,19 @@ def test_a_table_of_orders(tmp_path, monkeypatch):
         run("fit", "usual.csv", "--column", "zip")
 
 
+def test_detect_rounds_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    far = 1e8 + np.random.default_rng(0).normal(size=300)
+    usual = pl.DataFrame({"ts": 1700000123.0 + 60 * np.arange(300), "far": far, "x": far - 1e8})
+    det = hg.AnomalyDetector(max_epochs=1, random_state=0, columns={"ts": "left out"}).fit(usual)
+    det.save("far.safetensors")
+    hg.write("new.parquet", usual[:50])
+    run("detect", "far.safetensors", "new.parquet", "--key", "ts", "-o", "found.parquet")
+    found = hg.read("found.parquet")
+    assert found["ts"].equals(usual["ts"][:50])
+    np.testing.assert_array_equal(found["score"], det.alarms(usual[:50])["score"])
+
+
 def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     usual = np.random.default_rng(0).normal(size=(300, 4))
@@ -603,6 +616,19 @@ def test_fit_for_cleaning_with_a_waist():
     assert (model.bottleneck, model.hidden) == (2, (8,))
 
 
+@pytest.mark.parametrize("option", [("-b", "8"), ("--hidden", "16"), ("--checkpoint", "run.safetensors")])
+def test_options_of_autoencoders_do_not_go_with_flagging(fails, option):
+    name = {"-b": "--bottleneck"}.get(option[0], option[0])
+    said = f"Error: {name} is for autoencoders: what --for flag makes has none. Leave it out.\n"
+    assert fails("fit", "digits", "--for", "flag", "-q", *option) == (1, said)
+    assert files() == []
+
+
+def test_contaminated_goes_with_flagging(fails):
+    said = "Error: --contaminated says that rows to learn from may be strange: it goes with --for flag.\n"
+    assert fails("fit", "digits", "--contaminated") == (1, said)
+
+
 def test_damage_goes_with_cleaning(fails):
     said = "Error: --damage says what has to be mended: it goes with --for clean.\n"
     assert fails("fit", "digits", "--damage", "noise:25") == (1, said)
@@ -676,11 +702,20 @@ def test_denoise_of_arrays_and_tables(cleaners):
         (["-o", "clean", "--mask", "masks"], "--mask: 'masks' has no picture 'a'. Known: b."),
         (["-o", "clean", "--sheet", "s.gif"], "Can't write 's.gif' by its ending. Known: .png, .svg, .pdf."),
         (["-o", "clean", "--reference", "masks/b.png"], "--reference: 'masks/b.png' has no picture 'a'. Known: b."),
+        (
+            ["-o", "clean", "--mask", "small"],
+            "--mask: that of 'a.png' has shape (28, 28) in place of (20, 30). Make them one size.",
+        ),
+        (
+            ["-o", "clean", "--reference", "small"],
+            "--reference: that of 'a.png' has shape (28, 28) in place of (20, 30). Make them one size.",
+        ),
     ],
 )
 def test_denoise_in_vain(cleaners, fails, options, said):
     scans()
     image_folder(["b.png"], "masks")
+    image_folder(["a.png"], "small")
     before = {name: Path("scans", name).read_bytes() for name in files("scans")}
     assert fails("denoise", cleaners / "noise.safetensors", "scans", "-q", *options) == (1, f"Error: {said}\n")
     assert before == {name: Path("scans", name).read_bytes() for name in files("scans")}
@@ -697,6 +732,12 @@ def test_denoise_with_a_model_or_data_of_another_sort(cleaners, models, fails):
     assert fails("denoise", cleaners / "noise.safetensors", "p.npy", "-o", "c.npy", "--mask", "pictures") == (1, files_only)
     codes = "Error: The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.\n"
     assert fails("encode", cleaners / "noise.safetensors", "digits") == (1, codes)
+    new = (
+        f"Error: '{cleaners / 'noise.safetensors'}' mends, and makes nothing new. Use it with: hourglass denoise. "
+        "One that makes new data comes from: hourglass fit DATA --for generate\n"
+    )
+    assert fails("generate", cleaners / "noise.safetensors", "-o", "new") == (1, new)
+    assert fails("interpolate", cleaners / "noise.safetensors", "digits", "-o", "new") == (1, new)
 
 
 def test_alarms_of_images_are_drawn_under_their_names():

@@ -174,6 +174,25 @@ def test_tables_are_measured_in_standard_deviations(table):
     )
 
 
+def test_what_is_missing_in_series_has_no_error():
+    beats = np.sin(np.arange(40) / 4 + np.random.default_rng(1).uniform(0, 6, (60, 1)))
+    gaps = beats.copy()
+    gaps[3, 5] = np.nan
+    model = hg.Autoencoder(2, kind="series", max_epochs=2, random_state=0).fit(gaps)
+    before, after = metrics.before_and_after(model, gaps)
+    assert before[3, 5] == after[3, 5]
+    assert metrics.reconstruction(model, gaps)["mse"] == pytest.approx(np.mean((before - after) ** 2))
+
+
+def test_rows_of_differing_length_are_measured_as_far_as_they_go():
+    rows = [np.sin(np.arange(30 + number % 5) / 4 + number) for number in range(50)]
+    model = hg.Autoencoder(2, kind="series", max_epochs=2, random_state=0).fit(rows)
+    before, after = metrics.before_and_after(model, rows)
+    assert before.shape == after.shape == (50, 34)
+    np.testing.assert_array_equal(before[0, 30:], after[0, 30:])
+    assert 0 < metrics.mse(before, after) < 5
+
+
 def test_scaled_is_what_the_networks_see(images, table):
     standard = (table.X_test - table.X.mean()) / table.X.std(ddof=0)
     np.testing.assert_allclose(metrics.scaled(table.model, table.X_test), standard)

@@ -25,6 +25,16 @@ def test_a_large_csv_comes_as_text(tmp_path, monkeypatch):
     assert found.rows() == [("a", "1.5"), ("b", None), ("c", "2")]
 
 
+def test_a_large_csv_is_read_as_its_columns_were_learned(tmp_path, monkeypatch):
+    lines = 'id;city;country;code;x\na;"Berlin, Mitte";NA;01001;1,5\nb;Rome;IT;2;NA\n'
+    (tmp_path / "t.csv").write_text(lines)
+    small = hg.read(tmp_path / "t.csv")
+    monkeypatch.setattr(stream, "WHOLE", 10)
+    (found,) = batches(tmp_path / "t.csv", dtypes={name: str(dtype) for name, dtype in small.schema.items()})
+    assert found.equals(small)
+    assert found.rows() == [("a", "Berlin, Mitte", "NA", 1001, 1.5), ("b", "Rome", "IT", 2, None)]
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv"])
 def test_appended_batches_are_the_table(tmp_path, name):
     with appending(tmp_path / name) as append:

@@ -91,6 +91,13 @@ def test_the_same_seed_gives_the_same_numbers():
     np.testing.assert_array_equal(first, second)
 
 
+def test_an_estimator_keeps_rows_from_all_of_the_data():
+    sorted_by_site = np.random.default_rng(1).normal(size=(1000, 3)) + np.repeat([[0], [20]], 500, 0)
+    found = hg.AnomalyDetector(hg.Autoencoder(2, max_epochs=1), neighbours=50, random_state=0).fit(sorted_by_site)
+    second = found._alarm.kept[:, 0] > 0
+    assert 10 < int(second.sum()) < 40
+
+
 def test_without_neighbours_no_row_is_kept():
     found = hg.AnomalyDetector(neighbours=0, max_epochs=1, random_state=0).fit(USUAL)
     assert found._alarm.kept.numel() == 0
@@ -135,8 +142,11 @@ def test_other_parameters_out_of_bounds():
 
 
 def test_too_few_rows_for_the_rate():
-    with pytest.warns(hg.HourglassWarning, match="20 rows are too few to promise an alarm rate of 0.001: only rows stranger"):
+    with pytest.warns(
+        hg.HourglassWarning, match="20 rows are too few to promise an alarm rate of 0.001: only rows stranger"
+    ) as all_said:
         _alarm_of(20)
+    assert str(all_said[-1].message).endswith(". Fit on at least 5,000 rows.")
 
 
 def _alarm_of(n):

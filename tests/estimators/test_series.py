@@ -260,6 +260,15 @@ def test_a_stream_gives_the_same_numbers(watcher, sick):
     np.testing.assert_allclose(np.concatenate(found), batch, atol=1e-5)
 
 
+def test_a_stream_keeps_no_buffer_that_is_filled_anew(watcher, sick):
+    stream, buffer, found = watcher.stream(), np.empty((20, 3)), []
+    for first in range(0, 400, 20):
+        buffer[:] = sick.values[first : first + 20]
+        found.append(stream.push(buffer))
+    whole = watcher.stream().push(sick.values[:400])
+    np.testing.assert_allclose(np.concatenate(found), whole[: sum(map(len, found))], rtol=1e-9)
+
+
 def test_a_wrong_sampling_rate_is_named(watcher):
     (reason,) = watcher.events(plant(12_000, 5)[::2])["reason"]
     assert reason.startswith("its period is 30 samples, that of the training 60: is the sampling rate 0.5 times")
@@ -289,6 +298,7 @@ def test_the_promise_of_a_short_record_is_told():
 
 def test_drift_of_a_record(watcher):
     assert not watcher.drift(hg.Record(plant(6000, 7), 50, names=NAMES)).drifted
+    assert not watcher.drift(hg.Record(plant(60_000, 8), 50, names=NAMES)).drifted
     moved = watcher.drift(hg.Record(plant(6000, 7) + np.array([0, 10, 0]), 50, names=NAMES))
     assert moved.which[0].startswith("level, samples ")
 

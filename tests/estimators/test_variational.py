@@ -183,6 +183,14 @@ def test_a_mixture_is_fitted_to_the_codes_of_any_waist(waist, tmp_path):
     np.testing.assert_array_equal(hg.load(tmp_path / "m.safetensors").sample(6, random_state=0), drawn)
 
 
+def test_a_flow_is_fitted_to_codes_in_double_precision(monkeypatch):
+    monkeypatch.setattr("hourglass.estimators.samplers.FLOWING_STEPS", 10)
+    table = np.random.default_rng(0).normal(size=(200, 4))
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(table).fit_sampler(table, "flow", random_state=0)
+    assert model.sampler_.name == "flow"
+    assert model.sample(5, random_state=0).shape == (5, 4)
+
+
 @pytest.mark.parametrize("waist", [hg.VectorQuantized(16, dim=2, places=4), hg.FiniteScalar((4, 4), places=4)])
 def test_quantised_codes_are_drawn_one_after_the_other(waist, tmp_path, monkeypatch):
     monkeypatch.setattr("hourglass.estimators.samplers.STEPS", 60)

@@ -208,3 +208,12 @@ def test_a_table_without_values_is_refused(sentence):
     assert sentence(hg.DataError, SeriesKind.learn, pl.DataFrame({"time": [1, 2]})) == words
     of_rows = SeriesKind.learn(np.arange(27.0).reshape(3, 9))
     assert sentence(hg.DataError, of_rows.opened, pl.DataFrame()) == words
+
+
+def test_columns_that_are_left_out_stay_out():
+    rows = pl.DataFrame(np.arange(12.0).reshape(3, 4), schema=["s0", "s1", "s2", "s3"])
+    labelled = rows.with_columns(label=pl.Series(["a", "b", "a"]))
+    kind = SeriesKind.learn(labelled, {"label": "left out"})
+    np.testing.assert_array_equal(kind.to_tensor(labelled)[:, 0], rows.to_numpy())
+    np.testing.assert_array_equal(kind.to_tensor(rows.select("s3", "s2", "s1", "s0"))[:, 0], rows.to_numpy())
+    assert SeriesKind.learn(labelled, {"s1": "value", "s2": "value"}).to_tensor(labelled).shape == (3, 1, 2)

@@ -283,3 +283,25 @@ def test_an_expected_time_is_told_on_the_cycle_that_is_furthest_off():
     day, friday = 86400, 86400 * 1  # 1970-01-02 was a Friday
     assert of_columns.expected_time(at, friday + 3 * 3600, friday + 14.5 * 3600) == "about 14:30"
     assert of_columns.expected_time(at, friday + 3 * day + 1000, friday) == "on a Friday"
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.Boolean])
+def test_truths_come_back_as_they_were_written(dtype):
+    frame = pl.DataFrame({"x": np.arange(40.0), "fraud": pl.Series([0, 1, None, 0] * 10).cast(dtype)})
+    kind = KINDS["table"].learn(frame, {"fraud": "boolean"})
+    assert kind.from_tensor(kind.to_tensor(frame))["fraud"].equals(frame["fraud"])
+
+
+def test_the_level_of_a_number_does_not_depend_on_the_rows_beside_it():
+    sizes = pl.DataFrame({"size": [36.0, 36.5, 37.0] * 20, "x": np.arange(60.0)})
+    kind = KINDS["table"].learn(sizes, {"size": "categorical"})
+    assert kind.columns[0].levels[:3] == ("36", "36.5", "37")
+    together = kind.to_tensor(sizes[:3])
+    torch.testing.assert_close(torch.cat([kind.to_tensor(sizes[i : i + 1]) for i in range(3)]), together)
+    assert kind.from_tensor(together)["size"].to_list() == [36.0, 36.5, 37.0]
+
+
+def test_rows_of_a_frame_are_counted_whatever_its_index():
+    later = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)}, index=1.7e9 + 60.0 * np.arange(60))
+    model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(later)
+    np.testing.assert_array_equal(model.transform(later), model.transform(later.reset_index(drop=True)))

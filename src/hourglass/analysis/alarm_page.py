@@ -60,7 +60,7 @@ def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | Non
 
 
 def _of_record(detector: AnomalyDetector) -> bool:
-    return getattr(detector.kind_, "of_record", False)
+    return detector.kind_.of_record
 
 
 def _pictures(detector: AnomalyDetector, raw: Any, found: pl.DataFrame, drift: Drift, blame: pl.DataFrame) -> dict[str, Figure]:

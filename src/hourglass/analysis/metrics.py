@@ -339,13 +339,13 @@ def codes(model: BaseAutoencoder, X_train: Any, y_train: Any, X_test: Any, y_tes
 
 def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> tuple[Array, Array]:
     """X and its reconstruction, both as `scaled` has them."""
-    raw = as_raw(X)
-    if model.kind_.name == "table":  # before categories and whole numbers are rounded to; a missing cell has no error
+    raw = as_raw(X, kind=model.kind_.name)
+    if model.kind_.name == "table":  # before categories and whole numbers are rounded to
         after = model._passed(raw, condition, lambda inner, x, given=None: inner.reconstruct(x, given)).numpy()
-        before = scaled(model, raw)
-        return np.where(np.isnan(before), after, before), after
-    rebuilt = model.reconstruct(raw, condition)  # the first to look at X, so that its errors name what is wrong
-    return scaled(model, raw), scaled(model, rebuilt)
+    else:
+        after = scaled(model, model.reconstruct(raw, condition))
+    before, after = scaled(model, raw), np.nan_to_num(after)  # NaN: behind the end of a row
+    return np.where(np.isnan(before), after, before), after  # what is missing has no error
 
 
 def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
@@ -400,7 +400,7 @@ def scaled(model: BaseAutoencoder, X: Any) -> Array:
         raise DataError(f"Errors of numbers can't be measured on {model.kind_.describe()}. Use metrics.exact(model, X).")
     device = next(model.model_.parameters()).device
     with torch.inference_mode():
-        values = model.model_.scaling(model.kind_.to_tensor(as_raw(X)).to(device))
+        values = model.model_.scaling(model.kind_.to_tensor(model._checked(X)).to(device))
     return model.kind_.arrange(values.cpu())
 
 

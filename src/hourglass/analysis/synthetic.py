@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from hourglass.analysis.metrics import Array
+from hourglass.analysis.metrics import Array, total_variation
 from hourglass.errors import DataError, HourglassWarning, suggest
 from hourglass.kinds.table import TableKind, as_frame
 
@@ -62,7 +62,7 @@ def column_shapes(real: Any, synthetic: Any, *, like: Any = None) -> pl.DataFram
             apart = ks_2samp(*piles, method="asymp").statistic if all(map(len, piles)) else 1.0
             found.append((name, "1 - Kolmogorov-Smirnov", 1 - float(apart)))
         else:
-            found.append((name, "1 - total variation", 1 - _variation(*(_words(frame[name]) for frame in (first, second)))))
+            found.append((name, "1 - total variation", 1 - total_variation(*(_words(frame[name]) for frame in (first, second)))))
     return pl.DataFrame(found, schema=["column", "measure", "likeness"], orient="row")
 
 
@@ -97,8 +97,8 @@ def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
         above = np.triu_indices(len(numeric), 1)
         scores += (1 - np.abs(correlations[0] - correlations[1])[above] / 2).tolist()
     for pair in combinations(others, 2):
-        joined = (np.char.add(np.char.add(_words(table[pair[0]]), "\0"), _words(table[pair[1]])) for table in tables)
-        scores.append(1 - _variation(*joined))
+        joined = (zip(*(_words(table[name]) for name in pair), strict=True) for table in tables)
+        scores.append(1 - total_variation(*joined))
     return float(np.mean(scores)) if scores else float("nan")
 
 
@@ -201,10 +201,3 @@ def _words(column: pl.Series) -> Array:
 
 def _masked(frame: pl.DataFrame, names: list[str]) -> Any:
     return np.ma.masked_invalid(np.column_stack([_floats(frame[name], gaps=True) for name in names]))
-
-
-def _variation(first: Array, second: Array) -> float:
-    """Total variation distance of the shares of words."""
-    names, which = np.unique(np.concatenate([first, second]), return_inverse=True)
-    shares = [np.bincount(part, minlength=len(names)) / len(part) for part in np.split(which, [len(first)])]
-    return float(np.abs(shares[0] - shares[1]).sum() / 2)

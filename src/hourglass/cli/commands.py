@@ -79,7 +79,11 @@ def fit(
     need: Annotated[Need, typer.Option("--for", help="What the model is for.")] = Need.compress,
     bottleneck: Annotated[
         int | None,
-        typer.Option("-b", "--bottleneck", help="How many numbers are kept of each row: 32, or all to clean pictures."),
+        typer.Option(
+            "-b",
+            "--bottleneck",
+            help="How many numbers are kept of each row; by need and data unless given: 32 to compress, 16 to generate.",
+        ),
     ] = None,
     kind: Kind = None,
     hidden: Annotated[str | None, typer.Option(help="Widths of the layers before the waist, such as 256,128.")] = None,
@@ -126,7 +130,7 @@ def fit(
         "verbose": not quiet,
     }
     network = {"kind": kind_of(kind, window, rate, bars), "hidden": layers, "checkpoint": checkpoint}
-    require_needed(need, damage, condition)
+    require_needed(need, damage, condition, contaminated)
     FITTERS[need](Asked(data, output, bottleneck, network, training, damage, contaminated, condition, skip_bad))
 
 

@@ -137,6 +137,17 @@ def load_autoencoder(path: Path) -> Any:
     return model
 
 
+def load_generating(path: Path) -> Any:
+    """The autoencoder of a file, refused if its codes are not to be moved."""
+    model = load_autoencoder(path)
+    if not hasattr(model, "sample"):
+        raise hg.ModelFileError(
+            f"'{path}' mends, and makes nothing new. Use it with: hourglass denoise. "
+            "One that makes new data comes from: hourglass fit DATA --for generate"
+        )
+    return model
+
+
 def load_untold(path: Path) -> Any:
     """The autoencoder of a file, refused if it has to be told something beside rows."""
     model = load_autoencoder(path)
@@ -164,14 +175,22 @@ def load_detector(path: Path) -> Any:
 
 
 def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
-    """Tables in files a batch at a time, in single precision, which is quicker; everything else whole."""
-    import polars as pl
-
+    """Tables in files a batch at a time; everything else whole."""
     from hourglass.data import batches
 
     if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
-        return (batch.cast({pl.Float64: pl.Float32}) for batch in batches(data))
+        return batches(data, dtypes={column.name: column.dtype for column in detector.kind_.columns})
     return iter([load(data, skip_bad)])
+
+
+def in_single(detector: Any, batch: Any) -> Any:
+    """The numbers of a table in single precision, which is quicker, unless that would round them too much."""
+    import polars as pl
+
+    is_table = isinstance(batch, pl.DataFrame) and detector.kind_.name == "table"
+    if not is_table or isinstance(detector, hg.OnnxModel) or detector.model_.scaling.far:
+        return batch
+    return batch.cast({pl.Float64: pl.Float32})
 
 
 def identifiers(detector: Any, batch: Any) -> list[str]:

@@ -12,8 +12,6 @@ import hourglass as hg
 from hourglass.cli.files import dataset_named, in_files, load, one_a_row
 from hourglass.cli.words import passes, percent, say
 
-CLEANED = {"table": "clean.csv", "token": "clean.txt", "words": "clean.txt", "molecule": "clean.smi"}  # files, not folders
-
 
 class Need(StrEnum):
     """What a model is fitted for."""
@@ -38,12 +36,14 @@ class Asked(NamedTuple):
     skip_bad: bool
 
 
-def require_needed(need: Need, damage: str | None, condition: str | None) -> None:
+def require_needed(need: Need, damage: str | None, condition: str | None, contaminated: bool) -> None:
     """Refuse options that are for another need."""
     if damage is not None and need is not Need.clean:
         raise hg.ParameterError("--damage says what has to be mended: it goes with --for clean.")
     if condition is not None and need is not Need.generate:
         raise hg.ParameterError("--condition is what samples are asked for by: it goes with --for generate.")
+    if contaminated and need is not Need.flag:
+        raise hg.ParameterError("--contaminated says that rows to learn from may be strange: it goes with --for flag.")
 
 
 def clean(asked: Asked) -> None:
@@ -52,8 +52,7 @@ def clean(asked: Asked) -> None:
     model.fit((in_files if asked.bottleneck is None else load)(asked.data, asked.skip_bad))
     model.save(asked.output)
     say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
-    place = CLEANED.get(model.kind_.name, "clean/")
-    say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o {place}")
+    say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o clean{model.kind_.ending or '/'}")
 
 
 def generate(asked: Asked) -> None:
@@ -80,15 +79,27 @@ def flag(asked: Asked) -> None:
     """A detector: its own recipe, or an autoencoder where the data is to be taken for something else than it looks like."""
     X, kind = _taken(asked), asked.network["kind"]
     if not isinstance(kind, str) or kind in ("series", hg.infer(X).kind):
+        _require_no_network(asked)
         detector = hg.AnomalyDetector(kind=kind, contaminated=asked.contaminated, **asked.training)
     else:
         model = hg.Autoencoder(asked.bottleneck, **asked.network, **asked.training)
         detector = hg.AnomalyDetector(model, contaminated=asked.contaminated, random_state=asked.training["random_state"])
     detector.fit(X).save(asked.output)
-    rows = "samples" if getattr(detector.kind_, "of_record", False) else "rows"
+    rows = "samples" if detector.kind_.of_record else "rows"
     count = len(one_a_row(detector, X))
     say(f"Learned from {count:,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet")
+
+
+def _require_no_network(asked: Asked) -> None:
+    """Refuse options that a detector of its own recipe has no use for."""
+    for name, value in (
+        ("bottleneck", asked.bottleneck),
+        ("hidden", asked.network["hidden"]),
+        ("checkpoint", asked.network["checkpoint"]),
+    ):
+        if value is not None:
+            raise hg.ParameterError(f"--{name} is for autoencoders: what --for flag makes has none. Leave it out.")
 
 
 def compress(asked: Asked) -> None:

@@ -14,6 +14,7 @@ from hourglass.cli.files import (
     TABLES,
     identifiers,
     in_batches,
+    in_single,
     load_detector,
     one_a_row,
     require_writable,
@@ -66,11 +67,13 @@ def detect(
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
     rows = alarms = 0
-    of_record = getattr(detector.kind_, "of_record", False)
+    of_record = detector.kind_.of_record
     with appending(output) as append:
         for batch in in_batches(detector, data, skip_bad):
             lines = one_a_row(detector, batch)
-            found = with_keys(detector.alarms(batch, reasons=reasons), lines, key or identifiers(detector, lines), rows)
+            found = with_keys(
+                detector.alarms(in_single(detector, batch), reasons=reasons), lines, key or identifiers(detector, lines), rows
+            )
             append(found)
             if heatmaps is not None:
                 save_overlays(detector, batch, found["alarm"].to_numpy(), None if skip_bad else data, heatmaps)

@@ -9,7 +9,7 @@ import typer
 
 import hourglass as hg
 from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import TABLES, ends_of, load, load_autoencoder, numbered, require_shown, require_writable
+from hourglass.cli.files import TABLES, ends_of, load, load_generating, numbered, require_shown, require_writable
 from hourglass.cli.words import rows_table, say, say_rows, show
 
 
@@ -36,7 +36,7 @@ def generate(
 
     Example: hourglass generate model.safetensors -n 64 -o samples/
     """
-    fitted = load_autoencoder(model)
+    fitted = load_generating(model)
     made = fitted.sample(n, condition=condition, temperature=temperature, top_p=top_p, random_state=seed)
     hg.write(output, made)
     say(f"Wrote {len(made):,} new rows to {output}.")
@@ -58,7 +58,7 @@ def interpolate(
 
     Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
     """
-    fitted = load_autoencoder(model)
+    fitted = load_generating(model)
     ends, words = ends_of(fitted, data, rows, skip_bad)
     require_shown(fitted, output)
     way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
@@ -84,7 +84,7 @@ def go_on(
     Example: hourglass continue tunes.safetensors reel.abc --bars 8 -o longer.mid
     """
     tune = numbered(load(data, False), [row])[0]
-    longer = hg.continued(load_autoencoder(model), tune, bars, random_state=seed)
+    longer = hg.continued(load_generating(model), tune, bars, random_state=seed)
     hg.write(output, [longer])
     say(f"Wrote {longer.bars:,} bars to {output}, of which {bars} are new.")
 
@@ -112,7 +112,7 @@ def neighbours(
 
     Example: hourglass neighbours molecules.safetensors "CC(C)=O" --radius 2
     """
-    fitted = load_autoencoder(model)
+    fitted = load_generating(model)
     of_tunes = fitted.kind_.name == "melody"
     if output is not None and not of_tunes:
         require_writable(output, TABLES)

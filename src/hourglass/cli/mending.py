@@ -65,15 +65,24 @@ def denoise(
     seen = Mended(cleaner)
     for picture in track(X, "Mending", disable=quiet):
         damaged = None if masks is None else [marked(masks(picture.name))]
+        clean = None if references is None else references(picture.name).pixels
+        _require_size("--mask", picture, damaged and damaged[0], picture.pixels.shape[:2])
+        _require_size("--reference", picture, clean, picture.pixels.shape)
         (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=damaged)
         picture.write(place(picture.name), cleaned)
-        seen.take_in(picture.pixels, cleaned, None if references is None else references(picture.name).pixels)
+        seen.take_in(picture.pixels, cleaned, clean)
     for line in seen.words(estimated=strength == "auto"):
         say(line)
     if sheet is not None:
         save_figure(hg.plots.mended(*seen.examples()), sheet)
         say(f"Wrote {sheet}.")
     say(f"Wrote {seen.count:,} pictures to {output}.")
+
+
+def _require_size(option: str, picture: Any, beside: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what is not as large as its picture."""
+    if beside is not None and beside.shape != shape:
+        raise hg.DataError(f"{option}: that of '{picture.name}' has shape {beside.shape} in place of {shape}. Make them one size.")
 
 
 class Mended:
@@ -98,8 +107,6 @@ class Mended:
         """A picture, mended, and what it should be, if that is known."""
         self.count += 1
         if clean is not None:
-            if clean.shape != before.shape:
-                raise hg.DataError(f"--reference: a picture of shape {clean.shape} is there for one of {before.shape}.")
             self.near.append([hg.metrics.psnr(clean[None], other[None]) for other in (before, after)])
             if min(clean.shape[:2]) > hg.metrics.SSIM_PAD:
                 self.alike.append([hg.metrics.ssim(clean[None], other[None]) for other in (before, after)])

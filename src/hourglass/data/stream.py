@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hourglass.data.files import atomic, naming
 from hourglass.data.readers import read
-from hourglass.data.tables import MISSING, layout
+from hourglass.data.tables import as_numbers, layout
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ BATCH = 2**17  # rows
 WHOLE = 2**28  # bytes up to which a CSV is read whole, so that all of its rows say what a column holds
 
 
-def batches(path: str | os.PathLike[str], *, rows: int = BATCH) -> Iterator[pl.DataFrame]:
+def batches(path: str | os.PathLike[str], *, rows: int = BATCH, dtypes: Mapping[str, str] | None = None) -> Iterator[pl.DataFrame]:
     """Read a table a batch at a time, in the order of its rows.
 
     Parameters
@@ -29,11 +29,14 @@ def batches(path: str | os.PathLike[str], *, rows: int = BATCH) -> Iterator[pl.D
         ``.parquet``, ``.csv`` or ``.tsv``; a gzipped CSV, or a small one, is held whole.
     rows : int, default=131072
         How many rows a batch has at most.
+    dtypes : dict of str to str, optional
+        The polars types that columns had when a model learned from them. Of a CSV larger than memory may be, they say which
+        columns hold numbers; without them all may.
 
     Yields
     ------
     polars.DataFrame
-        Of a CSV larger than memory may be, columns of text; a cell without a value is null.
+        Of a CSV larger than memory may be, columns of text, but for the numbers among ``dtypes``; a cell without a value is null.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def batches(path: str | os.PathLike[str], *, rows: int = BATCH) -> Iterator[pl.D
     if ending == ".parquet" and path.exists():
         yield from _of_parquet(path, rows)
     elif ending in (".csv", ".tsv") and path.exists() and path.stat().st_size > WHOLE:
-        yield from _of_text(path, rows)
+        yield from _of_text(path, rows, dtypes)
     else:
         frame: Any = read(path)
         if not hasattr(frame, "columns"):
@@ -65,7 +68,7 @@ def _of_parquet(path: Path, rows: int) -> Iterator[pl.DataFrame]:
             yield pl.DataFrame(batch)
 
 
-def _of_text(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+def _of_text(path: Path, rows: int, dtypes: Mapping[str, str] | None) -> Iterator[pl.DataFrame]:
     import polars as pl
     import pyarrow as pa
     from pyarrow import csv
@@ -77,15 +80,27 @@ def _of_text(path: Path, rows: int) -> Iterator[pl.DataFrame]:
             path,
             read_options=csv.ReadOptions(block_size=2**24, column_names=names, skip_rows=int(has_header)),
             parse_options=csv.ParseOptions(delimiter=separator),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), null_values=list(MISSING), strings_can_be_null=True
-            ),
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
         for batch in reader:
             frame = pl.DataFrame(pa.Table.from_batches([batch]))
-            frame = frame.with_columns(pl.all().str.replace(",", ".", literal=True)) if separator == ";" else frame
+            frame = frame.with_columns(_typed(column, dtypes, separator == ";") for column in frame)
             for start in range(0, frame.height, rows):
                 yield frame[start : start + rows]
+
+
+def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, decimal_comma: bool) -> pl.Series:
+    """A column of text as it was learned, as `read` has it of a smaller file; one that holds something else stays text."""
+    import polars as pl
+
+    if dtypes is None:
+        return as_numbers(column, decimal_comma)
+    dtype = getattr(pl, dtypes.get(column.name, "String"), pl.String)
+    if not dtype.is_numeric():
+        return column.set(column == "", None)
+    text = as_numbers(column, decimal_comma)
+    numbers = text.cast(dtype, strict=False)
+    return numbers if numbers.null_count() == text.null_count() else text
 
 
 @contextmanager

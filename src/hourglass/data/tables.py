@@ -167,15 +167,20 @@ def typed(column: pl.Series, *, decimal_comma: bool = False) -> pl.Series:
     """The column as whole numbers if all of it allows that, else as numbers, else as the text it is."""
     import polars as pl
 
-    text = column.str.strip_chars()
-    if decimal_comma:
-        text = text.str.replace(",", ".", literal=True)
-    text = text.set(text.is_in(MISSING), None)
+    text = as_numbers(column, decimal_comma)
     for dtype in (pl.Int64, pl.Float64):
         numbers = text.cast(dtype, strict=False)
         if numbers.null_count() == text.null_count():
             return numbers
     return column.set(column == "", None)
+
+
+def as_numbers(column: pl.Series, decimal_comma: bool) -> pl.Series:
+    """Text as numbers are written, with a point, null where none is."""
+    text = column.str.strip_chars()
+    if decimal_comma:
+        text = text.str.replace(",", ".", literal=True)
+    return text.set(text.is_in(MISSING), None)
 
 
 def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, Any]:

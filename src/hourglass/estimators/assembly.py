@@ -40,7 +40,7 @@ from hourglass.parts import (
 )
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import Gaps, dry_run
+from hourglass.parts.networks import Gaps, dry_run, on_processor
 from hourglass.parts.objectives import OBJECTIVES
 from hourglass.parts.scaling import Conditions
 
@@ -91,8 +91,9 @@ def assemble(
         gaps = Gaps(marks, beside=1 if kind.name == "series" else -1)
     seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
     told = 0 if conditions is None else conditions.width
-    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, generator)
-    decoder = _built(decoding, "decoder", kind.shape, bottleneck.width + told, generator)
+    chance = on_processor(generator)
+    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, chance)
+    decoder = _built(decoding, "decoder", kind.shape, bottleneck.width + told, chance)
     squashed = kind.unit and isinstance(decoding, Network) and not decoding.restores
     if squashed and not likelihood.takes_logits:
         decoder = nn.Sequential(decoder, nn.Sigmoid())

@@ -13,18 +13,22 @@ class Autoencoder(GeneratingAutoencoder):
     bottleneck : int or bottleneck part, optional
         How many numbers are kept of each row, 32 unless given: an int, or a part such as ``TopK(256, k=16)``.
     kind : str or Series, optional
-        "table", "image" or "series", or a `Series`, which says more; inferred from the data unless given.
+        "table", "image", "series", "token", "words", "molecule" or "melody", or a `Series` or `Melodies`, which say more; inferred
+        from the data unless given.
     columns : dict of str to str, optional
-        What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
-    encoder, decoder : "dense", "convolutional", "temporal", network part, torch module or function, optional
-        The networks on either side of the waist. A module of your own takes (batch, columns) for a table,
-        (batch, channels, time) for series and (batch, channels, height, width) for images, scaled; a function gets the shape of an
-        element and the number of codes and returns a module.
+        What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime",
+        "identifier", "left out"; of series "time", "id", "value".
+    encoder, decoder : "dense", "convolutional", "temporal", "causal", "one-shot", "recurrent", network part, torch module or \
+    function, optional
+        The networks on either side of the waist: dense, or of rows of symbols causal, unless given. A module of your own takes
+        (batch, columns) for a table, (batch, channels, time) for series and (batch, channels, height, width) for images, scaled; a
+        function gets the shape of an element and the number of codes and returns a module.
     corruption : corruption part or text, optional
         What is damaged on purpose before encoding, such as ``Noise(0.1)`` or "noise:25", see `corruption`. Of a table with gaps
         some cells are hidden unless something else is given, so that the model learns what belongs there.
     likelihood : likelihood part, optional
-        How far the output is from the input; ``Gaussian()``, the squared error, unless given.
+        How far the output is from the input; ``Gaussian()``, the squared error, unless given; of tables with categories or gaps
+        ``Mixed()``, of rows of symbols ``Categorical()``.
     objective : {"elbo", "importance-weighted", "total-correlation", "capacity"} or objective part, optional
         What training minimises: the negative log-likelihood plus the cost of the waist, "elbo", unless given. The others need
         a ``Variational`` waist.
@@ -39,7 +43,8 @@ class Autoencoder(GeneratingAutoencoder):
     optimizer : {"adam", "muon"}, optional
         Adam, or Muon for matrices and filters with Adam for the rest; what the network was measured to learn best by unless given.
     learning_rate : float, optional
-        The highest rate of the schedule: 0.01 for convolutional networks, 0.005 for dense ones unless given.
+        The highest rate of the schedule: 0.01 for convolutional networks, 0.005 for dense ones, 0.006 for rows of symbols
+        unless given.
     schedule : {"one-cycle", "cosine", "constant"}, optional
         How the rate moves between first and last step: "one-cycle", for a restorer "cosine", unless given.
     validation_fraction : float, default=0.1

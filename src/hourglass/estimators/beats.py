@@ -178,6 +178,7 @@ def learn_record(
     if int(whole.sum()) >= len(whole) // 2:
         rows, there = rows[whole], there[whole]
     watch, memory = _begun(scaling, rows, rows, generator, moved=False, beyond=beyond)
+    watch.alarm.learned.fill_(min(len(rows), len(record) // windows.window))  # windows that overlap say much the same
     blocks = Blocks(memory, windows, there)
     calibrate(watch, windows, blocks)
     _thin(memory, round(blocks.allowed * len(rows)), generator)

@@ -24,6 +24,7 @@ from hourglass.estimators.drift import Drift, compare
 from hourglass.estimators.events import events, stretched, with_events
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.recipes import HOLDS_OUT
 from hourglass.estimators.regions import located
 from hourglass.estimators.running import Stream, scored_steps
 from hourglass.estimators.watch import WIDTH
@@ -66,7 +67,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         What rebuilds the rows; its error of reconstruction is the score, measured against rows that are held out of its training.
         Of a long record it rebuilds windows, and a fifth of the record is held out, in up to five blocks.
     kind : str or Series, optional
-        "table", "image", "series", or a `Series`, which says more; inferred from the data unless given. An estimator has its own.
+        "table", "image", "series", "token", "words", "molecule" or "melody", or a `Series` or `Melodies`, which say more; inferred
+        from the data unless given. An estimator has its own.
     alarm_rate : float or "auto", default="auto"
         The share of usual rows that may raise an alarm, above 0 and at most 0.5. "auto" is 0.01 with 1,000 training rows or more,
         else 0.05; of a record 0.01 with 100 windows' worth of samples.
@@ -86,8 +88,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         nearest tenth, and at least to the fifth nearest: strange rows that remain, a cluster of them too, then don't make their
         likes look usual. Of a record, windows are left out.
     columns : dict of str to str, optional
-        What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime", "left out".
-        For the ensemble; an estimator has its own.
+        What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime",
+        "identifier", "left out"; of series "time", "id", "value". For the ensemble; an estimator has its own.
     max_epochs : int, optional
         How often 100 batches are learned from, by the ensemble: 10 times unless given. Pictures and series need no epochs.
     max_seconds : float, optional
@@ -201,8 +203,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _set_threshold(self, raw: Any) -> None:
         n = len(self._alarm.reference)
         if n < FEWEST:
+            least, better = (rows * (HOLDS_OUT if self._holds_out else 1) for rows in (FEWEST, 1000))
             warnings.warn(
-                f"Only {n} rows tell what is usual: give at least {FEWEST}, better 1,000, for alarms to be relied on.",
+                f"Only {n} rows tell what is usual: fit on at least {least}, better {better:,}, for alarms to be relied on.",
                 HourglassWarning,
                 stacklevel=3,
             )
@@ -214,7 +217,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _rate_for(self, n: int) -> float:
         """The rate of false alarms for so many training rows; of a record what its windows can promise."""
-        if getattr(self.kind_, "of_record", False):
+        if self.kind_.of_record:
             least = self._alarm.least_rate
             return 0.01 if least <= 0.01 else min(max(0.05, least), 0.5)
         return 0.01 if n >= 1000 else 0.05
@@ -237,15 +240,21 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         n, least = round(len(self._alarm.reference) / self._alarm.of_one), self._alarm.least_rate
         if rate < least * (1 - 1e-9):
             rows = "rows" if self._alarm.of_one == 1 else "windows' worth of samples"
+            needed = int(np.ceil(1 / rate)) * (HOLDS_OUT if self._holds_out else 1)
             warnings.warn(
                 f"{n} {rows} are too few to promise an alarm rate of {rate:g}: only rows stranger than all of them raise an alarm, "
-                f"a rate of {least:.2g}. Give at least {int(np.ceil(1 / rate))} {rows}.",
+                f"a rate of {least:.2g}. Fit on at least {needed:,} {rows}.",
                 HourglassWarning,
                 stacklevel=2,
             )
         self.alarm_rate_ = float(rate)
         self.offset_ = -self._alarm.threshold(rate)
         return self
+
+    @property
+    def _holds_out(self) -> bool:
+        """Whether a share of the rows is kept from learning, to tell what is usual."""
+        return self.estimator_ is not None or self.kind_.name not in ("table", "series")
 
     # Scoring
 
@@ -270,7 +279,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         if isinstance(raw, Windows):
             found = scored_steps(self, raw)
             return found if raw.record.place is None else found[raw.record.place]
-        scores: Numbers = self._collect(X, lambda watch, x: watch(x).double()).numpy()
+        scores: Numbers = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
         return scores
 
     def stream(self) -> Stream:
@@ -318,7 +327,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     def _require_record(self, what: str) -> None:
         check_is_fitted(self)
-        if not getattr(self.kind_, "of_record", False):
+        if not self.kind_.of_record:
             raise DataError(
                 f"{what} is for a detector that was fitted on a record. This one was fitted on {self.kind_.describe()}."
             )
@@ -528,7 +537,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _graph(self) -> Graph:
         from hourglass.export import DetectorGraph, WatchGraph
 
-        if getattr(self.kind_, "of_record", False):
+        if self.kind_.of_record:
             raise ModelFileError("A detector of records can't be exported: what it says of a step comes from several windows.")
         if self.estimator_ is None:
             return WatchGraph(self.kind_, self.model_, -self.offset_)

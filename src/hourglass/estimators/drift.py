@@ -40,9 +40,10 @@ def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, p_values: NDArray[n
     """What rows x (n, elements) and their p-values (n,) say of themselves, beside the rows that the alarm has learned from."""
     import polars as pl
 
-    n = len(x)
-    moved = float(np.max(np.abs(np.sort(p_values) - (np.arange(n) + 0.5) / n))) - 0.5 / n
-    p_value = _kolmogorov(moved, n, len(alarm.reference))
+    n, least = len(x), alarm.least_rate
+    even = (np.sort(p_values) - least) / (1 - least)  # from 0 to 1 alike, if nothing has changed
+    moved = float(np.max(np.abs(even - (np.arange(n) + 0.5) / n))) - 0.5 / n
+    p_value = _kolmogorov(moved, n, len(alarm.reference) / alarm.of_one)
     apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0).nan_to_num(0)  # NaN: nothing but gaps
     missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (alarm.gapless == 0)
     of_column = torch.zeros(len(names)).scatter_reduce_(0, alarm.column_of, apart, "amax").maximum((missing - was).abs())
@@ -52,6 +53,6 @@ def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, p_values: NDArray[n
     return found._replace(drifted=found.drifted or bool(found.which))
 
 
-def _kolmogorov(distance: float, n: int, m: int) -> float:
+def _kolmogorov(distance: float, n: int, m: float) -> float:
     """P-value of the largest distance between the cumulative distributions of samples of n and m."""
     return float(kstwobign.sf(distance * math.sqrt(n * m / (n + m))))

@@ -44,7 +44,6 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     """Checks what comes, passes it through ``model_``, whose ``scaling`` comes first, and keeps it in a file."""
 
     by_name: ClassVar[dict[str, type[Fitted]]] = {}
-    device: str | None = None
     columns: dict[str, str] | None = None
     verbose: bool = False
     model_: Any
@@ -162,7 +161,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     @property
     def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        """Where rows are computed on: the processor, unless there is a parameter for it."""
+        return torch.device("cpu")
 
     # Saving
 

@@ -42,6 +42,9 @@ class GeneratingAutoencoder(BaseAutoencoder):
     def fit_sampler(self, X: Any, sampler: str = "auto", *, condition: Any = None, random_state: Any = None) -> Self:
         """Fit a distribution to the codes of X, for `sample` to draw from.
 
+        The codes of a variational model are drawn as each row has them; of rows of symbols, where `sample` writes the likeliest
+        symbols, they are the means.
+
         Parameters
         ----------
         X : as in ``fit``
@@ -64,10 +67,14 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ------
         ParameterError
             A sampler that doesn't fit the waist.
+
+        References
+        ----------
+        Ghosh et al., "From Variational to Deterministic Autoencoders", 2020, section 4 (a density that is fitted after training).
         """
         seed = seed_from(random_state)
         waist = self._waist
-        generator = self._generator(seed)
+        generator = None if self.kind_.symbolic else self._generator(seed)
 
         def codes(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
             z = model.encode(x, generator, given).z
@@ -75,6 +82,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
             return found
 
         found = self._passed(X, condition, codes).to(self._device)
+        found = found.float() if found.is_floating_point() else found
         self.sampler_ = samplers.fitted(self.model_, waist, sampler, found, seed)
         return self
 

@@ -39,7 +39,8 @@ FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is 
 FIFTH = 5  # at least: the rank of that one
 TRIMMED = 0.1  # of contaminated training rows: what is usual is told by the others
 DOUBTED = 0.2  # of contaminated training rows of a table: the ensemble learns from the others
-FEWEST = 10  # rows of which a fifth can be held out
+FEWEST = 10  # rows of which some can be held out
+HOLDS_OUT = 5  # one row of so many
 Rows = NDArray[np.intp]
 
 
@@ -140,7 +141,7 @@ def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
     return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=True)
 
 
-# All others: a fifth of the rows held out
+# All others: one of `HOLDS_OUT` rows held out
 
 
 def _hold_out(
@@ -155,7 +156,7 @@ def _hold_out(
         learned, held_out = beats.parted(rows)
     else:
         order = torch.randperm(n, generator=generator).numpy()
-        held_out, learned = np.sort(order[: n // 5]), np.sort(order[n // 5 :])
+        held_out, learned = np.sort(order[: n // HOLDS_OUT]), np.sort(order[n // HOLDS_OUT :])
     seed = int(torch.randint(2**31, (1,), generator=generator))
     watch = make(detector, raw, learned, held_out, seed)
     if detector.contaminated:
@@ -305,7 +306,8 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
     if hasattr(estimator, "feature_names_in_"):
         detector.feature_names_in_ = estimator.feature_names_in_
-    model, kind = estimator.model_, detector.kind_
+    estimator.device = "cpu"  # wherever it was trained: alarms are raised there
+    model, kind = estimator.model_.cpu(), detector.kind_
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
@@ -313,7 +315,8 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
             return symbols.learn(model, kind, x, aside, rows_at_once(kind.shape, WIDTH))
         if kind.name == "series":
             return beats.learn_estimator(model, x, others if isinstance(raw, Windows) else aside)
-        kept = x[: detector.neighbours or 0]
+        some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[: detector.neighbours or 0]
+        kept = x[some]
         if kind.name == "image":
             alarm = MapAlarm.learn(pictures.cells(kind), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
             of_maps = MapWatch(model, alarm)

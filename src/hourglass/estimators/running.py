@@ -128,7 +128,7 @@ class Stream:
         self._seen += len(array)
         latest = array[-self._length :]
         self._ending = latest.copy() if len(latest) == self._length else np.concatenate([self._ending, latest])[-self._length :]
-        self._tail = np.concatenate([self._tail.astype(array.dtype, copy=False), array]) if len(self._tail) else array
+        self._tail = np.concatenate([self._tail.astype(array.dtype, copy=False), array]) if len(self._tail) else array.copy()
         n = (len(self._tail) - self._length) // self._stride + 1
         if n < 1:
             return np.empty(0)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hourglass.batches import Batches
 from hourglass.errors import ParameterError, suggest
 from hourglass.parts import Bottleneck, Quantized
+from hourglass.parts.networks import on_processor
 from hourglass.parts.samplers import Autoregressive, Flow, Mixture
 from hourglass.training import Plan, Trainer
 
@@ -134,7 +135,7 @@ def _autoregressive(model: Any, waist: Any, train: Tensor, test: Tensor, seed: i
 def _trained(make: Callable[..., Any], plan: Plan, steps: int, codes: tuple[Tensor, Tensor], seed: int) -> Any:
     """A module after about so many steps on the first codes, with the weights that the second, held out, like best."""
     generator = torch.Generator(codes[0].device).manual_seed(seed)
-    module = make(generator)
+    module = make(on_processor(generator))
     plan = replace(plan, max_epochs=max(steps // -(-len(codes[0]) // plan.batch_size), 10))
     rows = torch.arange(sum(map(len, codes)), device=codes[0].device)
     learned, judged = (Batches(torch.cat(codes), some, lambda batch: batch) for some in torch.split(rows, [*map(len, codes)]))

@@ -75,7 +75,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     Parameters
     ----------
     bottleneck : int or bottleneck part, optional
-        How many codes, 16 unless given: an int, or a part such as ``Variational(16, beta=4)``.
+        How many codes: an int, or a part such as ``Variational(16, beta=4)``. Unless given 16, but of tables and series at most
+        half as many as a row has numbers.
         For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.4 for melodies and 0.6 for
         molecules.
     likelihood : likelihood part, optional

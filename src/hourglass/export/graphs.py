@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.kinds import Kind
-from hourglass.parts.scaling import Expand, Standardize
 from hourglass.parts.tracing import Settled
 
-FAR = 1000.0  # standard deviations from zero, from where on single precision loses too much of a column
 BLOCK = 256  # scores of a reference that are looked at together
 SLACK = 1e-5  # of a score, by which rounding may raise that of the row that the threshold is the score of
 
@@ -61,13 +59,7 @@ class Graph(nn.Module):
             return torch.int64
         if self.kind.name == "image":
             return torch.uint8 if self.kind.dtype == "uint8" else torch.float32
-        return torch.float64 if any(map(_is_far, self.modules())) else torch.float32
-
-
-def _is_far(module: nn.Module) -> bool:
-    if isinstance(module, Expand):
-        return any(cell.cycles for cell in module.cells)
-    return isinstance(module, Standardize) and bool((module.mean.abs() > FAR * module.scale).any())
+        return torch.float64 if self.scaling.far else torch.float32
 
 
 class AutoencoderGraph(Graph):

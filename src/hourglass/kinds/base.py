@@ -31,6 +31,7 @@ class Kind(ABC):
     """
 
     name: ClassVar[str]
+    ending: ClassVar[str] = ".txt"  # of a file that such rows are written to; "" is a folder
     unit: ClassVar[bool] = False  # whether the scaled numbers lie between 0 and 1
     symbolic: ClassVar[bool] = False  # whether a row is symbols in a row, each a one among zeros along the last axis
     shape: tuple[int, ...]  # of one element, as the networks see it
@@ -123,6 +124,11 @@ class Kind(ABC):
         return False
 
     @property
+    def of_record(self) -> bool:
+        """Whether rows are windows of one long record."""
+        return False
+
+    @property
     def categories(self) -> Runs:
         """First place, and last but one, of each run of elements that is one category."""
         return ()
@@ -212,6 +218,8 @@ def length(raw: Any) -> int:
 
 def rows(raw: Any, start: int, stop: int) -> Any:
     """Some rows of an array or a table, without a copy."""
+    if hasattr(raw, "iloc"):  # by number, whatever its index
+        return raw.iloc[start:stop]
     return raw.slice(start, stop - start) if hasattr(raw, "to_batches") else raw[start:stop]
 
 

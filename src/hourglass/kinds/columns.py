@@ -179,9 +179,11 @@ def _with_nulls(values: pl.Series) -> pl.Series:
 def _as_words(values: pl.Series) -> pl.Series:
     import polars as pl
 
-    if values.dtype.is_float() and bool((values.drop_nulls() % 1 == 0).all()):
-        values = values.cast(pl.Int64)  # pandas makes floats of whole numbers beside a gap
-    return values.cast(pl.String)
+    words = values.cast(pl.String)
+    if values.dtype.is_float():  # pandas makes floats of whole numbers beside a gap
+        whole = pl.when(values % 1 == 0).then(values.cast(pl.Int64, strict=False).cast(pl.String))
+        words = pl.select(pl.coalesce(whole, words)).to_series().alias(values.name)
+    return words
 
 
 # Into numbers
@@ -250,7 +252,8 @@ def from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Series
         if known.dtype in ("String", "Categorical", "Enum"):
             found = found if known.dtype == "String" else found.cast(pl.Categorical)
         else:
-            found = (found == "true") if known.dtype == "Boolean" else found.cast(getattr(pl, known.dtype), strict=False)
+            found = found == "true" if "boolean" in (known.type, known.dtype.lower()) else found
+            found = found.cast(getattr(pl, known.dtype), strict=False)
         return found.alias(known.name)
     values = pl.Series(known.name, numbers.astype(np.float64)).fill_nan(None)
     if known.type == "datetime":

@@ -33,6 +33,7 @@ class ImageKind(Kind):
     """Pictures; the networks see (channels, height, width) from 0 to 1."""
 
     name: ClassVar[str] = "image"
+    ending: ClassVar[str] = ""
     unit: ClassVar[bool] = True
     channel_axis: bool = False  # whether the raw arrays have one
     bilevel: bool = False  # whether pixels are nearly all black or white

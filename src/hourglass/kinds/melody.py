@@ -79,6 +79,7 @@ class MelodyKind(TokenKind):
     """
 
     name: ClassVar[str] = "melody"
+    ending: ClassVar[str] = ""
     symbol: ClassVar[str] = "position"
     bars: int = 2
 

@@ -29,6 +29,7 @@ class MoleculeKind(TokenKind):
     """
 
     name: ClassVar[str] = "molecule"
+    ending: ClassVar[str] = ".smi"
     symbol: ClassVar[str] = "SELFIES symbol"
 
     @classmethod

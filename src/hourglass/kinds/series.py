@@ -71,6 +71,7 @@ class SeriesKind(Kind):
     """Series; the networks see (channels, time)."""
 
     name: ClassVar[str] = "series"
+    ending: ClassVar[str] = ".npy"
     channel_axis: bool = False  # whether the raw arrays have one
     channels: tuple[str, ...] = ()
     of_record: bool = False  # whether rows are windows of a record
@@ -78,6 +79,7 @@ class SeriesKind(Kind):
     container: str = "numpy"  # of the raw data: "numpy", "record", or the library of a table
     time: str | None = None  # columns of a table
     identifier: str | None = None
+    values: tuple[str, ...] = ()  # the other columns that were learned from
     rate: float | None = None
     stride: int = 0
     period: float = 0.0  # of the record, in samples
@@ -110,7 +112,8 @@ class SeriesKind(Kind):
             kind = _learned_rows(cls, raw, wanted)
         names = tuple(facts.values) if facts.id else kind.channels
         scale = wanted.scale or "channel"
-        return replace(kind, container=container, time=facts.time, identifier=facts.id, scale=scale, channels=names)
+        kind = replace(kind, container=container, scale=scale, channels=names)
+        return replace(kind, time=facts.time, identifier=facts.id, values=tuple(facts.values))
 
     # Raw data, made ready
 
@@ -123,8 +126,7 @@ class SeriesKind(Kind):
             frame = _polars(raw)
             self._require_columns(frame)
             asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
-            if self.of_record or self.ragged:
-                frame = frame.select([*asked, *self.channels])
+            frame = frame.select([*asked, *self._named]) if self._named else frame
             origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), None if self.time else self.rate)
         if not self.of_record:
             if isinstance(raw, Record):
@@ -158,10 +160,13 @@ class SeriesKind(Kind):
         order = [record.names.index(name) for name in self.channels]
         return Record(record.values[:, order], record.rate, names=self.channels, start=record.start, place=record.place)
 
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """The columns of a table that values are taken from; of any table all, where an array was learned from."""
+        return self.values or (self.channels if self.of_record or self.ragged else ())
+
     def _require_columns(self, frame: Any) -> None:
-        by_name = self.time or self.identifier or self.of_record or self.ragged
-        wanted = [name for name in (self.time, self.identifier) if name] + list(self.channels if by_name else ())
-        for name in wanted:
+        for name in [*filter(None, (self.time, self.identifier)), *self._named]:
             if name not in frame.columns:
                 raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, frame.columns)}")
 

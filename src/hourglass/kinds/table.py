@@ -31,6 +31,7 @@ class TableKind(Kind):
     """Columns; the networks see numbers standardised, categories as a one among zeros, dates as places on cycles."""
 
     name: ClassVar[str] = "table"
+    ending: ClassVar[str] = ".csv"
     columns: tuple[Column, ...] = ()  # empty: an array of numbers, whose columns have numbers for names
     container: str = "numpy"
     incomplete: bool = False  # whether cells were missing

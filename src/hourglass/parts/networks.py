@@ -147,7 +147,7 @@ class ResidualBlocks(Network):
 
     def _blocks(self, count: int, members: int, generator: torch.Generator) -> list[nn.Module]:
         size = (members, self.width, self.width)
-        return [_Block(_Norm(), _MemberLinear(size, generator), nn.SiLU(), _MemberLinear(size, generator)) for _ in range(count)]
+        return [Added(_Norm(), _MemberLinear(size, generator), nn.SiLU(), _MemberLinear(size, generator)) for _ in range(count)]
 
 
 class _Norm(nn.Module):
@@ -155,7 +155,9 @@ class _Norm(nn.Module):
         return functional.rms_norm(h, h.shape[-1:])
 
 
-class _Block(nn.Sequential):
+class Added(nn.Sequential):
+    """Layers that add to what they are given."""
+
     def forward(self, h: Tensor) -> Tensor:
         output: Tensor = h + super().forward(h)  # type: ignore[no-untyped-call]
         return output
@@ -249,6 +251,11 @@ def linear(before: int, after: int, generator: torch.Generator, gain: float = 1.
     return drawn(nn.Linear(before, after, device="meta"), generator, gain)
 
 
+def on_processor(generator: torch.Generator) -> torch.Generator:
+    """What weights are drawn from, which are made there: the generator itself, or for one of another device one of its seed."""
+    return generator if generator.device.type == "cpu" else torch.Generator().manual_seed(generator.initial_seed())
+
+
 def drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
     """A layer without memory, given some: orthogonal weights times a gain, drawn from our generator instead of the global one."""
     layer = layer.to_empty(device="cpu")
@@ -258,10 +265,6 @@ def drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
         if gain != 0:
             nn.init.orthogonal_(layer.weight, gain, generator=generator)
     return layer
-
-
-Factory = Callable[[tuple[int, ...], int], nn.Module]
-"""A user's own network: a function of the elements' shape and the number of codes that returns a module."""
 
 
 def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:

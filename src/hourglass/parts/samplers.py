@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.parts.networks import linear
+from hourglass.parts.densities import LOG_2PI
+from hourglass.parts.networks import Added, linear
 from hourglass.parts.objectives import Loss
 
 WIDTH = 128  # of the state that remembers what was drawn so far
@@ -42,7 +43,7 @@ class Mixture(nn.Module):
         apart = (z[:, None] - self.mean)[..., None]  # (batch, components, codes, 1)
         whitened = torch.linalg.solve_triangular(self.root.expand(len(z), -1, -1, -1), apart, upper=False).squeeze(3)
         volume = self.root.diagonal(dim1=1, dim2=2).log().sum(1)
-        each = -0.5 * (whitened.square().sum(2) + z.shape[1] * math.log(2 * math.pi)) - volume
+        each = -0.5 * (whitened.square().sum(2) + z.shape[1] * LOG_2PI) - volume
         return torch.logsumexp(self.log_weight + each, 1)
 
 
@@ -101,7 +102,7 @@ class Flow(nn.Module):
             ahead, behind = (self.velocity(middle + nearby * e, time) for nearby in (NEARBY, -NEARBY))
             total = total - (e * (ahead - behind)).sum(1) / (2 * NEARBY * STEPS)
             x = x - velocity / STEPS
-        return total - 0.5 * (x.square().sum(1) + x.shape[1] * math.log(2 * math.pi))
+        return total - 0.5 * (x.square().sum(1) + x.shape[1] * LOG_2PI)
 
     def _half_way(self, x: Tensor, time: float, step: float) -> tuple[Tensor, Tensor, Tensor]:
         """The velocity in the middle of a step from codes x (batch, codes), and place and time there."""
@@ -110,15 +111,9 @@ class Flow(nn.Module):
         return self.velocity(middle, now + step / 2), middle, now + step / 2
 
 
-class _Added(nn.Sequential):
-    def forward(self, h: Tensor) -> Tensor:
-        output: Tensor = h + super().forward(h)  # type: ignore[no-untyped-call]
-        return output
-
-
 def _added(width: int, generator: torch.Generator) -> nn.Module:
     """What a layer adds to a place: nothing at first."""
-    return _Added(
+    return Added(
         nn.LayerNorm(width),
         linear(width, width, generator, gain=math.sqrt(2)),
         nn.SiLU(),

@@ -12,6 +12,7 @@ from hourglass.parts.cells import Cell
 from hourglass.parts.tracing import traced
 
 SQUASH = 3.0  # standard deviations from where on the tails are drawn in
+FAR = 1000.0  # standard deviations from zero, from where on single precision loses too much of a column
 HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
 
 
@@ -27,6 +28,11 @@ class Scaling(nn.Module):
     def within(self, x: Tensor) -> Tensor:
         """X with numbers drawn into the range of what the scaling was learned from, where it knows that."""
         return x
+
+    @property
+    def far(self) -> bool:
+        """Whether columns lie so far from zero, as times do, that single precision would round them too much."""
+        return any(inner.far for inner in self.children() if isinstance(inner, Scaling))
 
 
 class UnitScaling(Scaling):
@@ -79,6 +85,10 @@ class Standardize(Scaling):
 
     def inverse(self, x: Tensor) -> Tensor:
         return (x.double() * self.scale + self.mean).to(x.dtype)
+
+    @property
+    def far(self) -> bool:
+        return bool((self.mean.abs() > FAR * self.scale).any())
 
 
 class PerWindow(Scaling):
@@ -164,6 +174,10 @@ class Expand(Scaling):
 
     def within(self, x: Tensor) -> Tensor:
         return self.then.within(x)
+
+    @property
+    def far(self) -> bool:
+        return any(cell.cycles for cell in self.cells) or super().far
 
     def inverse(self, x: Tensor) -> Tensor:
         values, start, found = self.then.inverse(x), 0, []

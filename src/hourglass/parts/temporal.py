@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +48,6 @@ class Temporal(Network):
     Temporal(width=16, blocks=None, causal=True, activation='silu', residual=True)
     """
 
-    habits: ClassVar[dict[str, Any]] = Network.habits
     width: int = 32
     blocks: int | None = None
     causal: bool = False

@@ -128,7 +128,7 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
 
 def _served(model: Any, limits: Limits, figures: Figures) -> Served:
     actions = {name: action for name, action in ACTIONS.items() if action.of(model)}
-    if getattr(model.kind_, "of_record", False):
+    if model.kind_.of_record:
         limits = replace(limits, rows=limits.numbers)  # its rows are samples
     return Served(model, actions, Lane(limits, figures.rows.observe), limits)
 
@@ -215,7 +215,7 @@ def _add_query(fields: dict[str, Any], request: Request) -> None:
 def _key(action: Action, model: Any, asked: Any, rows: Any) -> Any:
     """What requests have in common that can be computed together; None for one that is computed by itself."""
     options = tuple(item for item in vars(asked).items() if item[0] != "rows")
-    windows = getattr(model.kind_, "of_record", False) or model.kind_.name == "melody"  # a row may be several
+    windows = model.kind_.of_record or model.kind_.name == "melody"  # a row may be several
     if not action.by_row or windows or any(isinstance(value, list) for _, value in options):
         return None
     if isinstance(rows, list):

@@ -21,7 +21,6 @@ EXAMPLES = 24
 BINS = 24
 MOST_LEVELS = 12  # bars of a column of categories
 MOST_LOOKED_AT = 50_000  # rows that histograms are made of
-TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left out")
 
 
 class Column(NamedTuple):

@@ -64,7 +64,7 @@ class Judged:
     @property
     def of_record(self) -> bool:
         """Whether alarms are events in time, not rows."""
-        return bool(getattr(self.detector.kind_, "of_record", False))
+        return bool(self.detector.kind_.of_record)
 
     @property
     def noun(self) -> str:

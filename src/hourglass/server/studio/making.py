@@ -8,7 +8,6 @@ from typing import Any
 import hourglass as hg
 from hourglass.data import Pictures, Record, holds_pictures
 
-ENDINGS = {"image": "", "melody": "", "table": ".csv", "series": ".npy", "molecule": ".smi"}  # "" is a folder; else it is .txt
 MOST_SHOWN = 2000  # rows that a report is about: as many as tell
 
 
@@ -49,7 +48,7 @@ def report(model: Any, X: Any, path: Path, title: str, condition: Any = None) ->
 
 
 def _written(model: Any, rows: Any, path: Path) -> Path:
-    ending = ".csv" if isinstance(rows, Record) else ENDINGS.get(model.kind_.name, ".txt")
+    ending = ".csv" if isinstance(rows, Record) else model.kind_.ending
     whole = path.with_name(path.name + ending)
     hg.write(whole, rows)
     return whole

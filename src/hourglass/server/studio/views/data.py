@@ -9,9 +9,10 @@ from typing import Any
 from nicegui import ui
 
 import hourglass as hg
+from hourglass.kinds.columns import TYPES
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.facts import TYPES, Facts, facts, kinds_for
+from hourglass.server.studio.facts import Facts, facts, kinds_for
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
