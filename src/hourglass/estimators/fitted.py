@@ -161,7 +161,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     @property
     def _device(self) -> torch.device:
-        """Where rows are computed on: the processor, unless there is a parameter for it."""
+        """Where rows are computed: on the processor, unless there is a parameter for it."""
         return torch.device("cpu")
 
     # Saving
