@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from hourglass.errors import DataError
 from hourglass.estimators.running import Steps
@@ -36,11 +36,11 @@ Starts = NDArray[np.intp]
 
 
 class SeriesWatch(Watch):
-    """From scaled windows x (n, channels, time) to scores.
+    """Base: from scaled windows x (n, channels, time) to scores.
 
     Parameters
     ----------
-    model : Memory
+    model : Memory or Hourglass
         What rebuilds windows.
     alarm : SeriesAlarm
         What judges them.
@@ -48,12 +48,6 @@ class SeriesWatch(Watch):
 
     model: Any
     alarm: SeriesAlarm
-
-    def __init__(self, model: Memory | Hourglass, alarm: SeriesAlarm) -> None:
-        nn.Module.__init__(self)
-        self.model = model
-        self.alarm = alarm
-        self.ensemble = False
 
     def forward(self, x: Tensor) -> Tensor:
         return self.alarm.of_windows(self.judge(x))
@@ -68,19 +62,10 @@ class SeriesWatch(Watch):
 
     def rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What is expected of windows, and how far they are from it (n,): mean squared, infinite where nothing can be compared."""
-        index, distance = self.model.nearest(x)
-        return self.model.copies().rows[index].to(x), distance
+        raise NotImplementedError
 
     def seen(self, x: Tensor) -> Tensor:
         return outlines(x)
-
-    def place(self, x: Tensor) -> Tensor:
-        compared: Tensor = self.model.compared(x)
-        return compared.nan_to_num(0)
-
-    @property
-    def placed_by(self) -> str:
-        return "smoothed samples"
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """What the parts of an outline are called."""
@@ -91,8 +76,22 @@ class SeriesWatch(Watch):
         return tuple(f"{name}samples {a}-{b - 1}" for name in before for a, b in pairwise(edges))
 
 
+class RememberingWatch(SeriesWatch):
+    """With a memory of usual windows as its model."""
+
+    placed_by = "smoothed samples"
+
+    def rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        index, distance = self.model.nearest(x)
+        return self.model.copies().rows[index].to(x), distance
+
+    def place(self, x: Tensor) -> Tensor:
+        compared: Tensor = self.model.compared(x)
+        return compared.nan_to_num(0)
+
+
 class RebuildingWatch(SeriesWatch):
-    """The same, with the model of an estimator.
+    """With the model of an estimator.
 
     It may rebuild anything outside the range of the windows that it learned from. So what is expected is drawn into that, and how
     far a window lies outside is added to its distance.
@@ -117,13 +116,6 @@ class RebuildingWatch(SeriesWatch):
         found = super().judged(looked)
         outside = (looked.x - self._within(looked.x)).nan_to_num(0).flatten(1)
         return found._replace(distance=found.distance + BEYOND * torch.linalg.vector_norm(outside, dim=1))
-
-    def place(self, x: Tensor) -> Tensor:
-        return Watch.place(self, x)
-
-    @property
-    def placed_by(self) -> str:
-        return "codes"
 
     def rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         expected = self._within(self.model.reconstruct(x))
@@ -195,7 +187,7 @@ def _thin(memory: Memory, left: int, generator: torch.Generator) -> None:
 def blank(kind: Kind, tensors: dict[str, Tensor], beyond: float) -> SeriesWatch:
     """A watch with a memory, to be filled by a file."""
     rows, source, move = (torch.zeros_like(tensors[f"model.{name}"]) for name in ("rows", "source", "move"))
-    return SeriesWatch(Memory(kind.scaling(), rows, source, move, beyond=beyond), blank_alarm(kind, tensors))
+    return RememberingWatch(Memory(kind.scaling(), rows, source, move, beyond=beyond), blank_alarm(kind, tensors))
 
 
 def blank_alarm(kind: Kind, tensors: dict[str, Tensor]) -> SeriesAlarm:
@@ -215,7 +207,7 @@ def _begun(
 ) -> tuple[SeriesWatch, Memory]:
     copies = max(min(COPIES, NUMBERS // rows[0].numel()), len(rows))
     memory = remembered(scaling, rows, copies, moved=moved, generator=generator, beyond=beyond)
-    return SeriesWatch(memory, SeriesAlarm.learned_from(x)), memory
+    return RememberingWatch(memory, SeriesAlarm.learned_from(x)), memory
 
 
 def _looked_up(memory: Memory, x: Tensor, forbidden: Callable[[slice], Tensor]) -> Looked:

@@ -7,9 +7,11 @@ from torch import Tensor
 
 from hourglass.batches import Batches
 from hourglass.estimators.assembly import default_likelihood
+from hourglass.estimators.watch import Watch
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Hide, Plain, ResidualBlocks
+from hourglass.parts.alarm import Alarm
 from hourglass.parts.networks import Gaps
 from hourglass.parts.scaling import Scaling
 from hourglass.training import Plan, Trainer
@@ -21,6 +23,67 @@ MOST_HELD_OUT = 2048  # rows a member that choose the best weights
 PLAN = Plan(10, None, 128, "adam", 4e-3, "cosine", 10, None)
 STEPS = 100  # an epoch
 WIDE = 512  # elements of a row from where on there are fewer steps, for each costs more
+SUSPECTS = 6  # columns that are looked at more closely
+
+
+class EnsembleWatch(Watch):
+    """From scaled rows x (n, elements) to scores, by an ensemble.
+
+    Parameters
+    ----------
+    model : Hourglass
+        As `build` makes it.
+    alarm : Alarm
+        What judges the errors.
+    """
+
+    placed_by = "scaled numbers"
+    group: Tensor
+
+    def __init__(self, model: Hourglass, alarm: Alarm) -> None:
+        super().__init__(model, alarm)
+        group, self.groups = groups(alarm.column_of)
+        self.register_buffer("group", group, persistent=False)
+
+    def place(self, x: Tensor) -> Tensor:
+        return self.seen(x).nan_to_num(0)
+
+    def expected(self, x: Tensor) -> Tensor:
+        """What the elements (n, elements) are expected to be by a member that sees none of their group; they take turns.
+
+        X is drawn into the range of the training rows: a wild column doesn't upset what is expected of others.
+        """
+        x = self.alarm.within(x)
+        found = torch.empty_like(x)
+        for first in range(0, self.groups, MEMBERS):
+            turns = torch.arange(first, first + MEMBERS, device=x.device)
+            hidden = self.group == turns[:, None]  # (members, elements)
+            rebuilt = self.model.reconstruct(x[:, None].masked_fill(hidden, torch.nan))
+            found = torch.where(hidden.any(0), (rebuilt * hidden).sum(1), found)
+        return found
+
+    def expected_out_of_fold(self, x: Tensor) -> Tensor:
+        """What each member expects of rows that are new to it, x (m, members, elements)."""
+        found = torch.empty_like(x)
+        for number in range(self.groups):
+            hidden = self.group == number
+            found[..., hidden] = self.model.reconstruct(x.masked_fill(hidden, torch.nan))[..., hidden]
+        return found
+
+    def blame(self, x: Tensor, expected: Tensor) -> Tensor:
+        """How much each column adds to a row's strangeness (n, columns): how much less strange the whole row is without it.
+
+        A strange cell makes its neighbours look strange as well, so the columns first suspected are hidden in turn.
+        """
+        suspected = super().blame(x, expected)
+        if suspected.shape[1] == 1:
+            return suspected
+        found = torch.zeros_like(suspected)
+        for column in suspected.topk(min(SUSPECTS, suspected.shape[1]), dim=1).indices.unbind(1):
+            without = x.masked_fill(self.alarm.column_of == column[:, None], torch.nan)
+            rest = self.alarm.blame(without, self.errors(without)).scatter(1, column[:, None], 0)
+            found.scatter_(1, column[:, None], (suspected.sum(1) - rest.sum(1)).clamp(min=0)[:, None])
+        return found.where(found.sum(1, keepdim=True) > 0, suspected)
 
 
 def build(kind: Kind, scaling: Scaling, generator: torch.Generator) -> Hourglass:
@@ -59,26 +122,3 @@ def groups(column_of: Tensor) -> tuple[Tensor, int]:
     columns = int(column_of[-1]) + 1
     count = min(GROUPS, columns)
     return (torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % count)[column_of], count
-
-
-def expected(model: Hourglass, x: Tensor, group: Tensor, count: int) -> Tensor:
-    """What is expected of each element of x (n, elements) by a member that sees none of its group, of so many.
-
-    The members take turns, a group each.
-    """
-    found = torch.empty_like(x)
-    for first in range(0, count, MEMBERS):
-        turns = torch.arange(first, first + MEMBERS, device=x.device)
-        hidden = group == turns[:, None]  # (members, elements)
-        rebuilt = model.reconstruct(x[:, None].masked_fill(hidden, torch.nan))
-        found = torch.where(hidden.any(0), (rebuilt * hidden).sum(1), found)
-    return found
-
-
-def expected_out_of_fold(model: Hourglass, x: Tensor, group: Tensor) -> Tensor:
-    """What each member expects of rows that are new to it, x (m, members, elements)."""
-    found = torch.empty_like(x)
-    for number in range(int(group.max()) + 1):
-        hidden = group == number
-        found[..., hidden] = model.reconstruct(x.masked_fill(hidden, torch.nan))[..., hidden]
-    return found

@@ -76,7 +76,7 @@ class MapWatch(Watch):
     alarm: MapAlarm
 
     def __init__(self, model: Hourglass, alarm: MapAlarm, front: Front | None = None, inverse: Tensor | None = None) -> None:
-        super().__init__(model, alarm, ensemble=False)
+        super().__init__(model, alarm)
         self.front = front
         self.inverse: Tensor | None
         self.register_buffer("inverse", inverse)

@@ -111,7 +111,8 @@ def _watch_members(
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
     kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
     usual = x if aside is None else torch.cat([x, aside])
-    watch = Watch(model, Alarm.learn(detector.kind_.column_of, usual, kept, rank(detector, len(kept))), ensemble=True)
+    alarm = Alarm.learn(detector.kind_.column_of, usual, kept, rank(detector, len(kept)))
+    watch = members.EnsembleWatch(model, alarm)
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
     at_once = rows_at_once(model.shape, WIDTH)
@@ -119,7 +120,7 @@ def _watch_members(
     with torch.inference_mode():
         for part in torch.split(held_out, at_once):
             mine = x[part]  # (m, members, elements)
-            expected = members.expected_out_of_fold(model, mine, watch.group)
+            expected = watch.expected_out_of_fold(mine)
             errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
         watch.alarm.calibrate(x[held_out.flatten()], torch.cat(errors))
         scores = torch.full((len(x),), -torch.inf)
@@ -138,7 +139,7 @@ def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
     detector.estimator_ = None
     kind, (rows, references) = detector.kind_, header["sizes"]
     model = members.build(kind, kind.scaling(), torch.Generator())
-    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=True)
+    return members.EnsembleWatch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)))
 
 
 # All others: one of `HOLDS_OUT` rows held out
@@ -323,7 +324,7 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
             pictures.calibrate(of_maps, aside, torch.Generator().manual_seed(seed))
             return of_maps
         plain = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
-        watch = Watch(model, plain, ensemble=False)
+        watch = Watch(model, plain)
         errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDTH))])
         plain.calibrate(aside.flatten(1), errors)
     return watch
@@ -343,10 +344,10 @@ def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, T
     if kind.name == "image":
         return MapWatch(model, _blank_map_alarm(detector, header, tensors))
     if kind.symbolic:
-        return symbols.SymbolWatch(model, symbols.blank(kind, references), ensemble=False)
+        return symbols.SymbolWatch(model, symbols.blank(kind, references))
     if kind.name == "series":
         return RebuildingWatch(model, beats.blank_alarm(kind, tensors))
-    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)), ensemble=False)
+    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)))
 
 
 RECIPES = {

@@ -83,7 +83,7 @@ def learn(model: Any, kind: Any, x: Tensor, aside: Tensor, at_once: int) -> Symb
     """Learn what is usual of rows (n, length, symbols) that were learned from, and of others that were held out."""
     counts = x.sum(1)
     alarm = SymbolAlarm.learn(tuple(range(1 + len(kind.alphabet))), counts, counts[:0])
-    watch = SymbolWatch(model, alarm, ensemble=False)
+    watch = SymbolWatch(model, alarm)
     alarm.calibrate(aside.sum(1), torch.cat([watch.errors(part) for part in torch.split(aside, at_once)]))
     return watch
 
