@@ -18,7 +18,7 @@ from hourglass.kinds import Kind
 from hourglass.kinds.windows import Windows, starts_of
 from hourglass.model import Hourglass
 from hourglass.parts.alarm import BEYOND
-from hourglass.parts.beats import CELLS, Judged, SeriesAlarm, combined_steps, log_distance, outlines
+from hourglass.parts.beats import CELLS, Judged, SeriesAlarm, combined_steps, outlines
 from hourglass.parts.memory import Memory, remembered
 from hourglass.parts.scaling import Scaling
 
@@ -148,10 +148,7 @@ def learn_rows(
     rows, aside = (torch.randperm(len(x), generator=generator)[:some].sort().values for some in (_room(x.shape, most), asides))
     watch, memory = _begun(scaling, x[rows], x, generator, moved=not beyond, beyond=beyond)
     looked = _looked_up(memory, x[aside], lambda part: aside[part, None] == rows)
-    watch.alarm.settle(log_distance(looked.distance), _spread(watch, looked), peaks=True)
-    scores = watch.alarm.of_windows(watch.judged(looked)).float()
-    watch.alarm.reference = scores.sort().values
-    return watch.eval(), scores
+    return watch.eval(), calibrate_rows(watch, looked)
 
 
 def learn_record(
@@ -266,9 +263,7 @@ def learn_estimator(model: Hourglass, x: Tensor, aside: Tensor | Windows) -> Reb
     if isinstance(aside, Windows):
         calibrate(watch, aside, lambda windows: _rebuilt(watch, _scaled(model.scaling, windows)))
         return watch.eval()
-    looked = _rebuilt(watch, aside)
-    watch.alarm.settle(log_distance(looked.distance), _spread(watch, looked), peaks=True)
-    watch.alarm.reference = watch.alarm.of_windows(watch.judged(looked)).float().sort().values
+    calibrate_rows(watch, _rebuilt(watch, aside))
     return watch.eval()
 
 
@@ -300,6 +295,14 @@ def _rebuilt(watch: SeriesWatch, x: Tensor) -> Looked:
 # What is usual of windows held out
 
 
+def calibrate_rows(watch: SeriesWatch, looked: Looked) -> Tensor:
+    """Learn what is usual from rows held out; their scores (n,)."""
+    watch.alarm.settle(*looked, peaks=True)
+    scores = watch.alarm.of_windows(watch.judged(looked)).float()
+    watch.alarm.reference = scores.sort().values
+    return scores
+
+
 def calibrate(watch: SeriesWatch, windows: Windows, look: Callable[[Windows], Looked]) -> None:
     """Learn what distances and errors are usual, and scores of steps, from windows held out all over a record."""
     x, expected, distance = look(windows[np.unique(np.linspace(0, len(windows) - 1, ASIDE).round().astype(np.intp))])
@@ -310,7 +313,7 @@ def calibrate(watch: SeriesWatch, windows: Windows, look: Callable[[Windows], Lo
             "Give a longer record, or shorter windows, as in kind=Series(window=32)."
         )
     known = Looked(x[usable], expected[usable], distance[usable])
-    watch.alarm.settle(log_distance(known.distance), _spread(watch, known), peaks=False)
+    watch.alarm.settle(*known, peaks=False)
     order = torch.cat([_steps(watch, piece, windows.starts, look) for piece in _pieces(windows)]).float().sort().values
     few = torch.linspace(0, len(order) - 1, min(len(order), REFERENCES)).round().long()
     watch.alarm.reference = order[few]
@@ -321,13 +324,6 @@ def window_scores(watch: SeriesWatch, windows: Windows, look: Callable[[Windows]
     """Scores (n,) of windows."""
     parts = (windows[first : first + STRETCH] for first in range(0, len(windows), STRETCH))
     return torch.cat([watch.alarm.of_windows(watch.judged(look(part))) for part in parts])
-
-
-def _spread(watch: SeriesWatch, looked: Looked) -> Tensor:
-    """Learn the usual error of each channel; the step errors (n, channels, time) of windows held out."""
-    x, expected, _ = looked
-    watch.alarm.spread = (x - expected).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)
-    return watch.alarm.step_errors(x, expected)
 
 
 def _pieces(windows: Windows) -> list[Windows]:

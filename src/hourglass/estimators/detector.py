@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -132,6 +132,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     _widest = WIDTH
 
+    estimator_: Any
+
     def __init__(
         self,
         estimator: BaseAutoencoder | None = None,
@@ -189,6 +191,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self._require_valid()
         raw = as_raw(X, kind=self.kind)
         generator = torch.Generator().manual_seed(seed_from(self.random_state))
+        self.estimator_ = None
         self._adopt(recipes.of(self, raw).fit(self, raw, generator))
         self._set_threshold(raw)
         return self
@@ -562,7 +565,12 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         return header | {"inner": inner, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        watch = recipes.of_file(header).blank(self, header, tensors, given, path)
+        self.estimator_ = None
+        if header["inner"] is not None:
+            own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+            inner = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
+            self.estimator_, self.estimator = recipes.on_processor(inner), clone(inner)
+        watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())
         self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]

@@ -148,6 +148,9 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         assert result is not None  # _checked refuses empty data
         return result
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
     def _adopt(self, model: nn.Module) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
         self.model_ = model

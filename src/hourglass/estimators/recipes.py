@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +47,7 @@ class Recipe(NamedTuple):
     """One way to make what a detector holds."""
 
     fit: Callable[[Any, Any, torch.Generator], Watch]  # of a detector, whose kind and history it sets, and raw data
-    blank: Callable[[Any, dict[str, Any], dict[str, Tensor], dict[str, Any], Path], Watch]  # as a file wants it, to be filled
+    blank: Callable[[Any, dict[str, Any], dict[str, Tensor]], Watch]  # as a file's header and tensors want it, to be filled
 
 
 def of(detector: Any, raw: Any) -> Recipe:
@@ -82,7 +81,6 @@ def rank(detector: Any, kept: int) -> int:
 
 def _fit_members(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     detector._learn_kind(raw, "table", fewest=2 * members.MEMBERS, timeless=True)
-    detector.estimator_ = None
     values = detector._learned_from(raw)
     scaling = detector.kind_.scaling(values, squashed=True)
     x = scaling(values.double()).float()
@@ -135,8 +133,7 @@ def _asked_to_stop(detector: Any, epoch: Epoch) -> bool:
     return any(answers)
 
 
-def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
-    detector.estimator_ = None
+def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
     kind, (rows, references) = detector.kind_, header["sizes"]
     model = members.build(kind, kind.scaling(), torch.Generator())
     return members.EnsembleWatch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)))
@@ -186,7 +183,6 @@ def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
 def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
     generator = torch.Generator().manual_seed(seed)
     detector._learn_kind(raw, "image")
-    detector.estimator_ = None
     kind, scaling = detector.kind_, detector.kind_.scaling()
     front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
     kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
@@ -202,8 +198,7 @@ def _own(features: nn.Module | None) -> nn.Module | None:
     return None if features is None else copy.deepcopy(features).eval().requires_grad_(False)
 
 
-def _blank_pictures(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
-    detector.estimator_ = None
+def _blank_pictures(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
     kind = detector.kind_
     front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
     model, inverse = pictures.blank(kind, shape, len(tensors["model.encoder.1.weight"]))
@@ -226,7 +221,6 @@ def _fit_series(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
         )
     began = time.perf_counter()
     detector._learn_kind(raw, detector.kind if isinstance(detector.kind, Series) else "series")
-    detector.estimator_ = None
     kind = detector.kind_
     if not kind.of_record and getattr(detector.kind, "scale", None) is None:
         kind = detector.kind_ = dataclasses.replace(kind, scale="window")
@@ -270,8 +264,7 @@ def _beyond(detector: Any) -> float:
     return TRIMMED if detector.contaminated else 0.0
 
 
-def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
-    detector.estimator_ = None
+def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
     return beats.blank(detector.kind_, tensors, _beyond(detector))
 
 
@@ -307,8 +300,7 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
     if hasattr(estimator, "feature_names_in_"):
         detector.feature_names_in_ = estimator.feature_names_in_
-    estimator.device = "cpu"  # wherever it was trained: alarms are raised there
-    model, kind = estimator.model_.cpu(), detector.kind_
+    model, kind = on_processor(estimator).model_, detector.kind_
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
@@ -330,16 +322,20 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     return watch
 
 
+def on_processor(estimator: Any) -> Any:
+    """A fitted estimator, moved to where alarms are raised, wherever it was trained."""
+    estimator.device = "cpu"
+    estimator._adopt(estimator.model_.cpu())
+    return estimator
+
+
 def _of_symbols(detector: Any) -> Any:
     """What rebuilds rows of symbols unless there is an estimator."""
     asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "verbose")}
     return Fitted.by_name["VariationalAutoencoder"](WAIST, decoder="recurrent", **asked)
 
 
-def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor], given: dict[str, Any], path: Path) -> Watch:
-    own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-    detector.estimator_ = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
-    detector.estimator = clone(detector.estimator_)
+def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
     model, kind, (rows, references) = detector.estimator_.model_, detector.kind_, header["sizes"]
     if kind.name == "image":
         return MapWatch(model, _blank_map_alarm(detector, header, tensors))

@@ -122,18 +122,26 @@ class Alarm(nn.Module):
         """Errors over what is usual for their column (n, columns)."""
         return torch.where(x[:, self.first].isnan(), self.rarity, errors / self.spread)
 
+    def fault(self, x: Tensor, errors: Tensor) -> Tensor:
+        """How far each row is from what is expected of it (n,)."""
+        return self.relative(x, errors).sqrt().mean(1)
+
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, terms), not yet in standard deviations."""
-        found = [torch.log(self.relative(x, errors).sqrt().mean(1) + SMALLEST)]
+        found = [torch.log(self.fault(x, errors) + SMALLEST)]
         if len(self.kept):
             found.append(torch.log(near(x.nan_to_num(0), self.kept.to(x), self.rank) + SMALLEST) / 2)
         return torch.stack(found, 1)
 
     def combined(self, terms: Tensor, x: Tensor) -> Tensor:
         """The score (n,) of rows with these terms (n, terms)."""
-        strange: Tensor = torch.logsumexp((terms - self.centre) / self.scale, dim=1)
         far: Tensor = torch.linalg.vector_norm(self.outside(x), dim=1)
-        return strange + BEYOND * far
+        return self.joined((terms - self.centre) / self.scale) + BEYOND * far
+
+    def joined(self, terms: Tensor) -> Tensor:
+        """How strange rows are (n,) by their terms (n, terms), in standard deviations: the largest counts most."""
+        strange: Tensor = torch.logsumexp(terms, dim=1)
+        return strange
 
     def outside(self, x: Tensor) -> Tensor:
         """How far each element lies outside the range of the training rows (n, elements); so does a column's first gap ever."""

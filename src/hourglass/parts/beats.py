@@ -78,12 +78,14 @@ class SeriesAlarm(Alarm):
         squared = smoothed((x - copies).square(), 1.0).nan_to_num(0)
         return torch.log(squared / self.spread[:, None] + SMALLEST**2) / 2
 
-    def settle(self, distance: Tensor, errors: Tensor, *, peaks: bool) -> None:
-        """Learn from windows held out what distances (n,) and errors (n, channels, time) are usual.
+    def settle(self, x: Tensor, copies: Tensor, distance: Tensor, *, peaks: bool) -> None:
+        """Learn from windows x held out, at those mean squared distances (n,) from their copies, what is usual.
 
         Of whole windows the errors count by their peaks.
         """
-        for number, term in enumerate((distance, errors.flatten(1).amax(1) if peaks else errors.amax(1).flatten())):
+        self.spread = (x - copies).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)  # of each channel
+        errors = self.step_errors(x, copies)
+        for number, term in enumerate((log_distance(distance), errors.flatten(1).amax(1) if peaks else errors.amax(1).flatten())):
             centre, scale = centred_upwards(term[:, None])
             self.centre[number], self.scale[number] = centre[0], scale[0].clamp(min=LEAST_SCALE)
 

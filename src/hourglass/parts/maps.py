@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hourglass.parts.alarm import BEYOND, SMALLEST, Alarm, near
+from hourglass.parts.alarm import SMALLEST, Alarm
 from hourglass.parts.bell import bell
 from hourglass.parts.tracing import Settled
 
@@ -81,17 +81,12 @@ class MapAlarm(Alarm, Settled):
     def settle_for_tracing(self) -> None:
         self.settled = float(self.width)
 
-    def terms(self, x: Tensor, errors: Tensor) -> Tensor:
-        found = [torch.log(self.heat(errors).flatten(1).amax(1) + SMALLEST)]
-        if len(self.kept):
-            found.append(torch.log(near(x, self.kept.to(x), self.rank) + SMALLEST) / 2)
-        return torch.stack(found, 1)
+    def fault(self, x: Tensor, errors: Tensor) -> Tensor:
+        return self.heat(errors).flatten(1).amax(1)
 
-    def combined(self, terms: Tensor, x: Tensor) -> Tensor:
-        """The score (n,), of which the strangeness is at least 0: what is rebuilt too well hides nothing that is out of range."""
-        strange: Tensor = functional.softplus(torch.logsumexp((terms - self.centre) / self.scale, dim=1))
-        far: Tensor = torch.linalg.vector_norm(self.outside(x), dim=1)
-        return strange + BEYOND * far
+    def joined(self, terms: Tensor) -> Tensor:
+        """At least 0: what is rebuilt too well hides nothing that is out of range."""
+        return functional.softplus(super().joined(terms))
 
 
 def smoothed(maps: Tensor, width: float) -> Tensor:
