@@ -130,9 +130,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     array([ 1, -1])
     """
 
-    _widest = WIDTH
-
     estimator_: Any
+    _widest = WIDTH
 
     def __init__(
         self,
