@@ -11,7 +11,7 @@ from hourglass import HourglassWarning, Melody, read
 from hourglass.analysis.melodies import in_key, known, repetition, variation
 
 BARS = 2
-SECONDS = 5 if QUICK else 300
+SECONDS = 5 if QUICK else 480
 DRAWN = 200 if QUICK else 5_000
 
 
