@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -35,7 +36,7 @@ LEARNED = 10  # that an estimator has to learn from
 Starts = NDArray[np.intp]
 
 
-class SeriesWatch(Watch):
+class SeriesWatch(Watch, ABC):
     """Base: from scaled windows x (n, channels, time) to scores.
 
     Parameters
@@ -60,9 +61,9 @@ class SeriesWatch(Watch):
         """The same, where it is known what is expected of them."""
         return self.alarm.judge(looked.x, looked.distance, looked.expected)
 
+    @abstractmethod
     def rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What is expected of windows, and how far they are from it (n,): mean squared, infinite where nothing can be compared."""
-        raise NotImplementedError
 
     def seen(self, x: Tensor) -> Tensor:
         return outlines(x)
