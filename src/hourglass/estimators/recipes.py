@@ -300,7 +300,7 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
     if hasattr(estimator, "feature_names_in_"):
         detector.feature_names_in_ = estimator.feature_names_in_
-    model, kind = on_processor(estimator).model_, detector.kind_
+    model, kind = brought_home(estimator).model_, detector.kind_
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
@@ -322,7 +322,7 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     return watch
 
 
-def on_processor(estimator: Any) -> Any:
+def brought_home(estimator: Any) -> Any:
     """A fitted estimator, moved to where alarms are raised, wherever it was trained."""
     estimator.device = "cpu"
     estimator._adopt(estimator.model_.cpu())
