@@ -568,7 +568,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         if header["inner"] is not None:
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             inner = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
-            self.estimator_, self.estimator = recipes.brought_home(inner), clone(inner)
+            self.estimator, self.estimator_ = clone(inner), recipes.brought_home(inner)
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())
