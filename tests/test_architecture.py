@@ -34,7 +34,7 @@ ROOMS = [
 SHARED = {
     "kinds": {"base", "columns", "token", "windows"},
     "estimators": {
-        *("assembly", "base", "beats", "blame", "drift", "events", "fitted", "members", "parameters", "patches"),
+        *("assembly", "base", "beats", "blame", "drift", "events", "fitted", "judges", "members", "parameters", "patches"),
         *("conditions", "generating", "linear", "samplers"),
         *("pictures", "progress", "recipes", "regions", "running", "tiles", "watch"),
     },

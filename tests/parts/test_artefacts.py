@@ -36,9 +36,9 @@ def test_spans_are_dropped_in_all_channels():
     assert float(share.min()) >= 0.1
     assert float(share.max()) <= 0.3 + 1e-6
     assert (missing[:, 0].int().diff(dim=1) == 1).sum(1).max() <= 1  # one span
-    assert (part.hides, part.everywhere, part.of_series) == (True, False, True)
+    assert (part.hides, part.everywhere, part.made_for) == (True, False, {"series"})
     both = part + hg.MainsHum()
-    assert (both.of_series, both.everywhere) == (True, True)
+    assert (both.made_for, both.everywhere) == ({"series"}, True)
 
 
 @pytest.mark.parametrize("part", [hg.BaselineWander(), hg.MainsHum(), hg.DropSpans()])

@@ -110,7 +110,7 @@ def test_rows_may_grow_by_their_share():
     assert hg.SwapSymbols(0.5).longest(lengths).tolist() == [10, 11]
     both = hg.SwapSymbols(0.5) + hg.Typos(0.2)
     assert both.longest(lengths).tolist() == [12, 14]
-    assert (both.of_symbols, both.everywhere, hg.Noise(0.1).of_symbols) == (True, True, False)
+    assert (both.made_for, both.everywhere, hg.Noise(0.1).made_for) == ({"symbols"}, True, set())
 
 
 @pytest.mark.parametrize("part", [hg.Typos(0.2), hg.SwapSymbols((0.0, 0.5))])

@@ -59,6 +59,11 @@ IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a 
 PCA_ROWS = 10_000  # at most that many are looked at
 FEW_ROWS = 1000  # of symbols, which are spread out to ones and zeros
 SYMBOLIC = {"encoder": "causal", "decoder": "causal"}  # what is taken for rows of symbols unless it is said
+MADE_FOR = {  # data that a corruption may need: in words, and what to do where there is none
+    "image": ("images", "Use Noise, Mask or Hide."),
+    "series": ("series", "Use another, or kind='series'."),
+    "symbols": ("rows of symbols", "Use another, or kind='token'."),
+}
 
 
 def assemble(
@@ -129,6 +134,19 @@ def default_likelihood(kind: Kind) -> Likelihood:
     return Mixed() if kind.gaps or kind.categories else Gaussian()
 
 
+def _require_made_for(owner: str, corruption: Corruption, kind: Kind) -> None:
+    """Refuse damage that can't happen to the data."""
+    if kind.symbolic and kind.family not in corruption.made_for:
+        needed, advice = "numbers", "Use Typos or SwapSymbols."
+    elif strange := sorted(corruption.made_for - {kind.family}):
+        needed, advice = MADE_FOR[strange[0]]
+    else:
+        return
+    raise ParameterError(
+        f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for {needed}. {advice}"
+    )
+
+
 def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, corruption: Corruption | None, kind: Kind) -> None:
     """Refuse or warn of parts that don't go with the data."""
     if isinstance(bottleneck, Open) and corruption is None:
@@ -144,26 +162,8 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             HourglassWarning,
             stacklevel=5,
         )
-    if kind.symbolic and corruption is not None and not corruption.of_symbols:
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for numbers. "
-            "Use Typos or SwapSymbols."
-        )
-    if corruption is not None and corruption.of_symbols and not kind.symbolic:
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for rows of symbols. "
-            "Use another, or kind='token'."
-        )
-    if corruption is not None and corruption.of_pictures and kind.name != "image":
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for images. "
-            "Use Noise, Mask or Hide."
-        )
-    if corruption is not None and corruption.of_series and kind.name != "series":
-        raise ParameterError(
-            f"The 'corruption' parameter of {owner} can't be {corruption!r} for {kind.describe()}: it is for series. "
-            "Use another, or kind='series'."
-        )
+    if corruption is not None:
+        _require_made_for(owner, corruption, kind)
     if kind.symbolic and not isinstance(likelihood, Categorical):
         raise ParameterError(
             f"The 'likelihood' parameter of {owner} can't be {likelihood!r} for {kind.describe()}. Use Categorical()."

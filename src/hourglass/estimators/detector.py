@@ -457,8 +457,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
-        blamed = AnomalyDetector._blamed_symbols if self.kind_.symbolic else BLAME[self.kind_.name]
-        return blamed(self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
+        return BLAME[self.kind_.family](self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
 
     def _blamed_columns(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
         found = self._collect(strange, judged).numpy() if len(alarms) else np.empty((0, 2, len(self.kind_.names)))
@@ -579,4 +578,5 @@ BLAME = {
     "table": AnomalyDetector._blamed_columns,
     "image": AnomalyDetector._blamed_regions,
     "series": AnomalyDetector._blamed_stretches,
+    "symbols": AnomalyDetector._blamed_symbols,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any
+from numbers import Integral
+from typing import Any, TypeGuard
 
 import numpy as np
 from torch import nn
@@ -15,15 +15,15 @@ from hourglass.errors import ModelFileError, ParameterError
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
-from hourglass.parts.base import is_count, is_rate
+from hourglass.parts.base import are_counts, is_count, is_number, is_rate
 from hourglass.training import SCHEDULES, Plan
 
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def is_positive(value: object) -> bool:
+def is_positive(value: object) -> TypeGuard[float]:
     """Whether a value is a number above 0 that has an end."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+    return is_number(value) and value > 0
 
 
 def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
@@ -67,14 +67,14 @@ RULES: dict[str, Rule] = {
     "corruption": _instance((Corruption, str), "a corruption part, text such as 'noise:25'"),
     "likelihood": _instance(Likelihood, "a likelihood part"),
     "objective": _instance((Objective, str), "an objective part or the name of one"),
-    "hidden": _optional(lambda value: isinstance(value, (tuple, list)) and all(map(is_count, value)), "a tuple of positive ints"),
+    "hidden": _optional(lambda value: are_counts(value, fewest=0), "a tuple of positive ints"),
     "max_epochs": _optional(is_count, "a positive int"),
     "max_seconds": _optional(is_positive, "a positive number of seconds"),
     "batch_size": _optional(is_count, "a positive int"),
     "optimizer": _choice(OPTIMIZERS),
     "learning_rate": _optional(is_positive, "a positive float"),
     "schedule": _choice(SCHEDULES),
-    "validation_fraction": (lambda value: isinstance(value, Real) and 0 <= float(value) < 1, "a float from 0 to below 1"),
+    "validation_fraction": (lambda value: is_number(value) and 0 <= value < 1, "a float from 0 to below 1"),
     "patience": _optional(is_count, "a positive int"),
     "gradient_clip": _optional(is_positive, "a positive float"),
     "checkpoint": _instance((str, os.PathLike), "a path"),

@@ -17,9 +17,10 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.estimators import beats, members, pictures, symbols
-from hourglass.estimators.beats import RebuildingWatch, SeriesWatch
+from hourglass.estimators import beats, members, pictures
+from hourglass.estimators.beats import SeriesWatch
 from hourglass.estimators.fitted import Fitted, rows_at_once
+from hourglass.estimators.judges import JUDGES, blank_map_alarm, rank
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
@@ -27,15 +28,12 @@ from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.base import one_of
-from hourglass.parts.maps import MapAlarm, thumbnails
 from hourglass.training import Epoch
 
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
 MOST_WINDOWS = 2000  # of a record, the same: a day of it is to be scored in a minute
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
 WAIST = Variational(16, beta=0.2, warmup=0.3)  # of rows of symbols: with more codes strange ones are rebuilt as well
-FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
-FIFTH = 5  # at least: the rank of that one
 TRIMMED = 0.1  # of contaminated training rows: what is usual is told by the others
 DOUBTED = 0.2  # of contaminated training rows of a table: the ensemble learns from the others
 FEWEST = 10  # rows of which some can be held out
@@ -69,11 +67,6 @@ def of_file(header: dict[str, Any]) -> Recipe:
 def _require_no_features(detector: Any, what: str) -> None:
     if detector.features is not None:
         raise ParameterError(f"The 'features' parameter of {type(detector).__name__} is for images. It can't stand before {what}.")
-
-
-def rank(detector: Any, kept: int) -> int:
-    """Of the kept row that distances are measured to: beyond a cluster of strange rows, where there may be some among the kept."""
-    return max(FIFTH, math.ceil(FURTHER * kept)) if detector.contaminated else 1
 
 
 # Tables: an ensemble, each row new to one of its members
@@ -202,12 +195,7 @@ def _blank_pictures(detector: Any, header: dict[str, Any], tensors: dict[str, Te
     kind = detector.kind_
     front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
     model, inverse = pictures.blank(kind, shape, len(tensors["model.encoder.1.weight"]))
-    return MapWatch(model, _blank_map_alarm(detector, header, tensors), front, inverse)
-
-
-def _blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
-    (rows, references), (height, width) = header["sizes"], tensors["alarm.spread"].shape
-    return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector, rows), size=(height, width))
+    return MapWatch(model, blank_map_alarm(detector, header, tensors), front, inverse)
 
 
 # Series: a memory of what is usual
@@ -300,26 +288,11 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
     if hasattr(estimator, "feature_names_in_"):
         detector.feature_names_in_ = estimator.feature_names_in_
-    model, kind = brought_home(estimator).model_, detector.kind_
+    brought_home(estimator)
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
         x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
-        if kind.symbolic:
-            return symbols.learn(model, kind, x, aside, rows_at_once(kind.shape, WIDTH))
-        if kind.name == "series":
-            return beats.learn_estimator(model, x, others if isinstance(raw, Windows) else aside)
-        some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[: detector.neighbours or 0]
-        kept = x[some]
-        if kind.name == "image":
-            alarm = MapAlarm.learn(pictures.cells(kind), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
-            of_maps = MapWatch(model, alarm)
-            pictures.calibrate(of_maps, aside, torch.Generator().manual_seed(seed))
-            return of_maps
-        plain = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
-        watch = Watch(model, plain)
-        errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDTH))])
-        plain.calibrate(aside.flatten(1), errors)
-    return watch
+        return JUDGES[detector.kind_.family].learn(detector, x, aside, others, torch.Generator().manual_seed(seed))
 
 
 def brought_home(estimator: Any) -> Any:
@@ -336,14 +309,7 @@ def _of_symbols(detector: Any) -> Any:
 
 
 def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
-    model, kind, (rows, references) = detector.estimator_.model_, detector.kind_, header["sizes"]
-    if kind.name == "image":
-        return MapWatch(model, _blank_map_alarm(detector, header, tensors))
-    if kind.symbolic:
-        return symbols.SymbolWatch(model, symbols.blank(kind, references))
-    if kind.name == "series":
-        return RebuildingWatch(model, beats.blank_alarm(kind, tensors))
-    return Watch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)))
+    return JUDGES[detector.kind_.family].blank(detector, header, tensors)
 
 
 RECIPES = {

@@ -37,6 +37,11 @@ class Kind(ABC):
     shape: tuple[int, ...]  # of one element, as the networks see it
     dtype: str  # of the raw data
 
+    @property
+    def family(self) -> str:
+        """What tables of choices go by: its name, or "symbols" of all kinds of those."""
+        return "symbols" if self.symbolic else self.name
+
     @classmethod
     @abstractmethod
     def recognise(cls, raw: Any) -> str | None:

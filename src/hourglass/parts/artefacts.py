@@ -19,8 +19,8 @@ class Artefact(Corruption):
     """Base of what happens to series alone."""
 
     @property
-    def of_series(self) -> bool:
-        return True
+    def made_for(self) -> frozenset[str]:
+        return frozenset({"series"})
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self, TypeGuard
 
 from hourglass.errors import ModelFileError, ParameterError, suggest
 
@@ -67,16 +69,22 @@ def _revived(value: Any) -> Any:
 
 def is_count(value: object, at_least: int = 1) -> bool:
     """Whether a value is a whole number (no bool) of at least ``at_least``."""
-    from numbers import Integral
-
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= at_least
+
+
+def are_counts(values: object, at_least: int = 1, *, fewest: int = 1) -> bool:
+    """Whether values are a tuple or a list of at least ``fewest`` whole numbers of at least ``at_least``."""
+    return isinstance(values, (tuple, list)) and len(values) >= fewest and all(is_count(value, at_least) for value in values)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number (no bool) that has an end."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_rate(value: object) -> bool:
     """Whether a value can be a rate of alarms: above 0 and at most 0.5."""
-    from numbers import Real
-
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) <= 0.5
+    return is_number(value) and 0 < value <= 0.5
 
 
 def one_of(value: str, table: dict[str, Any], parameter: str, owner: str) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import is_count, one_of
+from hourglass.parts.base import are_counts, one_of
 from hourglass.parts.networks import ACTIVATIONS, Network, Residual, drawn, linear
 
 Size = tuple[int, int]
@@ -54,9 +54,7 @@ class Convolutional(Network):
     residual: bool = True
 
     def __post_init__(self) -> None:
-        widths = (1,) if self.widths is None else self.widths
-        valid = isinstance(widths, (tuple, list)) and len(widths) > 0 and all(is_count(width) for width in widths)
-        self._require("widths", valid, "a tuple of at least one positive int, or None")
+        self._require("widths", self.widths is None or are_counts(self.widths), "a tuple of at least one positive int, or None")
         one_of(self.activation, ACTIVATIONS, "activation", "Convolutional")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:

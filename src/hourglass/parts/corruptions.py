@@ -75,19 +75,13 @@ class Corruption(Part):
         return self.lattice > 1
 
     @property
-    def of_pictures(self) -> bool:
-        """Whether x has to be (batch, channels, height, width)."""
-        return False
+    def made_for(self) -> frozenset[str]:
+        """What x has to be, nothing for any numbers.
 
-    @property
-    def of_series(self) -> bool:
-        """Whether x has to be (batch, channels, time)."""
-        return False
-
-    @property
-    def of_symbols(self) -> bool:
-        """Whether x has to be (batch, length, symbols), ones among zeros."""
-        return False
+        Of "image" it is (batch, channels, height, width), of "series" (batch, channels, time), of "symbols" (batch, length,
+        symbols), ones among zeros.
+        """
+        return frozenset()
 
     def longest(self, lengths: Tensor) -> Tensor:
         """What rows of symbols of these lengths (n,) may grow to, so that there is room for it."""
@@ -146,16 +140,8 @@ class Together(Corruption):
         return max(part.lattice for part in self.parts)
 
     @property
-    def of_pictures(self) -> bool:
-        return any(part.of_pictures for part in self.parts)
-
-    @property
-    def of_series(self) -> bool:
-        return any(part.of_series for part in self.parts)
-
-    @property
-    def of_symbols(self) -> bool:
-        return any(part.of_symbols for part in self.parts)
+    def made_for(self) -> frozenset[str]:
+        return frozenset[str]().union(*(part.made_for for part in self.parts))
 
     def longest(self, lengths: Tensor) -> Tensor:
         return reduce(lambda found, part: part.longest(found), self.parts, lengths)

@@ -32,8 +32,8 @@ class Damage(Corruption):
         self._require(field.name, is_strength(getattr(self, field.name), low, high), f"{words}, or a range of them")
 
     @property
-    def of_pictures(self) -> bool:
-        return True
+    def made_for(self) -> frozenset[str]:
+        return frozenset({"image"})
 
 
 @dataclass(frozen=True)

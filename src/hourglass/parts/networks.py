@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import Part, is_count, one_of
+from hourglass.parts.base import Part, are_counts, is_count, one_of
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -77,8 +77,7 @@ class Dense(Network):
 
     def __post_init__(self) -> None:
         widths = () if self.hidden is None else self.hidden
-        valid = isinstance(widths, (tuple, list)) and all(is_count(width) for width in widths)
-        self._require("hidden", valid, "a tuple of positive ints, or None")
+        self._require("hidden", are_counts(widths, fewest=0), "a tuple of positive ints, or None")
         one_of(self.activation, ACTIVATIONS, "activation", "Dense")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:

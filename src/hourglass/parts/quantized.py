@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hourglass.parts.base import is_count
+from hourglass.parts.base import are_counts, is_count
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code
 from hourglass.parts.precision import in_full
 
@@ -172,8 +172,7 @@ class FiniteScalar(Quantized):
     places: int = 16
 
     def __post_init__(self) -> None:
-        valid = isinstance(self.levels, (tuple, list)) and len(self.levels) > 0 and all(is_count(n, 2) for n in self.levels)
-        self._require("levels", valid, "a tuple of ints of at least 2")
+        self._require("levels", are_counts(self.levels, 2), "a tuple of ints of at least 2")
         self._require("places", is_count(self.places), "a positive int")
 
     @property

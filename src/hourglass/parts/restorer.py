@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.parts.base import is_count
+from hourglass.parts.base import are_counts, is_count
 from hourglass.parts.networks import Network, drawn
 from hourglass.parts.noise import finest
 from hourglass.parts.precision import quick
@@ -67,8 +67,7 @@ class Restorer(Network):
     relative: bool = False
 
     def __post_init__(self) -> None:
-        valid = isinstance(self.widths, (tuple, list)) and len(self.widths) > 0 and all(map(is_count, self.widths))
-        self._require("widths", valid, "a tuple of positive ints")
+        self._require("widths", are_counts(self.widths), "a tuple of positive ints")
         self._require("blocks", is_count(self.blocks), "a positive int")
         self._require("patch", is_count(self.patch), "a positive int")
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import is_count
+from hourglass.parts.base import are_counts, is_count
 from hourglass.parts.networks import Network, linear
 from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, Neighbours, OneShot, Writer
 
@@ -58,8 +58,7 @@ class Rewriter(Network):
 
     def __post_init__(self) -> None:
         self._require("width", is_count(self.width), "a positive int")
-        valid = isinstance(self.dilations, (tuple, list)) and len(self.dilations) > 0 and all(map(is_count, self.dilations))
-        self._require("dilations", valid, "a tuple of at least one positive int")
+        self._require("dilations", are_counts(self.dilations), "a tuple of at least one positive int")
         self._require("heads", is_count(self.heads) and self.width % self.heads == 0, f"a divisor of width={self.width}")
         valid = not isinstance(self.word_dropout, (str, bool)) and 0 <= self.word_dropout < 1
         self._require("word_dropout", valid, "a float from 0 to below 1")

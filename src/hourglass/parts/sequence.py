@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import is_count
+from hourglass.parts.base import are_counts, is_count
 from hourglass.parts.networks import Network, linear
 
 GAIN = math.sqrt(2)
@@ -65,9 +65,7 @@ class OneShot(Network):
 
     def _require_counts(self, *names: str) -> None:
         for name in names:
-            counts = getattr(self, name)
-            valid = isinstance(counts, (tuple, list)) and len(counts) > 0 and all(map(is_count, counts))
-            self._require(name, valid, "a tuple of at least one positive int")
+            self._require(name, are_counts(getattr(self, name)), "a tuple of at least one positive int")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         length, symbols = self._symbolic(shape)

@@ -25,8 +25,8 @@ class SymbolDamage(Corruption):
         self._require("share", is_strength(self.share, most=1), "a float from 0 to 1, or a range of them")
 
     @property
-    def of_symbols(self) -> bool:
-        return True
+    def made_for(self) -> frozenset[str]:
+        return frozenset({"symbols"})
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         there, number = x.sum(-1) > 0, x.argmax(-1)  # (batch, length)

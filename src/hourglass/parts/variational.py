@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hourglass.parts.base import is_number
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code, Numbers, Plain
 from hourglass.parts.densities import Density, Normal
 from hourglass.parts.precision import in_full
@@ -207,4 +206,4 @@ def discrepancy(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _is_amount(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
+    return is_number(value) and value >= 0

@@ -115,7 +115,7 @@ class Judged:
         some = taken(self.raw, which)
         found = at_rate(self.detector, rate).explain(some, most=MOST_REASONS)
         kind = self.detector.kind_
-        looks = (_symbols if kind.symbolic else LOOKS[kind.name])(self.detector, some, found)
+        looks = LOOKS[kind.family](self.detector, some, found)
         origins = kind.origins(some)
         titles = [f"Row {row:,}" for row in which]
         if origins:
@@ -215,7 +215,7 @@ def _symbols(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
     return [row + bars for row, bars in zip(shown, _columns(detector, some, found), strict=True)]
 
 
-LOOKS = {"table": _columns, "image": _heat, "series": _spans}
+LOOKS = {"table": _columns, "image": _heat, "series": _spans, "symbols": _symbols}
 
 
 # What people said

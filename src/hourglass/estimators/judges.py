@@ -1,0 +1,96 @@
+"""How the model of an estimator is watched, so that a detector can be made of it: a row in a table for each family of kinds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hourglass.estimators import beats, pictures, symbols
+from hourglass.estimators.beats import RebuildingWatch
+from hourglass.estimators.fitted import rows_at_once
+from hourglass.estimators.pictures import MapWatch
+from hourglass.estimators.watch import WIDTH, Watch
+from hourglass.kinds.windows import Windows
+from hourglass.parts.alarm import Alarm
+from hourglass.parts.maps import MapAlarm, thumbnails
+
+FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
+FIFTH = 5  # at least: the rank of that one
+
+
+class Judge(NamedTuple):
+    """How the model of an estimator is watched, by what the data is."""
+
+    learn: Callable[[Any, Tensor, Tensor, Any, torch.Generator], Watch]  # of a detector, x, what is held out of it, and that raw
+    blank: Callable[[Any, dict[str, Any], dict[str, Tensor]], Watch]  # as a file's header and tensors want it
+
+
+def rank(detector: Any, kept: int) -> int:
+    """Of the kept row that distances are measured to: beyond a cluster of strange rows, where there may be some among the kept."""
+    return max(FIFTH, math.ceil(FURTHER * kept)) if detector.contaminated else 1
+
+
+def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
+    """An alarm of pictures, to be filled by a file."""
+    (rows, references), (height, width) = header["sizes"], tensors["alarm.spread"].shape
+    return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector, rows), size=(height, width))
+
+
+def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
+    """The rows that distances are measured to, which a detector with an estimator has none of unless it is asked to."""
+    return x[torch.randperm(len(x), generator=generator)[: detector.neighbours or 0]]
+
+
+def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
+    kind, kept = detector.kind_, _kept(detector, x, generator)
+    alarm = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
+    watch = Watch(detector.estimator_.model_, alarm)
+    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDTH))])
+    alarm.calibrate(aside.flatten(1), errors)
+    return watch
+
+
+def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
+    rows, references = header["sizes"]
+    return Watch(detector.estimator_.model_, Alarm(detector.kind_.column_of, rows, references, rank(detector, rows)))
+
+
+def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
+    kept = _kept(detector, x, generator)
+    alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
+    watch = MapWatch(detector.estimator_.model_, alarm)
+    pictures.calibrate(watch, aside, generator)
+    return watch
+
+
+def _blank_maps(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
+    return MapWatch(detector.estimator_.model_, blank_map_alarm(detector, header, tensors))
+
+
+def _learn_stretches(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
+    return beats.learn_estimator(detector.estimator_.model_, x, others if isinstance(others, Windows) else aside)
+
+
+def _blank_stretches(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
+    return RebuildingWatch(detector.estimator_.model_, beats.blank_alarm(detector.kind_, tensors))
+
+
+def _learn_symbols(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
+    kind = detector.kind_
+    return symbols.learn(detector.estimator_.model_, kind, x, aside, rows_at_once(kind.shape, WIDTH))
+
+
+def _blank_symbols(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
+    return symbols.SymbolWatch(detector.estimator_.model_, symbols.blank(detector.kind_, header["sizes"][1]))
+
+
+JUDGES = {
+    "table": Judge(_learn_columns, _blank_columns),
+    "image": Judge(_learn_maps, _blank_maps),
+    "series": Judge(_learn_stretches, _blank_stretches),
+    "symbols": Judge(_learn_symbols, _blank_symbols),
+}
