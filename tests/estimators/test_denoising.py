@@ -7,6 +7,7 @@ import sys
 import zipfile
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from PIL import Image
@@ -468,3 +469,44 @@ def test_noisy_tables_come_nearer_to_the_clean_ones():
     assert hg.metrics.mse(X, model.denoise(noisy)) < 0.85 * hg.metrics.mse(X, noisy)
     assert list(model.get_feature_names_out()) == ["code0", "code1", "code2"]  # half as many as there are columns
     assert model.inverse_transform(model.transform(X)).shape == X.shape
+
+
+def test_damage_is_that_of_training():
+    digits = hg.datasets.load("digits")
+    model = hg.DenoisingAutoencoder(corruption="noise:25", max_epochs=1, max_seconds=1, random_state=0).fit(digits.x_train[:200])
+    clean = digits.x_test[:50]
+    damaged = model.damage(clean, random_state=0)
+    assert (damaged.shape, damaged.dtype) == (clean.shape, np.float32)
+    assert np.std(damaged - clean / 255) == pytest.approx(25 / 255, rel=0.02)
+    np.testing.assert_array_equal(damaged, model.damage(clean, random_state=0))
+    assert not np.array_equal(damaged, model.damage(clean, random_state=1))
+    assert not np.array_equal(damaged[0] - clean[0] / 255, damaged[1] - clean[1] / 255)
+
+
+def test_damage_leaves_transparency_and_takes_pictures_of_any_size():
+    digits = hg.datasets.load("digits")
+    model = hg.DenoisingAutoencoder(corruption="pixels:0.5", max_epochs=1, max_seconds=1, random_state=0).fit(digits.x_train[:200])
+    grey, seen_through = np.zeros((40, 50), np.uint8), np.full((30, 20, 4), 0.25)
+    first, second = model.damage([grey, seen_through], random_state=0)
+    assert np.isnan(first).mean() == pytest.approx(0.5, abs=0.05)
+    np.testing.assert_array_equal(second[..., 3], np.float32(0.25))
+    assert np.isnan(second[..., :3]).mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_damage_of_a_table_keeps_its_types():
+    table = pl.DataFrame({"amount": np.random.default_rng(0).normal(100, 10, 300), "level": ["low", "high", "low"] * 100})
+    model = hg.DenoisingAutoencoder(1, corruption=hg.Noise(0.5), max_epochs=1, random_state=0).fit(table)
+    damaged = model.damage(table, random_state=0)
+    assert damaged.schema == table.schema
+    assert (damaged["amount"] - table["amount"]).std() == pytest.approx(5, rel=0.1)
+
+
+def test_damage_that_can_not_be_done():
+    digits = hg.datasets.load("digits").x_train[:100]
+    blind = hg.DenoisingAutoencoder(corruption=hg.BlindSpot(), max_epochs=1, max_seconds=1, random_state=0).fit(digits)
+    with pytest.raises(hg.ParameterError, match="learned from noisy pictures alone"):
+        blind.damage(digits)
+    record = hg.Record(np.sin(np.arange(2000) / 9)[:, None], 100.0)
+    of_record = hg.DenoisingAutoencoder(kind="series", max_epochs=1, random_state=0).fit(record)
+    with pytest.raises(hg.ParameterError, match="a window at a time"):
+        of_record.damage(record)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hourglass.analysis import drawing
-from hourglass.analysis.metrics import Array
+from hourglass.analysis.metrics import SSIM_PAD, Array, psnr, ssim
 from hourglass.errors import DataError
-from hourglass.kinds.image import top_of, with_channels
+from hourglass.kinds.image import middle, top_of, with_channels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,6 +77,20 @@ def self_check(before: Any, after: Any) -> SelfCheck:
     return SelfCheck(float(variance**0.5), float(found), words)
 
 
+class Nearness(NamedTuple):
+    """How near a picture comes to what it should be, before and after it was mended."""
+
+    psnr: tuple[float, float]  # in dB
+    ssim: tuple[float, float] | None  # None for a picture that is too small for it
+
+
+def nearness(before: Array, after: Array, clean: Array) -> Nearness:
+    """How near one picture (height, width) or (height, width, channels) comes to what it should be."""
+    (first, second), truth = (before[None], after[None]), clean[None]
+    large = min(clean.shape[:2]) > SSIM_PAD
+    return Nearness((psnr(truth, first), psnr(truth, second)), (ssim(truth, first), ssim(truth, second)) if large else None)
+
+
 def mended(before: Any, after: Any, clean: Any = None) -> Figure:
     """Draw pictures as they came, mended, and what was changed where; and as they should be, if that is known.
 
@@ -102,7 +116,7 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
     strips = [("as they came", [np.nan_to_num(pair[0], nan=0.5) for pair in pairs]), ("mended", [pair[1] for pair in pairs])]
     if clean is not None:
         strips.append(("as they should be", [pair[1] for pair in _pairs(before, clean)]))
-    shown = [(title, np.stack([_middle(picture, side) for picture in pictures])) for title, pictures in strips]
+    shown = [(title, np.stack([_in_colours(middle(picture, *side)) for picture in pictures])) for title, pictures in strips]
     changes = (shown[1][1] - shown[0][1]).mean(3)
     shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes)))
     return drawing.strips_of_images(shown, across=min(len(pairs), drawing.MIN_ACROSS))
@@ -141,11 +155,9 @@ def _mean(parts: Sequence[Array]) -> float:
     return float(sum(part.sum() for part in parts) / max(sum(part.size for part in parts), 1))
 
 
-def _middle(picture: Array, side: list[int]) -> Array:
-    """The middle of a picture, in colours, as others may have some."""
-    top, left = ((length - size) // 2 for length, size in zip(picture.shape[:2], side, strict=True))
-    middle = picture[top : top + side[0], left : left + side[1]]
-    return with_channels(middle.reshape(*side, -1), 3)
+def _in_colours(picture: Array) -> Array:
+    """A picture in colours, as others may have some."""
+    return with_channels(picture.reshape(*picture.shape[:2], -1), 3)
 
 
 def _coloured(changes: Array) -> Array:

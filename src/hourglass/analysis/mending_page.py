@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 from hourglass.analysis import plots
-from hourglass.analysis.mending import SelfCheck, self_check
-from hourglass.analysis.metrics import SSIM_PAD, psnr, spread, ssim
+from hourglass.analysis.mending import SelfCheck, nearness, self_check
+from hourglass.analysis.metrics import Array, spread
 from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.estimators import DenoisingAutoencoder
 from hourglass.kinds import length
-from hourglass.kinds.image import require_picture, require_pictures, top_of, with_channels
+from hourglass.kinds.image import middle, require_picture, require_pictures, top_of, with_channels
 
 MOST_TRIED = 64  # pictures that are mended
 MOST_SIDE = 512  # pixels a side of each: those in its middle
@@ -53,21 +52,19 @@ def mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> st
     )
 
 
-def _measured(before: list[Any], after: list[Any], clean: list[Any]) -> tuple[str, list[Card], list[float]]:
+def _measured(before: list[Any], after: list[Any], clean: list[Any]) -> tuple[str, list[Card], Array]:
     """How near pictures come to clean ones: a headline, cards, and the PSNR of each, mended."""
-    piles = before, after
-    near = [[psnr(picture[None], other[None]) for picture, other in zip(clean, pile, strict=True)] for pile in piles]
-    errors = [sum(float(np.square(a - b).sum()) for a, b in zip(clean, pile, strict=True)) for pile in piles]
+    found = [nearness(*three) for three in zip(before, after, clean, strict=True)]
+    near = np.array([each.psnr for each in found])
+    alike = np.array([each.ssim for each in found if each.ssim is not None])
+    errors = [sum(float(np.square(a - b).sum()) for a, b in zip(clean, pile, strict=True)) for pile in (before, after)]
     gone = percent(1 - errors[1] / errors[0]) if errors[1] < errors[0] else "nothing"
-    cards = [
-        Card("PSNR", f"{np.mean(near[1]):.1f} dB", f"{np.mean(near[0]):.1f} dB before; more is better"),
-        Card("Mended", gone, "of the squared error"),
-    ]
-    large = [number for number, picture in enumerate(clean) if min(picture.shape[:2]) > SSIM_PAD]
-    if large:
-        alike = [np.mean([ssim(clean[number][None], pile[number][None]) for number in large]) for pile in piles]
-        cards.insert(1, Card("SSIM", f"{alike[1]:.3f}", f"{alike[0]:.3f} before; 1 is perfect"))
-    return f"From {np.mean(near[0]):.1f} to {np.mean(near[1]):.1f} dB: {gone} of the damage is mended", cards, near[1]
+    was, now = near.mean(0)
+    cards = [Card("PSNR", f"{now:.1f} dB", f"{was:.1f} dB before; more is better")]
+    if len(alike):
+        cards.append(Card("SSIM", "{1:.3f}".format(*alike.mean(0)), "{:.3f} before; 1 is perfect".format(*alike.mean(0))))
+    cards.append(Card("Mended", gone, "of the squared error"))
+    return f"From {was:.1f} to {now:.1f} dB: {gone} of the damage is mended", cards, near[:, 1]
 
 
 def _taken_out(model: DenoisingAutoencoder, before: list[Any], check: SelfCheck) -> tuple[str, list[Card]]:
@@ -84,19 +81,16 @@ def _taken_out(model: DenoisingAutoencoder, before: list[Any], check: SelfCheck)
 def _tried(model: DenoisingAutoencoder, raw: Any) -> tuple[list[Any], list[Any], list[Any] | None]:
     """Pictures damaged, mended, and as they were; of what learned from noise alone, the pictures as they came, and mended."""
     corruption, channels = model.model_.corruption, model.model_.shape[0]
-    generator = torch.Generator().manual_seed(0)
-    clean, before = [], []
+    clean = []
     for number in spread(length(raw), MOST_TRIED):
         picture = raw[int(number)]
         require_picture(picture, int(number))
-        top, left = (max(size - MOST_SIDE, 0) // 2 for size in picture.shape[:2])
-        middle = picture[top : top + MOST_SIDE, left : left + MOST_SIDE]
-        middle = with_channels(middle.reshape(*middle.shape[:2], -1), channels) / top_of(picture)
-        clean.append(middle.astype(np.float32))
-        seen = corruption(torch.from_numpy(clean[-1]).permute(2, 0, 1)[None], generator)
-        before.append(seen[0].permute(1, 2, 0).numpy())
+        some = middle(picture, MOST_SIDE, MOST_SIDE)
+        some = with_channels(some.reshape(*some.shape[:2], -1), channels) / top_of(picture)
+        clean.append(some.astype(np.float32))
     if corruption.blind:
         return clean, model.denoise(clean), None
+    before = list(model.damage(clean, random_state=0))
     whole = [corruption.hides and not corruption.everywhere and not np.isnan(picture).any() for picture in before]
     after = [picture if intact else model.denoise([picture])[0] for picture, intact in zip(before, whole, strict=True)]
     return [np.nan_to_num(picture, nan=0.5) for picture in before], after, clean

@@ -100,20 +100,20 @@ class Mended:
         self.before: list[Any] = []
         self.after: list[Any] = []
         self.clean: list[Any] = []
-        self.near: list[list[float]] = []  # PSNR before and after, of each
-        self.alike: list[list[float]] = []  # SSIM before and after, of those that are large enough
+        self.near: list[Any] = []  # how near each comes to the clean one, where that is known
 
     def take_in(self, before: Any, after: Any, clean: Any) -> None:
         """A picture, mended, and what it should be, if that is known."""
+        from hourglass.analysis.mending import nearness
+        from hourglass.kinds.image import middle
+
         self.count += 1
         if clean is not None:
-            self.near.append([hg.metrics.psnr(clean[None], other[None]) for other in (before, after)])
-            if min(clean.shape[:2]) > hg.metrics.SSIM_PAD:
-                self.alike.append([hg.metrics.ssim(clean[None], other[None]) for other in (before, after)])
+            self.near.append(nearness(before, after, clean))
         if len(self.before) < MOST_KEPT:
             for kept, picture in ((self.before, before), (self.after, after), (self.clean, clean)):
                 if picture is not None:
-                    kept.append(_middle(picture))
+                    kept.append(middle(picture, MOST_SIDE, MOST_SIDE).copy())
 
     def words(self, *, estimated: bool) -> list[str]:
         """How much was removed, whether it looks like noise, and how near the pictures are to clean ones."""
@@ -123,9 +123,10 @@ class Mended:
             said.append(f"Noise, estimated: {median(levels):.1f} grey levels ({levels[0]:.1f} to {levels[-1]:.1f}).")
         said.append(hg.self_check(self.before, self.after).words)
         if self.near:
-            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*map(mean, zip(*self.near, strict=True)))
-            if self.alike:
-                means += "; SSIM {:.3f} before, {:.3f} after".format(*map(mean, zip(*self.alike, strict=True)))
+            alike = [each.ssim for each in self.near if each.ssim is not None]
+            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*_means([each.psnr for each in self.near]))
+            if alike:
+                means += "; SSIM {:.3f} before, {:.3f} after".format(*_means(alike))
             said.append(f"{means} (means over {len(self.near):,} pictures).")
         return said
 
@@ -134,6 +135,6 @@ class Mended:
         return self.before[:EXAMPLES], self.after[:EXAMPLES], self.clean[:EXAMPLES] or None
 
 
-def _middle(picture: Any) -> Any:
-    top, left = (max(length - MOST_SIDE, 0) // 2 for length in picture.shape[:2])
-    return picture[top : top + MOST_SIDE, left : left + MOST_SIDE].copy()
+def _means(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    before, after = zip(*pairs, strict=True)
+    return mean(before), mean(after)

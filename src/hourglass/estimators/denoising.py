@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.assembly import WAIST
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
 from hourglass.kinds.image import require_picture, require_pictures, top_of
@@ -137,6 +138,59 @@ class DenoisingAutoencoder(BaseAutoencoder):
             raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
         values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
         return self.kind_.from_tensor(values, self.kind_.opened(raw))
+
+    def damage(self, X: Any, *, random_state: Any = None) -> Any:
+        """X damaged on purpose, as in training: what the model learns to mend.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Clean data. Pictures may have any size if the model has no waist.
+        random_state : int, RandomState or Generator, optional
+            The same seed damages in the same way.
+
+        Returns
+        -------
+        array, list of arrays or table
+            Of the shape of X. Pictures are floats, from 0 to 1 but for the noise, NaN where something is erased; their transparency
+            is kept. All else is of the type of X.
+
+        Raises
+        ------
+        DataError
+            Data that the model can't take.
+        ParameterError
+            A model of a record, or one that learned from noisy pictures alone, which knows no damage but theirs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import hourglass as hg
+        >>> digits = hg.datasets.load("digits")
+        >>> dae = hg.DenoisingAutoencoder(corruption="pixels:0.5", max_epochs=1, random_state=0).fit(digits.x_train)
+        >>> noisy = dae.damage(digits.x_test[:100], random_state=0)
+        >>> round(float(np.isnan(noisy).mean()), 2)
+        0.5
+        """
+        check_is_fitted(self)
+        corruption, generator = self.model_.corruption, self._generator(seed_from(random_state))
+        if corruption.blind:
+            raise ParameterError("The model learned from noisy pictures alone: it knows no damage but theirs, and can do none.")
+        if self.kind_.of_record:
+            raise ParameterError("A record is damaged a window at a time, and windows overlap. Damage rows of one length instead.")
+        raw = as_raw(X, kind=self.kind_.name)
+        if self.kind_.name != "image":
+            values = self._collect(raw, lambda model, x: model.scaling.inverse(corruption(x, generator)))
+            return self.kind_.from_tensor(values, self.kind_.opened(raw))
+        require_pictures(raw)
+        found = []
+        for number, picture in enumerate(raw):
+            require_picture(picture, number)
+            pixels = picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) / top_of(picture)
+            x = torch.from_numpy(pixels.astype(np.float32))[None].to(self._device)
+            x[:, :3] = corruption(x[:, :3].contiguous(), generator)
+            found.append(x[0].permute(1, 2, 0).cpu().numpy().reshape(picture.shape))
+        return np.stack(found) if isinstance(raw, np.ndarray) else found
 
     def _graph(self) -> Graph:
         from hourglass.export import MendingGraph

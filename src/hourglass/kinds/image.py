@@ -174,6 +174,12 @@ def with_channels(pictures: np.ndarray[Any, Any], channels: int) -> np.ndarray[A
     return np.repeat(colours, channels, axis=-1)
 
 
+def middle(picture: np.ndarray[Any, Any], height: int, width: int) -> np.ndarray[Any, Any]:
+    """The pixels of a picture (height, width, ...) in its middle, at most that many."""
+    top, left = (max(length - most, 0) // 2 for length, most in zip(picture.shape, (height, width), strict=False))
+    return picture[top : top + height, left : left + width]
+
+
 def require_unit(raw: np.ndarray[Any, Any], first_row: int = 0, beyond: float = 1e-6) -> None:
     """Float pixels are finite and from 0 to 1, or a little beyond."""
     if raw.dtype.kind != "f":

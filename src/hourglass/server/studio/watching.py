@@ -57,23 +57,8 @@ def mended(some: Any) -> Callable[[Any], Made]:
 
     def show(model: Any) -> Made:
         kind = model.kind_.name
-        damaged = _damaged(model, some) if kind == "image" else some
+        damaged = model.damage(some, random_state=0) if kind == "image" and not model.model_.corruption.blind else some
         shown = {"kind": kind, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
         return shown | ({"clean": rows.values(kind, some)} if kind == "image" else {})
 
     return show
-
-
-def _damaged(model: Any, pictures: Any) -> list[Any]:
-    """Pictures with the damage that a model learns to mend, as floats; the same each time."""
-    import numpy as np
-    import torch
-
-    found = []
-    for number in range(len(pictures)):
-        picture = np.asarray(pictures[number])
-        top = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
-        x = torch.from_numpy((picture / top).astype(np.float32).reshape(1, *picture.shape[:2], -1)).permute(0, 3, 1, 2)
-        x = model.model_.corruption(x.contiguous(), torch.Generator().manual_seed(number))
-        found.append(x.permute(0, 2, 3, 1).numpy().reshape(picture.shape))
-    return found

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
-import torch
 from nicegui import ui
 
 import hourglass as hg
@@ -62,12 +61,9 @@ def example(model: Any, source: Source) -> tuple[list[Pair], str]:
     """Rows of a source, damaged as the model expects it, and mended."""
     kind = model.kind_
     first = rows(as_raw(source.unseen(), kind=kind.name), 0, SHOWN)
-    damage = model.model_.corruption
-    if kind.name != "image" or damage is None or not isinstance(first, np.ndarray):
+    if kind.name != "image" or not isinstance(first, np.ndarray) or model.model_.corruption.blind:
         return [], "Drop in files to clean them. They are shown here as they were and as they are mended."
-    pixels = torch.from_numpy(drawn.pixels_of(kind, first)).float()
-    torn = damage(pixels[:, None] if pixels.ndim == 3 else pixels.movedim(3, 1), torch.Generator().manual_seed(0))
-    before = (torn[:, 0] if pixels.ndim == 3 else torn.movedim(1, 3)).numpy()
+    before = model.damage(first, random_state=0)
     words = "Rows that the model knows, damaged on purpose. Drop in files of your own: they are shown here before and after."
     return _pairs(model, before, model.denoise(before)), words
 
