@@ -5,19 +5,27 @@ from __future__ import annotations
 import gzip
 
 import numpy as np
-from rdkit import Chem, rdBase
-from rdkit.Chem import QED, Descriptors
-from scipy.stats import wasserstein_distance
+from rdkit import Chem
 
 from benchmarks.common import QUICK, at_hand
+from hourglass.analysis.chemistry import MEASURES, PASSED, RINGED, Pile
 
 HELD_OUT = 100 if QUICK else 10_000  # molecules that are judged
 LEARNED = 500 if QUICK else None  # of the others; all of them
 SECONDS = 5 if QUICK else 3600
 SAMPLED = 100 if QUICK else 10_000
 CODES_OF = 200 if QUICK else 50_000  # molecules whose codes the sampler is fitted to
-LARGE_RING = 8  # atoms: hardly a real molecule has one
-PROPERTIES = {"logp": Descriptors.MolLogP, "qed": QED.qed, "weight": Descriptors.MolWt}
+MEASURED = {  # of samples, as MOSES does
+    "large_rings": RINGED,
+    "logp_distance": "logP, Wasserstein",
+    "qed_distance": "QED, Wasserstein",
+    "weight_distance": "weight, Wasserstein",
+    "internal_diversity": "internal diversity",
+    "fragment_similarity": "fragment similarity",
+    "scaffold_similarity": "scaffold similarity",
+    "nearest_similarity": "nearest neighbour similarity",
+    "passed_filters": PASSED,
+}
 
 
 def zinc() -> tuple[list[str], list[str]]:
@@ -33,27 +41,12 @@ def canonical(smiles: list[str]) -> list[str]:
     return [Chem.MolToSmiles(Chem.MolFromSmiles(one)) for one in smiles]
 
 
-def samples_judged(drawn: list[str], train: list[str], test: list[str]) -> dict[str, float]:
-    """Canonical SMILES that were drawn against those that were learned from, and their properties against those held out."""
-    with rdBase.BlockLogs():
-        parsed = [Chem.MolFromSmiles(one) for one in drawn]
-    molecules = [molecule for molecule in parsed if molecule is not None and molecule.GetNumAtoms()]
-    different = set(drawn)
-    real = [Chem.MolFromSmiles(one) for one in test]
+def samples_judged(drawn: list[str], train: list[str], real: Pile) -> dict[str, float]:
+    """Canonical SMILES that were drawn against those that were learned from, and what MOSES measures, against those held out."""
+    pile, different = Pile(drawn), set(drawn)
     return {
-        "valid": len(molecules) / len(drawn),
+        "valid": len(pile.frame) / len(drawn),
         "unique": len(different) / len(drawn),
         "novel": len(different.difference(train)) / len(different),
-        "large_rings": float(np.mean([has_large_ring(molecule) for molecule in molecules])),
-        **{f"{name}_distance": distance(of, molecules, real) for name, of in PROPERTIES.items()},
+        **{figure: MEASURES[name][0](pile, real) for figure, name in MEASURED.items()},
     }
-
-
-def has_large_ring(molecule: Chem.Mol) -> bool:
-    return any(len(ring) >= LARGE_RING for ring in molecule.GetRingInfo().AtomRings())
-
-
-def distance(of, some: list[Chem.Mol], others: list[Chem.Mol]) -> float:
-    """Wasserstein distance of a property over its standard deviation among the others."""
-    mine, theirs = (np.array([of(molecule) for molecule in each]) for each in (some, others))
-    return float(wasserstein_distance(mine, theirs) / theirs.std())

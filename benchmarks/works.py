@@ -370,6 +370,13 @@ WORKS = (
             Row("of those, new", "novel", "GRU", at_least(0.99), operator.gt),
             Row("samples with a ring of 8 atoms or more", "large_rings", "GRU", at_most(0.03)),
             *(Row(f"distance of {name} to the data, deviations", f"{name}_distance", "GRU", at_most(0.3)) for name in PROPERTIES),
+            Row("internal diversity of samples", "internal_diversity", "GRU", better=operator.gt),
+            *(
+                Row(f"similarity of {name} to the data's", f"{name}_similarity", "GRU", better=operator.gt)
+                for name in ("fragment", "scaffold")
+            ),
+            Row("similarity to the nearest molecule held out", "nearest_similarity", "GRU", better=operator.gt),
+            Row("samples that pass the filters PAINS and BRENK", "passed_filters", "GRU", better=operator.gt),
         ),
         side_by_side=True,
     ),

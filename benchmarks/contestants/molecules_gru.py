@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from benchmarks.common import SEED, report
 from benchmarks.molecules import SAMPLED, SECONDS, canonical, samples_judged, zinc
+from hourglass.analysis.chemistry import Pile
 from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.token import as_objects
 
@@ -91,7 +92,7 @@ report(
     exact=float(np.mean([a == b for a, b in zip(rebuilt, canonical(test), strict=True)])),
     kl=float(divergence(mean, log_variance).mean()),
     shuffled=float((shuffled - before).mean()),
-    **samples_judged(drawn, canonical(train), test),
+    **samples_judged(drawn, canonical(train), Pile(test)),
     molecules_per_s=seen / seconds,
     fit_s=seconds,
 )

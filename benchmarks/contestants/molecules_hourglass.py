@@ -5,6 +5,7 @@ import numpy as np
 from benchmarks.common import SEED, Stopwatch, report
 from benchmarks.molecules import CODES_OF, SAMPLED, SECONDS, canonical, samples_judged, zinc
 from hourglass import VariationalAutoencoder, diagnose
+from hourglass.analysis.chemistry import Pile
 from hourglass.kinds import as_objects
 
 train, test = zinc()
@@ -16,7 +17,8 @@ with Stopwatch() as rebuilding:
     rebuilt = model.reconstruct(possible)
 exact = float(np.sum([a == b for a, b in zip(rebuilt, canonical(possible), strict=True)])) / len(test)
 found = diagnose(model, possible)
-of_prior = samples_judged(model.sample(SAMPLED, random_state=SEED), known, test)
+real = Pile(test)
+of_prior = samples_judged(model.sample(SAMPLED, random_state=SEED), known, real)
 with Stopwatch() as fitting:
     model.fit_sampler(train[:CODES_OF], random_state=SEED)
 with Stopwatch() as drawing:
@@ -25,7 +27,7 @@ report(
     exact=exact,
     kl=found.kl,
     shuffled=found.worth,
-    **samples_judged(drawn, known, test),
+    **samples_judged(drawn, known, real),
     **{f"prior_{name}": value for name, value in of_prior.items()},
     molecules_per_s=float(np.median([epoch["examples_per_second"] for epoch in model.history_])),
     epochs=len(model.history_),
