@@ -66,10 +66,10 @@ class HourglassWarning(UserWarning):
     """The work goes on, but the result is perhaps not what was meant."""
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: object, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, or all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(name, choices, n=1)
+    near = difflib.get_close_matches(str(name), choices, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(choices)}."
 
 

@@ -16,6 +16,7 @@ from hourglass.batches import Batch, Batches, Patches
 from hourglass.errors import TrainingDivergedError
 from hourglass.model import Hourglass
 from hourglass.optimizers import OPTIMIZERS
+from hourglass.parts.networks import seeded_by
 from hourglass.parts.precision import has_bfloat16
 
 Tensors = dict[str, Tensor]
@@ -158,8 +159,7 @@ class Trainer:
     def _epoch(self) -> Epoch:
         began, seen, total, rate = time.perf_counter(), 0, 0.0, 0.0
         self.model.train()
-        with torch.random.fork_rng(devices=[]):  # a user's module may draw from the global generator, dropout for one
-            torch.manual_seed(int(torch.randint(2**62, (1,), generator=self.generator, device=self.generator.device)))
+        with seeded_by(self.generator):  # dropout, for one
             for number, batch in enumerate(self.train.shuffled(self.plan.batch_size, self.generator)):
                 self.model.progress = self._progress(number)
                 rate = self._rate(number)

@@ -1,18 +1,20 @@
 import gzip
 import io
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hourglass.data import files, read, write
-from hourglass.errors import FileError
+from hourglass.data import files, read, reads_pictures, write
+from hourglass.errors import DataError, FileError
 
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
 
@@ -212,7 +214,7 @@ def test_a_folder_of_tables_is_one_that_names_the_file_of_each_row():
     for name, values in (("beats/b.csv", [3, 4, 5]), ("beats/a.csv", [1.5, 2]), ("beats/more/c.parquet", [6])):
         write(name, pl.DataFrame({"mV": values}))
     table = read("beats")
-    assert table.rows() == [("a.csv", 1.5), ("a.csv", 2), ("b.csv", 3), ("b.csv", 4), ("b.csv", 5), ("c.parquet", 6)]
+    assert table.rows() == [("a.csv", 1.5), ("a.csv", 2), ("b.csv", 3), ("b.csv", 4), ("b.csv", 5), ("more/c.parquet", 6)]
     assert table.columns == ["file", "mV"]
 
 
@@ -223,3 +225,31 @@ def test_tables_of_a_folder_that_differ(sentence):
     assert sentence(FileError, read, "days") == (
         f"'{Path('days/2.csv')}' has the columns cold; the others have heat. Tables of a folder need the same."
     )
+
+
+def test_files_of_one_name_in_other_folders_stay_apart():
+    for name in ("ann", "bob"):
+        Path("heart", name).mkdir(parents=True)
+        write(f"heart/{name}/beat.csv", pl.DataFrame({"mV": [1.0, 2.0]}))
+    assert read("heart")["file"].unique(maintain_order=True).to_list() == ["ann/beat.csv", "bob/beat.csv"]
+
+
+def test_a_table_beside_pictures_without_an_ending_is_not_the_data():
+    Path("scan").mkdir()
+    shutil.copy(Path(pydicom.__file__).parent / "data/test_files/MR_small.dcm", "scan/IM1")
+    write("scan/index.csv", pl.DataFrame({"name": ["IM1", "IM2"]}))
+    assert read("scan").shape == (1, 64, 64)
+    assert reads_pictures("scan")
+    Path("scan/IM1").unlink()
+    assert read("scan").shape == (2, 2)
+    assert not reads_pictures("scan")
+
+
+def test_lines_end_where_they_end_alone():
+    rows = ["a\u2028b", "c\x85d", "e\x0cf", "g"]
+    write("x.txt", rows)
+    assert read("x.txt").tolist() == rows
+    Path("y.txt").write_bytes(b"one\r\ntwo\rthree")
+    assert read("y.txt").tolist() == ["one", "two", "three"]
+    with pytest.raises(DataError, match="a row has a line break"):
+        write("x.txt", ["a\rb"])

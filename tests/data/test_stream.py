@@ -63,3 +63,28 @@ def test_what_is_no_table(tmp_path):
         list(batches(tmp_path / "t.parquet"))
     with pytest.raises(hg.FileError, match="There is no file or folder"):
         list(batches(tmp_path / "none.parquet"))
+
+
+@pytest.mark.parametrize("content", ['a,b\n1,"two\nlines"\n3,x\n', "\na,b\n1,y\n3,x\n", '"a\nrow",b\n1,y\n3,x\n'])
+def test_a_large_csv_has_the_rows_of_a_small_one(tmp_path, monkeypatch, content):
+    path = tmp_path / "x.csv"
+    path.write_text(content)
+    whole = hg.read(path)
+    monkeypatch.setattr(stream, "WHOLE", 0)
+    parts = pl.concat(batches(path, dtypes={whole.columns[0]: "Int64"}))
+    assert parts.rows() == whole.rows()
+    assert parts.columns == whole.columns
+
+
+def test_a_quote_that_is_not_closed_in_a_large_csv(tmp_path, monkeypatch, sentence):
+    path = tmp_path / "x.csv"
+    path.write_text('a,b\n1,"two\n3,x\n4,y\n')
+    said = sentence(hg.FileError, hg.read, path)
+    monkeypatch.setattr(stream, "WHOLE", 0)
+    assert sentence(hg.FileError, lambda: list(batches(path))) == said
+
+
+def test_parquet_in_a_folder_is_read_as_the_table_it_is(tmp_path):
+    (tmp_path / "x.parquet").mkdir()
+    hg.write(tmp_path / "x.parquet" / "part-0.parquet", pl.DataFrame({"a": [1, 2]}))
+    assert pl.concat(batches(tmp_path / "x.parquet"))["a"].to_list() == [1, 2]

@@ -140,3 +140,15 @@ def test_a_column_is_taken_apart_or_labels_are(sentence):
     assert tables.apart("digits", "rows", [7, 1], "label") == ("rows", [7, 1])
     said = sentence(DataError, tables.apart, "towns.csv", table, [1, 2, 3], "twon")
     assert said == "'towns.csv' has no column 'twon' to ask by. Did you mean 'town'?"
+
+
+def test_a_first_row_with_a_gap_is_a_row():
+    assert table("2,30,?,1.5\n3,40,7,2.5\n").rows() == [(2, 30, None, 1.5), (3, 40, 7, 2.5)]
+    assert table("2,30,?,1\n3,40,7,2\n").height == 2
+    assert table(",0,1\n0,5,6\n").columns == ["column1", "0", "1"]
+
+
+def test_decimal_commas_beside_tabs():
+    assert table("a\tb\n1,5\t2\n3,25\t4\n").rows() == [(1.5, 2), (3.25, 4)]
+    assert table("1,5\t2,5\n3,5\t4,5\n", "x.tsv").rows() == [(1.5, 2.5), (3.5, 4.5)]
+    assert table("a\tb\n1,500\t2\n3,250\t4\n")["a"].to_list() == ["1,500", "3,250"]  # thousands, or not: it is not said

@@ -126,3 +126,11 @@ def test_strings_as_lines(sentence):
     assert sentence(DataError, write, "x.txt", np.zeros(3)) == (
         "The data doesn't fit into 'x.txt' (a row is neither a string nor a list of strings). Convert it, or choose another ending."
     )
+
+
+def test_a_folder_may_have_a_dot(tmp_path):
+    folder = tmp_path / "out.v2"
+    write(f"{folder}/", np.zeros((2, 4, 4), np.uint8))
+    assert [path.name for path in sorted(folder.iterdir())] == ["00000.png", "00001.png"]
+    write(folder, np.zeros((3, 4, 4), np.uint8))
+    assert len(list(folder.iterdir())) == 3

@@ -110,7 +110,7 @@ def overlays(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame | None
     ndarray of shape (n, tall, wide, 3), uint8
         Enlarged, so that the longer side has at least 256 pixels.
     """
-    raw = as_raw(X)
+    raw = as_raw(X, kind=detector.kind_.name)
     found = detector.explain(raw) if explanation is None else explanation
     boxes: list[list[Any]] = [[] for _ in raw]
     for row, *box in found.select("row", "top", "left", "bottom", "right").iter_rows():
@@ -139,7 +139,7 @@ def strangest(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame) -> F
     places = {row: place for place, row in enumerate(rows.tolist())}
     shown = explanation.filter(explanation["row"].is_in(rows.tolist()))
     mine = shown.with_columns(shown["row"].replace_strict(places))
-    some = as_raw(X)[rows]
+    some = as_raw(X, kind=detector.kind_.name)[rows]
     pixels = detector.kind_.arrange(detector._collect(some, lambda _, x: x))
     drawn = overlays(detector, some, mine)
     return drawing.gallery([(f"{row:,}", before, after) for row, before, after in zip(rows, pixels, drawn, strict=True)])

@@ -17,7 +17,7 @@ from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import COLLAPSED
 from hourglass.estimators.fitted import rows_at_once
-from hourglass.kinds import as_raw, length, taken
+from hourglass.kinds import length, taken
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Gaussian, Matched, Mixed, Quantized, Variational
 from hourglass.parts.densities import Normal
@@ -182,7 +182,7 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
 
 def _some(model: BaseAutoencoder, X: Any, condition: Any) -> tuple[Tensor, Tensor | None]:
     """Some rows, evenly spaced, as the networks see them, and what is known beside them."""
-    raw = model._checked(as_raw(X))
+    raw = model._checked(X)
     n = length(raw)
     if n < 2:
         raise DataError("Codes can't be compared between rows of which there is only one. Give two or more.")
@@ -222,7 +222,7 @@ class _Look:
         with torch.inference_mode():
             return torch.cat(
                 [
-                    self.model.likelihood.of_rows(x, self.model.decode(codes, given))
+                    self.model.likelihood.of_rows(x, self.model.decode(codes, given, x))
                     for (x, given), codes in zip(self._chunks(), torch.split(z, self.at_once), strict=True)
                 ]
             )

@@ -13,7 +13,7 @@ from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.metrics import scaled, spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
-from hourglass.kinds import as_raw, length, taken
+from hourglass.kinds import length, taken
 from hourglass.parts.base import is_count
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def interpolation(
     DataError
         X doesn't fit the model, or is a single row.
     """
-    raw = model._checked(as_raw(X))
+    raw = model._checked(X)
     ends = spread(length(raw), 2 * n)
     half = len(ends) // 2
     pairs = zip(ends[:half], ends[half : 2 * half], strict=True) if half else [(0,)]
@@ -159,7 +159,7 @@ def traversal(
     ParameterError
         There is no such code.
     """
-    raw = model._checked(as_raw(X))
+    raw = model._checked(X)
     Z = np.asarray(model.transform(raw, condition))
     if codes is None and len(Z) == 1:
         codes = range(min(n, Z.shape[1]))

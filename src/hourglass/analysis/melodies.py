@@ -14,7 +14,6 @@ from hourglass.data import Melody
 from hourglass.data.melody import likeliest_sharps, numbered, share_in_key
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
-from hourglass.kinds import as_raw
 from hourglass.parts.base import one_of
 
 __all__ = ["in_key", "known", "rebuilt", "repetition", "variation"]
@@ -58,7 +57,7 @@ def rebuilt(model: BaseAutoencoder, X: Any) -> dict[str, float]:
         counted = [same.sum(1), there.sum(1), (same & notes).sum(1), notes.sum(1)]
         return torch.stack(counted, 1)  # (batch, 4)
 
-    found = model._collect(as_raw(X), right).double()
+    found = model._collect(X, right).double()
     of_symbols, symbols, of_notes, notes = found.sum(0).tolist()
     exact = float((found[:, 0] == found[:, 1]).double().mean())
     return {"exact": exact, "symbols": of_symbols / symbols, "notes": of_notes / max(notes, 1)}

@@ -378,7 +378,7 @@ def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
         same: torch.Tensor = inner.reconstruct(x, given).argmax(-1) == x.argmax(-1)
         return (same | behind).all(1)
 
-    return float(model._passed(as_raw(X), condition, whole).double().mean())
+    return float(model._passed(X, condition, whole).double().mean())
 
 
 def scaled(model: BaseAutoencoder, X: Any) -> Array:

@@ -214,11 +214,12 @@ class _Known:
     def nearest(self, rows: list[Any], codes: Array) -> list[Any]:
         """The known row that is most like each one, and how like it is."""
         import polars as pl
+        from scipy.spatial.distance import cdist
 
         if self.symbolic:
             best, _, likeness = alike(self.kind, rows, self.rows)
             return [as_column("nearest", self.kind, [self.rows[i] for i in best]), likeness]
-        away = np.sqrt(np.square(codes[:, None] - self.codes).sum(2))
+        away = cdist(codes, self.codes)
         return [pl.Series("nearest", self.numbers[away.argmin(1)]), pl.Series("distance", away.min(1))]
 
 

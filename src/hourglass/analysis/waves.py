@@ -91,12 +91,12 @@ def _strangeness(model: Any, raw: Any) -> tuple[Array, Any]:
 
 def _beside(model: Any, raw: Any) -> tuple[Array, Array]:
     """Rows (n, channels, time) in the units of the data, and what is expected of them."""
-    values = model.kind_.to_tensor(raw)
+    values = model.kind_.to_tensor(raw).to(model._device)
     with torch.inference_mode():
         inside = model._model_for(values.dtype)
         x = inside.scaling(values)
         rebuilt = inside.rebuilt(x)[0] if isinstance(model, AnomalyDetector) else inside.reconstruct(x)
-        return values.numpy(), in_units(model.kind_, inside.scaling, rebuilt, values).numpy()
+        return values.cpu().numpy(), in_units(model.kind_, inside.scaling, rebuilt, values).cpu().numpy()
 
 
 def _wave(axes: Axes, before: Array, after: Array, title: str, *, last: bool) -> None:

@@ -277,7 +277,7 @@ def features_of(raw: Any, estimator: BaseAutoencoder) -> int:
     if isinstance(raw, Record):
         raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")
     kind = KINDS.get(kind_name(estimator.kind) or infer(raw).kind)
-    if kind is None or not kind.symbolic:  # an unknown kind is refused by the fit
+    if kind is None or (not kind.symbolic and len(raw.shape) > 1):  # an unknown kind is refused by the fit, ragged rows by none
         return math.prod(raw.shape[1:])
     asked = None if isinstance(estimator.kind, str) else estimator.kind
     return kind.learn(raw, asked=asked).n_features

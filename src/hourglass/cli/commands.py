@@ -20,6 +20,7 @@ from hourglass.cli.files import (
     load,
     load_model,
     load_untold,
+    require_target,
     require_writable,
     save_figure,
     whole_numbers,
@@ -82,7 +83,7 @@ def fit(
         typer.Option(
             "-b",
             "--bottleneck",
-            help="How many numbers are kept of each row; by need and data unless given: 32 to compress, 16 to generate.",
+            help="How many numbers are kept of each row: 32 unless given, to generate 16 (of symbols 64), of narrow tables fewer.",
         ),
     ] = None,
     kind: Kind = None,
@@ -120,7 +121,7 @@ def fit(
 
     Example: hourglass fit digits -o model.safetensors
     """
-    require_writable(output)
+    require_writable(output, (".safetensors",), data)
     layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
     training: dict[str, Any] = {
         "columns": column_types(column),
@@ -148,6 +149,7 @@ def encode(
 
     Example: hourglass encode model.safetensors digits -o codes.parquet
     """
+    require_target(output, model, data)
     codes = _codes(load_untold(model), load(data, skip_bad))
     hg.write(output, codes)
     say(f"Wrote {codes.height:,} rows of {codes.width} codes to {output}.")
@@ -164,6 +166,7 @@ def decode(
 
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
+    require_target(output, model, codes)
     rebuilt = load_untold(model).inverse_transform(hg.read(codes))
     hg.write(output, rebuilt)
     say(f"Wrote {len(rebuilt):,} rows to {output}.")
@@ -177,6 +180,7 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
+    require_target(output, model, data)
     fitted, X = load_untold(model), load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
@@ -205,7 +209,7 @@ def sweep(
     Example: hourglass sweep digits --bottlenecks 2,8,32 -o sweep.png
     """
     if output is not None:
-        require_writable(output, (*CHARTS, *TABLES))
+        require_writable(output, (*CHARTS, *TABLES), data)
     widths = whole_numbers(bottlenecks, "--bottlenecks")
     estimator = hg.Autoencoder(kind=kind, max_epochs=max_epochs, max_seconds=max_seconds, random_state=seed)
     result = hg.sweep(load(data, skip_bad), bottlenecks=widths, estimator=estimator, random_state=seed, verbose=not quiet)
@@ -239,7 +243,7 @@ def report(
     """
     from hourglass.data.tables import apart
 
-    require_writable(output, (".html",))
+    require_writable(output, (".html",), model, data)
     named = dataset_named(data)
     X, y = (load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
     X, known = apart(data, X, y, condition)
@@ -262,7 +266,7 @@ def export(
 
     Example: hourglass export model.safetensors -o model.onnx
     """
-    require_writable(output, (".onnx",))
+    require_writable(output, (".onnx",), model)
     load_model(model).export_onnx(output, None if compare is None else load(compare, skip_bad=False))
     outputs = ", ".join(hg.OnnxModel(output).outputs)
     say(f"Wrote {output}, which gives {outputs}. onnxruntime gave the numbers of '{model}', to 1e-4 of each.")

@@ -62,9 +62,9 @@ def require_shown(model: Any, output: Path | None) -> None:
 
 def in_files(data: str, skip_bad: bool) -> Any:
     """Pictures at a path one by one, as they are asked for; anything else whole."""
-    from hourglass.data import Pictures, holds_pictures
+    from hourglass.data import Pictures, reads_pictures
 
-    if dataset_named(data) is None and holds_pictures(data):
+    if dataset_named(data) is None and reads_pictures(data):
         return Pictures(data, skip_bad=skip_bad)
     return load(data, skip_bad)
 
@@ -84,15 +84,28 @@ def of_same_names(path: Path | None, option: str) -> Any:
     from hourglass.data import Pictures
 
     pictures = Pictures(path)
-    numbers = {str(Path(name).with_suffix("")): number for number, name in enumerate(pictures.names)}
+    alike: dict[str, list[str]] = {}
+    for name in pictures.names:
+        alike.setdefault(_without_ending(name), []).append(name)
 
     def named(name: str) -> Any:
-        plain = str(Path(name).with_suffix(""))
-        if plain not in numbers:
-            raise hg.FileError(f"{option}: '{path}' has no picture '{plain}'. {suggest(plain, numbers)}")
-        return pictures[numbers[plain]]
+        plain = _without_ending(name)
+        found = [name] if name in pictures.names else alike.get(plain, [])
+        if not found:
+            raise hg.FileError(f"{option}: '{path}' has no picture '{plain}'. {suggest(plain, alike)}")
+        if len(found) > 1:
+            raise hg.FileError(f"{option}: '{path}' has {found[0]!r} and {found[1]!r}, and neither is called '{name}'. Rename one.")
+        return pictures[pictures.names.index(found[0])]
 
     return named
+
+
+def _without_ending(name: str) -> str:
+    """The name of a picture without what it ends in; of one like 1.2.840 all of it."""
+    from hourglass.data import ENDINGS
+
+    path = Path(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in ENDINGS else name
 
 
 def marked(mask: Any) -> Any:
@@ -179,7 +192,7 @@ def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
     from hourglass.data import batches
 
     if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
-        return batches(data, dtypes={column.name: column.dtype for column in detector.kind_.columns})
+        return batches(data, dtypes={column.name: column.dtype for column in detector.kind_.columns if column.used})
     return iter([load(data, skip_bad)])
 
 
@@ -252,12 +265,26 @@ def whole_numbers(text: str, option: str) -> list[int]:
         raise hg.ParameterError(f"{option} takes whole numbers with commas between them, such as 8,16,32. Got {text!r}.") from error
 
 
-def require_writable(path: Path, endings: tuple[str, ...] = ()) -> None:
-    """Refuse a place that can't be written, or an unknown ending, before the work instead of after it."""
-    if endings and path.suffix.lower() not in endings:
-        raise hg.FileError(f"Can't write '{path}' by its ending. Known: {', '.join(endings)}.")
+def require_target(path: Path, *inputs: str | Path) -> None:
+    """Refuse a place that rows can't be written to, or that they are read from, before the work instead of after it."""
+    from hourglass.data import require_known
+
+    _require_other(path, inputs)
+    require_known(path)
+
+
+def _require_other(path: Path, inputs: tuple[str | Path, ...]) -> None:
+    if any(Path(one).exists() and path.resolve() == Path(one).resolve() for one in inputs):
+        raise hg.FileError(f"Can't write '{path}' over what is read. Name another place with -o.")
+
+
+def require_writable(path: Path, endings: tuple[str, ...] = (), *inputs: str | Path) -> None:
+    """Refuse a file that can't be written or is read, or an unknown ending, before the work instead of after it."""
+    _require_other(path, inputs)
     if path.is_dir():
         raise hg.FileError(f"Can't write '{path}': it is a folder. Name a file, such as {path / 'model.safetensors'}.")
+    if endings and path.suffix.lower() not in endings:
+        raise hg.FileError(f"Can't write '{path}' by its ending. Known: {', '.join(endings)}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path.parent):

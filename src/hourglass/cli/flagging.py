@@ -53,7 +53,7 @@ def detect(
     """
     from hourglass.data import appending
 
-    require_writable(output, TABLES)
+    require_writable(output, TABLES, model, data)
     if picture is not None:
         require_writable(picture, CHARTS)
     detector = load_detector(model)

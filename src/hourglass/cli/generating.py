@@ -9,7 +9,7 @@ import typer
 
 import hourglass as hg
 from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import TABLES, ends_of, load, load_generating, numbered, require_shown, require_writable
+from hourglass.cli.files import TABLES, ends_of, load, load_generating, numbered, require_shown, require_target, require_writable
 from hourglass.cli.words import rows_table, say, say_rows, show
 
 
@@ -22,7 +22,7 @@ def generate(
     condition: Condition = None,
     temperature: Annotated[
         float | None,
-        typer.Option(help="Of rows of symbols: draw each symbol, below 1 more carefully; the likeliest is taken without."),
+        typer.Option(help="Of rows of symbols: draw them at random, below 1 nearer to the likeliest, which is taken without."),
     ] = None,
     top_p: Annotated[
         float | None, typer.Option(help="Of rows of symbols: draw from the likeliest symbols alone that have this share together.")
@@ -36,6 +36,7 @@ def generate(
 
     Example: hourglass generate model.safetensors -n 64 -o samples/
     """
+    require_target(output, model)
     fitted = load_generating(model)
     made = fitted.sample(n, condition=condition, temperature=temperature, top_p=top_p, random_state=seed)
     hg.write(output, made)
@@ -112,11 +113,15 @@ def neighbours(
 
     Example: hourglass neighbours molecules.safetensors "CC(C)=O" --radius 2
     """
+    from hourglass.data.melody import as_melodies
+
     fitted = load_generating(model)
     of_tunes = fitted.kind_.name == "melody"
     if output is not None and not of_tunes:
-        require_writable(output, TABLES)
-    centre = load(row, False)[0].cut(0, fitted.kind_.bars) if of_tunes else row
+        require_writable(output, TABLES, model, row)
+    if output is not None and of_tunes:
+        require_target(output, model, row)
+    centre = as_melodies(load(row, False))[0].cut(0, fitted.kind_.bars) if of_tunes else row
     found = hg.neighbours(fitted, centre, radius=radius, n=n, condition=condition, random_state=seed)
     if output is None:
         show(rows_table(found))

@@ -5,11 +5,11 @@ from hourglass.data.files import atomic
 from hourglass.data.images import image_names, read_images, write_images
 from hourglass.data.melody import Melody
 from hourglass.data.pictures import ENDINGS, Picture, Pictures, holds_pictures
-from hourglass.data.readers import read
+from hourglass.data.readers import read, reads_pictures
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
 from hourglass.data.tunes import TUNES, holds_melodies
-from hourglass.data.writers import write
+from hourglass.data.writers import require_known, write
 
 __all__ = [
     "ENDINGS",
@@ -27,6 +27,8 @@ __all__ = [
     "image_names",
     "read",
     "read_images",
+    "reads_pictures",
+    "require_known",
     "write",
     "write_images",
 ]

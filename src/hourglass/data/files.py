@@ -63,6 +63,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             path.parent.mkdir(parents=True)
         yield temporary
         _move(temporary, path)
+    except HourglassError:  # some of which are OSErrors too, and say more
+        raise
     except OSError as error:
         raise FileError(f"Can't write '{path}': {reason(error)}. Choose another folder or free some space.") from error
     finally:

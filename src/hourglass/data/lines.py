@@ -15,9 +15,10 @@ from hourglass.errors import FileError
 
 def read_lines(path: Path) -> NDArray[Any]:
     """The lines of a text file, gzipped or not, as an array (n,) of strings, with the blank ones, as rows are counted."""
-    lines = text_of(path).rstrip().splitlines()
-    if not lines:
+    text = text_of(path)
+    if not text.strip():
         raise FileError(f"'{path}' holds no line. It needs one for each row.")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")  # and at no other character
     return np.array(lines, dtype=object)
 
 
@@ -31,7 +32,7 @@ def write_lines(path: Path, raw: Sequence[Any]) -> None:
     if not all(isinstance(row, (str, list, tuple)) for row in raw):
         raise ValueError("a row is neither a string nor a list of strings")
     lines = [row if isinstance(row, str) else " ".join(row) for row in raw]
-    strange = next((line for line in lines if "\n" in line), None)
+    strange = next((line for line in lines if "\n" in line or "\r" in line), None)
     if strange is not None:
         raise ValueError(f"a row has a line break: {strange!r}")
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -132,7 +132,7 @@ def without_bad(raw: Any, path: Path) -> Any:
     rows = raw[name].to_numpy() if name is not None else raw
     if not isinstance(rows, np.ndarray) or rows.dtype != object:
         return raw
-    chemical = name is not None or ".smi" in path.suffixes or look_like_smiles(rows)
+    chemical = name is not None or ".smi" in path.name.lower() or look_like_smiles(rows)
     good = np.array([_is_good(row, chemical) for row in rows])
     bad = np.flatnonzero(~good)
     if len(bad) == len(rows):
@@ -185,13 +185,15 @@ def write_sdf(path: Path, raw: Any) -> None:
 
     smiles = smiles_of(raw)
     frame = pl.DataFrame(raw) if hasattr(raw, "columns") else pl.DataFrame({COLUMN: smiles})
-    with libraries().chem.SDWriter(str(path)) as writer:
+    text = io.StringIO()  # written to a path, RDKit says nothing of a full disk
+    with libraries().chem.SDWriter(text) as writer:
         for molecule, said in zip(_molecules(smiles), frame.iter_rows(named=True), strict=True):
             for name, value in said.items():
                 if not is_smiles_column(name) and value is not None:
                     molecule.SetProp("_Name" if name == "name" else name, str(value))
             rdDepictor.Compute2DCoords(molecule)
             writer.write(molecule)
+    path.write_text(text.getvalue(), encoding="utf-8", newline="\n")
 
 
 def write_drawing(path: Path, raw: Any) -> None:

@@ -16,7 +16,7 @@ from hourglass.data.images import read_images
 from hourglass.data.lines import read_lines, read_smiles
 from hourglass.data.melody import Melody
 from hourglass.data.molecules import read_sdf, without_bad
-from hourglass.data.pictures import ENDINGS, holds_pictures
+from hourglass.data.pictures import ENDINGS, holds_pictures, is_picture
 from hourglass.data.record import Record
 from hourglass.data.tables import FILE, read_table
 from hourglass.data.tunes import TUNES, holds_melodies, read_melodies
@@ -81,7 +81,7 @@ def read(
     with naming(path):
         check_exists(path)
         if tables := _tables_of(path):
-            return read_tables(tables)
+            return read_tables(tables, path)
         if holds_pictures(path):
             return read_images(path, skip_bad=skip_bad)
         ending = _ending(path, READERS)
@@ -117,8 +117,8 @@ def read_parquet(path: Path) -> pl.DataFrame:
     return frame
 
 
-def read_tables(paths: Sequence[Path]) -> pl.DataFrame:
-    """Read tables of the same columns, one below the other, beside them the name of the file that each row is from."""
+def read_tables(paths: Sequence[Path], folder: Path) -> pl.DataFrame:
+    """Read tables of the same columns, one below the other, beside them the file in the folder that each row is from."""
     import polars as pl
 
     tables: list[pl.DataFrame] = []
@@ -128,7 +128,7 @@ def read_tables(paths: Sequence[Path]) -> pl.DataFrame:
         if FILE in table.columns or (tables and table.columns != tables[0].columns[1:]):
             found, first = ", ".join(table.columns), ", ".join(tables[0].columns[1:]) if tables else f"no column {FILE!r}"
             raise FileError(f"'{path}' has the columns {found}; the others have {first}. Tables of a folder need the same.")
-        tables.append(table.select(pl.lit(path.name).alias(FILE), pl.all()))
+        tables.append(table.select(pl.lit(path.relative_to(folder).as_posix()).alias(FILE), pl.all()))
     return pl.concat(tables, how="vertical_relaxed")
 
 
@@ -165,8 +165,13 @@ def _tables_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     files = [Path(name) for name, _ in found_in(path, lambda inside: True)]
-    pictured = any(file.suffix.lower() in ENDINGS for file in files)
-    return [] if pictured else [file for file in files if _ending(file, TABLES)]
+    tables = [file for file in files if _ending(file, TABLES)]
+    return [] if tables and any(is_picture(file) for file in files) else tables
+
+
+def reads_pictures(path: str | os.PathLike[str]) -> bool:
+    """Whether what lies at a path is taken for pictures: a folder or a zip of tunes or of tables isn't."""
+    return holds_pictures(path) and not holds_melodies(path) and not _tables_of(Path(path))
 
 
 def _npy(path: Path) -> NDArray[Any]:

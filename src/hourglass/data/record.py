@@ -223,6 +223,8 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
             raise DataError(
                 f"Column {name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=."
             ) from error
+    if column.dtype == pl.Time:
+        raise DataError(f"Column {name!r} holds times of a day without a date. Add the date, or say what it is in columns=.")
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(f"Column {name!r} has no time in row {row}. Leave that row out.")
@@ -230,7 +232,11 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
         column = column if column.dtype == pl.Datetime else column.cast(pl.Datetime("us"))
         found = column.dt.epoch("us").to_numpy().astype(np.float64) / 1e6
         return found, datetime.fromtimestamp(float(found[0]), UTC)
-    return column.to_numpy().astype(np.float64), None
+    found = column.to_numpy().astype(np.float64)
+    if not np.isfinite(found).all():
+        row = int((~np.isfinite(found)).argmax())
+        raise DataError(f"Column {name!r} has no time in row {row}, but {found[row]}. Leave that row out.")
+    return found, None
 
 
 def stacked(frame: pl.DataFrame, names: Sequence[str]) -> Values:

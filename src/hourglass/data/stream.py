@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hourglass.data.files import atomic, naming
 from hourglass.data.readers import read
-from hourglass.data.tables import as_numbers, layout
+from hourglass.data.tables import as_numbers, check_lines, layout
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def batches(path: str | os.PathLike[str], *, rows: int = BATCH, dtypes: Mapping[
     """
     path = Path(path)
     ending = path.suffix.lower()
-    if ending == ".parquet" and path.exists():
+    if ending == ".parquet" and path.is_file():
         yield from _of_parquet(path, rows)
     elif ending in (".csv", ".tsv") and path.exists() and path.stat().st_size > WHOLE:
         yield from _of_text(path, rows, dtypes)
@@ -76,29 +76,59 @@ def _of_text(path: Path, rows: int, dtypes: Mapping[str, str] | None) -> Iterato
     with naming(path):
         with path.open("rb") as file:
             names, separator, has_header = layout(path, file.read(2**20))
-        reader = csv.open_csv(
-            path,
-            read_options=csv.ReadOptions(block_size=2**24, column_names=names, skip_rows=int(has_header)),
-            parse_options=csv.ParseOptions(delimiter=separator),
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
-        )
-        for batch in reader:
-            frame = pl.DataFrame(pa.Table.from_batches([batch]))
-            frame = frame.with_columns(_typed(column, dtypes, separator == ";") for column in frame)
-            for start in range(0, frame.height, rows):
-                yield frame[start : start + rows]
+        with path.open("rb") as raw:
+            counted = _Counted(raw)
+            try:
+                reader = csv.open_csv(
+                    pa.PythonFile(counted, mode="r"),
+                    read_options=csv.ReadOptions(block_size=2**24, column_names=names),
+                    parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+                    convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+                )
+                for number, batch in enumerate(reader):
+                    frame = pl.DataFrame(pa.Table.from_batches([batch]))[int(has_header and number == 0) :]
+                    frame = frame.with_columns(_typed(column, dtypes, separator) for column in frame)
+                    for start in range(0, frame.height, rows):
+                        yield frame[start : start + rows]
+            except pa.ArrowInvalid:
+                _check(path, separator, len(names))
+                raise
+        if counted.quotes % 2:  # the rest of the file was taken for the last cell, whose quote is never closed
+            _check(path, separator, len(names))
 
 
-def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, decimal_comma: bool) -> pl.Series:
+class _Counted:
+    """A file that counts the quotes in what is read of it."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.quotes = 0
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        found: bytes = self.file.read(size)
+        self.quotes += found.count(b'"')
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _check(path: Path, separator: str, width: int) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        check_lines(path, lines, separator, width)
+
+
+def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, separator: str) -> pl.Series:
     """A column of text as it was learned, as `read` has it of a smaller file; one that holds something else stays text."""
     import polars as pl
 
     if dtypes is None:
-        return as_numbers(column, decimal_comma)
+        return as_numbers(column, separator)
     dtype = getattr(pl, dtypes.get(column.name, "String"), pl.String)
     if not dtype.is_numeric():
         return column.set(column == "", None)
-    text = as_numbers(column, decimal_comma)
+    text = as_numbers(column, separator)
     numbers = text.cast(dtype, strict=False)
     return numbers if numbers.null_count() == text.null_count() else text
 

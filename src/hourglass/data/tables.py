@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,14 +63,14 @@ def read_table(path: Path) -> pl.DataFrame:
             convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
     except pa.ArrowInvalid:
-        _check_lines(path, text, separator, len(names))
+        check_lines(path, io.StringIO(text, newline=""), separator, len(names))
         raise
     if raw.count(b'"') % 2:  # pyarrow takes the rest of the file for the last cell when its quote is never closed
-        _check_lines(path, text, separator, len(names))
+        check_lines(path, io.StringIO(text, newline=""), separator, len(names))
     frame = pl.DataFrame(table)[int(has_header) :]
     if frame.is_empty():
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
-    return frame.select(typed(column, decimal_comma=separator == ";") for column in frame)
+    return frame.select(typed(column, separator) for column in frame)
 
 
 def layout(path: Path, beginning: bytes) -> tuple[list[str], str, bool]:
@@ -121,21 +122,25 @@ def _first_rows(text: str, separator: str) -> list[list[str]]:
 
 
 def _separator(path: Path, text: str) -> str:
+    tabbed = ".tsv" in path.suffixes
+    favoured = ";\t" if tabbed else ";"  # beside them a comma is mostly a decimal one, and so splits more but means less
+
     def merit(separator: str) -> tuple[bool, bool, int]:
         width, *below = map(len, _first_rows(text, separator))
-        # Beside semicolons a comma is mostly a decimal one, and so splits more but means less.
-        return width > 1 and below in ([], [width]), width > 1 and separator == ";", width
+        return width > 1 and below in ([], [width]), width > 1 and separator in favoured, width
 
-    likely = "\t,;|" if ".tsv" in path.suffixes else ",;\t|"  # where lines tell nothing, the ending does
+    likely = "\t,;|" if tabbed else ",;\t|"  # where lines tell nothing, the ending does
     return max(likely, key=merit)
 
 
 def _is_data(row: list[str]) -> bool:
+    told = [field for field in row if field.strip() not in MISSING]
     try:
-        numbers = [float(field.replace(",", ".")) for field in row]
+        numbers = [float(field.replace(",", ".")) for field in told]
     except ValueError:
         return False
-    return len(set(numbers)) < len(row) or not all(field.strip().isdigit() for field in row)
+    gaps = any(field.strip() for field in row if field not in told)  # not the blank that pandas writes above its index
+    return bool(told) and (gaps or len(set(numbers)) < len(told) or not all(field.strip().isdigit() for field in told))
 
 
 def _names(path: Path, header: list[str]) -> list[str]:
@@ -147,9 +152,9 @@ def _names(path: Path, header: list[str]) -> list[str]:
     return names
 
 
-def _check_lines(path: Path, text: str, separator: str, width: int) -> None:
+def check_lines(path: Path, lines: Iterable[str], separator: str, width: int) -> None:
     """Say which line, as an editor counts them, is at fault."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     line = 1
     try:
         for row in reader:
@@ -163,11 +168,11 @@ def _check_lines(path: Path, text: str, separator: str, width: int) -> None:
         raise FileError(f"Line {line} of '{path}' has a quote that isn't closed where its field ends.") from error
 
 
-def typed(column: pl.Series, *, decimal_comma: bool = False) -> pl.Series:
+def typed(column: pl.Series, separator: str = ",") -> pl.Series:
     """The column as whole numbers if all of it allows that, else as numbers, else as the text it is."""
     import polars as pl
 
-    text = as_numbers(column, decimal_comma)
+    text = as_numbers(column, separator)
     for dtype in (pl.Int64, pl.Float64):
         numbers = text.cast(dtype, strict=False)
         if numbers.null_count() == text.null_count():
@@ -175,12 +180,20 @@ def typed(column: pl.Series, *, decimal_comma: bool = False) -> pl.Series:
     return column.set(column == "", None)
 
 
-def as_numbers(column: pl.Series, decimal_comma: bool) -> pl.Series:
-    """Text as numbers are written, with a point, null where none is."""
+def as_numbers(column: pl.Series, separator: str) -> pl.Series:
+    """Text as numbers are written, with a point, null where none is; beside other separators than commas, a comma may be one."""
     text = column.str.strip_chars()
-    if decimal_comma:
+    if separator == ";" or (separator != "," and _has_decimal_commas(text)):
         text = text.str.replace(",", ".", literal=True)
     return text.set(text.is_in(MISSING), None)
+
+
+def _has_decimal_commas(text: pl.Series) -> bool:
+    """Whether commas in text are decimal ones: no points beside them, and not all before three digits, as thousands are."""
+    commas = text.filter(text.str.contains(",", literal=True))
+    return bool(
+        len(commas) and not text.str.contains(".", literal=True).any() and not commas.str.contains(r"^[^,]*(,\d{3})+$").all()
+    )
 
 
 def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, Any]:

@@ -59,18 +59,15 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     3,4
     <BLANKLINE>
     """
-    path = Path(path)
-    if path.suffix.lower() in TUNE_WRITERS or (not path.suffix and _are_melodies(raw)):
+    require_known(path)
+    folder, path = _is_folder(path), Path(path)
+    if (path.suffix.lower() in TUNE_WRITERS and not folder) or (folder and _are_melodies(raw)):
         write_melodies(path, raw)
         return
-    if not path.suffix:
+    if folder:
         write_images(path, raw, names=image_names(like) if like is not None and holds_pictures(like) else None)
         return
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise FileError(
-            f"Can't write '{path}' by its ending. Known: {', '.join((*_WRITERS, *TUNE_WRITERS))}, and a folder for images."
-        )
+    writer = _WRITERS[path.suffix.lower()]
     with atomic(path) as temporary:
         try:
             writer(temporary, raw)
@@ -80,6 +77,18 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
             raise DataError(
                 f"The data doesn't fit into '{path}' ({reason(error)}). Convert it, or choose another ending."
             ) from error
+
+
+def require_known(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that ends in what no row can be written to."""
+    if not _is_folder(path) and Path(path).suffix.lower() not in (*_WRITERS, *TUNE_WRITERS):
+        raise FileError(
+            f"Can't write '{path}' by its ending. Known: {', '.join((*_WRITERS, *TUNE_WRITERS))}, and a folder for images."
+        )
+
+
+def _is_folder(path: str | os.PathLike[str]) -> bool:
+    return not Path(path).suffix or Path(path).is_dir() or os.fspath(path).endswith(os.sep)
 
 
 def _are_melodies(raw: Any) -> bool:

@@ -40,7 +40,7 @@ from hourglass.parts import (
 )
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
-from hourglass.parts.networks import Gaps, dry_run, on_processor
+from hourglass.parts.networks import Gaps, dry_run, on_processor, seeded_by
 from hourglass.parts.objectives import OBJECTIVES
 from hourglass.parts.scaling import Conditions
 
@@ -258,10 +258,9 @@ def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator:
 def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:
     """A user's module, copied, or made by the user's function from the elements' shape and the number of codes."""
     if isinstance(asked, nn.Module):
-        return copy.deepcopy(asked)
-    with torch.random.fork_rng(devices=[]):  # the function draws from torch's global generator
-        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
+        return copy.deepcopy(asked).cpu()
+    with seeded_by(generator):
         made = asked(shape, codes)
     if not isinstance(made, nn.Module):
         raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
-    return made
+    return made.cpu()

@@ -8,7 +8,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
-from hourglass.errors import CheckpointError, DataError, HourglassWarning, ModelFileError, ParameterError
+from hourglass.errors import CheckpointError, DataError, HourglassWarning, ModelFileError, ParameterError, suggest
 from hourglass.estimators import conditions, patches
 from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_from, require_sides
 from hourglass.estimators.fitted import Fitted, rows_at_once
@@ -44,7 +44,6 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     condition_kind_: TableKind | None
     _trainer: Trainer | None
-    _waist_of: ClassVar[Callable[..., Bottleneck]] = Plain  # of a number that is asked for
 
     def __init__(
         self,
@@ -133,7 +132,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows."""
         self._require_valid()
         values = self._learn(raw, timeless=timeless, only=only)
-        raw_condition = self._learn_condition(condition, length(raw))
+        raw_condition = self._learn_condition(condition, raw, len(values))
         tensors, facts = self._unfinished(values)
         generator = self._generator(facts["seed"])
         model = self._build(values, generator, raw_condition)
@@ -169,7 +168,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         raw = as_raw(X, apart=self._apart, kind=self.kind)
         if not hasattr(self, "model_"):
             values = self._learn(raw)
-            known = self._learn_condition(condition, length(raw))
+            known = self._learn_condition(condition, raw, len(values))
             self._adopt(self._build(values, self._generator(seed_from(self.random_state)), known))
             self.history_: list[dict[str, Any]] = []
         else:
@@ -194,8 +193,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.kind_ = self.kind_.opaque()
         return Album(raw)
 
-    def _learn_condition(self, condition: Any, n: int) -> Tensor | None:
-        """Learn what is known beside n rows, if anything is, and give it as numbers (n, cells)."""
+    def _learn_condition(self, condition: Any, raw: Any, n: int) -> Tensor | None:
+        """Learn what is known beside the n rows of raw data, if anything is, and give it as numbers (n, cells)."""
+        if condition is not None and length(raw) != n:
+            owner = type(self).__name__
+            raise ParameterError(f"{owner} takes no condition for {self.kind_.describe()}, which are cut to windows. Leave it out.")
         self.condition_kind_ = None if condition is None else conditions.learned(condition, n)
         return None if self.condition_kind_ is None else conditions.numbers(self.condition_kind_, condition, n).to(self._device)
 
@@ -235,7 +237,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         asked: dict[str, Any] = self.get_params(deep=False)
         asked |= {name: choice for name, choice in self._choices().items() if asked[name] is None}
         waist = asked["bottleneck"]
-        return asked | {"bottleneck": waist if isinstance(waist, Bottleneck) else type(self)._waist_of(waist)}
+        return asked | {"bottleneck": waist if isinstance(waist, Bottleneck) else self._waist_of(waist)}
+
+    def _waist_of(self, n: int) -> Bottleneck:
+        """The waist of a number that is asked for."""
+        return Plain(n)
 
     def _choices(self) -> dict[str, Any]:
         """What is taken for this kind of data where a parameter says nothing."""
@@ -477,7 +483,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _header(self) -> dict[str, Any]:
         condition = None if self.condition_kind_ is None else self.condition_kind_.to_config()
-        return super()._header() | {"bottleneck": self._asked["bottleneck"].to_config(), "condition": condition}
+        kept = [name for name, parameter in self.model_.named_parameters() if not parameter.requires_grad]
+        return super()._header() | {"bottleneck": self._asked["bottleneck"].to_config(), "condition": condition, "frozen": kept}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         condition = header.get("condition")
@@ -486,6 +493,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
             model = self._build(None, self._generator(0))
         storage.load_tensors(model, tensors, path)
+        for name in header.get("frozen", ()):
+            model.get_parameter(name).requires_grad_(False)
         self._adopt(model.eval())
 
     # Exporting
@@ -512,11 +521,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name; those of a part, such as ``bottleneck__k``, replace it by a changed copy."""
+        changed: dict[str, dict[str, Any]] = {}
         for name in [name for name in params if "__" in name]:
             owner, _, field = name.partition("__")
-            part = params.get(owner, getattr(self, owner, None))
-            if isinstance(part, Part) and field in part.get_params():
-                params[owner] = dataclasses.replace(part, **{field: params.pop(name)})
+            if isinstance(part := params.get(owner, getattr(self, owner, None)), Part):
+                if field not in part.get_params():
+                    raise ParameterError(f"The '{owner}' {part!r} has no field {field!r}. {suggest(field, part.get_params())}")
+                changed.setdefault(owner, {})[field] = params.pop(name)
+        for owner, fields in changed.items():
+            params[owner] = dataclasses.replace(params.get(owner, getattr(self, owner)), **fields)
         super().set_params(**params)
         return self
 

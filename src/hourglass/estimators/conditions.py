@@ -8,7 +8,6 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, suggest
-from hourglass.kinds.base import container_of
 from hourglass.kinds.columns import OTHER
 from hourglass.kinds.table import TableKind
 
@@ -51,7 +50,7 @@ def _frame(condition: Any) -> pl.DataFrame:
     """Conditions as a table: a label, labels, or columns."""
     import polars as pl
 
-    if container_of(condition) != "numpy" and getattr(condition, "ndim", 2) == 2:
+    if hasattr(condition, "columns"):
         return condition if isinstance(condition, pl.DataFrame) else pl.DataFrame(condition)
     values = np.atleast_1d(np.asarray(condition))
     if values.ndim > 2:

@@ -31,7 +31,7 @@ from hourglass.estimators.watch import WIDTH
 from hourglass.kinds import Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
-from hourglass.parts.base import is_rate
+from hourglass.parts.base import is_number, is_rate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -188,7 +188,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             The data can't be used.
         """
         self._require_valid()
-        raw = as_raw(X, kind=self.kind)
+        raw = as_raw(X, kind=self.kind if self.estimator is None else self.estimator.kind)
         generator = torch.Generator().manual_seed(seed_from(self.random_state))
         self.estimator_ = None
         self._adopt(recipes.of(self, raw).fit(self, raw, generator))
@@ -271,7 +271,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,)
-            The negated score of `Alarm`: standard deviations, about 0 for usual rows.
+            The negated score of `Alarm`, roughly in standard deviations: usual rows lie around -1, strange ones further below.
         """
         scores = self._scores(X)
         return np.negative(scores, out=scores)
@@ -365,6 +365,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         if fdr is None:
             return np.where(self.decision_function(X) < 0, -1, 1)
+        if not is_number(fdr) or not 0 < fdr < 1:
+            raise ParameterError(f"The 'fdr' of a prediction must be a float above 0 and below 1. Got {fdr!r} instead.")
         return np.where(false_discovery_control(self.p_values(X)) <= fdr, -1, 1)
 
     def p_values(self, X: Any) -> Numbers:
@@ -560,14 +562,16 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         del header["parameters"]["estimator"]
         inner = None if self.estimator_ is None else self.estimator_._header()
         sizes = len(self._alarm.kept), len(self._alarm.reference)
-        return header | {"inner": inner, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
+        facts = {"asked": self.estimator is not None, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
+        return header | {"inner": inner} | facts
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         self.estimator_ = None
         if header["inner"] is not None:
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             inner = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
-            self.estimator, self.estimator_ = clone(inner), recipes.brought_home(inner)
+            self.estimator_ = recipes.brought_home(inner)
+            self.estimator = clone(inner) if header.get("asked", True) else None
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())

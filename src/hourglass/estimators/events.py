@@ -27,6 +27,7 @@ ROUNDS = 5  # of weighted least squares
 GAINS = 0.5, 2.0  # that the copy of a window can be given
 WIDESPREAD = 0.2  # of a record that is alarming, from where on its rate is looked at
 OTHER_RATE = 0.1  # by which its period then differs
+LONGEST = 200  # windows of an event that are looked at
 Numbers = NDArray[np.floating[Any]]
 
 
@@ -128,12 +129,11 @@ def matter(seen: Seen, channel: int, steps: slice) -> str:
     known = ~np.isnan(values)
     if known.mean() < 0.5:
         return f"no values for {n:,} samples, usual are at most {seen.usual[0, channel]:,.0f}"
-    flat = np.flatnonzero(known)[0]
     if runs.max() >= 1 and np.mean(np.diff(values[known]) == 0) > 0.5:
         return f"a flat line at {values[known][n // 2 if n // 2 < known.sum() else 0]:.4g} for {n:,} samples"
     both = known & ~np.isnan(expected)
     if not both.any():
-        return f"nothing to compare with from sample {flat}"
+        return "nothing to compare with"
     off = values[both] - expected[both]
     at = int(np.abs(off).argmax())
     if n <= BRIEF or np.sort(np.square(off))[-BRIEF:].sum() > BRUNT * np.square(off).sum():
@@ -275,13 +275,10 @@ def _event(detector: Any, windows: Windows, start: int, end: int) -> _Event:
     return _Event(start + inner.start, start + inner.stop, start + peak, shares, told.reason)
 
 
-LONGEST = 200  # windows of an event that are looked at
-
-
 def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     """What is known of the steps of a stretch: of each the least error that a window around it finds."""
     mine = windows.starts[(windows.starts < end) & (windows.starts + windows.window > start)]
-    every = max(len(mine) // LONGEST, 1) if len(mine) > LONGEST else 1
+    every = max(len(mine) // LONGEST, 1)
     some = Windows(windows.record, windows.window, windows.stride, starts=mine[::every])
     values = detector.kind_.to_tensor(some)
     looked = seen_in(detector._model_for(values.dtype), detector.kind_, values)

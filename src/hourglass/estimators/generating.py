@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import samplers, tunes
 from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.parameters import is_positive, seed_from
+from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.samplers import Sampler
 from hourglass.kinds import Kind, as_raw, length
 from hourglass.parts import Quantized
-from hourglass.parts.base import is_count
+from hourglass.parts.base import is_count, is_positive
 from hourglass.training import Trainer
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ParameterError
             The model has no distribution to draw from, a condition is missing, or a temperature doesn't go with the data.
         """
+        check_is_fitted(self)
         sharpening = self._sharpening(noisy, temperature, top_p)
         if sharpening and noisy is None:
             noisy = True
@@ -313,7 +315,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
 
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""
-        raw = as_raw([part] if isinstance(part, str) and self.kind_.symbolic else part)
+        check_is_fitted(self)
+        raw = as_raw([part] if isinstance(part, str) and self.kind_.symbolic else part, kind=self.kind_.name)
         if isinstance(raw, np.ndarray) and raw.shape == self.kind_.raw_shape:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)

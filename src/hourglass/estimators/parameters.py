@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -15,15 +15,10 @@ from hourglass.errors import ModelFileError, ParameterError
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
-from hourglass.parts.base import are_counts, is_count, is_number, is_rate
+from hourglass.parts.base import are_counts, is_count, is_number, is_positive, is_rate
 from hourglass.training import SCHEDULES, Plan
 
 Rule = tuple[Callable[[Any], bool], str]
-
-
-def is_positive(value: object) -> TypeGuard[float]:
-    """Whether a value is a number above 0 that has an end."""
-    return is_number(value) and value > 0
 
 
 def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
@@ -111,7 +106,9 @@ def from_config(config: dict[str, Any], given: dict[str, Any], path: str | os.Pa
     """The parameters that `to_config` wrote, with the user's own networks from ``given``."""
     parameters = {}
     for name, value in config.items():
-        if isinstance(value, dict) and "yours" in value:
+        if name == "columns":  # the user's own names, which may be those of parts
+            parameters[name] = value
+        elif isinstance(value, dict) and "yours" in value:
             if given.get(name) is None:
                 raise ModelFileError(
                     f"The {name} of {str(path)!r} is a network of your own, {value['yours']}: "

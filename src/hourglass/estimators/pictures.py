@@ -39,6 +39,7 @@ ELEMENTS = 16_384  # of a picture that are looked at; larger ones are shrunk
 CODES = 1024  # at most
 WEIGHTS = 2**22  # of the encoder at most: 16 MB
 RIDGES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # of the mean variance, of which the one that rebuilds hidden places best is taken
+SMALLEST = 1e-6  # standard deviation of a channel that is brought to scale
 PART = 128  # pictures that are passed through at a time
 
 
@@ -138,6 +139,12 @@ def front_of(kind: Kind, features: nn.Module | None, owner: str) -> tuple[Front,
             f"{', '.join(map(str, kind.shape))}), of at most {4 * ELEMENTS:,} numbers a picture. Of a batch of 2 it made {what}."
         )
     return Front(features, made.shape[1]), tuple(made.shape[1:])
+
+
+def standardise(front: Front, x: Tensor) -> None:
+    """Bring the channels that a user's network makes of pictures x to one scale, so that none counts for more than others."""
+    std, mean = torch.std_mean(_in_parts(front.net, x), (0, 2, 3))
+    front.centre, front.scale = mean[:, None, None], torch.where(std > SMALLEST, std, 1)[:, None, None]
 
 
 def blank(kind: Kind, shape: tuple[int, ...], codes: int) -> tuple[Hourglass, Tensor]:

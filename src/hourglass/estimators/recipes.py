@@ -182,6 +182,8 @@ def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed
     task = pictures.Task(kind, front, shape, partial(rank, detector), kept)
     with torch.no_grad():
         x, aside = (scaling(kind.to_tensor(taken(raw, some))).float() for some in (learned, held_out))
+        if detector.features is not None:
+            pictures.standardise(front, x)
         watch, detector.history_ = pictures.learn(task, x, aside, generator)
     return watch.eval()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.errors import DataError
-from hourglass.kinds.windows import Windows
+from hourglass.kinds.windows import Windows, as_floats
 from hourglass.parts.beats import Judged, combined_steps
 
 AT_ONCE = 2**18  # numbers of windows that are looked at together, so that they stay in the processor's cache
@@ -118,13 +118,14 @@ class Stream:
         ndarray of shape (k,)
             As ``score_samples`` has them, in the order of the samples: the next k.
         """
-        array = np.asarray(samples)
-        array = array.astype(array.dtype if array.dtype in (np.float32, np.float64) else np.float64, copy=False)
+        array = as_floats(np.asarray(samples))
         array = array.reshape(-1, 1) if array.ndim < 2 else array
         if array.ndim != 2 or array.shape[1] != self._channels:
             raise DataError(
                 f"The stream has {self._channels} channels: give samples (m, {self._channels}). Got shape {array.shape}."
             )
+        if np.isinf(array).any():
+            raise DataError(f"Sample {self._seen + int(np.isinf(array).any(1).argmax())} of the stream is infinite: leave it NaN.")
         self._seen += len(array)
         latest = array[-self._length :]
         self._ending = latest.copy() if len(latest) == self._length else np.concatenate([self._ending, latest])[-self._length :]

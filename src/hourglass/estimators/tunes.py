@@ -77,7 +77,6 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
 def _completed(model: Any, beginning: Melody, known: int, generator: torch.Generator) -> Melody:
     """A window, drawn, whose first bars are known."""
     values = model.kind_.beginning(beginning, known).to(generator.device)  # (1, length)
-    whole = values.clone()
     inner, hidden = model.model_, values < 0  # what is not known
     z = model._drawn(1, generator)
     for _ in range(ROUNDS):

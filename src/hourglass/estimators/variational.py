@@ -16,7 +16,7 @@ from hourglass.estimators.assembly import SYMBOLIC
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Bernoulli, Categorical, Causal, Gaussian, Mixed, Variational
+from hourglass.parts import Bernoulli, Bottleneck, Categorical, Causal, Gaussian, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
@@ -78,7 +78,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         How many codes: an int, or a part such as ``Variational(16, beta=4)``. Unless given 16, but of tables and series at most
         half as many as a row has numbers.
         For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.45 for melodies and 0.65 for
-        molecules.
+        molecules; an int changes the 64 alone.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
         or ``Mixed("element")`` for tables, ``Categorical()`` for rows of symbols, unless given.
@@ -114,7 +114,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     (8, 28, 28)
     """
 
-    _waist_of = Variational
+    def _waist_of(self, n: int) -> Bottleneck:
+        return replace(self._choices()["bottleneck"], n=n) if self.kind_.symbolic else Variational(n)
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from hourglass.data.record import CLOSE, Columns, paced, record_of, roles, stack
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds.base import Kind, container_of
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
-from hourglass.parts.base import Part, is_count
+from hourglass.parts.base import Part, is_count, is_positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +61,7 @@ class Series(Part):
     def __post_init__(self) -> None:
         self._require("window", self.window is None or is_count(self.window, 2), "an int of at least 2, or None")
         self._require("stride", self.stride is None or is_count(self.stride), "a positive int or None")
-        self._require("rate", self.rate is None or 0 < self.rate < math.inf, "a positive float or None")
+        self._require("rate", self.rate is None or is_positive(self.rate), "a positive float or None")
         self._require("scale", self.scale in (None, "channel", "window"), "'channel', 'window' or None")
 
 

@@ -82,6 +82,16 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_positive(value: object) -> TypeGuard[float]:
+    """Whether a value is a number above 0 that has an end."""
+    return is_number(value) and value > 0
+
+
+def is_amount(value: object) -> TypeGuard[float]:
+    """Whether a value is a number of at least 0 that has an end."""
+    return is_number(value) and value >= 0
+
+
 def is_rate(value: object) -> bool:
     """Whether a value can be a rate of alarms: above 0 and at most 0.5."""
     return is_number(value) and 0 < value <= 0.5

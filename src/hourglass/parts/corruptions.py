@@ -6,12 +6,11 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import reduce
-from numbers import Real
 
 import torch
 from torch import Tensor
 
-from hourglass.parts.base import Part
+from hourglass.parts.base import Part, is_number
 
 Strength = float | tuple[float, float]  # a number, or a range that each row draws its own from
 
@@ -19,8 +18,7 @@ Strength = float | tuple[float, float]  # a number, or a range that each row dra
 def is_strength(value: object, least: float = 0, most: float = math.inf) -> bool:
     """Whether a value is a number between these two, or a pair of such numbers in rising order."""
     numbers = value if isinstance(value, tuple) else (value, value)
-    real = len(numbers) == 2 and all(isinstance(number, Real) for number in numbers)
-    return real and least <= numbers[0] <= numbers[1] <= most
+    return len(numbers) == 2 and all(map(is_number, numbers)) and least <= numbers[0] <= numbers[1] <= most
 
 
 def drawn(strength: Strength, x: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -201,7 +199,7 @@ class Mask(Corruption):
     share: float
 
     def __post_init__(self) -> None:
-        self._require("share", 0 <= self.share <= 1, "a float from 0 to 1")
+        self._require("share", is_number(self.share) and 0 <= self.share <= 1, "a float from 0 to 1")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return x * torch.empty_like(x).bernoulli_(1 - self.share, generator=generator)
@@ -235,7 +233,7 @@ class Hide(Corruption):
     rest: bool = False
 
     def __post_init__(self) -> None:
-        self._require("share", 0 <= self.share <= 1, "a float from 0 to 1")
+        self._require("share", is_number(self.share) and 0 <= self.share <= 1, "a float from 0 to 1")
 
     @property
     def hides(self) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import Part
+from hourglass.parts.base import Part, is_positive
 from hourglass.parts.densities import LOG_2PI
 from hourglass.parts.precision import in_full
 
@@ -138,8 +138,7 @@ class Gaussian(Likelihood):
 
     def __post_init__(self) -> None:
         known = self.variance in ("shared", "element", "row")
-        positive = not isinstance(self.variance, (str, bool)) and 0 < self.variance < math.inf
-        self._require("variance", known or positive, "a positive float, 'shared', 'element' or 'row'")
+        self._require("variance", known or is_positive(self.variance), "a positive float, 'shared', 'element' or 'row'")
 
     @property
     def any_size(self) -> bool:

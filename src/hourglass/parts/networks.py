@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, TypeVar
@@ -255,6 +256,14 @@ def on_processor(generator: torch.Generator) -> torch.Generator:
     return generator if generator.device.type == "cpu" else torch.Generator().manual_seed(generator.initial_seed())
 
 
+@contextmanager
+def seeded_by(generator: torch.Generator) -> Iterator[None]:
+    """For what draws from torch's global generators, as a user's network may: they go on from ours, and are put back."""
+    with torch.random.fork_rng(devices=[generator.device] if generator.device.type == "cuda" else []):
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
+        yield
+
+
 def drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
     """A layer without memory, given some: orthogonal weights times a gain, drawn from our generator instead of the global one."""
     layer = layer.to_empty(device="cpu")
@@ -271,12 +280,14 @@ def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[
     before = module.training
     try:
         with torch.no_grad():
-            output: Tensor = module.eval()(torch.zeros(2, *given))
-    except (RuntimeError, ValueError, IndexError) as error:
+            output: Any = module.eval()(torch.zeros(2, *given))
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
         first = str(error).splitlines()[0]
         raise ParameterError(f"The {role} can't take a batch of shape {_shown(given)}: {first}.") from error
     finally:
         module.train(before)
+    if not isinstance(output, Tensor):
+        raise ParameterError(f"The {role} must make one tensor of a batch. It makes a {type(output).__name__}.")
     if output.shape[0] != 2 or output[0].numel() != math.prod(wanted):
         raise ParameterError(
             f"The {role} makes {_shown(tuple(output.shape[1:]))} of a batch of shape {_shown(given)}; "

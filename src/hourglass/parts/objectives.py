@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from hourglass.parts.base import Part, is_count
+from hourglass.parts.base import Part, is_amount, is_count
 from hourglass.parts.bottlenecks import Code
 from hourglass.parts.densities import Density, Normal
 
@@ -150,7 +150,7 @@ class TotalCorrelation(Objective):
     beta: float = 6.0
 
     def __post_init__(self) -> None:
-        self._require("beta", not isinstance(self.beta, (str, bool)) and 0 <= self.beta < math.inf, "a float of at least 0")
+        self._require("beta", is_amount(self.beta), "a float of at least 0")
 
     def loss(self, model: Model, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
         nll, code = _passed(model, x, generator, given)
@@ -186,8 +186,7 @@ class Capacity(Objective):
 
     def __post_init__(self) -> None:
         for name in ("nats", "gamma"):
-            value = getattr(self, name)
-            self._require(name, not isinstance(value, (str, bool)) and 0 <= value < math.inf, "a float of at least 0")
+            self._require(name, is_amount(getattr(self, name)), "a float of at least 0")
 
     def loss(self, model: Model, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
         nll, code = _passed(model, x, generator, given)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hourglass.parts.base import are_counts, is_count
+from hourglass.parts.base import are_counts, is_count, is_positive
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code
 from hourglass.parts.precision import in_full
 
@@ -84,8 +84,7 @@ class VectorQuantized(Quantized):
         self._require("codes", is_count(self.codes, 2), "an int of at least 2")
         for name in ("dim", "places"):
             self._require(name, is_count(getattr(self, name)), "a positive int")
-        valid = not isinstance(self.commitment, (str, bool)) and 0 < self.commitment < math.inf
-        self._require("commitment", valid, "a positive float")
+        self._require("commitment", is_positive(self.commitment), "a positive float")
 
     @property
     def width(self) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import are_counts, is_count
+from hourglass.parts.base import are_counts, is_count, is_number
 from hourglass.parts.networks import Network, linear
 from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, Neighbours, OneShot, Writer
 
@@ -60,8 +60,7 @@ class Rewriter(Network):
         self._require("width", is_count(self.width), "a positive int")
         self._require("dilations", are_counts(self.dilations), "a tuple of at least one positive int")
         self._require("heads", is_count(self.heads) and self.width % self.heads == 0, f"a divisor of width={self.width}")
-        valid = not isinstance(self.word_dropout, (str, bool)) and 0 <= self.word_dropout < 1
-        self._require("word_dropout", valid, "a float from 0 to below 1")
+        self._require("word_dropout", is_number(self.word_dropout) and 0 <= self.word_dropout < 1, "a float from 0 to below 1")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         if len(shape) != 2:

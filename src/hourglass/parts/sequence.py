@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import are_counts, is_count
+from hourglass.parts.base import are_counts, is_count, is_number
 from hourglass.parts.networks import Network, linear
 
 GAIN = math.sqrt(2)
@@ -110,8 +110,7 @@ class Writing(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        valid = not isinstance(self.word_dropout, (str, bool)) and 0 <= self.word_dropout < 1
-        self._require("word_dropout", valid, "a float from 0 to below 1")
+        self._require("word_dropout", is_number(self.word_dropout) and 0 <= self.word_dropout < 1, "a float from 0 to below 1")
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         plan = self._plan(shape, n, generator)

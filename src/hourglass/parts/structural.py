@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import is_count
+from hourglass.parts.base import is_count, is_positive
 from hourglass.parts.bell import bell
 from hourglass.parts.likelihoods import Gaussian, Likelihood, LikelihoodModule, Runs
 
@@ -55,7 +54,7 @@ class Structural(Likelihood):
     def __post_init__(self) -> None:
         valid = isinstance(self.base, Likelihood) and not isinstance(self.base, Structural)
         self._require("base", valid, "another likelihood part")
-        self._require("weight", not isinstance(self.weight, (str, bool)) and 0 < self.weight < math.inf, "a positive float")
+        self._require("weight", is_positive(self.weight), "a positive float")
         self._require("scales", is_count(self.scales) and self.scales <= len(SCALES), f"an int from 1 to {len(SCALES)}")
 
     @property

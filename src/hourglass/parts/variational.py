@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hourglass.parts.base import is_number
+from hourglass.parts.base import is_amount
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code, Numbers, Plain
 from hourglass.parts.densities import Density, Normal
 from hourglass.parts.precision import in_full
@@ -58,9 +58,9 @@ class Variational(Numbers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require("beta", _is_amount(self.beta), "a float of at least 0")
-        self._require("free_bits", _is_amount(self.free_bits), "a float of at least 0")
-        self._require("warmup", _is_amount(self.warmup) and self.warmup <= 1, "a float from 0 to 1")
+        self._require("beta", is_amount(self.beta), "a float of at least 0")
+        self._require("free_bits", is_amount(self.free_bits), "a float of at least 0")
+        self._require("warmup", is_amount(self.warmup) and self.warmup <= 1, "a float from 0 to 1")
         self._require("prior", isinstance(self.prior, Prior), "a prior part")
 
     @property
@@ -141,7 +141,7 @@ class Matched(Bottleneck):
 
     def __post_init__(self) -> None:
         self._require("base", isinstance(self.base, Bottleneck) and self.base.width > 0, "a bottleneck part with codes")
-        self._require("weight", _is_amount(self.weight), "a float of at least 0")
+        self._require("weight", is_amount(self.weight), "a float of at least 0")
 
     @property
     def width(self) -> int:
@@ -203,7 +203,3 @@ def discrepancy(a: Tensor, b: Tensor) -> Tensor:
     n = len(a)
     within = kernel(a, a) + kernel(b, b)
     return (within.sum() - within.diagonal().sum()) / (n * (n - 1)) - 2 * kernel(a, b).mean()
-
-
-def _is_amount(value: object) -> bool:
-    return is_number(value) and value >= 0

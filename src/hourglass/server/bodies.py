@@ -191,9 +191,15 @@ def _frame(columns: Mapping[str, Any]) -> pl.DataFrame | None:
         return only
     if not rest and isinstance(only, np.ndarray) and only.ndim == 2:
         return pl.DataFrame(only, schema=[f"{name.rstrip('s')}{i}" for i in range(only.shape[1])])
-    if any(np.ndim(column) != 1 for column in columns.values() if isinstance(column, np.ndarray)):
+    if any(_axes(column) > 1 for column in columns.values()):
         return None
     return pl.DataFrame(dict(columns), strict=False)
+
+
+def _axes(column: Any) -> int:
+    """How many axes a column has, of a list the arrays in it."""
+    some = column[0] if isinstance(column, list) and column else column
+    return some.ndim if isinstance(some, np.ndarray) else 1
 
 
 FORMS = {

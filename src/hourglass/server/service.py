@@ -129,7 +129,7 @@ def create_app(models: Mapping[str, Any], *, limits: Limits | None = None, token
 def _served(model: Any, limits: Limits, figures: Figures) -> Served:
     actions = {name: action for name, action in ACTIONS.items() if action.of(model)}
     if model.kind_.of_record:
-        limits = replace(limits, rows=limits.numbers)  # its rows are samples
+        limits = replace(limits, rows=limits.numbers, waiting=2 * limits.numbers)  # its rows are samples
     return Served(model, actions, Lane(limits, figures.rows.observe), limits)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import hourglass as hg
-from hourglass.data import Pictures, Record, holds_pictures
+from hourglass.data import Pictures, Record, atomic, reads_pictures
+from hourglass.server.studio.sources import Source
 
 MOST_SHOWN = 2000  # rows that a report is about: as many as tell
 
@@ -25,13 +26,14 @@ def detect(model: Any, X: Any, path: Path) -> Path:
     return path
 
 
-def mend(model: Any, data: str, X: Any, path: Path) -> Path:
+def mend(model: Any, data: str, path: Path) -> Path:
     """Damaged data mended; pictures in files keep their names, sizes and formats."""
-    if not (Path(data).exists() and holds_pictures(data)):
-        return _written(model, model.denoise(X), path)
-    for picture in Pictures(data):
-        (cleaned,) = model.denoise([picture.pixels])
-        picture.write(path / picture.name, cleaned)
+    if not (Path(data).exists() and reads_pictures(data)):
+        return _written(model, model.denoise(Source(data).read()), path)
+    with atomic(path) as folder:
+        for picture in Pictures(data):
+            (cleaned,) = model.denoise([picture.pixels])
+            picture.write(folder / picture.name, cleaned)
     return path
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 from hourglass.data import atomic
 
-LONGEST = 60  # letters of a name
+LONGEST, SHORT = 60, 15  # letters of a name, and of what it ends in
 Made = dict[str, Any]
 
 
 def plain_name(text: str) -> str:
     """A name that is one part of a path, made of whatever was typed."""
-    letters = re.sub(r"[^\w.-]+", "-", text.strip())[:LONGEST].strip("-._")
-    return letters or "unnamed"
+    letters = re.sub(r"[^\w.-]+", "-", text.strip()).strip("-._")
+    ending = "".join(Path(letters).suffixes[-2:])
+    ending = ending if len(ending) <= SHORT else Path(letters).suffix[:SHORT]
+    return letters.removesuffix(ending)[: LONGEST - len(ending)].strip("-._") + ending or "unnamed"
 
 
 def free(path: Path) -> Path:

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,6 +28,7 @@ from hourglass.server.studio.sources import Source
 
 MODEL = "model.safetensors"
 NOTES = ("failed.txt", "result.json", "progress.jsonl", "preview.json", "stage.txt", "stopping", "sweep.json")  # of one training
+PATIENCE = 10.0  # seconds that a run has to end in before it is deleted
 NOTHING_KEPT = "It was stopped before there was anything to keep. Start it again, and give it a little longer."
 
 
@@ -80,7 +82,15 @@ class Run:
         if found:
             return Asked(**found)
         needs = {"AnomalyDetector": "flag", "DenoisingAutoencoder": "clean", "VariationalAutoencoder": "generate"}
-        return Asked("", needs.get(str(hg.info(self.model_path).get("estimator")), "compress"))
+        return Asked("", needs.get(str(self._told.get("estimator")), "compress"))
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What the file of its model says; nothing if it can't be read."""
+        try:
+            return hg.info(self.model_path)
+        except hg.HourglassError:
+            return {}
 
     @property
     def asked_at(self) -> int:
@@ -104,7 +114,7 @@ class Run:
         if (self.path / "failed.txt").exists():
             return State.failed
         if self.model_path.exists() and not (self.path / "run.json").exists():  # a command put it here
-            return State.done
+            return State.done if self._told else State.failed
         return State.failed if (self.path / "lock").exists() else State.waiting
 
     @property
@@ -181,6 +191,9 @@ class Run:
     def remove(self) -> None:
         """Delete the run and all that it made."""
         self.stop()
+        until = time.monotonic() + PATIENCE  # a run that goes on would make its folder anew
+        while self._locked() and time.monotonic() < until:
+            time.sleep(0.1)
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _locked(self) -> bool:

@@ -30,8 +30,11 @@ class Source:
 
     @property
     def changed(self) -> int:
-        """When it was, in nanoseconds; 0 where there is no file."""
-        return Path(self.data).stat().st_mtime_ns if Path(self.data).exists() else 0
+        """A number that is another when what lies there is; of a file when it was changed, in nanoseconds."""
+        path = Path(self.data)
+        if path.is_dir():
+            return hash(tuple((str(file), file.stat().st_mtime_ns) for file in sorted(path.rglob("*"))))
+        return path.stat().st_mtime_ns if path.exists() else 0
 
     def read(self) -> Any:
         """The rows, of a dataset those to train on; kept in memory until others are asked for."""

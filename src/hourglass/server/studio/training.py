@@ -90,9 +90,9 @@ def _job(run: Run, asked: Asked) -> Job:
 
 def _read(asked: Asked) -> Any:
     """The data; pictures that are learned to be mended may be of any size, and stay in their files."""
-    from hourglass.data import Pictures, holds_pictures
+    from hourglass.data import Pictures, reads_pictures
 
-    apart = asked.need == "clean" and asked.width is None and holds_pictures(asked.data)
+    apart = asked.need == "clean" and asked.width is None and reads_pictures(asked.data)
     return Pictures(asked.data) if apart else asked.source.read()
 
 
@@ -167,9 +167,10 @@ def generate(job: Job) -> Made:
     model = hg.VariationalAutoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(X, condition=known)
+    _keep(job, model, show)
     _say(job.run, "Learning to draw")
     model.fit_sampler(X, condition=known, random_state=0)
-    _keep(job, model, show)
+    model.save(job.run.model_path)
     _say(job.run, "Drawing")
     asked = None if known is None else known[:EXAMPLES]
     n = EXAMPLES if asked is None else len(asked)
@@ -253,6 +254,8 @@ def _by_pca(train: Any, some: Any, width: int) -> Any:
 def _keep(job: Job, model: Any, show: Callable[[Any], Made] | None) -> None:
     """Write the model and the last preview; from here on nothing is stopped, as the rest is short."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not (job.run.path / "run.json").exists():
+        raise hg.FileError(f"The run '{job.run.name}' was deleted while it learned, so nothing of it is kept.")
     model.save(job.run.model_path)
     if show is not None:
         preview(job.run, show, model)

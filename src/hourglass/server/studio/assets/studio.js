@@ -12,20 +12,26 @@ const studio = {
     dispatchEvent(new CustomEvent("theme", { detail: theme }));
   },
 
-  // Send files one after the other; those of a folder, and several pictures, become one. Then tell the drop zone of that number
-  // where they are.
+  // Send files one after the other; those of a folder, several pictures, and several files of one sort become one. Then tell the
+  // drop zone of that number where they are.
   async send(list, zone, folder = "") {
-    const files = [...list];
+    const files = [...list].filter((file) => !/^(\.|thumbs\.db$|desktop\.ini$)/i.test(file.name));
     if (!files.length) return folder && emitEvent("sent" + zone, { failed: `There is no file in ${folder}.` });
-    const together = folder || (files.every((file) => file.type.startsWith("image/")) ? "pictures" : "");
-    const group = together ? `${encodeURIComponent(together.slice(0, 40))}-${Date.now().toString(36)}` : "-";
+    const sort = (file) => file.type.startsWith("image/") ? "pictures" : /\.[^.]+(\.gz)?$/.exec(file.name.toLowerCase())?.[0] ?? "files";
+    const sorts = new Set(files.map(sort)), record = files.find((file) => sort(file) === ".hea");  // a record has files beside it
+    if (!folder && !record && sorts.size > 1) {
+      return emitEvent("sent" + zone, { failed: "These are files of several sorts. Drop those of one sort, or a folder." });
+    }
+    const one = !folder && (record || (files.length === 1 && !sorts.has("pictures")));
+    const together = folder || (sorts.has("pictures") ? "pictures" : "files");
+    const group = one ? "-" : `${encodeURIComponent(together.slice(0, 40))}-${Date.now().toString(36)}`;
     let path = "";
     for (const [number, file] of files.entries()) {
       const of = files.length > 1 ? ` (${number + 1} of ${files.length})` : "";
       const answer = await studio.put(file, `/upload/${group}/${encodeURIComponent(file.name)}`, (share) =>
         emitEvent("sending" + zone, { words: `${file.name}${of}: ${Math.round(100 * share)}%` }));
       if (!answer) return emitEvent("sent" + zone, { failed: `${file.name} could not be taken in. Is the disk full?` });
-      path = answer.path;
+      if (!record || file === record) path = answer.path;
     }
     emitEvent("sent" + zone, { path });
   },

@@ -11,7 +11,7 @@ import numpy as np
 from nicegui import ui
 
 import hourglass as hg
-from hourglass.data import Pictures, holds_pictures
+from hourglass.data import Pictures, reads_pictures
 from hourglass.kinds import as_raw, length, rows
 from hourglass.server.studio import drawn, making
 from hourglass.server.studio import widgets as w
@@ -46,7 +46,7 @@ async def draw(run: Run, source: Source, *, dropped: bool) -> None:
 
 def cleaned(model: Any, path: str) -> tuple[list[Pair], str]:
     """The first of the files at a path, before and after, and what can be said of them."""
-    if holds_pictures(path):
+    if reads_pictures(path):
         pictures = Pictures(path)
         some = [pictures[number] for number in range(min(len(pictures), SHOWN))]
         after = [model.denoise([picture.pixels])[0] for picture in some]
@@ -106,4 +106,4 @@ async def _download(run: Run, path: str, button: Any, told: Any) -> None:
 def _clean_all(run: Run, path: str) -> Path:
     """All that lies at a path, cleaned: pictures in a folder, under their names and in their formats; or one file of rows."""
     target = free(run.path / "cleaned" / plain_name(Path(path).stem))
-    return making.mend(run.model(), path, None if holds_pictures(path) else hg.read(path), target)
+    return making.mend(run.model(), path, target)

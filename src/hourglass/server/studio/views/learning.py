@@ -182,7 +182,7 @@ def _files(place: Any, run: Run) -> None:
     def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]
         names += [REPORT] * reported
-        names += [f"made/{path.name}" for path in sorted(made.iterdir())] if made.is_dir() else []
+        names += [f"made/{path.name}" for path in sorted(made.glob("[!.]*"))]  # what begins with a dot is being written
         with place:
             for name in names:
                 if name not in known:

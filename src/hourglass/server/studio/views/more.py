@@ -11,7 +11,7 @@ from nicegui import run as threads
 import hourglass as hg
 from hourglass.server.studio import making
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.plain import Made, free, plain_name
+from hourglass.server.studio.plain import Made, plain_name
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
 
@@ -21,19 +21,19 @@ class Use(NamedTuple):
 
     heading: str
     words: str
-    make: Callable[[Any, str, Any, Path], Path]
+    make: Callable[[Any, str, Path], Path]
 
 
 USES = {
     "compress": Use(
         "Encode other data",
         "Rows of the same shape; you get their codes.",
-        lambda m, _, X, to: making.encode(m, X, Path(f"{to}.parquet")),
+        lambda model, data, to: making.encode(model, Source(data).read(), Path(f"{to}.parquet")),
     ),
     "flag": Use(
         "Check new data",
         "Rows of the same shape; you get their alarms.",
-        lambda m, _, X, to: making.detect(m, X, Path(f"{to}.csv")),
+        lambda model, data, to: making.detect(model, Source(data).read(), Path(f"{to}.csv")),
     ),
     "clean": Use("Clean damaged data", "Pictures keep their names, sizes and formats.", making.mend),
 }
@@ -51,7 +51,7 @@ def draw(run: Run) -> None:
         place.clear()
         with place:
             w.busy("Working …")
-        target = free(run.path / "made" / plain_name(f"{NAMES[run.asked.need]}-{Path(data).stem}"))
+        target = _free(run, f"{NAMES[run.asked.need]}-{Path(data).stem}")
         told = await threads.io_bound(_made, run, use, data, target)
         place.clear()
         with place:
@@ -65,10 +65,20 @@ def draw(run: Run) -> None:
         place = w.box("", aria_live="polite")
 
 
+def _free(run: Run, name: str) -> Path:
+    """Where something of a name goes, which may get an ending yet: beside nothing that is called so, whatever it ends in."""
+    name, made, number = plain_name(name), run.path / "made", 1
+    found = name
+    while any(path.name == found or path.name.startswith(f"{found}.") for path in made.glob("*")):
+        number += 1
+        found = f"{name}-{number}"
+    return made / found
+
+
 def _made(run: Run, use: Use, data: str, target: Path) -> str:
     """Make something of data, and say what was wrong with it, if anything was."""
     try:
-        use.make(run.model(), data, Source(data).read(), target)
+        use.make(run.model(), data, target)
     except hg.HourglassError as error:
         return str(error)
     return ""
@@ -105,7 +115,7 @@ def _drawn(run: Run, wish: Made) -> str:
     name = f"samples-{wish['n']}" + (f"-{level}" if level else "")
     try:
         known = None if level is None else int(level) if str(level).isdigit() else level
-        making.sample(run.model(), wish["n"], free(run.path / "made" / plain_name(name)), condition=known)
+        making.sample(run.model(), wish["n"], _free(run, name), condition=known)
     except hg.HourglassError as error:
         return str(error)
     return ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 from nicegui import run as threads
 from nicegui import ui
 
+import hourglass as hg
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.runs import Run
+from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.runs import Asked, Run
 
 TICK = 0.7  # seconds between two looks at the files
 
@@ -45,6 +48,18 @@ async def begin(run: Run, view: str) -> None:
     ui.navigate.to(f"/{view}?run={quote(run.name)}")
 
 
+async def begin_new(folder: Folder, asked: Asked, view: str, told: Any) -> None:
+    """Train as it is asked for, or tell why that can't begin."""
+    told.clear()
+    try:
+        await begin(folder.new_run(asked), view)
+    except (OSError, hg.HourglassError) as error:
+        with told:
+            w.notice(
+                f"Can't write '{folder.path}': {error.strerror}. Free some space." if isinstance(error, OSError) else str(error)
+            )
+
+
 def try_again(run: Run, view: str) -> None:
     """A button that trains once more."""
     w.button("Try again", lambda: begin(run, view), "primary")
@@ -53,8 +68,8 @@ def try_again(run: Run, view: str) -> None:
 def delete(words: str, run: Run, view: str, classes: str) -> None:
     """A button that deletes a run, and goes back to a view."""
 
-    def remove() -> None:
-        run.remove()
+    async def remove() -> None:
+        await threads.io_bound(run.remove)
         ui.navigate.to(f"/{view}")
 
     w.button(words, remove, classes)

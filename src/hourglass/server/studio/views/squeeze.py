@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import run as threads
 from nicegui import ui
 
-from hourglass.data import Record
+from hourglass.data import Melody, Record
 from hourglass.kinds import KINDS, infer
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
@@ -17,7 +17,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import Made, read_json
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views.progress import TICK, Progress, begin, delete, try_again
+from hourglass.server.studio.views.progress import TICK, Progress, begin_new, delete, try_again
 
 SECONDS = {"5": "5 seconds", "15": "15 seconds", "60": "1 minute", "": "as long as it takes"}
 BEST = ' class="best"'
@@ -50,7 +50,7 @@ async def draw(folder: Folder, run: Run | None) -> None:
 
 def _can_be_squeezed(source: Source) -> bool:
     raw = source.read()
-    if isinstance(raw, (Record, list)):
+    if isinstance(raw, Record) or (isinstance(raw, list) and not all(isinstance(row, Melody) for row in raw)):
         return False
     return len(getattr(raw, "shape", ())) > 1 or KINDS[source.kind or infer(raw).kind].symbolic
 
@@ -60,7 +60,7 @@ def _begin(folder: Folder, source: Source) -> None:
 
     async def start() -> None:
         options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
-        await begin(folder.new_run(Asked(source.data, "sweep", None, source.kind, source.columns, options)), "squeeze")
+        await begin_new(folder, Asked(source.data, "sweep", None, source.kind, source.columns, options), "squeeze", told)
 
     note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
     with w.card("How narrow can the waist be?", note=note):
@@ -68,6 +68,7 @@ def _begin(folder: Folder, source: Source) -> None:
         with w.box("row"):
             w.button("Try the widths", start, "primary")
             w.text("span", f"on {source.title}", "note")
+        told = w.box("told")
 
 
 def _sweep(run: Run) -> None:

@@ -15,7 +15,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import learning
-from hourglass.server.studio.views.progress import begin
+from hourglass.server.studio.views.progress import begin_new
 
 
 class Need(NamedTuple):
@@ -170,12 +170,7 @@ async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
         source.columns,
         {k: v for k, v in wish.options.items() if v not in (None, "")},
     )
-    told.clear()
-    try:
-        await begin(folder.new_run(asked), "train")
-    except OSError as error:
-        with told:
-            w.notice(f"Can't write '{folder.path}': {error.strerror}. Free some space.")
+    await begin_new(folder, asked, "train", told)
 
 
 def _earlier(folder: Folder) -> None:
