@@ -193,3 +193,13 @@ def test_quality_of_a_table(people):
     assert found["column shapes"] > 0.85
     assert found.columns["column"].to_list() == ["size", "weight", "hair", "tall"]
     assert found.features.name == "the rows themselves, scaled"
+
+
+def test_tables_are_compared_as_they_are_taken_for():
+    text = pl.DataFrame({"size": ["1", "2", "3", "4"], "day": ["01.02.2020", "05.02.2020", "09.03.2020", "11.03.2020"]})
+    numbers = text.with_columns(pl.col("size").cast(pl.Float64))
+    assert column_shapes(text, text)["measure"].to_list() == ["1 - Kolmogorov-Smirnov"] * 2
+    assert column_shapes(text, text)["likeness"].to_list() == [1, 1]
+    assert column_shapes(numbers, text)["likeness"].to_list() == [1, 1]
+    with pytest.raises(DataError, match=r"The tables need the same columns. The second has no 'day'"):
+        column_shapes(text, text.drop("day").with_columns(other=pl.lit(1), more=pl.lit(2)))

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
@@ -99,3 +100,35 @@ def test_ctrl_c_keeps_the_best_so_far():
         model = hg.Autoencoder(3, callbacks=(press,), random_state=0).fit(X)
     assert len(model.history_) == 3
     assert model.transform(X).shape == (len(X), 3)
+
+
+def test_fields_of_a_part_are_set_together():
+    ae = hg.Autoencoder(hg.TopK(256, k=16)).set_params(bottleneck__n=8, bottleneck__k=4)
+    assert ae.bottleneck == hg.TopK(8, k=4)
+    with pytest.raises(hg.ParameterError, match=r"has no field 'm'. Known: k, n"):
+        ae.set_params(bottleneck__m=3)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda vae: vae.sample(2), lambda vae: vae.sample(2, temperature=0.5), lambda vae: vae.interpolate("ab", "ba")]
+)
+def test_what_is_not_fitted_says_so(call):
+    with pytest.raises(NotFittedError):
+        call(hg.VariationalAutoencoder(2))
+
+
+@pytest.mark.parametrize("fdr", [0, 1, 5, "0.1", True])
+def test_a_false_discovery_rate_that_is_none(fdr):
+    det = hg.AnomalyDetector(max_epochs=1, random_state=0).fit(np.random.default_rng(0).normal(size=(60, 3)))
+    with pytest.raises(hg.ParameterError, match="The 'fdr' of a prediction must be a float above 0 and below 1"):
+        det.predict(np.zeros((2, 3)), fdr=fdr)
+
+
+class Pair(torch.nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+def test_a_network_that_makes_no_tensor_is_refused():
+    with pytest.raises(hg.ParameterError, match=r"The encoder must make one tensor of a batch. It makes a tuple."):
+        hg.Autoencoder(2, encoder=Pair()).fit(np.random.default_rng(0).normal(size=(30, 4)))

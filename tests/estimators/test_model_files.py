@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -132,3 +133,36 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     assert str(caught.value) == f"The checkpoint '{checkpoint}' {sentence}"
     with pytest.raises(hg.ModelFileError, match="is the checkpoint of an unfinished run"):
         hg.info(checkpoint)
+
+
+def test_columns_that_are_called_as_parts_are(tmp_path):
+    table = pl.DataFrame({"part": [f"{i:03d}" for i in range(60)], "yours": np.arange(60.0), "width": np.arange(60.0) ** 2})
+    ae = hg.Autoencoder(1, columns={"part": "identifier", "yours": "numeric"}, max_epochs=1, random_state=0).fit(table)
+    ae.save(tmp_path / "m.safetensors")
+    loaded = hg.load(tmp_path / "m.safetensors")
+    assert loaded.columns == {"part": "identifier", "yours": "numeric"}
+    np.testing.assert_array_equal(loaded.transform(table), ae.transform(table))
+
+
+def test_what_is_not_trained_is_not_trained_after_loading_either(tmp_path):
+    x = np.random.default_rng(0).random((64, 8, 8)).astype(np.float32)
+    network = hg.Convolutional(widths=(4,))
+    ae = hg.Autoencoder(2, encoder=network, decoder=network, max_epochs=1, random_state=0).fit(x)
+    frozen = [name for name, parameter in ae.model_.named_parameters() if not parameter.requires_grad]
+    assert frozen
+    ae.save(tmp_path / "m.safetensors")
+    loaded = hg.load(tmp_path / "m.safetensors")
+    assert [name for name, parameter in loaded.model_.named_parameters() if not parameter.requires_grad] == frozen
+    loaded.partial_fit(x)
+    for name in frozen:
+        torch.testing.assert_close(loaded.model_.get_parameter(name), ae.model_.get_parameter(name), rtol=0, atol=0)
+
+
+def test_a_detector_of_symbols_has_the_estimator_that_was_asked_for(tmp_path):
+    lines = ["abba", "abab", "baba", "bab"] * 40
+    for estimator in (None, hg.Autoencoder(2, max_epochs=1)):
+        det = hg.AnomalyDetector(estimator, max_epochs=1, random_state=0).fit(lines)
+        det.save(tmp_path / "m.safetensors")
+        loaded = hg.load(tmp_path / "m.safetensors")
+        assert (loaded.estimator is None) is (estimator is None)
+        np.testing.assert_array_equal(loaded.score_samples(lines[:4]), det.score_samples(lines[:4]))

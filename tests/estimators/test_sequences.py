@@ -189,3 +189,9 @@ def test_figures_of_numbers_are_refused(model, sentence):
     assert sentence(hg.DataError, hg.metrics.exact, pictures, digits) == (
         "Only rows of symbols are rebuilt exactly or not. The model was fitted on 28 x 28 grey images."
     )
+
+
+def test_a_number_of_codes_changes_their_number_alone():
+    waist = hg.VariationalAutoencoder(8, max_epochs=1, random_state=0).fit(LINES)._waist
+    assert waist == hg.Variational(8, beta=0.2, warmup=0.3)
+    assert hg.VariationalAutoencoder(hg.Variational(8), max_epochs=1, random_state=0).fit(LINES)._waist == hg.Variational(8)

@@ -386,3 +386,24 @@ def test_a_table_of_samples_is_mended_as_a_table():
     mended = hg.DenoisingAutoencoder(2, kind="series", max_epochs=1, random_state=0).fit(frame).denoise(frame)
     assert mended.columns == frame.columns
     assert mended["time"].equals(frame["time"])
+
+
+def test_the_kind_of_a_detector_is_that_of_its_estimator():
+    rng = np.random.default_rng(0)
+    rows = [np.sin(np.arange(length) / 5) + 0.1 * rng.normal(size=length) for length in rng.integers(40, 60, 160)]
+    det = hg.AnomalyDetector(hg.Autoencoder(4, kind="series", max_epochs=1), random_state=0).fit(rows)
+    assert det.kind_.name == "series"
+    assert det.score_samples(rows[:3]).shape == (3,)
+    assert hg.diagnose(det.estimator_, rows).rows == 160
+
+
+def test_a_stream_takes_what_a_batch_takes():
+    record = hg.Record((100 * np.sin(np.arange(3000) / 9)).astype(np.int16), 100.0)
+    det = hg.AnomalyDetector(random_state=0).fit(record)
+    whole = (100 * np.sin(np.arange(400) / 9)).astype(np.int16)
+    stream = det.stream()
+    scores = np.concatenate([stream.push(whole[:150]), stream.push(whole[150:]), stream.finish()])
+    np.testing.assert_allclose(scores, det.score_samples(hg.Record(whole, 100.0)), atol=1e-5)
+    stream = det.stream()
+    with pytest.raises(hg.DataError, match="Sample 2 of the stream is infinite"):
+        stream.push(np.array([1.0, 2.0, np.inf]))

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from scipy.stats import multivariate_normal
@@ -285,3 +286,19 @@ def test_a_condition_is_told_to_convolutions_as_channels():
     model.fit(X, condition=labels)
     assert model.encoder_.linear.weight.shape[1] == 784 * (1 + model.condition_kind_.shape[0])
     assert model.sample(2, condition=[3, 4], random_state=0).shape == (2, 28, 28)
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, pl.Series, pd.Series, list])
+def test_labels_in_any_container_are_labels(wrap):
+    x, y = X[:40], np.arange(40) % 3
+    vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(x, condition=wrap(y))
+    assert [column.type for column in vae.condition_kind_.columns] == ["categorical"]
+    with pytest.raises(hg.DataError, match="The model knows no condition '7'"):
+        vae.sample(2, condition=7)
+
+
+def test_what_is_cut_to_windows_takes_no_condition():
+    record = hg.Record(np.sin(np.arange(600) / 9)[:, None], 100.0)
+    vae = hg.VariationalAutoencoder(2, kind=hg.Series(window=32), max_epochs=1, random_state=0)
+    with pytest.raises(hg.ParameterError, match=r"VariationalAutoencoder takes no condition for .*, which are cut to windows"):
+        vae.fit(record, condition=np.arange(600) % 2)

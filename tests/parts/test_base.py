@@ -89,3 +89,23 @@ def test_an_unknown_part_in_a_file_is_refused():
     with pytest.raises(hg.ModelFileError) as caught:
         Part.from_config({"part": "Wormhole"})
     assert str(caught.value) == "The file asks for an unknown part, 'Wormhole'. Update Hourglass to read it."
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: hg.Mask("0.3"),
+        lambda: hg.Hide("0.3"),
+        lambda: hg.Noise("0.3"),
+        lambda: hg.Series(rate="250"),
+        lambda: hg.Gaussian(None),
+        lambda: hg.VectorQuantized(8, dim=2, commitment=None),
+        lambda: hg.Structural(hg.Gaussian(), weight="1"),
+        lambda: hg.TotalCorrelation(beta="6"),
+        lambda: hg.Causal(word_dropout="0.1"),
+        lambda: hg.Dense(activation=None),
+    ],
+)
+def test_what_is_no_number_or_name_is_refused_in_a_sentence(make):
+    with pytest.raises(hg.ParameterError, match=r"must be|has no choice None"):
+        make()

@@ -22,7 +22,7 @@ def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | Non
     """The page of a detector in HTML."""
     found, drift, blame = detector.alarms(raw, reasons=0), detector.drift(raw), detector.explain(raw)
     alarms, n = int(found["alarm"].sum()), length(raw)
-    of_record, noun = _of_record(detector), "samples" if _of_record(detector) else "rows"
+    of_record, noun = detector.kind_.of_record, "samples" if detector.kind_.of_record else "rows"
     learned, rate = f"{int(detector.model_.alarm.learned):,}", f"{detector.alarm_rate_:.3g}"
     cards = [
         Card("Alarms", f"{alarms / n:.2%}", f"of {n:,} {noun}"),
@@ -59,15 +59,11 @@ def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | Non
     )
 
 
-def _of_record(detector: AnomalyDetector) -> bool:
-    return detector.kind_.of_record
-
-
 def _pictures(detector: AnomalyDetector, raw: Any, found: pl.DataFrame, drift: Drift, blame: pl.DataFrame) -> dict[str, Figure]:
     drawn = {"calibration": plots.calibration(found["p_value"].to_numpy()), "map": plots.code_map(detector, raw)}
     if detector.kind_.name != "image":
         drawn["drift"] = plots.moved_columns(drift)
-    if _of_record(detector):
+    if detector.kind_.of_record:
         drawn["blame"] = plots.timeline(detector, raw, blame)
     elif detector.kind_.name == "series":
         drawn["blame"] = plots.waves(detector, raw)

@@ -115,7 +115,7 @@ def overlays(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame | None
     boxes: list[list[Any]] = [[] for _ in raw]
     for row, *box in found.select("row", "top", "left", "bottom", "right").iter_rows():
         boxes[row].append(box)
-    return drawing.overlay(detector.kind_.arrange(detector._collect(raw, lambda _, x: x)), detector.heatmaps(raw), boxes)
+    return drawing.overlay(detector.kind_.arrange(detector._seen(raw)), detector.heatmaps(raw), boxes)
 
 
 def strangest(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame) -> Figure:
@@ -140,6 +140,6 @@ def strangest(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame) -> F
     shown = explanation.filter(explanation["row"].is_in(rows.tolist()))
     mine = shown.with_columns(shown["row"].replace_strict(places))
     some = as_raw(X, kind=detector.kind_.name)[rows]
-    pixels = detector.kind_.arrange(detector._collect(some, lambda _, x: x))
+    pixels = detector.kind_.arrange(detector._seen(some))
     drawn = overlays(detector, some, mine)
     return drawing.gallery([(f"{row:,}", before, after) for row, before, after in zip(rows, pixels, drawn, strict=True)])

@@ -107,7 +107,7 @@ def compare_detectors(
     ours = clone(detector) if detector is not None else AnomalyDetector(random_state=random_state)
     ours.fit(X_normal).set_alarm_rate(RATE)
     lines = [_line(OURS, -ours.score_samples(X_test), -ours.offset_, labels, began)]
-    usual, new = (ours._collect(some, lambda _, x: x.flatten(1)).nan_to_num(0).float().numpy() for some in (X_normal, X_test))
+    usual, new = (ours._seen(some).flatten(1).nan_to_num(0).float().numpy() for some in (X_normal, X_test))
     order = np.random.default_rng(random_state).permutation(len(usual))
     held_out, learned = usual[order[: len(order) // 5]], usual[order[len(order) // 5 :]]
     for name, fit in CLASSICAL.items():

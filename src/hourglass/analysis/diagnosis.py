@@ -188,7 +188,7 @@ def _some(model: BaseAutoencoder, X: Any, condition: Any) -> tuple[Tensor, Tenso
         raise DataError("Codes can't be compared between rows of which there is only one. Give two or more.")
     some = spread(n, MOST_ROWS)
     given = [part[torch.from_numpy(some).to(part.device)] for part in model._told(condition, n)]
-    x = model._collect(taken(raw, some), lambda _, x: x)
+    x = model._seen(taken(raw, some))
     return x.float().to(model._device), given[0].float() if given else None
 
 

@@ -398,10 +398,7 @@ def scaled(model: BaseAutoencoder, X: Any) -> Array:
     """
     if model.kind_.symbolic:
         raise DataError(f"Errors of numbers can't be measured on {model.kind_.describe()}. Use metrics.exact(model, X).")
-    device = next(model.model_.parameters()).device
-    with torch.inference_mode():
-        values = model.model_.scaling(model.kind_.to_tensor(model._checked(X)).to(device))
-    return model.kind_.arrange(values.cpu())
+    return model.kind_.arrange(model._seen(X))
 
 
 def total_variation(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:

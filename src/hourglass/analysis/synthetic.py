@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from hourglass.analysis.metrics import Array, total_variation
 from hourglass.errors import DataError, HourglassWarning, suggest
+from hourglass.kinds.columns import Column, to_numbers
 from hourglass.kinds.table import TableKind, as_frame
 
 if TYPE_CHECKING:
@@ -54,15 +55,15 @@ def column_shapes(real: Any, synthetic: Any, *, like: Any = None) -> pl.DataFram
     import polars as pl
     from scipy.stats import ks_2samp
 
-    first, second = _frames(real, synthetic)
+    tables, columns = _looked_at(real, synthetic, like if like is not None else real)
     found = []
-    for name, numeric in _columns(like if like is not None else real).items():
-        if numeric:
-            piles = [_floats(frame[name]) for frame in (first, second)]
+    for name, column in columns.items():
+        if _is_numeric(column):
+            piles = [values[~np.isnan(values)] for values in (to_numbers(column, table[name]) for table in tables)]
             apart = ks_2samp(*piles, method="asymp").statistic if all(map(len, piles)) else 1.0
             found.append((name, "1 - Kolmogorov-Smirnov", 1 - float(apart)))
         else:
-            found.append((name, "1 - total variation", 1 - total_variation(*(_words(frame[name]) for frame in (first, second)))))
+            found.append((name, "1 - total variation", 1 - total_variation(*(_words(table[name]) for table in tables))))
     return pl.DataFrame(found, schema=["column", "measure", "likeness"], orient="row")
 
 
@@ -88,12 +89,11 @@ def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
     ----------
     The same figures as CorrelationSimilarity and ContingencySimilarity of SDMetrics.
     """
-    tables = _frames(real, synthetic)
-    types = _columns(like if like is not None else real)
-    numeric, others = ([name for name, is_numeric in types.items() if is_numeric is wanted] for wanted in (True, False))
+    tables, columns = _looked_at(real, synthetic, like if like is not None else real)
+    numeric, others = ([name for name, column in columns.items() if _is_numeric(column) is wanted] for wanted in (True, False))
     scores = []
     if len(numeric) > 1:
-        correlations = [np.ma.corrcoef(_masked(table, numeric), rowvar=False).filled(0) for table in tables]  # type: ignore[no-untyped-call]  # 0 of constants
+        correlations = [np.ma.corrcoef(_masked(table, columns, numeric), rowvar=False).filled(0) for table in tables]  # type: ignore[no-untyped-call]  # 0 of constants
         above = np.triu_indices(len(numeric), 1)
         scores += (1 - np.abs(correlations[0] - correlations[1])[above] / 2).tolist()
     for pair in combinations(others, 2):
@@ -129,18 +129,22 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     ----------
     Esteban, Hyland and Rätsch, "Real-valued (Medical) Time Series Generation with Recurrent Conditional GANs", 2017, section 4.2.
     """
-    learned, judged = _frames(synthetic, real)
-    if target not in judged.columns:
-        raise DataError(f"There is no column {target!r} to foretell. {suggest(target, judged.columns)}")
-    types = {name: numeric for name, numeric in _columns(like if like is not None else real).items() if name != target}
-    levels = {name: {word: i for i, word in enumerate(np.unique(_words(judged[name])))} for name in types if not types[name]}
+    if target not in as_frame(real).columns:
+        raise DataError(f"There is no column {target!r} to foretell. {suggest(target, as_frame(real).columns)}")
+    (learned, judged), columns = _looked_at(synthetic, real, like if like is not None else real)
+    columns.pop(target, None)
+    levels = {
+        name: {word: i for i, word in enumerate(np.unique(_words(judged[name])))}
+        for name, column in columns.items()
+        if not _is_numeric(column)
+    }
     tables = [
         np.column_stack(
             [
-                _floats(frame[name], gaps=True)
-                if numeric
+                to_numbers(column, frame[name])
+                if _is_numeric(column)
                 else np.array([levels[name].get(word, -1) for word in _words(frame[name])])
-                for name, numeric in types.items()
+                for name, column in columns.items()
             ]
         )
         for frame in (learned, judged)
@@ -167,30 +171,22 @@ def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[tupl
     return [(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
 
 
-def _frames(first: Any, second: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
-    frames = as_frame(first), as_frame(second)
-    missing = [name for name in frames[0].columns if name not in frames[1].columns]
-    if missing and len(frames[0].columns) == len(frames[1].columns):
-        raise DataError(f"The tables need the same columns. The second has no {missing[0]!r}.")
-    return frames
-
-
-def _columns(like: Any) -> dict[str, bool]:
-    """The columns that are looked at, and whether they are numbers or times."""
+def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, pl.DataFrame], dict[str, Column]]:
+    """Two tables, and the columns of theirs that are looked at, as they are taken for in a table like them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HourglassWarning)
         kind = TableKind.learn(as_frame(like))
-    return {column.name: column.type in ("numeric", "datetime") for column in kind.columns if column.used}
+    columns = {column.name: column for column in kind.columns if column.used}
+    tables = as_frame(first), as_frame(second)
+    for which, table in zip(("first", "second"), tables, strict=True):
+        missing = next((name for name in columns if name not in table.columns), None)
+        if missing is not None:
+            raise DataError(f"The tables need the same columns. The {which} has no {missing!r}.")
+    return tables, columns
 
 
-def _floats(column: pl.Series, *, gaps: bool = False) -> Array:
-    """Numbers, or times as numbers; what is missing is NaN, or left out."""
-    import polars as pl
-
-    if column.dtype == pl.String:
-        column = column.str.to_datetime(strict=False)
-    values = column.to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return values if gaps else values[~np.isnan(values)]
+def _is_numeric(column: Column) -> bool:
+    return column.type in ("numeric", "datetime")
 
 
 def _words(column: pl.Series) -> Array:
@@ -199,5 +195,5 @@ def _words(column: pl.Series) -> Array:
     return column.cast(pl.String).fill_null("").to_numpy().astype(str)
 
 
-def _masked(frame: pl.DataFrame, names: list[str]) -> Any:
-    return np.ma.masked_invalid(np.column_stack([_floats(frame[name], gaps=True) for name in names]))
+def _masked(frame: pl.DataFrame, columns: dict[str, Column], names: list[str]) -> Any:
+    return np.ma.masked_invalid(np.column_stack([to_numbers(columns[name], frame[name]) for name in names]))

@@ -89,11 +89,7 @@ def assemble(
     _require_drawn(owner, bottleneck, objective, conditions)
     if corruption is None and kind.gaps:
         corruption = Hide(IMPUTED, kind.column_of if kind.name == "table" else None, rest=True)  # to learn what belongs in a gap
-    if kind.unit:
-        gaps = Gaps(None if corruption is None else corruption.marks)
-    else:
-        marks = torch.isnan if kind.gaps or (corruption is not None and corruption.hides) else None
-        gaps = Gaps(marks, beside=1 if kind.name == "series" else -1)
+    gaps = _gaps(kind, corruption)
     seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
     told = 0 if conditions is None else conditions.width
     chance = on_processor(generator)
@@ -117,14 +113,29 @@ def assemble(
     if values is not None:
         chosen = torch.randperm(len(values), generator=generator, device=values.device)
         chosen = chosen[: FEW_ROWS if kind.symbolic else PCA_ROWS]
-        x = model.scaling(values[chosen]).float()
         known = None if conditions is None or given is None else conditions(given[chosen]).float()
-        model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
-        if model.bottleneck.prior is not None:
-            model.bottleneck.prior.start(x, generator)
-        if isinstance(bottleneck, (Plain, Variational)):
-            start_as_pca(model, x, bottleneck, squashed or likelihood.takes_logits, known)
+        x = model.scaling(values[chosen]).float()
+        _start(model, x, known, bottleneck, generator, squashed=squashed or likelihood.takes_logits)
     return model
+
+
+def _gaps(kind: Kind, corruption: Corruption | None) -> Gaps:
+    """What tells the encoder of what is missing or damaged."""
+    if kind.unit:
+        return Gaps(None if corruption is None else corruption.marks)
+    marks = torch.isnan if kind.gaps or (corruption is not None and corruption.hides) else None
+    return Gaps(marks, beside=1 if kind.name == "series" else -1)
+
+
+def _start(
+    model: Hourglass, x: Tensor, known: Tensor | None, bottleneck: Bottleneck, generator: torch.Generator, *, squashed: bool
+) -> None:
+    """Start what starts from some rows x (n, *shape): variances, a prior, and the linear paths."""
+    model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
+    if model.bottleneck.prior is not None:
+        model.bottleneck.prior.start(x, generator)
+    if isinstance(bottleneck, (Plain, Variational)):
+        start_as_pca(model, x, bottleneck, squashed, known)
 
 
 def default_likelihood(kind: Kind) -> Likelihood:

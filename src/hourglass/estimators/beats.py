@@ -176,7 +176,7 @@ def learn_record(
 
 
 def _thin(memory: Memory, left: int, generator: torch.Generator) -> None:
-    """Forget rows, until new windows find as many to be near to as windows held out did: else they would look more usual."""
+    """Forget rows, so that a new window has as many neighbours as a held-out one was allowed: else it would look more usual."""
     chosen = torch.randperm(len(memory.rows), generator=generator)[: max(left, 1)].sort().values
     memory.rows, memory.source, memory.move = memory.rows[chosen].clone(), torch.arange(len(chosen)), memory.move[chosen]
     memory.forget_copies()

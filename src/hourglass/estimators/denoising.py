@@ -136,8 +136,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         if strength is not None or mask is not None:
             plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
             raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
-        values = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
-        return self.kind_.from_tensor(values, self.kind_.opened(raw))
+        raw = self._checked(raw)
+        return self.kind_.from_tensor(self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x))), raw)
 
     def damage(self, X: Any, *, random_state: Any = None) -> Any:
         """X damaged on purpose, as in training: what the model learns to mend.
@@ -180,8 +180,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             raise ParameterError("A record is damaged a window at a time, and windows overlap. Damage rows of one length instead.")
         raw = as_raw(X, kind=self.kind_.name)
         if self.kind_.name != "image":
-            values = self._collect(raw, lambda model, x: model.scaling.inverse(corruption(x, generator)))
-            return self.kind_.from_tensor(values, self.kind_.opened(raw))
+            raw = self._checked(raw)
+            return self.kind_.from_tensor(self._collect(raw, lambda model, x: model.scaling.inverse(corruption(x, generator))), raw)
         require_pictures(raw)
         found = []
         for number, picture in enumerate(raw):

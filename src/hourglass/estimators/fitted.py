@@ -116,9 +116,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
         check_is_fitted(self)
-        raw = as_raw(X, kind=self.kind_.name)
+        raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
         self.kind_.check(raw)
-        raw = self.kind_.opened(raw)
         if self.kind_.name == "table" and not self.kind_.matches_names(raw):  # type: ignore[attr-defined]
             try:
                 validate_data(self, raw, reset=False, skip_check_array=True)
@@ -147,6 +146,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 result[start : start + len(part)] = part
         assert result is not None  # _checked refuses empty data
         return result
+
+    def _seen(self, X: Any) -> Tensor:
+        """All rows as the networks see them (n, *shape)."""
+        return self._collect(X, lambda model, x: x)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

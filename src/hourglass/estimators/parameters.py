@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from hourglass.errors import ModelFileError, ParameterError
@@ -27,6 +28,14 @@ def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
 
 def _instance(kind: type | tuple[type, ...], words: str) -> Rule:
     return _optional(lambda value: isinstance(value, kind), words)
+
+
+def _is_device(value: Any) -> bool:
+    try:
+        torch.device(value)
+    except (RuntimeError, TypeError):
+        return False
+    return True
 
 
 def _choice(table: dict[str, Any]) -> Rule:
@@ -73,6 +82,11 @@ RULES: dict[str, Rule] = {
     "patience": _optional(is_count, "a positive int"),
     "gradient_clip": _optional(is_positive, "a positive float"),
     "checkpoint": _instance((str, os.PathLike), "a path"),
+    "device": (lambda value: value is None or _is_device(value), "the name of a torch device, such as 'cpu' or 'cuda', or None"),
+    "random_state": (
+        lambda value: value is None or isinstance(value, (Integral, np.random.RandomState, np.random.Generator)),
+        "an int, a RandomState, a Generator or None",
+    ),
     "callbacks": (
         lambda value: isinstance(value, (tuple, list)) and all(map(callable, value)),
         "a tuple of functions of (estimator, epoch)",

@@ -293,7 +293,7 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     brought_home(estimator)
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
-        x, aside = (estimator._collect(some, lambda _, x: x).float() for some in (usual, others))
+        x, aside = (estimator._seen(some).float() for some in (usual, others))
         return JUDGES[detector.kind_.family].learn(detector, x, aside, others, torch.Generator().manual_seed(seed))
 
 

@@ -170,7 +170,7 @@ def scored_steps(detector: Any, windows: Windows) -> Numbers:
     """How strange each step of a record is, higher is stranger."""
     stream, values = Stream(detector), windows.record.values
     found, known = np.empty(len(values)), 0
-    for first in range(0, len(values) + 1, PUSHED):
+    for first in range(0, len(values), PUSHED):
         more = stream.push(values[first : first + PUSHED])
         found[known : known + len(more)] = more
         known += len(more)

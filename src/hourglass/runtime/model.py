@@ -277,9 +277,8 @@ class OnnxModel:
                 )
 
     def _checked(self, X: Any) -> Any:
-        raw = as_raw(X, kind=self.kind_.name)
+        raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
         self.kind_.check(raw)
-        raw = self.kind_.opened(raw)
         if length(raw) == 0:
             raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
         return raw

@@ -110,6 +110,28 @@ def test_files_of_a_folder_become_one_source(page):
     page.get_by_text(re.compile("tunes-1-")).first.wait_for()
 
 
+def test_several_files_of_one_sort_become_one_source(page):
+    page.goto("/data")
+    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
+    with page.expect_navigation():
+        page.evaluate(
+            """(zone) => {
+                const names = ["a.csv", "b.csv", "Thumbs.db"];
+                studio.send(names.map((name, i) => new File([`x,y\\n${i},2\\n3,4\\n`], name)), zone);
+            }""",
+            zone,
+        )
+    page.get_by_text("4 rows").first.wait_for()
+
+
+def test_files_of_several_sorts_are_told(page):
+    page.goto("/data")
+    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
+    page.evaluate("(zone) => studio.send([new File(['x'], 'a.csv'), new File(['CC'], 'b.smi')], zone)", zone)
+    told = "These are files of several sorts. Drop those of one sort, or a folder."
+    expect(page.locator("label.drop small").last).to_have_text(told)
+
+
 def test_an_empty_folder_is_told(page):
     page.goto("/data")
     zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))

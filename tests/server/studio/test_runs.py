@@ -18,7 +18,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import squeeze
+from hourglass.server.studio.views import more, squeeze
 from hourglass.server.studio.watching import watch
 
 
@@ -227,3 +227,41 @@ def test_a_run_can_be_removed(folder, asked):
     run.remove()
     assert folder.runs() == []
     assert not Run(run.path).path.exists()
+
+
+def test_a_long_name_keeps_its_ending():
+    assert plain_name("measurements-" * 6 + "cleaned.csv.gz").endswith(".csv.gz")
+    assert plain_name("m" * 80 + ".csv") == "m" * 56 + ".csv"
+    assert len(plain_name("m" * 80 + ".a-very-long-ending-that-is-none")) <= 60
+
+
+def test_a_folder_has_changed_when_a_file_in_it_has(tmp_path):
+    folder = tmp_path / "days"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    source = Source(str(folder))
+    assert source.read()["x"].to_list() == [1, 3]
+    before = folder.stat().st_mtime_ns
+    (folder / "a.csv").write_text("x,y\n5,2\n3,4\n")
+    assert folder.stat().st_mtime_ns == before
+    assert source.read()["x"].to_list() == [5, 3]
+
+
+def test_a_model_that_can_not_be_read_is_a_run_that_failed(tmp_path):
+    broken, whole = tmp_path / "runs" / "broken", tmp_path / "runs" / "whole"
+    broken.mkdir(parents=True)
+    whole.mkdir()
+    (broken / "model.safetensors").write_bytes(b"nothing of the sort")
+    hg.Autoencoder(2, hidden=(4,), max_epochs=1).fit(np.random.default_rng(0).normal(size=(40, 4))).save(
+        whole / "model.safetensors"
+    )
+    assert {run.name: run.state for run in Folder(tmp_path).runs()} == {"broken": State.failed, "whole": State.done}
+
+
+def test_more_of_one_name_goes_beside(tmp_path):
+    (tmp_path / "made").mkdir()
+    run = Run(tmp_path)
+    first = more._free(run, "samples-3")
+    first.with_name("samples-3.csv").write_text("")
+    (tmp_path / "made" / "samples-30.csv").write_text("")
+    assert more._free(run, "samples-3").name == "samples-3-2"
