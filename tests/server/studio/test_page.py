@@ -121,7 +121,8 @@ def test_several_files_of_one_sort_become_one_source(page):
             }""",
             zone,
         )
-    page.get_by_text("4 rows").first.wait_for()
+    expect(page.locator(".because")).to_contain_text("table")
+    page.get_by_text(re.compile("files-")).first.wait_for()
 
 
 def test_files_of_several_sorts_are_told(page):
