@@ -1,5 +1,7 @@
 """The detector on pictures: what it flags, where, and what it lets pass."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,18 @@ def test_features_of_your_own(tmp_path):
         hg.load(tmp_path / "m.safetensors")
     loaded = hg.load(tmp_path / "m.safetensors", features=features)
     np.testing.assert_array_equal(loaded.p_values(marked), found.p_values(marked))
+
+
+def test_channels_of_features_count_alike_however_loud_they_are():
+    torch.manual_seed(0)
+    features = torch.nn.Conv2d(1, 4, 3, stride=2, padding=1).requires_grad_(False)
+    louder = copy.deepcopy(features)
+    louder.weight[0] *= 1000
+    louder.bias[0] *= 1000
+    scores = [
+        hg.AnomalyDetector(features=each, random_state=0).fit(USUAL[:160]).score_samples(USUAL[160:]) for each in (features, louder)
+    ]
+    np.testing.assert_allclose(*scores, atol=0.02)
 
 
 def test_features_that_can_not_be_used():
