@@ -23,6 +23,7 @@ __all__ = ["fingerprints", "properties", "tanimoto"]
 
 RADIUS, BITS = 2, 1024  # of the fingerprints of MOSES
 RINGS = 2  # a scaffold has at least, to count
+PART = 1000  # molecules that are compared with all others at a time
 LARGE = 8  # atoms of a ring that few real molecules have
 KNOWN_FILTERS = ("PAINS", "BRENK")  # catalogues of RDKit
 SOME = (1000, 10_000)  # samples of which MOSES counts how many differ
@@ -150,12 +151,17 @@ def similarity(first: Array, second: Array) -> Array:
 
 def internal_diversity(prints: Array) -> float:
     """1 less the mean similarity of all pairs, of each with itself too, of fingerprints (n, bits)."""
-    return float(1 - similarity(prints, prints).mean())
+    return float(1 - np.mean(np.concatenate([similarity(some, prints).mean(1) for some in _in_parts(prints)])))
 
 
 def nearest_similarity(prints: Array, others: Array) -> float:
     """The mean of each one's similarity to its nearest neighbour among others."""
-    return float(similarity(prints, others).max(1).mean())
+    return float(np.mean(np.concatenate([similarity(some, others).max(1) for some in _in_parts(prints)])))
+
+
+def _in_parts(prints: Array) -> list[Array]:
+    """So few fingerprints at a time that their similarities to all others don't fill the memory."""
+    return np.array_split(prints, len(prints) // PART + 1)
 
 
 def counts_alike(first: Counter[str], second: Counter[str]) -> float:
