@@ -76,13 +76,14 @@ def test_every_public_part_is_tried_here():
 def test_a_part_survives_json_and_clone_and_cannot_be_changed(part):
     assert Part.from_config(part.to_config()) == part
     assert clone(part) is part
-    assert eval(repr(part), vars(hg)) == part
+    assert eval(repr(part), {name: getattr(hg, name) for name in hg.__all__}) == part
     with pytest.raises(dataclasses.FrozenInstanceError):
         part.n = 5
 
 
 def test_as_text_a_part_has_short_numbers():
     assert str(hg.Noise((5 / 255, 0.1))) == "Noise(std=(0.0196, 0.1))"
+    assert str(hg.Noise(5 / 255) + hg.Blur(1.5)) == "Noise(std=0.0196) + Blur(std=1.5)"
 
 
 def test_an_unknown_part_in_a_file_is_refused():

@@ -117,6 +117,9 @@ class Together(Corruption):
         flat = [inner for part in self.parts for inner in (part.parts if isinstance(part, Together) else (part,))]
         object.__setattr__(self, "parts", tuple(sorted(flat, key=lambda part: part.hides)))
 
+    def __str__(self) -> str:
+        return " + ".join(map(str, self.parts))
+
     @property
     def hides(self) -> bool:
         return any(part.hides for part in self.parts)

@@ -54,7 +54,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # so no test finds runs of another module
 def studio(tmp_path_factory):
     """The command, serving a folder of its own."""
     place = tmp_path_factory.mktemp("studio")
