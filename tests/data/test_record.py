@@ -118,3 +118,16 @@ def test_a_record_is_written_as_a_table(tmp_path):
     assert (tmp_path / "r.csv").read_text() == "time,a,b\n0.0,1.0,2.0\n0.5,3.0,4.0\n"
     hg.write(tmp_path / "r.npy", hg.Record([1.0, 2.0]))
     assert np.load(tmp_path / "r.npy").tolist() == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_time_that_is_none_is_named(wrong):
+    table = pl.DataFrame({"time": [0.0, 1.0, wrong, 3.0], "mV": [1.0, 2.0, 3.0, 4.0]})
+    with pytest.raises(hg.DataError, match=f"Column 'time' has no time in row 2, but {wrong}"):
+        record_of(table)
+
+
+def test_times_of_a_day_have_no_date():
+    table = pl.DataFrame({"time": [dt.time(8, 0), dt.time(8, 1), dt.time(8, 2)], "mV": [1.0, 2.0, 3.0]})
+    with pytest.raises(hg.DataError, match="Column 'time' holds times of a day without a date"):
+        record_of(table)
