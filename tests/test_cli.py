@@ -929,8 +929,7 @@ def test_tunes_are_fitted_heard_and_go_on(fails):
     assert sorted(path.name for path in Path("new").iterdir()) == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]
     said = run("interpolate", "m.safetensors", "tunes.abc", "--rows", "0,1", "--steps", 3, "-o", "way.mid")
     assert said.splitlines()[-1] == "Wrote 3 new rows to way.mid, from row 0 to row 1."
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", hg.HourglassWarning)  # of keys, which change on the way
+    with pytest.warns(hg.HourglassWarning, match="cut where metre or key change"):  # the way leads from one key to another
         assert hg.read("way.mid")[0].bars <= 18
     Path("a.abc").write_text(tunes[: tunes.index("X:1")])
     assert "from a.abc to tunes.abc." in run("interpolate", "m.safetensors", "a.abc", "tunes.abc", "--steps", 2, "-o", "way.wav")
@@ -1025,8 +1024,10 @@ def test_an_ending_is_refused_before_the_work(models, fails, monkeypatch):
     monkeypatch.setattr("hourglass.cli.files.load_model", lambda path: pytest.fail("the model was loaded first"))
     frame().write_csv("rows.csv")
     code, words = fails("encode", models / "table.safetensors", "rows.csv", "-o", "codes.xlsx")
+    assert (code, words) == (1, "Error: Can't write 'codes.xlsx' by its ending. Known: .parquet, .csv, .tsv, .npy.\n")
+    code, words = fails("reconstruct", models / "table.safetensors", "rows.csv", "-o", "rows.xlsx")
     assert code == 1
-    assert words.startswith("Error: Can't write 'codes.xlsx' by its ending. Known: .csv, ")
+    assert words.startswith("Error: Can't write 'rows.xlsx' by its ending. Known: .csv, ")
 
 
 def test_pictures_that_are_named_by_numbers_have_masks_of_their_own():

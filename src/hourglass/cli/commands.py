@@ -28,6 +28,7 @@ from hourglass.cli.files import (
 from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
 from hourglass.cli.words import demo_result, percent, say, show, sweep_table
 
+CODES = (".parquet", ".csv", ".tsv", ".npy")  # what codes are written to
 DEMO_WIDTH = 32
 DEMO_FILES = {
     "report.html": "the whole story with pictures; open it in a browser",
@@ -149,7 +150,7 @@ def encode(
 
     Example: hourglass encode model.safetensors digits -o codes.parquet
     """
-    require_target(output, model, data)
+    require_writable(output, CODES, model, data)
     codes = _codes(load_untold(model), load(data, skip_bad))
     hg.write(output, codes)
     say(f"Wrote {codes.height:,} rows of {codes.width} codes to {output}.")
