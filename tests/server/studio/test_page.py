@@ -94,50 +94,43 @@ def test_a_folder_that_is_dropped_is_looked_through(page):
     assert found == ["a.png", "b.png", "c.png"]
 
 
-def test_files_of_a_folder_become_one_source(page):
+SEND = "([zone, files, folder]) => studio.send(files.map(([name, text]) => new File([text], name)), zone, folder)"
+
+
+def send(page, files, folder=""):
+    """Drop files, by their names, and where they are from, into the zone of the page."""
     page.goto("/data")
     zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
-    with page.expect_navigation():
-        page.evaluate(
-            """(zone) => {
-                const tunes = ["CDEF GABc|cBAG FEDC|", "cBAG FEDC|CDEF GABc|"];
-                const files = tunes.map((tune, i) => new File([`X:1\\nT:${i}\\nM:4/4\\nL:1/8\\nK:C\\n${tune}\\n`], `${i}.abc`));
-                studio.send(files, zone, "tunes 1");
-            }""",
-            zone,
-        )
-    expect(page.locator(".because")).to_contain_text("a list of 2 tunes is melodies")
-    page.get_by_text(re.compile("tunes-1-")).first.wait_for()
+    page.evaluate(SEND, [zone, list(files.items()), folder])
 
 
-def test_several_files_of_one_sort_become_one_source(page):
-    page.goto("/data")
-    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
-    with page.expect_navigation():
-        page.evaluate(
-            """(zone) => {
-                const names = ["a.csv", "b.csv", "Thumbs.db"];
-                studio.send(names.map((name, i) => new File([`x,y\\n${i},2\\n3,4\\n`], name)), zone);
-            }""",
-            zone,
-        )
-    expect(page.locator(".because")).to_contain_text("table")
-    page.get_by_text(re.compile("files-")).first.wait_for()
+TUNE = "X:1\nT:{0}\nM:4/4\nL:1/8\nK:C\n{0} GABc|cBAG FEDC|\n"
+TABLE = "x,y\n{0},2\n3,4\n"
 
 
-def test_files_of_several_sorts_are_told(page):
-    page.goto("/data")
-    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
-    page.evaluate("(zone) => studio.send([new File(['x'], 'a.csv'), new File(['CC'], 'b.smi')], zone)", zone)
-    told = "These are files of several sorts. Drop those of one sort, or a folder."
+@pytest.mark.parametrize(
+    ("files", "folder", "source", "because"),
+    [
+        ({"0.abc": TUNE.format("CDEF"), "1.abc": TUNE.format("cBAG")}, "tunes 1", "tunes-1-", "a list of 2 tunes is melodies"),
+        ({"a.csv": TABLE.format(0), "b.csv": TABLE.format(1), "Thumbs.db": "x"}, "", "files-", "table"),
+    ],
+)
+def test_files_of_a_folder_or_of_one_sort_become_one_source(page, files, folder, source, because):
+    send(page, files, folder)
+    expect(page.locator(".because")).to_contain_text(because)
+    page.get_by_text(re.compile(source)).first.wait_for()
+
+
+@pytest.mark.parametrize(
+    ("files", "folder", "told"),
+    [
+        ({"a.csv": "x", "b.smi": "CC"}, "", "These are files of several sorts. Drop those of one sort, or a folder."),
+        ({}, "nothing", "There is no file in nothing."),
+    ],
+)
+def test_what_is_dropped_in_vain_is_told(page, files, folder, told):
+    send(page, files, folder)
     expect(page.locator("label.drop small").last).to_have_text(told)
-
-
-def test_an_empty_folder_is_told(page):
-    page.goto("/data")
-    zone = int(page.locator("label.drop").last.get_attribute("id").removeprefix("c"))
-    page.evaluate("(zone) => studio.send([], zone, 'nothing')", zone)
-    expect(page.locator("label.drop small").last).to_have_text("There is no file in nothing.")
 
 
 def test_flag(page, pictures, learned):
