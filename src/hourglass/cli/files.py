@@ -84,18 +84,19 @@ def of_same_names(path: Path | None, option: str) -> Any:
     from hourglass.data import Pictures
 
     pictures = Pictures(path)
+    numbers = {name: number for number, name in enumerate(pictures.names)}
     alike: dict[str, list[str]] = {}
-    for name in pictures.names:
+    for name in numbers:
         alike.setdefault(_without_ending(name), []).append(name)
 
     def named(name: str) -> Any:
         plain = _without_ending(name)
-        found = [name] if name in pictures.names else alike.get(plain, [])
+        found = [name] if name in numbers else alike.get(plain, [])
         if not found:
             raise hg.FileError(f"{option}: '{path}' has no picture '{plain}'. {suggest(plain, alike)}")
         if len(found) > 1:
             raise hg.FileError(f"{option}: '{path}' has {found[0]!r} and {found[1]!r}, and neither is called '{name}'. Rename one.")
-        return pictures[pictures.names.index(found[0])]
+        return pictures[numbers[found[0]]]
 
     return named
 

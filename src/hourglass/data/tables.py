@@ -139,7 +139,7 @@ def _is_data(row: list[str]) -> bool:
         numbers = [float(field.replace(",", ".")) for field in told]
     except ValueError:
         return False
-    gaps = any(field.strip() for field in row if field not in told)  # not the blank that pandas writes above its index
+    gaps = any(field.strip() in MISSING[1:] for field in row)  # not the blank that pandas writes above its index
     return bool(told) and (gaps or len(set(numbers)) < len(told) or not all(field.strip().isdigit() for field in told))
 
 
