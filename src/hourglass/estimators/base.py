@@ -483,8 +483,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _header(self) -> dict[str, Any]:
         condition = None if self.condition_kind_ is None else self.condition_kind_.to_config()
-        kept = [name for name, parameter in self.model_.named_parameters() if not parameter.requires_grad]
-        return super()._header() | {"bottleneck": self._asked["bottleneck"].to_config(), "condition": condition, "frozen": kept}
+        frozen = [name for name, parameter in self.model_.named_parameters() if not parameter.requires_grad]
+        return super()._header() | {"bottleneck": self._asked["bottleneck"].to_config(), "condition": condition, "frozen": frozen}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         condition = header.get("condition")
