@@ -1,15 +1,18 @@
 """The autoencoder with a space to sample from, and what every autoencoder with codes can draw."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 
 import hourglass as hg
+from hourglass.estimators import samplers
 
 DIGITS = hg.datasets.load("digits")
 X = DIGITS.x_train[:400]
@@ -182,6 +185,20 @@ def test_a_mixture_is_fitted_to_the_codes_of_any_waist(waist, tmp_path):
     drawn = model.sample(6, random_state=0)
     model.save(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(hg.load(tmp_path / "m.safetensors").sample(6, random_state=0), drawn)
+
+
+def test_a_mixture_is_found_whatever_the_scale_of_the_codes(monkeypatch):
+    monkeypatch.setattr("hourglass.estimators.samplers.FITTED", 2000)
+    apart, scale = np.array([[0, 0, 0], [6, 0, 6]]), np.array([1e-4, 1.0, 1e4])
+    root = np.array([[1.0, 0, 0], [0.8, 0.6, 0], [0, 0, 1]])
+    noise = np.random.default_rng(0).normal(size=(3000, 3)) @ root.T
+    codes = torch.from_numpy((apart[np.arange(3000) // 5 % 2] + noise) * scale).float()
+    found = samplers.fitted(SimpleNamespace(density=lambda: None, conditions=None), hg.Plain(3), "mixture", codes, 0).module
+    order = found.mean[:, 0].argsort()
+    np.testing.assert_allclose(found.mean.numpy()[order] / scale, apart, atol=0.15)
+    covariances = (found.root @ found.root.mT).numpy()[order] / np.outer(scale, scale)
+    np.testing.assert_allclose(covariances, np.broadcast_to(root @ root.T, (2, 3, 3)), atol=0.15)
+    np.testing.assert_allclose(found.log_weight.exp(), 0.5, atol=0.02)
 
 
 def test_a_flow_is_fitted_to_codes_in_double_precision(monkeypatch):

@@ -132,6 +132,9 @@ def test_in_training_a_window_begins_at_each_bar_and_what_is_held_there_is_not_h
     kind = KIND.learn(as_raw([held, held]))
     assert kind.to_tensor(as_raw([held])).shape == (2, 34)
     assert len(kind.opened(as_raw([held]))) == 2  # one after the other, the last filled with rests
+    learned = kind.learned(as_raw([held]))
+    assert [(window.first, window.bars) for window in learned] == [(0, 2), (1, 2)]
+    assert torch.equal(kind.to_tensor(learned), kind.to_tensor(as_raw([held])))
     assert torch.equal(kind.to_tensor(as_raw([held.cut(2, 1)]))[0, 18:34], torch.full((16,), 2, dtype=torch.uint8))
 
 

@@ -51,9 +51,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
         X : as in ``fit``
             The training data; every fifth row is held out to judge by.
         sampler : {"auto", "prior", "mixture", "flow", "autoregressive"}, default="auto"
-            The model's own prior; a mixture of up to 50 normal distributions; a network along which noise flows to where codes are,
-            which takes minutes to train; or, for quantised codes, a small recurrent network that draws one after the other. "auto"
-            takes the one that the codes held out are likeliest under, see ``sampler_``; it doesn't try a flow.
+            The model's own prior; a mixture of up to 100 normal distributions, fitted to 50,000 codes at most; a network along
+            which noise flows to where codes are, which takes minutes to train; or, for quantised codes, a small recurrent network
+            that draws one after the other. "auto" takes the one that the codes held out are likeliest under, see ``sampler_``; it
+            doesn't try a flow.
         condition : as in ``fit``, optional
             For models that were fitted with one.
         random_state : int, RandomState or Generator, optional
@@ -73,6 +74,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ----------
         Ghosh et al., "From Variational to Deterministic Autoencoders", 2020, section 4 (a density that is fitted after training).
         """
+        check_is_fitted(self)
         seed = seed_from(random_state)
         waist = self._waist
         generator = None if self.kind_.symbolic else self._generator(seed)
@@ -82,7 +84,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
             found: Tensor = model.bottleneck.indices(z) if isinstance(waist, Quantized) else z
             return found
 
-        found = self._passed(X, condition, codes).to(self._device)
+        rows = self.kind_.learned(as_raw(X, kind=self.kind_.name))
+        found = self._passed(rows, condition, codes).to(self._device)
         found = found.float() if found.is_floating_point() else found
         self.sampler_ = samplers.fitted(self.model_, waist, sampler, found, seed)
         return self

@@ -106,6 +106,10 @@ class Kind(ABC):
         """Raw data as rows: a long record, or a tune, as its windows."""
         return raw
 
+    def learned(self, raw: Any) -> Any:
+        """Raw data as the rows that `fit` learns from, which may overlap where it is cut to windows."""
+        return self.opened(raw)
+
     def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Where each row comes from, as columns (n,), where one row of the user's becomes several."""
         return {}

@@ -126,10 +126,18 @@ class MelodyKind(TokenKind):
 
     def opened(self, raw: Any) -> Any:
         """Windows one after the other; where a tune is at its end, the last one is filled with rests."""
+        return self._windows(raw, self.bars)
+
+    def learned(self, raw: Any) -> Any:
+        """Windows from each bar line on that are whole, or the single one of what has no more bars."""
+        return self._windows(raw, 1)
+
+    def _windows(self, raw: Any, step: int) -> Any:
+        """Windows, none silent, from each ``step``-th bar line."""
         windows = [
             _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
             for number, tune in enumerate(self.rows_of(raw))
-            for first in range(0, tune.bars, self.bars)
+            for first in range(0, max(tune.bars - self.bars + step, 1), step)
         ]
         heard = [window for window in windows if window.notes]
         if not heard and len(raw):
