@@ -51,7 +51,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         X : as in ``fit``
             The training data; every fifth row is held out to judge by.
         sampler : {"auto", "prior", "mixture", "flow", "autoregressive"}, default="auto"
-            The model's own prior; a mixture of up to 100 normal distributions, fitted to 50,000 codes at most; a network along
+            The model's own prior; a mixture of up to 50 normal distributions, fitted to 50,000 codes at most; a network along
             which noise flows to where codes are, which takes minutes to train; or, for quantised codes, a small recurrent network
             that draws one after the other. "auto" takes the one that the codes held out are likeliest under, see ``sampler_``; it
             doesn't try a flow.

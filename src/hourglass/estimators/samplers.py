@@ -22,7 +22,7 @@ from hourglass.parts.networks import on_processor
 from hourglass.parts.samplers import Autoregressive, Flow, Mixture
 from hourglass.training import Plan, Trainer
 
-COMPONENTS = (1, 2, 5, 10, 20, 50, 100)  # that are tried, as long as codes held out like more of them better
+COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried, as long as codes held out like more of them better
 FITTED = 50_000  # codes, at most, that a mixture is fitted to
 TOLERANCE = 0.01  # nats a row: it is fitted when a step brings no more
 HELD_OUT = 5  # every fifth row
