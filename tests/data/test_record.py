@@ -42,6 +42,37 @@ def test_times_as_text_and_as_seconds():
     assert record_of(pl.DataFrame({"t": [0.0, 0.5, 1.0], "x": [1, 2, 3]})).rate == 2
 
 
+@pytest.mark.parametrize(
+    ("form", "minutes", "n"),
+    [
+        ("%m/%d/%Y", 1440, 10),
+        ("%d/%m/%Y", 1440, 10),
+        ("%m/%d/%Y %H:%M", 5, 3000),
+        ("%d.%m.%Y %H:%M:%S", 5, 9000),
+        ("%Y-%m-%dT%H:%M:%SZ", 5, 9),
+    ],
+)
+def test_of_day_and_month_the_one_that_goes_on_in_small_steps_is_the_day(form, minutes, n):
+    record = record_of(pl.DataFrame({"when": [time.strftime(form) for time in every(minutes, n)], "x": np.arange(n)}))
+    assert record.rate == pytest.approx(1 / (60 * minutes))
+    assert record.start.replace(tzinfo=None) == (NOON if minutes < 1440 else NOON.replace(hour=0))
+    np.testing.assert_array_equal(record.values[:, 0], np.arange(n))
+
+
+def test_times_keep_the_clock_of_their_place():
+    spring = dt.datetime(2024, 3, 31, 1, 0)  # at 2 clocks are put forward to 3
+    times = pl.Series("t", [spring + dt.timedelta(minutes=30 * i) for i in (0, 1)]).dt.replace_time_zone("Europe/Berlin")
+    record = record_of(pl.DataFrame({"t": times, "x": [1.0, 2.0]}))
+    assert [when(record, step) for step in range(4)] == [f"2024-03-31 0{clock}:00" for clock in ("1:00", "1:30", "3:00", "3:30")]
+
+
+def test_spans_of_time_are_seconds():
+    spans = [dt.timedelta(seconds=2 * i) for i in range(5)]
+    record = record_of(pl.DataFrame({"t": spans, "x": spans}))
+    assert (record.rate, record.start, record.names) == (0.5, None, ("x",))
+    assert record.values[:, 0].tolist() == [0, 2, 4, 6, 8]
+
+
 def test_samples_that_share_a_step_are_their_mean_and_that_is_said():
     frame = pl.DataFrame({"t": [0.0, 10.0, 20.0, 21.0, 30.0, 40.0, 50.0], "x": [0.0, 1, 2, 4, 5, 6, 7]})
     with pytest.warns(hg.HourglassWarning, match="1 of 7 samples stand closer to the one before than half the usual 10 s"):

@@ -88,3 +88,10 @@ def test_parquet_in_a_folder_is_read_as_the_table_it_is(tmp_path):
     (tmp_path / "x.parquet").mkdir()
     hg.write(tmp_path / "x.parquet" / "part-0.parquet", pl.DataFrame({"a": [1, 2]}))
     assert pl.concat(batches(tmp_path / "x.parquet"))["a"].to_list() == [1, 2]
+
+
+def test_a_gap_in_a_single_column_is_a_row(tmp_path):
+    with appending(tmp_path / "t.csv") as append:
+        append(pl.DataFrame({"x": [1.0, None]}))
+        append(pl.DataFrame({"x": [None, 5.0]}))
+    assert hg.read(tmp_path / "t.csv")["x"].to_list() == [1, None, None, 5]

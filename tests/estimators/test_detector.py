@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -280,6 +281,14 @@ def test_drift_names_what_moved(mixed):
     assert gaps.columns.row(0)[:2] == ("age", pytest.approx(0.8, abs=0.03))
 
 
+@pytest.mark.parametrize("n", [1, 5, 100])
+def test_drift_is_the_distance_of_two_samples(detector, n):
+    rows = NEW[:n] + 0.2
+    theirs = ks_2samp(detector.score_samples(rows), -detector._alarm.reference.numpy(), method="asymp")
+    assert detector.drift(rows).moved == pytest.approx(theirs.statistic, abs=2e-3)
+    assert detector.drift(NEW[:1]).moved >= 0
+
+
 def test_dirty_training_data():
     dirt = NEW[:120] + 4 * rng.normal(size=(120, 8))
     judged, labels = np.r_[NEW[200:1200], NEW[1200:1400] + 4 * rng.normal(size=(200, 8))], np.r_[np.zeros(1000), np.ones(200)]
@@ -310,6 +319,15 @@ def test_of_dirty_rows_a_fifth_is_not_learned_from_and_a_tenth_not_usual():
     assert (len(alarm.kept), int(alarm.learned)) == (160, 180)
     assert len(alarm.reference) == 3 * (160 // 3) + 20  # as many of each fold, and those between
     assert (alarm.reference.diff() >= 0).all()
+
+
+def test_each_dirty_row_is_judged():
+    rows = USUAL[:200].copy()  # of which two are in no fold of as many rows as the others
+    for row in (145, 146, 164):
+        wild = rows.copy()
+        wild[row] = 1000
+        found = hg.AnomalyDetector(contaminated=True, max_epochs=1, random_state=0).fit(wild)
+        assert (found.p_values(wild[row : row + 1] / 2) < 0.01).all()
 
 
 def test_the_mean_error_of_a_gap():

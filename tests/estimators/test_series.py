@@ -407,3 +407,20 @@ def test_a_stream_takes_what_a_batch_takes():
     stream = det.stream()
     with pytest.raises(hg.DataError, match="Sample 2 of the stream is infinite"):
         stream.push(np.array([1.0, 2.0, np.inf]))
+
+
+def test_a_table_of_a_few_rows_promises_what_an_array_of_them_does():
+    rows = np.sin(np.arange(50) / 4 + rng.uniform(0, 6, (40, 1))) + 0.1 * rng.normal(size=(40, 50))
+    long = pl.DataFrame({"beat": np.repeat(np.arange(40), 50), "mv": rows.ravel()})
+    for data, columns in ((rows, None), (long, {"beat": "id"})):
+        found = hg.AnomalyDetector(kind="series", columns=columns, random_state=0).fit(data)
+        assert found.alarm_rate_ == 0.05
+
+
+def test_usual_gaps_of_a_record_raise_no_alarm():
+    values = np.sin(np.arange(8000) / 8) + 0.05 * rng.normal(size=8000)
+    for start in range(200, 8000, 500):
+        values[start : start + 20] = np.nan
+    found = hg.AnomalyDetector(random_state=0).fit(hg.Record(values[:6000]))
+    assert float(found._alarm.usual[0, 0]) == 20
+    assert not len(found.events(hg.Record(values[6000:])))

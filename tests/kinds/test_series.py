@@ -1,3 +1,5 @@
+import datetime as dt
+
 import numpy as np
 import polars as pl
 import pytest
@@ -55,6 +57,28 @@ def test_long_form_is_rows_by_identifier():
     kind = SeriesKind.learn(frame, {"beat": "id", "t": "time"})
     assert kind.describe() == "series of at most 3 samples"
     np.testing.assert_array_equal(kind.to_tensor(frame)[:, 0], [[1, 2, 3], [4, 5, np.nan]])
+
+
+def test_rows_come_by_their_identifiers_and_each_in_the_order_of_its_times():
+    january = dt.datetime(2024, 1, 20)
+    rows = [(beat, january + dt.timedelta(days=day + later), day) for beat, later in (("b", 60), ("a", 0)) for day in range(50)]
+    frame = pl.DataFrame(rows, ["beat", "t", "mv"], orient="row")
+    frame = frame.with_columns(pl.col("t").dt.strftime("%d.%m.%Y"), pl.col("mv") + 100.0 * (pl.col("beat") == "a"))
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=0)
+    first = shuffled["beat"].unique(maintain_order=True).to_list()
+    for some, order in ((frame, ["b", "a"]), (shuffled, first)):
+        found = SeriesKind.learn(some, {"beat": "id"}).to_array(some)
+        np.testing.assert_array_equal(found, [np.arange(50.0) + 100 * (beat == "a") for beat in order])
+
+
+def test_samples_with_times_are_brought_to_the_rate_that_was_asked_for():
+    there = np.sort(rng.permutation(1000)[:400])  # the middle step is 2 s
+    frame = pl.DataFrame({"t": there.astype(float), "x": wave[there]})
+    kind = SeriesKind.learn(frame, asked=hg.Series(rate=1.0))
+    windows = kind.opened(frame)
+    assert (kind.rate, len(windows.record)) == (1, there[-1] - there[0] + 1)
+    np.testing.assert_array_equal(windows.record.values[there - there[0], 0], wave[there])
+    assert kind_from_config(kind.to_config()) == kind
 
 
 def test_a_table_is_a_record_if_it_has_times_and_else_a_row_each():
@@ -186,6 +210,11 @@ def test_times_in_the_index_of_a_pandas_frame():
     back = kind.from_tensor(kind.to_tensor(frame), kind.opened(frame))
     assert back.index.name == "at"
     np.testing.assert_allclose(back["load"], wave, atol=1e-12)
+    for table in (frame.rename_axis(None), frame.reset_index()):
+        kind, later = SeriesKind.learn(table), table.iloc[300:]
+        back = kind.from_tensor(kind.to_tensor(later), kind.opened(later))
+        assert back.index.equals(later.index)
+        assert (back.index.name, back.columns.tolist()) == (None, table.columns.tolist())
 
 
 def test_an_array_is_a_record_where_a_window_is_asked_for_and_else_rows():

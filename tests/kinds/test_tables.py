@@ -1,6 +1,7 @@
 """Tables as people have them: what each column is taken for, its numbers, and its way back."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -219,7 +220,15 @@ def test_mixed_counts_nats_a_column():
 @pytest.mark.parametrize(
     ("frame", "sentence"),
     [
-        (pd.DataFrame({"b": [1, "x", 2.5] * 20}), "Column 'b' mixes types: 1 is a int, 'x' is a str. Give it one type."),
+        (pd.DataFrame({"b": [1, "x", 2.5] * 20}), "Column 'b' mixes types: 1 is an int, 'x' is a str. Give it one type."),
+        (
+            pd.DataFrame({"b": pd.Series([2**70, 1], dtype=object)}),
+            "Column 'b' holds an int that no column of a table can: 1180591620717411303424.",
+        ),
+        (
+            pd.DataFrame(np.ones((3, 2)), columns=["a", 7]),
+            "Of the names of the columns some are text, and 7 is not. Make them alike.",
+        ),
         (
             pl.DataFrame({"a": [[1, 2], [3]], "b": [1, 2]}),
             "Column 'a' holds List values, not one number, word or date in each row. "
@@ -242,7 +251,7 @@ def test_mixed_counts_nats_a_column():
             "All 40 rows are equal, so there is nothing to learn. Check that the right file was read.",
         ),
     ],
-    ids=["mixed types", "nested", "two of a name", "infinity", "all missing", "constant"],
+    ids=["mixed types", "no column can", "names", "nested", "two of a name", "infinity", "all missing", "constant"],
 )
 @pytest.mark.filterwarnings("ignore:Column 'a' .and 1 more. is constant")
 def test_what_cannot_be_learned_from(frame, sentence):
@@ -305,3 +314,108 @@ def test_rows_of_a_frame_are_counted_whatever_its_index():
     later = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)}, index=1.7e9 + 60.0 * np.arange(60))
     model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(later)
     np.testing.assert_array_equal(model.transform(later), model.transform(later.reset_index(drop=True)))
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "first"),
+    [
+        (pd.cut(np.arange(40.0) % 8, [-1, 3, 9]), "categorical", 0),
+        (pd.period_range("2024-01", periods=2, freq="M")[np.arange(40) % 2], "categorical", 0),
+        (pd.arrays.SparseArray(np.arange(40.0)), "numeric", 0),
+        (pd.arrays.SparseArray(np.arange(40) % 3 == 0), "boolean", 1),
+    ],
+    ids=["intervals", "periods", "sparse numbers", "sparse truths"],
+)
+def test_columns_of_pandas_that_polars_has_no_type_for(values, type_, first):
+    kind = KINDS["table"].learn(pd.DataFrame({"c": values, "x": np.arange(40.0)}))
+    assert kind.columns[0].type == type_
+    assert kind.to_array(pd.DataFrame({"c": values, "x": np.arange(40.0)}))[0, 0] == first
+
+
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_an_array_of_times_is_no_array_of_numbers(unit):
+    days = np.datetime64("2024-01-01", unit) + np.arange(60).astype("timedelta64[D]")
+    days = np.column_stack([days, days[::-1]])
+    days[3, 0] = np.datetime64("NaT")
+    kind = KINDS["table"].learn(days)
+    assert [column.type for column in kind.columns] == ["datetime", "datetime"]
+    np.testing.assert_array_equal(kind.to_array(days)[2:4], [[1704240000.0, 1708992000.0], [np.nan, 1708905600.0]])
+
+
+def test_a_lazy_frame_is_collected():
+    lazy = FRAME.lazy().select("amount", "city")
+    assert hg.Autoencoder(1, max_epochs=1, random_state=0).fit(lazy).transform(lazy).shape == (N, 1)
+
+
+def test_the_names_of_columns_stay_numbers():
+    table = pd.DataFrame({0: np.arange(40.0), 7: np.arange(40.0) ** 2, 9: ["a", "b"] * 20})
+    back = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table).reconstruct(table)
+    assert back.columns.tolist() == [0, 7, 9]
+
+
+def test_a_time_in_another_zone_is_the_same_time():
+    here = pl.DataFrame(
+        {"t": pl.datetime_range(dt.datetime(2024, 1, 1), dt.datetime(2024, 2, 1), "7h", time_zone="America/New_York", eager=True)}
+    )
+    kind = KINDS["table"].learn(here)
+    there = here.with_columns(pl.col("t").dt.convert_time_zone("UTC"))
+    np.testing.assert_array_equal(kind.to_array(there), kind.to_array(here))
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("2024-03-{:02}T07:30:00.000000", "%Y-%m-%dT%H:%M:%S%.f"),
+        ("2024-03-{:02}T07:30:00Z", "%Y-%m-%dT%H:%M:%S%.fZ"),
+        ("2024-03-{:02} 07:30:00+0000", "%Y-%m-%d %H:%M:%S%.f%z"),
+        ("{:02}.03.2024 07:30:00", "%d.%m.%Y %H:%M:%S%.f"),
+        ("03/{:02}/2024 07:30", "%m/%d/%Y %H:%M"),
+        ("2024/03/{:02}", "%Y/%m/%d"),
+    ],
+)
+def test_dates_as_they_are_written(written, form):
+    text = pl.Series("t", [written.format(day) for day in range(1, 29)])
+    known = of_columns.learn(text)
+    assert (known.type, known.format) == ("datetime", form)
+    seconds = of_columns.to_numbers(known, text)
+    assert seconds[13] == dt.datetime(2024, 3, 14, *((7, 30) if "07:30" in written else ()), tzinfo=dt.UTC).timestamp()
+    assert of_columns.from_numbers(known, seconds)[13] == written.format(14).replace(".000000", "")
+
+
+def test_times_learned_as_such_are_read_from_text():
+    times = pl.Series("t", [dt.datetime(2024, 1, 1) + dt.timedelta(hours=7 * i) for i in range(100)])
+    known = of_columns.learn(times)
+    np.testing.assert_array_equal(of_columns.to_numbers(known, times.cast(pl.String)), of_columns.to_numbers(known, times))
+
+
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        ([dt.date(2020, 1, 1), dt.date(2021, 1, 1)], ["2020-01-01", "2021-01-01"]),
+        ([dt.timedelta(seconds=1), dt.timedelta(seconds=2)], ["1000000", "2000000"]),
+        ([Decimal("1.50"), Decimal("2.25")], ["1.50", "2.25"]),
+        ([1.5, 2.0], [1.5, 2.0]),
+    ],
+)
+def test_categories_that_are_no_words_come_back(values, levels):
+    column = pl.Series("c", values * 20)
+    known = of_columns.learn(column, "categorical")
+    assert of_columns.from_numbers(known, of_columns.to_numbers(known, column))[:2].to_list() == levels
+
+
+def test_gaps_that_were_not_there_in_training_cost_nothing(sentence):
+    table = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
+    gap = table.iloc[:2].copy()
+    gap.iloc[0, 1] = np.nan
+    for model in (hg.Autoencoder(1, max_epochs=1, random_state=0), hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)):
+        model.fit(table)
+        scores, errors = model.score_samples(gap), model.feature_errors(gap)
+        assert errors[0, 1] == 0
+        assert (np.isfinite(scores).all(), np.isfinite(errors).all()) == (True, True)
+    plain = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table)
+    nats = 0.5 * (plain.feature_errors(gap).sum(1) + np.log(2 * np.pi) * np.array([1, 2]))
+    np.testing.assert_allclose(plain.score_samples(gap), -nats, rtol=1e-5)
+    assert sentence(hg.DataError, plain.partial_fit, gap) == (
+        "Row 0 has a gap, and what this Autoencoder learned from first had none. "
+        "Fill it, or begin with rows of which some have gaps."
+    )

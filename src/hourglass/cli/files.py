@@ -222,8 +222,7 @@ def one_a_row(detector: Any, batch: Any) -> Any:
     kind = detector.kind_
     if kind.name != "series" or kind.identifier is None:
         return batch
-    in_time = batch.sort(kind.time, maintain_order=True) if kind.time else batch
-    return in_time.select(kind.identifier).unique(maintain_order=True)
+    return batch.select(kind.identifier).unique(maintain_order=True)
 
 
 def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:

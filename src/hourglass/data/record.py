@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.data.dates import date_formats
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 
@@ -102,7 +104,9 @@ class Record:
 def _later(start: datetime, seconds: float) -> datetime:
     from datetime import timedelta
 
-    return start + timedelta(seconds=seconds)
+    if start.tzinfo is None:
+        return start + timedelta(seconds=seconds)
+    return (start.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(start.tzinfo)  # clocks are put forward and back
 
 
 def when(record: Record, step: float) -> str:
@@ -144,11 +148,8 @@ def _tells_time(frame: pl.DataFrame, name: str) -> bool:
 
     column = frame[name]
     if column.dtype == pl.String:
-        try:
-            return column.head(10).str.to_datetime(strict=False).null_count() == 0 < len(column)
-        except pl.exceptions.PolarsError:
-            return False
-    return column.dtype.is_temporal() or name.lower() in TIMES
+        return column.head(10).null_count() == 0 and bool(date_formats(column.head(10)))
+    return (column.dtype.is_temporal() and column.dtype != pl.Duration) or name.lower() in TIMES
 
 
 def paced(rate: float) -> str:
@@ -217,12 +218,9 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
 
     column = frame[name]
     if column.dtype == pl.String:
-        try:
-            column = column.str.to_datetime(strict=True)
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"Column {name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=."
-            ) from error
+        column = _times(column)
+    if column.dtype == pl.Duration:
+        column = column.dt.total_microseconds() / 1e6
     if column.dtype == pl.Time:
         raise DataError(f"Column {name!r} holds times of a day without a date. Add the date, or say what it is in columns=.")
     if column.null_count():
@@ -231,12 +229,23 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
     if column.dtype.is_temporal():
         column = column if column.dtype == pl.Datetime else column.cast(pl.Datetime("us"))
         found = column.dt.epoch("us").to_numpy().astype(np.float64) / 1e6
-        return found, datetime.fromtimestamp(float(found[0]), UTC)
+        zone = column.dtype.time_zone  # type: ignore[attr-defined]
+        return found, datetime.fromtimestamp(float(found[0]), ZoneInfo(zone) if zone else UTC)
     found = column.to_numpy().astype(np.float64)
     if not np.isfinite(found).all():
         row = int((~np.isfinite(found)).argmax())
         raise DataError(f"Column {name!r} has no time in row {row}, but {found[row]}. Leave that row out.")
     return found, None
+
+
+def _times(column: pl.Series) -> pl.Series:
+    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small and rise."""
+    read = [column.str.to_datetime(form) for form in date_formats(column)]
+    if not read:
+        raise DataError(f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
+    instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]
+    rising = [number for number, found in enumerate(instants) if (np.diff(found) > 0).all()]
+    return read[min(rising or [0], key=lambda number: np.ptp(instants[number]))]
 
 
 def stacked(frame: pl.DataFrame, names: Sequence[str]) -> Values:
@@ -251,6 +260,8 @@ def numbers(frame: pl.DataFrame, name: str) -> Values:
     import polars as pl
 
     column = frame[name]
+    if column.dtype == pl.Duration:
+        column = column.dt.total_microseconds() / 1e6
     if column.dtype == pl.String:
         found = column.cast(pl.Float64, strict=False)
         bad = found.is_null() & column.is_not_null()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hourglass.data.files import atomic, naming
 from hourglass.data.readers import read
-from hourglass.data.tables import as_numbers, check_lines, layout
+from hourglass.data.tables import GAP, as_numbers, check_lines, layout
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, separator: str) 
     if dtypes is None:
         return as_numbers(column, separator)
     dtype = getattr(pl, dtypes.get(column.name, "String"), pl.String)
+    dtype = pl.Float64 if dtype == pl.Decimal else dtype
     if not dtype.is_numeric():
         return column.set(column == "", None)
     text = as_numbers(column, separator)
@@ -185,7 +186,8 @@ class _Text:
         self.separator = separator
 
     def append(self, frame: pl.DataFrame) -> None:
-        self.file.write(frame.write_csv(separator=self.separator, include_header=self.file.tell() == 0))
+        header = self.file.tell() == 0
+        self.file.write(frame.write_csv(separator=self.separator, include_header=header, null_value=GAP))
 
     def close(self) -> None:
         self.file.close()

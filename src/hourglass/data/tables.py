@@ -20,6 +20,7 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
 """What stands for a missing value among numbers. Among text only the empty cell does: NA may be Namibia."""
 
 
+GAP = '""'  # a missing cell as it is written: quoted, as a blank line, which readers skip, would stand for one in a single column
 FILE = "file"  # the column that names the file of a row, where a table is many files
 
 

@@ -18,6 +18,7 @@ from hourglass.data.melody import Melody
 from hourglass.data.molecules import COLUMN, FEW, look_like_smiles, write_drawing, write_sdf, write_smiles
 from hourglass.data.pictures import holds_pictures
 from hourglass.data.record import Record
+from hourglass.data.tables import GAP
 from hourglass.data.tunes import WRITERS as TUNE_WRITERS
 from hourglass.data.tunes import write_melodies
 from hourglass.errors import DataError, FileError
@@ -101,8 +102,7 @@ def _npy(path: Path, raw: Any) -> None:
 
 
 def _csv(path: Path, raw: Any, separator: str = ",") -> None:
-    # Quoted, as the missing value of a table of one column would else be a blank line, which readers skip.
-    path.write_text(_frame(raw).write_csv(separator=separator, null_value='""'), encoding="utf-8", newline="\n")
+    path.write_text(_frame(raw).write_csv(separator=separator, null_value=GAP), encoding="utf-8", newline="\n")
 
 
 def _parquet(path: Path, raw: Any) -> None:

@@ -22,7 +22,7 @@ from hourglass import storage
 from hourglass.batches import Batches, Patches
 from hourglass.errors import CheckpointError, DataError, HourglassWarning, ModelFileError, ParameterError, suggest
 from hourglass.estimators import conditions, patches
-from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, network_from, require_sides
+from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, default_likelihood, network_from, require_sides
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import SIDES, plan_from, seed_from, to_config
 from hourglass.kinds import Album, Series, as_raw, length, taken
@@ -173,6 +173,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             self.history_: list[dict[str, Any]] = []
         else:
             values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(raw)).to(self._device)
+            if isinstance(values, Tensor):
+                self._require_learnable(values)
         given = self._told(condition, length(raw))
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
         if self._trainer is None:
@@ -183,6 +185,16 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
         self._adopt(self.model_, self._trainer)
         return self
+
+    def _require_learnable(self, values: Tensor) -> None:
+        """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""
+        likelihood = self._asked["likelihood"] or default_likelihood(self.kind_)
+        gaps = values.isnan().flatten(1).any(1)
+        if gaps.any() and not likelihood.masks:
+            raise DataError(
+                f"Row {int(gaps.int().argmax())} has a gap, and what this {type(self).__name__} learned from first had none. "
+                "Fill it, or begin with rows of which some have gaps."
+            )
 
     def _learn(self, raw: Any, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Tensor | Album:
         """Learn the kind from the data, and give the data as numbers; pictures to be restored stay pictures, of whatever size."""
@@ -450,7 +462,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             In the units of the scaled data: standard deviations of a column, squared, or pixels from 0 to 1, squared. Of a
             category, in nats (minus the logarithm of its level's probability). Of a missing cell 0, of a column left out NaN.
         """
-        errors = self._passed(X, condition, lambda model, x, given=None: model.likelihood.errors(x, model.reconstruct(x, given)))
+
+        def errors_of(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
+            errors: Tensor = model.likelihood.errors(x, model.reconstruct(x, given))
+            return errors.masked_fill(x.isnan(), 0)
+
+        errors = self._passed(X, condition, errors_of)
         return self.kind_.summed(errors)
 
     def _passed(self, X: Any, condition: Any, function: Callable[..., Tensor]) -> Tensor:

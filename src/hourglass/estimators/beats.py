@@ -163,11 +163,11 @@ def learn_record(
     between = torch.from_numpy(windows.between())
     room = _room((len(between), record.shape[1], windows.window), most)
     there = between[torch.randperm(len(between), generator=generator)[:room].sort().values]
-    rows = _scaled(scaling, _at(windows, there))
+    seen = rows = _scaled(scaling, _at(windows, there))
     whole = ~rows.isnan().flatten(1).any(1)
     if int(whole.sum()) >= len(whole) // 2:
         rows, there = rows[whole], there[whole]
-    watch, memory = _begun(scaling, rows, rows, generator, moved=False, beyond=beyond)
+    watch, memory = _begun(scaling, rows, seen, generator, moved=False, beyond=beyond)
     watch.alarm.learned.fill_(min(len(rows), len(record) // windows.window))  # windows that overlap say much the same
     blocks = Blocks(memory, windows, there)
     calibrate(watch, windows, blocks)

@@ -215,7 +215,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             self.alarm_rate_ = float(self.contamination)
             self.offset_ = float(np.quantile(self.score_samples(raw), self.alarm_rate_))
         else:
-            self.set_alarm_rate(self._rate_for(length(raw)) if self.alarm_rate == "auto" else float(self.alarm_rate))
+            self.set_alarm_rate(
+                self._rate_for(length(self.kind_.opened(raw))) if self.alarm_rate == "auto" else float(self.alarm_rate)
+            )
 
     def _rate_for(self, n: int) -> float:
         """The rate of false alarms for so many training rows; of a record what its windows can promise."""

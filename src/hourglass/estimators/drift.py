@@ -42,7 +42,7 @@ def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, p_values: NDArray[n
 
     n, least = len(x), alarm.least_rate
     even = (np.sort(p_values) - least) / (1 - least)  # from 0 to 1 alike, if nothing has changed
-    moved = float(np.max(np.abs(even - (np.arange(n) + 0.5) / n))) - 0.5 / n
+    moved = float(np.max(np.abs(even - (np.arange(n) + 0.5) / n))) + 0.5 / n
     p_value = _kolmogorov(moved, n, len(alarm.reference) / alarm.of_one)
     apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0).nan_to_num(0)  # NaN: nothing but gaps
     missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (alarm.gapless == 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.data.dates import OFFSET, date_formats
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError
 from hourglass.parts.cells import NUMBER, Cell
@@ -24,16 +25,6 @@ OTHER = "other"
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 EPOCH = datetime(1970, 1, 1)
 DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
-DATES = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-)
 IDENTIFIER = re.compile(r"(^|[ _.-])(id|uuid|guid|key|index|row|nr|no)$", re.IGNORECASE)
 
 
@@ -163,12 +154,7 @@ _LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
 
 
 def _date_format(values: pl.Series) -> str | None:
-    """The format that all of a column of text is a date in."""
-
-    def fits(form: str, some: pl.Series) -> bool:
-        return some.str.to_datetime(form, strict=False).null_count() == 0
-
-    return next((form for form in DATES if fits(form, values[:1]) and fits(form, values)), None)
+    return next(iter(date_formats(values)), None)
 
 
 def _with_nulls(values: pl.Series) -> pl.Series:
@@ -179,7 +165,7 @@ def _with_nulls(values: pl.Series) -> pl.Series:
 def _as_words(values: pl.Series) -> pl.Series:
     import polars as pl
 
-    words = values.cast(pl.String)
+    words = (values.dt.total_microseconds() if values.dtype == pl.Duration else values).cast(pl.String)
     if values.dtype.is_float():  # pandas makes floats of whole numbers beside a gap
         whole = pl.when(values % 1 == 0).then(values.cast(pl.Int64, strict=False).cast(pl.String))
         words = pl.select(pl.coalesce(whole, words)).to_series().alias(values.name)
@@ -229,10 +215,12 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
     """Seconds since 1970 on the clock of the place, or since midnight."""
     import polars as pl
 
-    if values.dtype == pl.String and known.format is not None:
-        values = values.str.to_datetime(known.format, strict=False)
+    if values.dtype == pl.String and (form := known.format or _date_format(values)) is not None:
+        values = values.str.to_datetime(form, strict=False)
     if values.dtype == pl.Time:
         return values.cast(pl.Int64) / 1e9
+    if values.dtype == pl.Datetime and values.dtype.time_zone and known.zone:  # type: ignore[attr-defined]
+        values = values.dt.convert_time_zone(known.zone)
     if values.dtype in (pl.Date, pl.Datetime):
         values = values.cast(pl.Datetime("us")) if values.dtype == pl.Date else values.dt.replace_time_zone(None)
         return values.dt.timestamp("us") / 1e6
@@ -249,12 +237,14 @@ def from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Series
     if known.type in ("categorical", "boolean"):
         levels = pl.Series([*known.levels], dtype=pl.String)
         found = levels.gather(pl.Series(np.nan_to_num(numbers).astype(np.int64))).set(pl.Series(np.isnan(numbers)), None)
-        if known.dtype in ("String", "Categorical", "Enum"):
-            found = found if known.dtype == "String" else found.cast(pl.Categorical)
-        else:
-            found = found == "true" if "boolean" in (known.type, known.dtype.lower()) else found
-            found = found.cast(getattr(pl, known.dtype), strict=False)
-        return found.alias(known.name)
+        dtype = getattr(pl, known.dtype)
+        if dtype in (pl.Categorical, pl.Enum):
+            found = found.cast(pl.Categorical)
+        elif dtype == pl.Boolean or known.type == "boolean":
+            found = (found == "true").cast(dtype, strict=False)
+        elif dtype.is_integer() or dtype.is_float():
+            found = found.cast(dtype, strict=False)
+        return found.alias(known.name)  # levels that were dates stay text
     values = pl.Series(known.name, numbers.astype(np.float64)).fill_nan(None)
     if known.type == "datetime":
         return _times(known, values)
@@ -275,6 +265,7 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
         return (seconds / DAY).round().cast(pl.Int32).cast(pl.Date)
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
     if known.format is not None:
+        times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
         return times.dt.strftime(known.format)
     return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.data.record import CLOSE, Columns, paced, record_of, roles, stacked
+from hourglass.data.record import CLOSE, Columns, paced, record_of, roles, seconds, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds.base import Kind, container_of
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
@@ -80,6 +80,7 @@ class SeriesKind(Kind):
     identifier: str | None = None
     values: tuple[str, ...] = ()  # the other columns that were learned from
     rate: float | None = None
+    grid: float | None = None  # the rate that samples with times are brought to, where one was asked for
     stride: int = 0
     period: float = 0.0  # of the record, in samples
     length: int = 0  # of the record, in samples
@@ -126,7 +127,7 @@ class SeriesKind(Kind):
             self._require_columns(frame)
             asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
             frame = frame.select([*asked, *self._named]) if self._named else frame
-            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), None if self.time else self.rate)
+            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), self.grid if self.time else self.rate)
         if not self.of_record:
             if isinstance(raw, Record):
                 raise DataError(
@@ -202,7 +203,8 @@ class SeriesKind(Kind):
         place = slice(None) if like.record.place is None else like.record.place
         found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
         if hasattr(like.origin, "iloc"):
-            return found.to_pandas().set_index(self.time) if _has_timed_index(like.origin) else found.to_pandas()
+            table = found.drop(self.time) if _has_timed_index(like.origin) else found
+            return table.to_pandas().set_index(like.origin.index)
         return found.to_arrow() if hasattr(like.origin, "to_batches") else found
 
     def _starts(self, n: int) -> NDArray[np.intp]:
@@ -270,6 +272,7 @@ def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learn
         channels=record.names,
         of_record=True,
         rate=record.rate or wanted.rate,
+        grid=wanted.rate,
         stride=min(wanted.stride or max(window // OVERLAP, 1), window),
         period=period,
         length=len(record),
@@ -311,11 +314,11 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
 
 
 def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate: float | None) -> Any:
-    """What a table holds: a row each where it has no times, rows by identifier, or a record."""
+    """What a table holds: a row each where it has no times, rows by identifier as those come, or a record."""
     if facts.id is not None:
-        order = frame.sort(facts.time, maintain_order=True) if facts.time else frame
-        parts = order.partition_by(facts.id, maintain_order=True)
-        values = [stacked(part, facts.values) for part in parts]
+        in_time = frame if facts.time is None else frame[np.argsort(seconds(frame, facts.time)[0], kind="stable")]
+        parts = in_time.partition_by(facts.id, as_dict=True)
+        values = [stacked(parts[(name,)], facts.values) for name in frame[facts.id].unique(maintain_order=True)]
         return Ragged([rows[:, 0] if rows.shape[1] == 1 else rows for rows in values])
     if facts.time is None:
         return stacked(frame, facts.values)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hourglass.parts.likelihoods import Runs
     from hourglass.parts.scaling import Scaling
 
+TEMPORAL = "mM"  # arrays of times, and of spans of time
+
 
 @dataclass(frozen=True)
 class TableKind(Kind):
@@ -126,7 +128,10 @@ class TableKind(Kind):
             return frame.to_numpy()
         if container == "pandas":
             found = frame.to_pandas()
-            return found if like is None else found.set_index(like.index)
+            if like is None:
+                return found
+            names = {str(name): name for name in like.columns}  # which may be numbers
+            return found.set_index(like.index).rename(columns=names)
         return frame.to_arrow() if container == "pyarrow" else frame
 
     def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None) -> pl.DataFrame:
@@ -328,13 +333,28 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
     if container == "polars":
         return raw  # type: ignore[no-any-return]
     if container == "numpy":
-        return pl.DataFrame([_series(names[i] if names else f"x{i}", raw[:, i].tolist()) for i in range(raw.shape[1])])
+        columns = [
+            raw[:, i].astype(f"{raw.dtype.kind}8[us]") if raw.dtype.kind in TEMPORAL else raw[:, i].tolist()
+            for i in range(raw.shape[1])
+        ]
+        return pl.DataFrame([_series(names[i] if names else f"x{i}", column) for i, column in enumerate(columns)])
     found = column_names(raw)
     for name in found:
         if found.count(name) > 1:
             raise DataError(f"The table has {found.count(name)} columns called {name!r}. Rename all but one.")
-    take = raw.column if container == "pyarrow" else lambda i: raw.iloc[:, i]
+    others = [name for name in (raw.columns if container == "pandas" else ()) if not isinstance(name, str)]
+    if 0 < len(others) < len(found):
+        raise DataError(f"Of the names of the columns some are text, and {others[0]!r} is not. Make them alike.")
+    take = raw.column if container == "pyarrow" else lambda i: _dense(raw.iloc[:, i])
     return pl.DataFrame([_series(name, take(i)) for i, name in enumerate(found)])
+
+
+def _dense(values: Any) -> Any:
+    """A column of pandas, those of its types that polars has none for in others: what is sparse filled, intervals as text."""
+    inner = getattr(values.dtype, "categories", values).dtype
+    if hasattr(values, "sparse"):
+        return values.sparse.to_dense()
+    return values.astype(str).where(values.notna(), None) if type(inner).__name__ in ("IntervalDtype", "PeriodDtype") else values
 
 
 def _series(name: str, values: Any) -> pl.Series:
@@ -344,14 +364,17 @@ def _series(name: str, values: Any) -> pl.Series:
         return pl.Series(name, values, nan_to_null=True) if isinstance(values, list) else pl.Series(name, values)
     except Exception as error:  # polars and pyarrow raise several kinds over values of several types
         known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
-        other = next(value for value in known if type(value) is not type(known[0]))
+        other = next((value for value in known if type(value) is not type(known[0])), None)
+        if other is None:
+            raise DataError(f"Column {name!r} holds {_article(known[0])} that no column of a table can: {known[0]!r}.") from error
         raise DataError(
             f"Column {name!r} mixes types: {known[0]!r} is {_article(known[0])}, {other!r} is {_article(other)}. Give it one type."
         ) from error
 
 
 def _article(value: Any) -> str:
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _as_numbers(raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
@@ -361,8 +384,10 @@ def _as_numbers(raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
     if raw.dtype.kind in "OUS":
         try:
             return raw.astype(np.float64)
-        except ValueError:
+        except (ValueError, TypeError):
             return None
+    if raw.dtype.kind in TEMPORAL:
+        return None
     if raw.dtype in FLOATS or raw.dtype == np.uint8:
         return np.asarray(raw)
     return np.asarray(raw, dtype=np.float32 if raw.dtype.itemsize < 4 else np.float64)

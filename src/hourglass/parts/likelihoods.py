@@ -58,8 +58,8 @@ class LikelihoodModule(nn.Module):
         raise NotImplementedError
 
     def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
-        """Negative log-likelihood summed over each example (batch,), in nats."""
-        return self.nll(target, output).flatten(1).sum(1)
+        """Negative log-likelihood summed over each example (batch,), in nats; missing elements, which are NaN, cost nothing."""
+        return self.nll(target, output).masked_fill(target.isnan(), 0).flatten(1).sum(1)
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood summed over everything, in nats, as training wants it."""
@@ -168,9 +168,10 @@ class _FixedGaussian(LikelihoodModule):
         return output + math.exp(0.5 * self.log_variance) * _normal(output, generator)
 
     def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
-        difference = (target - output).flatten(1)  # (batch, elements)
+        missing = target.isnan().flatten(1)
+        difference = (target - output).flatten(1).masked_fill(missing, 0)  # (batch, elements)
         squared: Tensor = torch.linalg.vecdot(difference, difference)  # of nll, a third of the passes over memory
-        return 0.5 * (squared * math.exp(-self.log_variance) + difference.shape[1] * (LOG_2PI + self.log_variance))
+        return 0.5 * (squared * math.exp(-self.log_variance) + (~missing).sum(1) * (LOG_2PI + self.log_variance))
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         squared: Tensor = _SquaredError.apply(output, target)  # type: ignore[no-untyped-call]
