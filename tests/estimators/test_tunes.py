@@ -81,6 +81,17 @@ def test_a_tune_goes_on(vae):
     assert right >= 6  # of 16; of notes that know nothing of the tune 2 are
 
 
+def test_what_is_cut_of_a_tune_keeps_its_key(tunes):
+    vae = hg.VariationalAutoencoder(4, max_epochs=1, random_state=0).fit([*tunes, *(melody.transposed(7) for melody in tunes)])
+    told = tune(0, bars=2).then(hg.Melody([(60 + SCALE[i % 4], 4 * i, 4) for i in range(8)])).transposed(7)
+    untold = replace(told, key=None)
+    assert (told.key, untold.sharps, untold.cut(2, 2).sharps) == ("G", 1, 0)  # without an F sharp C is as likely
+    assert np.array_equal(vae.transform([untold]), vae.transform([told]))
+    assert vae.interpolate(untold, tune(3, bars=4), steps=3) == vae.interpolate(told, tune(3, bars=4), steps=3)
+    longer = hg.continued(vae, told, bars=2, random_state=0)
+    assert hg.continued(vae, untold, bars=2, random_state=0) == replace(longer, key=None)
+
+
 def test_a_tune_goes_on_over_silence(vae, monkeypatch):
     decoded = vae.kind_.from_tensor
     monkeypatch.setattr(type(vae.kind_), "from_tensor", lambda kind, values: [decoded(values)[0].cut(0, 1)])  # nothing new is heard

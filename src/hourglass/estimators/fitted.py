@@ -137,7 +137,9 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         result: Tensor | None = None
         with torch.inference_mode():
             for start in range(0, n, size):
-                values = self.kind_.to_tensor(rows(raw, start, min(start + size, n)), start).to(self._device)
+                stop = min(start + size, n)
+                values = self.kind_.to_tensor(rows(raw, start, stop), start).to(self._device)
+                assert len(values) == stop - start  # a row each
                 model = self._model_for(values.dtype)
                 own = (each[start : start + len(values)].to(self._device) for each in beside)
                 part = function(model, model.scaling(values), *own)
