@@ -107,6 +107,13 @@ def test_copies_are_found(judge):
     assert found["distance to training rows"] == pytest.approx(0, abs=1e-6)
 
 
+def test_copies_are_found_where_held_out_rows_are_known_too():
+    rows = 10 + 3 * np.random.default_rng(0).normal(size=(300, 20))
+    found = hg.quality(np.concatenate([rows[:50], rows[:50] + 1e-5]), rows[:200], np.concatenate([rows[200:295], rows[:5]]))
+    assert found["copies"] == 0.5
+    assert dict(zip(found.frame["measure"], found.frame["real"], strict=True))["copies"] == 0.05
+
+
 def test_samples_of_a_model_over_the_codes_of_another(images):
     vae = hg.VariationalAutoencoder(4, hidden=(32,), max_epochs=3, random_state=0).fit(X)
     found = hg.quality(vae, X, T, features=images.model)

@@ -123,6 +123,15 @@ def test_a_copy_is_told_from_what_is_new(digits):
     assert found["usual"][0] == pytest.approx(np.median(apart.min(1)), rel=1e-5)
 
 
+def test_a_copy_is_one_where_rows_come_twice():
+    twice = 10 + 3 * np.random.default_rng(0).normal(size=(200, 20))
+    twice[:20] = twice[100:120]
+    vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(twice)
+    found = vae.nearest(np.concatenate([twice[:50], twice[:50] + 1e-5]), twice)
+    assert found["distance"][:50].to_list() == [0] * 50
+    assert found["copy"].to_list() == [True] * 50 + [False] * 50
+
+
 # Conditions
 
 
