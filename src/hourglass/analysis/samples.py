@@ -331,7 +331,8 @@ def _beside(numbers: Numbers, piles: list[Any], train: Any) -> list[tuple[str, f
     index = NearestNeighbors(algorithm="brute").fit(known)
 
     def away(rows: Array) -> Array:  # measured anew: brute force finds equal rows a little apart
-        return np.linalg.norm(rows - known[index.kneighbors(rows, 1, return_distance=False)[:, 0]], axis=1)
+        found: Array = np.linalg.norm(rows - known[index.kneighbors(rows, 1, return_distance=False)[:, 0]], axis=1)
+        return found
 
     mine, theirs = (away(numbers(pile)) for pile in (piles[0], piles[2]))
     limit = np.quantile(theirs, CLOSE)
