@@ -44,6 +44,15 @@ def test_a_saved_model_is_the_same(vae, tunes, tmp_path):
     assert hg.load(tmp_path / "three.safetensors").kind == hg.Melodies(bars=3)
 
 
+def test_one_long_tune_is_many_rows(sentence):
+    one = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(tune(0, bars=12))
+    assert one.transform(tune(0, bars=12)).shape == (6, 2)
+    assert sentence(hg.DataError, hg.VariationalAutoencoder(2).fit, tune(0, bars=2)) == (
+        "Found array with 1 sample(s) (shape=(1,)) while a minimum of 2 is required: "
+        "VariationalAutoencoder can't learn from 1 sample."
+    )
+
+
 def test_a_way_between_tunes_is_tunes(vae):
     a, b = tune(0), tune(3, bars=4)
     way = vae.interpolate(a, b, steps=3)

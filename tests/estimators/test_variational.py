@@ -367,6 +367,23 @@ def test_a_condition_of_another_name_is_left_as_it_is():
     assert vae.sample(2, condition=asked).shape == (2, 28, 28) and asked.columns == ["condition"]
 
 
+def test_a_sampler_of_three_rows_and_none_of_two(sentence):
+    model = hg.Autoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:40])
+    assert sentence(hg.DataError, model.fit_sampler, X[:2]) == (
+        "A sampler is fitted to codes and judged by others, so it needs 3 rows or more. Got 2."
+    )
+    assert model.fit_sampler(X[:3], random_state=0).sample(2, random_state=0).shape == (2, 28, 28)
+
+
+def test_a_loaded_sampler_is_where_its_model_is(tmp_path, monkeypatch):
+    model = hg.Autoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:40]).fit_sampler(X[:40], random_state=0)
+    model.save(tmp_path / "m.safetensors")
+    moved = []
+    monkeypatch.setattr(samplers.Mixture, "to", lambda module, device: moved.append(device))
+    hg.load(tmp_path / "m.safetensors")
+    assert moved == [model._device]
+
+
 def test_what_is_cut_to_windows_takes_no_condition():
     record = hg.Record(np.sin(np.arange(600) / 9)[:, None], 100.0)
     vae = hg.VariationalAutoencoder(2, kind=hg.Series(window=32), max_epochs=1, random_state=0)

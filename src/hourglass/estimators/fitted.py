@@ -67,13 +67,14 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _learn_kind(self, raw: Any, asked: str | Series | Melodies | None, *, fewest: int = 2, timeless: bool = False) -> None:
         """Choose the kind and learn it from the data."""
         kind = one_of(kind_name(asked) or infer(raw).kind, KINDS, "kind", type(self).__name__)
-        n = length(raw)
+        n, part = length(raw), None if isinstance(asked, str) else asked
+        if 0 < n < fewest and kind.name == "melody":  # a long tune is many windows
+            n = length(kind.learn(raw, asked=part).learned(raw))
         if n < fewest:
             raise DataError(
                 f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required: "
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
-        part = None if isinstance(asked, str) else asked
         self.kind_: Kind = self._suited(kind.learn(raw, self.columns, timeless=timeless, asked=part), raw, timeless)
         if kind.name == "table":
             validate_data(self, raw, reset=True, skip_check_array=True)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PATHS = ("straight", "spherical")
 MOST_COMPARED = 5000  # rows of which the usual distance is told
 SAMPLER = "sampler."  # before the names of its tensors in a file
+FEWEST = 3  # rows that a sampler is fitted to, one of which is held out
 CLOSE = 0.01  # of those rows are nearer to another one than a copy is
 
 
@@ -72,6 +73,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ------
         ParameterError
             A sampler that doesn't fit the waist.
+        DataError
+            X doesn't fit the model, or has fewer than 3 rows.
 
         References
         ----------
@@ -89,6 +92,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
 
         rows = self.kind_.learned(as_raw(X, kind=self.kind_.name))
         found = self._passed(rows, condition, codes).to(self._device)
+        if len(found) < FEWEST:
+            raise DataError(
+                f"A sampler is fitted to codes and judged by others, so it needs {FEWEST} rows or more. Got {len(found)}."
+            )
         found = found.float() if found.is_floating_point() else found
         self.sampler_ = samplers.fitted(self.model_, waist, sampler, found, seed)
         return self
@@ -338,6 +345,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
         if header.get("sampler") is not None:
             self.sampler_ = samplers.blank(header["sampler"], own, self._waist)
+            if self.sampler_.module is not None:
+                self.sampler_.module.to(self._device)
 
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""
@@ -350,7 +359,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
 
 def _apart(rows: NDArray[np.floating[Any]], others: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """How far each row is from the other one at its place (n,)."""
-    return np.linalg.norm(rows - others, axis=1).astype(np.float64)
+    return np.asarray(np.linalg.norm(rows - others, axis=1), np.float64)
 
 
 def _line(start: Any, end: Any, share: Any) -> Any:

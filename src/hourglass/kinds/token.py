@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
-EMPTY = ("", [], ())  # rows without a symbol, which a model may write and nobody can give it
+EMPTY: tuple[Row, ...] = ("", [], ())  # rows without a symbol, which a model may write and nobody can give it
 UNSEEN = ""  # in an alphabet: the symbol that stands for all others, and at the last position of a longer row for the rest of it
 
 
