@@ -13,6 +13,7 @@ from rdkit.Chem import AllChem
 
 import hourglass as hg
 from hourglass.analysis import chemistry
+from hourglass.analysis.around import alike
 from hourglass.analysis.samples import chemnet
 
 ASPIRIN, BENZOATE, BIPHENYL = "CC(=O)Oc1ccccc1C(=O)O", "CCOC(=O)c1ccccc1", "c1ccc(-c2ccccc2)cc1"
@@ -25,6 +26,13 @@ def test_similarity_is_that_of_rdkit():
     expected = [DataStructs.BulkTanimotoSimilarity(one, prints[1]) for one in prints[0]]
     np.testing.assert_allclose(chemistry.tanimoto(*pairs), expected, rtol=1e-6)
     assert chemistry.fingerprints(pl.DataFrame({"smiles": LEARNED})).shape == (8, 1024)
+
+
+def test_no_molecules_are_like_none(chemical):
+    assert chemistry.fingerprints([]).shape == (0, 1024)
+    assert chemistry.tanimoto([], ["CCO"]).shape == (0, 1) and chemistry.tanimoto(["CCO"], []).shape == (1, 0)
+    places, how, column = alike(chemical.kind_, ["", "OCC"], ["CCN", "CCO"])
+    assert (places.tolist(), how.tolist(), column.to_list()) == ([0, 1], [0, 1], [0, 1])
 
 
 def test_diversity_and_neighbours_by_hand():

@@ -416,6 +416,7 @@ def test_samples_and_traversals_with_a_condition(images):
     model = hg.VariationalAutoencoder(2, hidden=(16,), max_epochs=1, random_state=0).fit(images.X, condition=labels)
     assert len(lines_of(plots.samples(model, n=6, across=3, condition=np.arange(6) % 3))) == 2
     assert len(lines_of(plots.traversal(model, images.X[:50], n=2, condition=labels[:50]))) == 2
+    assert len(lines_of(plots.traversal(model, images.X[:50], n=2, condition=labels[1]))) == 2  # a scalar of NumPy, for all rows
     assert len(lines_of(plots.interpolation(model, images.X[:50], n=1, condition=1))) == 1
 
 

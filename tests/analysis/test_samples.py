@@ -107,6 +107,13 @@ def test_copies_are_found(judge):
     assert found["distance to training rows"] == pytest.approx(0, abs=1e-6)
 
 
+def test_copies_are_found_where_held_out_rows_are_known_too():
+    rows = 10 + 3 * np.random.default_rng(0).normal(size=(300, 20))
+    found = hg.quality(np.concatenate([rows[:50], rows[:50] + 1e-5]), rows[:200], np.concatenate([rows[200:295], rows[:5]]))
+    assert found["copies"] == 0.5
+    assert dict(zip(found.frame["measure"], found.frame["real"], strict=True))["copies"] == 0.05
+
+
 def test_samples_of_a_model_over_the_codes_of_another(images):
     vae = hg.VariationalAutoencoder(4, hidden=(32,), max_epochs=3, random_state=0).fit(X)
     found = hg.quality(vae, X, T, features=images.model)
@@ -132,6 +139,14 @@ def test_a_model_that_needs_a_condition_is_refused_before_anything_is_drawn():
     with pytest.raises(ParameterError) as error:
         hg.quality(X, X, T, features=told)
     assert str(error.value) == cause + "another."
+
+
+def test_a_classifier_of_a_label_that_comes_once():
+    rows, labels = X[:60], (np.arange(60) == 7).astype(int)
+    found = classifier(rows, labels, rows, labels)
+    assert found.of(T).shape == (150, 64) and "trained on 60 labelled rows" in found.name
+    assert hg.quality(T[:20], rows, T, y_train=labels)["recall"] >= 0
+    assert classifier(rows[:8], np.arange(8) % 2).of(T).shape == (150, 64)
 
 
 # Tables
@@ -176,6 +191,15 @@ def test_pair_correlations_by_hand(people):
     assert pair_correlations(levels, swapped) == pytest.approx(expected)
 
 
+def test_pair_correlations_of_columns_with_gaps(people):
+    whole = people[["size", "weight"]].with_columns(constant=pl.lit(0.1))
+    gaps = whole.with_columns(weight=pl.when(pl.col("size") < 170).then("weight"))  # told of the small ones alone
+    real, other = (np.corrcoef(frame["size"], frame["weight"])[0, 1] for frame in (whole, gaps.drop_nulls()))
+    expected = np.mean([1 - abs(real - other) / 2, 1, 1])
+    assert pair_correlations(whole, gaps) == pytest.approx(expected, abs=1e-12)
+    assert pair_correlations(whole, whole.with_columns(weight=pl.lit(None, pl.Float64))) == pytest.approx((3 - real / 2) / 3)
+
+
 def test_what_a_classifier_learns(people):
     train, test = people[:300], people[300:]
     assert trained_on_synthetic(train, test, "tall") > 0.9
@@ -184,6 +208,11 @@ def test_what_a_classifier_learns(people):
     assert trained_on_synthetic(flipped, test, "tall") < 0.1
     with pytest.raises(DataError, match=r"^There is no column 'tal' to foretell. Did you mean 'tall'\?$"):
         trained_on_synthetic(train, test, "tal")
+    with pytest.raises(DataError) as error:
+        trained_on_synthetic(train[["tall"]], test[["tall"]], "tall")
+    assert str(error.value) == (
+        "There is no column to foretell 'tall' from: all others are left out. Give more columns, or no target."
+    )
 
 
 def test_quality_of_a_table(people):

@@ -96,6 +96,16 @@ def test_values_as_a_column_less_is_better_and_what_is_wanted(model):
     assert all("c" in row for row in wanted["candidate"])
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_candidates_without_a_property_are_left_out(model, bad):
+    def told(rows):
+        return [n if row in LINES or n % 2 else bad for row, n in zip(rows, count(rows), strict=True)]
+
+    found = hg.optimise(model, told, LINES, n=10, surrogate="ridge", rounds=2, random_state=0)
+    assert found.height > 0 and set(found["value"]) <= {-3, -1, 1, 3, 5}
+    assert found["value"].to_list() == count(found["candidate"]) and found["value"].is_sorted(descending=True)
+
+
 def test_molecules_and_tables_are_optimised(chemical, variational_table, table):
     known = pl.DataFrame({"smiles": ["OCC", "CCOC(=O)c1ccccc1"], "logP": [-0.1, 1.9]})  # of eight that the model knows
     found = hg.optimise(chemical, known["logP"], known, n=3, surrogate="ridge", random_state=0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hourglass as hg
+from hourglass.analysis.around import alike
 from hourglass.analysis.sequences import edits
 
 CHANCE = np.random.default_rng(0)
@@ -38,6 +39,29 @@ def test_quality_of_strings_by_hand():
     assert found["pairs of symbols, total variation"] == pytest.approx((abs(3 / 5 - 2 / 4) + 2 / 5 + 1 / 4 + 1 / 4) / 2)
     real = dict(found.frame.select("measure", "real").iter_rows())
     assert real["edits to the nearest training row"] == 1 / 2
+
+
+def test_quality_of_strings_of_which_one_is_empty():
+    found = hg.quality(["ab", ""], ["ab", "abb"], ["ab", "b"])
+    assert (found["unique"], found["novel"]) == (1, 1 / 2)
+    assert found["edits to the nearest training row"] == (0 + 2) / 2
+    assert found["lengths, total variation"] == (0 + 1 / 2 + 1 / 2) / 2
+    assert found["symbols, total variation"] == pytest.approx(3 / 5 - 1 / 2)
+    for given in (["ab", ""], ["ab"]), (["ab"], ["ab", ""]):
+        with pytest.raises(hg.DataError, match=r"^Row 1 is empty. Leave it out.$"):
+            hg.quality(["ab"], *given)
+
+
+def test_rows_without_a_symbol_are_samples_too():
+    rows = [["so", "it", "is"], ["it"], ["is", "it", "so"], ["so", "so"]]
+    model = hg.VariationalAutoencoder(2, kind="token", max_epochs=1, random_state=0).fit(rows)
+    for drawn in ([["it", "is"], []], [[], []]):
+        found = model.nearest(drawn, rows)
+        assert (found["row"][1], found["distance"][1]) == (1, pytest.approx(np.sqrt(3)))  # an end for a symbol, and one behind it
+    with pytest.raises(hg.DataError, match=r"^Row 1 is empty. Leave it out.$"):
+        model.transform([["so"], []])
+    places, how, column = alike(model.kind_, [[], ["is"]], rows)
+    assert (places.tolist(), how.tolist(), column.name) == ([1, 1], [1, 1], "edits")
 
 
 def test_quality_of_a_model_of_lists():

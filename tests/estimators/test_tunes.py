@@ -44,6 +44,15 @@ def test_a_saved_model_is_the_same(vae, tunes, tmp_path):
     assert hg.load(tmp_path / "three.safetensors").kind == hg.Melodies(bars=3)
 
 
+def test_one_long_tune_is_many_rows(sentence):
+    one = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(tune(0, bars=12))
+    assert one.transform(tune(0, bars=12)).shape == (6, 2)
+    assert sentence(hg.DataError, hg.VariationalAutoencoder(2).fit, tune(0, bars=2)) == (
+        "Found array with 1 sample(s) (shape=(1,)) while a minimum of 2 is required: "
+        "VariationalAutoencoder can't learn from 1 sample."
+    )
+
+
 def test_a_way_between_tunes_is_tunes(vae):
     a, b = tune(0), tune(3, bars=4)
     way = vae.interpolate(a, b, steps=3)
@@ -79,6 +88,17 @@ def test_a_tune_goes_on(vae):
     follows = [note.pitch - 60 for note in tune(2, bars=7).cut(3, 4).notes]
     right = sum((n.pitch - 60, n.start) == (p, 4 * i) for i, (n, p) in enumerate(zip(new.notes, follows, strict=False)))
     assert right >= 6  # of 16; of notes that know nothing of the tune 2 are
+
+
+def test_what_is_cut_of_a_tune_keeps_its_key(tunes):
+    vae = hg.VariationalAutoencoder(4, max_epochs=1, random_state=0).fit([*tunes, *(melody.transposed(7) for melody in tunes)])
+    told = tune(0, bars=2).then(hg.Melody([(60 + SCALE[i % 4], 4 * i, 4) for i in range(8)])).transposed(7)
+    untold = replace(told, key=None)
+    assert (told.key, untold.sharps, untold.cut(2, 2).sharps) == ("G", 1, 0)  # without an F sharp C is as likely
+    assert np.array_equal(vae.transform([untold]), vae.transform([told]))
+    assert vae.interpolate(untold, tune(3, bars=4), steps=3) == vae.interpolate(told, tune(3, bars=4), steps=3)
+    longer = hg.continued(vae, told, bars=2, random_state=0)
+    assert hg.continued(vae, untold, bars=2, random_state=0) == replace(longer, key=None)
 
 
 def test_a_tune_goes_on_over_silence(vae, monkeypatch):

@@ -123,6 +123,15 @@ def test_a_copy_is_told_from_what_is_new(digits):
     assert found["usual"][0] == pytest.approx(np.median(apart.min(1)), rel=1e-5)
 
 
+def test_a_copy_is_one_where_rows_come_twice():
+    twice = 10 + 3 * np.random.default_rng(0).normal(size=(200, 20))
+    twice[:20] = twice[100:120]
+    vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(twice)
+    found = vae.nearest(np.concatenate([twice[:50], twice[:50] + 1e-5]), twice)
+    assert found["distance"][:50].to_list() == [0] * 50
+    assert found["copy"].to_list() == [True] * 50 + [False] * 50
+
+
 # Conditions
 
 
@@ -312,6 +321,67 @@ def test_labels_in_any_container_are_labels(wrap):
     assert [column.type for column in vae.condition_kind_.columns] == ["categorical"]
     with pytest.raises(hg.DataError, match="The model knows no condition '7'"):
         vae.sample(2, condition=7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "rare"),
+    [
+        (["a"] * 150 + ["b"] * 149 + ["c"], ["c"]),
+        ([f"site{i % 100:02d}" for i in range(300)], [f"site{i}" for i in range(63, 100)]),
+    ],
+    ids=["once", "more than 63"],
+)
+def test_rare_labels_are_learned_as_others(labels, rare):
+    x = X[:300]
+    vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(x, condition=labels)
+    assert set(vae.condition_kind_.columns[0].levels) == {*labels, "other"} - set(rare)
+    first = [labels.index(label) for label in rare]
+    np.testing.assert_allclose(vae.transform(x[first], rare), vae.transform(x[first], "other"), atol=1e-5)
+    assert vae.transform(x, labels).shape == (300, 2)
+    assert hg.VariationalAutoencoder(2, hidden=(8,), random_state=0).partial_fit(x, condition=labels).transform(
+        x, labels
+    ).shape == (300, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "levels"),
+    [
+        (pl.Series(["a", "b", None] * 100), ("a", "b", "other")),
+        (pl.Series("sort", [1, 2, None] * 100), ("1", "2", "other")),
+        (pd.Series(["a", "b", np.nan] * 100), ("a", "b", "other")),
+        (pd.Series([1, 2, None] * 100, dtype="Int64"), ("1", "2", "other")),
+    ],
+    ids=["polars words", "polars numbers", "pandas words", "pandas numbers"],
+)
+def test_labels_that_are_missing_leave_the_others_labels(labels, levels):
+    vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:300], condition=labels)
+    (column,) = vae.condition_kind_.columns
+    assert (column.type, column.levels, column.missing) == ("categorical", levels, 1 / 3)
+    np.testing.assert_allclose(vae.transform(X[:300], labels)[::3], vae.transform(X[:300:3], levels[0]), atol=1e-5)
+
+
+def test_a_condition_of_another_name_is_left_as_it_is():
+    vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0)
+    vae.fit(X[:40], condition=pl.DataFrame({"sort": ["a", "b"] * 20}))
+    asked = pl.DataFrame({"condition": ["a"]})
+    assert vae.sample(2, condition=asked).shape == (2, 28, 28) and asked.columns == ["condition"]
+
+
+def test_a_sampler_of_three_rows_and_none_of_two(sentence):
+    model = hg.Autoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:40])
+    assert sentence(hg.DataError, model.fit_sampler, X[:2]) == (
+        "A sampler is fitted to codes and judged by others, so it needs 3 rows or more. Got 2."
+    )
+    assert model.fit_sampler(X[:3], random_state=0).sample(2, random_state=0).shape == (2, 28, 28)
+
+
+def test_a_loaded_sampler_is_where_its_model_is(tmp_path, monkeypatch):
+    model = hg.Autoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:40]).fit_sampler(X[:40], random_state=0)
+    model.save(tmp_path / "m.safetensors")
+    moved = []
+    monkeypatch.setattr(samplers.Mixture, "to", lambda module, device: moved.append(device))
+    hg.load(tmp_path / "m.safetensors")
+    assert moved == [model._device]
 
 
 def test_what_is_cut_to_windows_takes_no_condition():

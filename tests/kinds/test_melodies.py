@@ -138,6 +138,25 @@ def test_in_training_a_window_begins_at_each_bar_and_what_is_held_there_is_not_h
     assert torch.equal(kind.to_tensor(as_raw([held.cut(2, 1)]))[0, 18:34], torch.full((16,), 2, dtype=torch.uint8))
 
 
+def test_a_window_has_the_key_of_its_tune():
+    notes = [(pitch, 4 * i, 4) for i, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72) * 2 + (66, 67, 69, 71))]
+    tune = hg.Melody(notes)
+    assert (tune.sharps, tune.cut(4, 1).sharps) == (0, 1)  # of its last bar alone G is likelier
+    kind = KIND.learn(as_raw([tune]), asked=hg.Melodies(bars=1))
+    windows = kind.opened(as_raw([tune]))
+    assert [window.key for window in windows] == ["C"] * 5
+    assert torch.equal(kind.to_tensor(windows), kind.to_tensor(as_raw([tune])))
+    assert [window.key for window in kind.learned(as_raw([tune]))] == ["C"] * 5
+
+
+def test_a_note_in_the_last_half_of_a_window_is_heard_at_its_last_position():
+    late = hg.Melody([(60, Fraction(31, 2), Fraction(1, 2)), (62, 16, 16)], key="C")
+    assert symbols(late).split()[17:19] == [".", "D4"]  # in the tune it gives way to the note on its position
+    assert windows_of(late.cut(0, 1), 1) == [["4/4", "C", *["."] * 15, "C4"]]
+    kind = KIND.learn(as_raw([late]), asked=hg.Melodies(bars=1))
+    assert [len(kind.to_tensor(rows)) for rows in (kind.opened(as_raw([late])), kind.opened(as_raw([late.cut(0, 1)])))] == [2, 1]
+
+
 def test_what_is_no_melody_is_refused(sentence):
     assert hg.infer(TUNES) == ("melody", "a list of 2 tunes is melodies")
     assert hg.infer(TUNES[0]).kind == "melody"

@@ -106,10 +106,12 @@ def alike(kind: Any, rows: list[Any], known: list[Any]) -> tuple[Array, Array, A
     if not rows:
         return np.zeros(0, int), np.zeros(0), pl.Series("similarity" if kind.name == "molecule" else "edits", [], pl.Float64)
     if kind.name == "molecule":
-        table = tanimoto(rows, known)
+        some = [row for row, smiles in enumerate(rows) if smiles]
+        table = np.zeros((len(rows), len(known)), np.float32)  # an empty one is like none
+        table[some] = tanimoto([rows[row] for row in some], known)
         return table.argmax(1), table.max(1), pl.Series("similarity", table.max(1).astype(np.float64))
     others = kind.symbols_of(as_objects(known))
-    table = np.stack([edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows))])
+    table = np.stack([edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows), drawn=True)])
     return table.argmin(1), table.min(1), pl.Series("edits", table.min(1))
 
 

@@ -74,7 +74,8 @@ def fingerprints(molecules: Any) -> Array:
         RDKit can't read one.
     """
     generator = _part("rdFingerprintGenerator").GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    return np.stack([generator.GetFingerprintAsNumPy(molecule) for molecule in read(molecules)]).astype(np.float32)
+    found = [generator.GetFingerprintAsNumPy(molecule) for molecule in read(molecules)]
+    return np.array(found, np.float32).reshape(len(found), BITS)
 
 
 def properties(molecules: Any) -> pl.DataFrame:

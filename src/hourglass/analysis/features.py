@@ -21,6 +21,7 @@ from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import KINDS, as_raw, infer, length
 
 UNITS = (256, 64)  # of the classifier's layers
+FEWEST = 20  # rows of which a tenth can be held out to stop by, if each label comes twice
 PADDED, AT_ONCE = 350, 128  # symbols that ChemNet sees of a molecule, and molecules
 
 
@@ -57,11 +58,12 @@ def classifier(X: Any, y: Any, X_test: Any = None, y_test: Any = None, *, random
     Features
         Of scikit-learn's ``MLPClassifier``: 64 numbers of at least 0.
     """
-    numbers = Numbers(X)
-    network = MLPClassifier(UNITS, early_stopping=True, max_iter=50, n_iter_no_change=5, random_state=random_state)
+    numbers, labels = Numbers(X), np.asarray(y)
+    stops = len(labels) >= FEWEST and np.unique(labels, return_counts=True)[1].min() > 1
+    network = MLPClassifier(UNITS, early_stopping=stops, max_iter=50, n_iter_no_change=5, random_state=random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit(numbers(X), np.asarray(y))
+        network.fit(numbers(X), labels)
     good = "" if X_test is None else f", {network.score(numbers(X_test), np.asarray(y_test)):.1%} right on others"
     name = f"the last {UNITS[-1]} hidden units of an MLPClassifier trained on {length(as_raw(X)):,} labelled rows{good}"
 

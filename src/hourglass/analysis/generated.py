@@ -195,5 +195,5 @@ def _lines(model: GeneratingAutoencoder, lines: list[Any], names: list[str], *, 
 
 def of_rows(condition: Any, rows: NDArray[np.intp]) -> Any:
     """The conditions of rows of these numbers, of one for each or of one for all."""
-    raw = condition if condition is None or hasattr(condition, "shape") else np.atleast_1d(np.asarray(condition))
+    raw = condition if condition is None or getattr(condition, "shape", None) else np.atleast_1d(np.asarray(condition))
     return raw if raw is None or len(raw) == 1 else taken(raw, rows)

@@ -58,7 +58,8 @@ def optimise(
     model : estimator
         Fitted, with a waist of numbers.
     target : callable, or array of shape (m,)
-        The property: a function from rows, as ``sample`` gives them, to numbers; or its values for the m rows of X.
+        The property: a function from rows, as ``sample`` gives them, to numbers; or its values for the m rows of X. New rows whose
+        number is not finite are left out.
     X : as in ``fit``
         What is known, best the training data; of more than 20,000 rows as many are looked at, evenly spaced. The property is
         learned from 300 of them.
@@ -129,7 +130,9 @@ def optimise(
         made, codes = _some(made, numbers), codes[numbers]
         foretold = _foretold(regression, codes)
         values = sign * known.measured(made) if known.measures else foretold[0]
-        found.add(made, codes, values, *foretold)
+        told = np.flatnonzero(np.isfinite(values))  # what can't be measured is no candidate
+        codes, values = codes[told], values[told]
+        found.add(_some(made, told), codes, values, *(each[told] for each in foretold))
         if known.measures:
             Z, y = np.concatenate([Z, codes]), np.concatenate([y, values])
     if not found.lines:

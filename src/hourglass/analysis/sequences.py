@@ -56,7 +56,7 @@ def edits(row: Sequence[Any], others: Sequence[Sequence[Any]]) -> Array:
 
 def measured(kind: Any, drawn: Any, train: Any, test: Any) -> list[Line]:
     """Measures of drawn rows of a kind of symbols, and of rows held out in their place."""
-    mine, learned, real = ([tuple(row) for row in kind.symbols_of(pile)] for pile in (drawn, train, test))
+    mine, learned, real = ([*map(tuple, kind.symbols_of(pile, drawn=pile is drawn))] for pile in (drawn, train, test))
     seen = set(learned)
     piles = [(pile, set(pile)) for pile in (mine, real)]
     some = [learned[i] for i in spread(len(learned), COMPARED)]

@@ -70,8 +70,9 @@ def column_shapes(real: Any, synthetic: Any, *, like: Any = None) -> pl.DataFram
 def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
     """How alike two tables are in what their columns have to do with one another.
 
-    Of two columns of numbers, 1 less half of the difference of their correlations; of two of categories, 1 less the total variation
-    distance of the pairs of levels; the mean of all such pairs. A number beside a category is left out.
+    Of two columns of numbers, 1 less half of the difference of their correlations, over the rows that have both; of two of
+    categories, 1 less the total variation distance of the pairs of levels; the mean of all such pairs. A number beside a category
+    is left out.
 
     Parameters
     ----------
@@ -92,10 +93,10 @@ def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
     tables, columns = _looked_at(real, synthetic, like if like is not None else real)
     numeric, others = ([name for name, column in columns.items() if _is_numeric(column) is wanted] for wanted in (True, False))
     scores = []
-    if len(numeric) > 1:
-        correlations = [np.ma.corrcoef(_masked(table, columns, numeric), rowvar=False).filled(0) for table in tables]  # type: ignore[no-untyped-call]  # 0 of constants
-        above = np.triu_indices(len(numeric), 1)
-        scores += (1 - np.abs(correlations[0] - correlations[1])[above] / 2).tolist()
+    numbers = [{name: to_numbers(columns[name], table[name]) for name in numeric} for table in tables]
+    for first, second in combinations(numeric, 2):
+        mine, theirs = (_correlation(of[first], of[second]) for of in numbers)
+        scores.append(1 - abs(mine - theirs) / 2)
     for pair in combinations(others, 2):
         joined = (zip(*(_words(table[name]) for name in pair), strict=True) for table in tables)
         scores.append(1 - total_variation(*joined))
@@ -123,7 +124,7 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     Raises
     ------
     DataError
-        There is no such column.
+        There is no such column, or none beside it that says something.
 
     References
     ----------
@@ -133,6 +134,10 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
         raise DataError(f"There is no column {target!r} to foretell. {suggest(target, as_frame(real).columns)}")
     (learned, judged), columns = _looked_at(synthetic, real, like if like is not None else real)
     columns.pop(target, None)
+    if not columns:
+        raise DataError(
+            f"There is no column to foretell {target!r} from: all others are left out. Give more columns, or no target."
+        )
     levels = {
         name: {word: i for i, word in enumerate(np.unique(_words(judged[name])))}
         for name, column in columns.items()
@@ -195,5 +200,8 @@ def _words(column: pl.Series) -> Array:
     return column.cast(pl.String).fill_null("").to_numpy().astype(str)
 
 
-def _masked(frame: pl.DataFrame, columns: dict[str, Column], names: list[str]) -> Any:
-    return np.ma.masked_invalid(np.column_stack([to_numbers(columns[name], frame[name]) for name in names]))
+def _correlation(first: Array, second: Array) -> float:
+    """The correlation of two columns over the rows that have both, 0 where one of them is constant."""
+    both = ~np.isnan(first) & ~np.isnan(second)
+    pair = first[both], second[both]
+    return float(np.corrcoef(*pair)[0, 1]) if both.any() and all(map(np.ptp, pair)) else 0.0

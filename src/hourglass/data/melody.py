@@ -219,6 +219,11 @@ def key_of(sharps: int, mode: str = "") -> str:
     return FIFTHS[letter] + ("#" * turn or "b" * -turn) + mode
 
 
+def keyed(melody: Melody) -> Melody:
+    """The melody with its key told: of some of its bars alone another one may be likelier."""
+    return melody if melody.key is not None else replace(melody, key=key_of(melody.sharps))
+
+
 def named(pitch: int) -> str:
     """The name of a pitch: 60 is C4."""
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"

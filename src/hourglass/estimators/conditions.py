@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, suggest
-from hourglass.kinds.columns import OTHER
-from hourglass.kinds.table import TableKind
+from hourglass.kinds.columns import OTHER, Column
+from hourglass.kinds.table import TableKind, as_frame
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +35,7 @@ def numbers(kind: TableKind, condition: Any, n: int) -> Tensor:
     """
     frame = _frame(condition)
     if frame.columns == [NAME] and len(kind.columns) == 1:
-        frame.columns = [kind.columns[0].name]
+        frame = frame.rename({NAME: kind.columns[0].name})
     if len(frame) == 1:
         import polars as pl
 
@@ -50,8 +50,10 @@ def _frame(condition: Any) -> pl.DataFrame:
     """Conditions as a table: a label, labels, or columns."""
     import polars as pl
 
+    if hasattr(condition, "to_frame"):  # a series: as an array it would lose its type where there are gaps
+        return as_frame(condition.to_frame(NAME))
     if hasattr(condition, "columns"):
-        return condition if isinstance(condition, pl.DataFrame) else pl.DataFrame(condition)
+        return as_frame(condition)
     values = np.atleast_1d(np.asarray(condition))
     if values.ndim > 2:
         raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
@@ -65,9 +67,14 @@ def _require_rows(frame: pl.DataFrame, n: int) -> None:
         raise DataError(f"There are {n} rows and {len(frame)} conditions. Give one for each row.")
 
 
+def _takes_others(column: Column) -> bool:
+    """Whether some labels were so rare that they were learned as one, "other"."""
+    return column.why.endswith("of them rare")
+
+
 def _require_known(kind: TableKind, frame: pl.DataFrame) -> None:
     for column in kind.columns:
-        if column.type == "categorical" and column.used:
+        if column.type == "categorical" and not _takes_others(column):
             strange = set(frame[column.name].cast(str).drop_nulls().unique()) - set(column.levels)
             if strange:
                 label = min(strange)

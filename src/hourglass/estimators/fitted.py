@@ -67,13 +67,14 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _learn_kind(self, raw: Any, asked: str | Series | Melodies | None, *, fewest: int = 2, timeless: bool = False) -> None:
         """Choose the kind and learn it from the data."""
         kind = one_of(kind_name(asked) or infer(raw).kind, KINDS, "kind", type(self).__name__)
-        n = length(raw)
+        n, part = length(raw), None if isinstance(asked, str) else asked
+        if 0 < n < fewest and kind.name == "melody":  # a long tune is many windows
+            n = length(kind.learn(raw, asked=part).learned(raw))
         if n < fewest:
             raise DataError(
                 f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required: "
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
-        part = None if isinstance(asked, str) else asked
         self.kind_: Kind = self._suited(kind.learn(raw, self.columns, timeless=timeless, asked=part), raw, timeless)
         if kind.name == "table":
             validate_data(self, raw, reset=True, skip_check_array=True)
@@ -137,7 +138,9 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         result: Tensor | None = None
         with torch.inference_mode():
             for start in range(0, n, size):
-                values = self.kind_.to_tensor(rows(raw, start, min(start + size, n)), start).to(self._device)
+                stop = min(start + size, n)
+                values = self.kind_.to_tensor(rows(raw, start, stop), start).to(self._device)
+                assert len(values) == stop - start  # a row each
                 model = self._model_for(values.dtype)
                 own = (each[start : start + len(values)].to(self._device) for each in beside)
                 part = function(model, model.scaling(values), *own)

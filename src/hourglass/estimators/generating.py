@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -18,7 +20,8 @@ from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.samplers import Sampler
-from hourglass.kinds import Kind, as_raw, length
+from hourglass.kinds import Kind, as_objects, as_raw, length
+from hourglass.kinds.token import EMPTY, END, TokenKind
 from hourglass.parts import Quantized
 from hourglass.parts.base import is_count, is_positive
 from hourglass.training import Trainer
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 PATHS = ("straight", "spherical")
 MOST_COMPARED = 5000  # rows of which the usual distance is told
 SAMPLER = "sampler."  # before the names of its tensors in a file
+FEWEST = 3  # rows that a sampler is fitted to, one of which is held out
 CLOSE = 0.01  # of those rows are nearer to another one than a copy is
 
 
@@ -69,6 +73,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         ------
         ParameterError
             A sampler that doesn't fit the waist.
+        DataError
+            X doesn't fit the model, or has fewer than 3 rows.
 
         References
         ----------
@@ -86,6 +92,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
 
         rows = self.kind_.learned(as_raw(X, kind=self.kind_.name))
         found = self._passed(rows, condition, codes).to(self._device)
+        if len(found) < FEWEST:
+            raise DataError(
+                f"A sampler is fitted to codes and judged by others, so it needs {FEWEST} rows or more. Got {len(found)}."
+            )
         found = found.float() if found.is_floating_point() else found
         self.sampler_ = samplers.fitted(self.model_, waist, sampler, found, seed)
         return self
@@ -281,13 +291,14 @@ class GeneratingAutoencoder(BaseAutoencoder):
         """
         import polars as pl
 
-        known, judged = (
-            self._collect(self._checked(part), lambda model, x: x.flatten(1)).nan_to_num(0).numpy() for part in (X, samples)
-        )
+        known, judged = self._flat(X), self._flat_drawn(samples)
         index = NearestNeighbors(algorithm="brute").fit(known)
         some = known[np.linspace(0, len(known) - 1, min(len(known), MOST_COMPARED)).astype(int)]
-        among = index.kneighbors(some, 2)[0][:, 1] if len(known) > 1 else np.array([np.inf])
-        distance, row = (found[:, 0] for found in index.kneighbors(judged, 1))
+        # measured anew: brute force finds equal rows a little apart
+        pairs = index.kneighbors(some, 2, return_distance=False).T if len(known) > 1 else ()
+        among = np.max([_apart(some, known[others]) for others in pairs], axis=0) if len(known) > 1 else np.array([np.inf])
+        row = index.kneighbors(judged, 1, return_distance=False)[:, 0]
+        distance = _apart(judged, known[row])
         return pl.DataFrame(
             {
                 "row": row,
@@ -296,6 +307,25 @@ class GeneratingAutoencoder(BaseAutoencoder):
                 "copy": distance <= np.quantile(among, CLOSE),
             }
         )
+
+    def _flat(self, X: Any) -> NDArray[np.floating[Any]]:
+        """Rows as the networks see them (n, numbers), gaps 0."""
+        return self._collect(X, lambda model, x: x.flatten(1)).nan_to_num(0).numpy()
+
+    def _flat_drawn(self, samples: Any) -> NDArray[np.floating[Any]]:
+        """The same of samples, which may be rows without a symbol: nothing but the end."""
+        raw = as_raw(samples, kind=self.kind_.name)
+        if not isinstance(self.kind_, TokenKind):
+            return self._flat(raw)
+        rows = self.kind_.rows_of(raw)
+        full = np.array([row not in EMPTY for row in rows], bool)
+        if full.all():
+            return self._flat(raw)
+        found = np.zeros((len(rows), math.prod(self.kind_.shape)), np.float32)
+        found[:, END] = 1
+        if full.any():
+            found[full] = self._flat(as_objects(rows)[full])
+        return found
 
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         super()._adopt(model, trainer)
@@ -315,6 +345,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
         if header.get("sampler") is not None:
             self.sampler_ = samplers.blank(header["sampler"], own, self._waist)
+            if self.sampler_.module is not None:
+                self.sampler_.module.to(self._device)
 
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""
@@ -323,6 +355,11 @@ class GeneratingAutoencoder(BaseAutoencoder):
         if isinstance(raw, np.ndarray) and raw.shape == self.kind_.raw_shape:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)
+
+
+def _apart(rows: NDArray[np.floating[Any]], others: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """How far each row is from the other one at its place (n,)."""
+    return np.asarray(np.linalg.norm(rows - others, axis=1), np.float64)
 
 
 def _line(start: Any, end: Any, share: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from hourglass.data import Melody
+from hourglass.data.melody import keyed
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds.melody import MelodyKind
@@ -60,9 +61,9 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     if not is_count(bars):
         raise ParameterError(f"The number of 'bars' that are added must be a positive int. Got {bars!r} instead.")
     generator = model._generator(seed_from(random_state))
-    notes, known = list(tune.notes), kind.bars // 2
+    notes, known, key = list(tune.notes), kind.bars // 2, keyed(tune).key
     for end in range(tune.bars, tune.bars + bars, kind.bars - known):
-        so_far = replace(tune, notes=tuple(notes))
+        so_far = replace(tune, notes=tuple(notes), key=key)
         last = so_far.cut(max(end - known, 0), min(known, end))
         if not last.notes and end == tune.bars:
             raise DataError(f"A tune goes on from its last bars, of which {known} count here, and there is no note.")
@@ -89,7 +90,7 @@ def _completed(model: Any, beginning: Melody, known: int, generator: torch.Gener
 
 def abreast(ends: Sequence[Any], bars: int) -> tuple[list[Any], int]:
     """The windows of tunes, as many of each, and how many; of more than one all tunes are in one metre, and none is silent."""
-    tunes = [tune for end in ends for tune in end]
+    tunes = [keyed(tune) for end in ends for tune in end]
     count = max(min(-(-tune.bars // bars) for tune in tunes), 1)
     metres = sorted({tune.metre for tune in tunes})
     if count > 1 and len(metres) > 1:

@@ -136,6 +136,6 @@ def _holds_strings(row: Any) -> bool:
 
 def _of_strings(X: Any) -> np.ndarray[Any, Any]:
     """Strings, or lists of strings that differ in length, as an array (n,) of objects."""
-    if not isinstance(X[0], str) and len({len(row) for row in X}) == 1:
+    if not isinstance(X[0], str) and len({len(row) for row in X}) == 1 and len(X[0]):
         return np.asarray(X)  # of one length: rows and columns
     return as_objects(X)

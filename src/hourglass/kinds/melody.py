@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.data import Melody
-from hourglass.data.melody import Note, bar_of, key_of, named, numbered
+from hourglass.data.melody import Note, bar_of, key_of, keyed, named, numbered
 from hourglass.errors import DataError
 from hourglass.kinds.base import as_tensor, refuse_columns
 from hourglass.kinds.token import UNSEEN, TokenKind, as_objects, described
@@ -133,10 +133,10 @@ class MelodyKind(TokenKind):
         return self._windows(raw, 1)
 
     def _windows(self, raw: Any, step: int) -> Any:
-        """Windows, none silent, from each ``step``-th bar line."""
+        """Windows, none silent, from each ``step``-th bar line, in the keys of their tunes."""
         windows = [
             _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
-            for number, tune in enumerate(self.rows_of(raw))
+            for number, tune in enumerate(map(keyed, self.rows_of(raw)))
             for first in range(0, max(tune.bars - self.bars + step, 1), step)
         ]
         heard = [window for window in windows if window.notes]
@@ -221,7 +221,7 @@ def bars_of(melody: Melody, least: int = 0) -> list[list[str]]:
     notes = [(_units(note.start), _units(note.start + note.duration), note.pitch) for note in melody.notes]
     bar, down = UNIT * bar_of(melody.metre), tonic_of(melody.sharps)
     thirds = _in_thirds([start for start, _, _ in notes], bar)
-    begun = _begun(notes, thirds)
+    begun = _begun(notes, thirds, bar * melody.bars - UNIT)
     written, sounding = [], 0
     for line in range(0, bar * melody.bars, bar):
         symbols: list[str] = []
@@ -291,13 +291,13 @@ def _in_thirds(starts: Sequence[int], bar: int) -> set[int]:
     return found
 
 
-def _begun(notes: Sequence[tuple[int, int, int]], thirds: set[int]) -> dict[int, tuple[int, int, int]]:
-    """The note that begins at each place: of several the nearest, then the longest."""
+def _begun(notes: Sequence[tuple[int, int, int]], thirds: set[int], last: int) -> dict[int, tuple[int, int, int]]:
+    """The note that begins at each place, up to the last: of several the nearest, then the longest."""
     found: dict[int, tuple[int, int, int]] = {}
     for note in notes:
         start, end, _ = note
         in_thirds = start - 4 * (start % UNIT) in thirds and start % UNIT in (4, 8)
-        place = start if in_thirds else UNIT * ((start + UNIT // 2) // UNIT)
+        place = start if in_thirds else min(UNIT * ((start + UNIT // 2) // UNIT), last)
         other = found.get(place)
         if other is None or (abs(start - place), start - end) < (abs(other[0] - place), other[0] - other[1]):
             found[place] = note

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
+EMPTY: tuple[Row, ...] = ("", [], ())  # rows without a symbol, which a model may write and nobody can give it
 UNSEEN = ""  # in an alphabet: the symbol that stands for all others, and at the last position of a longer row for the rest of it
 
 
@@ -101,9 +102,10 @@ class TokenKind(Kind):
             yield symbols
 
     @classmethod
-    def symbols_of(cls, raw: Any) -> list[Sequence[str]]:
-        """The symbols of each row of raw data."""
-        return list(cls._symbols(cls.rows_of(raw)))
+    def symbols_of(cls, raw: Any, *, drawn: bool = False) -> list[Sequence[str]]:
+        """The symbols of each row of raw data; those that are ``drawn`` may have none."""
+        rows = enumerate(cls.rows_of(raw))
+        return [() if drawn and row in EMPTY else next(iter(cls._symbols([row], number))) for number, row in rows]
 
     # How alarms speak of a row
 
