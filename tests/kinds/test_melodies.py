@@ -1,4 +1,4 @@
-"""Melodies as rows of symbols: a position each 16th, thirds of a quarter, metre and key; windows."""
+"""Melodies as rows of symbols: a position each 16th or 32nd, thirds of four of them, metre and key; windows."""
 
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import hourglass as hg
 from hourglass.data.melody import bar_of, key_of, named, numbered
 from hourglass.kinds import KINDS, as_raw, kind_from_config
-from hourglass.kinds.melody import bars_of, melody_of, tonic_of, windows_of
+from hourglass.kinds.melody import bars_of, finer, melody_of, tonic_of, windows_of
 
 KIND = KINDS["melody"]
 THIRD = Fraction(4, 3)
@@ -29,26 +29,42 @@ def plain(melody):
 
 
 def test_positions_are_16ths_named_as_in_c():
-    melody = hg.Melody([(62, 0, 3), (66, 3, 1), (69, 6, 2)], "2/4", "D")
-    assert symbols(melody) == "2/4 D C4 - - E4 . . G4 -"
-    assert symbols(melody.transposed(2)) == "2/4 E C4 - - E4 . . G4 -"  # all else is the same
-    assert symbols(melody.transposed(5)) == "2/4 G C5 - - E5 . . G5 -"  # the nearer way from C to G is down
+    melody = hg.Melody([(62, 0, 3), (66, 3, 1), (69, 6, 6)], "6/8", "D")
+    assert symbols(melody) == "6/8 D C4 - - E4 . . G4 - - - - -"
+    assert symbols(melody.transposed(2)) == "6/8 E C4 - - E4 . . G4 - - - - -"  # all else is the same
+    assert symbols(melody.transposed(5)) == "6/8 G C5 - - E5 . . G5 - - - - -"  # the nearer way from C to G is down
     assert melody_of(symbols(melody).split()) == melody
 
 
 def test_three_in_a_quarter_take_its_four_positions():
-    melody = hg.Melody([(60, 0, THIRD), (62, THIRD, THIRD), (64, 2 * THIRD, THIRD), (65, 4, 4)], "2/4", "C")
-    assert symbols(melody) == "2/4 C 3 C4 D4 E4 F4 - - -"
+    melody = hg.Melody([(60, 0, THIRD), (62, THIRD, THIRD), (64, 2 * THIRD, THIRD), (65, 4, 8)], "6/8", "C")
+    assert symbols(melody) == "6/8 C 3 C4 D4 E4 F4 - - - - - - -"
     assert melody_of(symbols(melody).split()) == melody
-    long = hg.Melody([(60, 0, 2 * THIRD), (64, 2 * THIRD, THIRD), (65, 4, 4)], "2/4", "C")
-    assert symbols(long) == "2/4 C 3 C4 - E4 F4 - - -"
+    long = hg.Melody([(60, 0, 2 * THIRD), (64, 2 * THIRD, THIRD), (65, 4, 8)], "6/8", "C")
+    assert symbols(long) == "6/8 C 3 C4 - E4 F4 - - - - - - -"
+
+
+@pytest.mark.parametrize(
+    ("starts", "written"),
+    [
+        ((0, "1/2", 1, "5/2"), "C4 D4 E4 - - F4 - -"),
+        ((0, "2/3", "4/3", 2), "3 C4 D4 E4 F4 - - -"),  # three in an 8th
+        ((0, "4/3", "8/3"), "3 C4 - D4 3 - E4 -"),  # three in a quarter
+    ],
+)
+def test_positions_of_short_bars_are_32nds(starts, written):
+    starts = [*map(Fraction, starts), Fraction(4)]
+    notes = [(pitch, start, end - start) for pitch, start, end in zip((60, 62, 64, 65), starts, starts[1:], strict=False)]
+    melody = hg.Melody(notes, "1/4", "C")
+    assert symbols(melody) == f"1/4 C {written}"
+    assert melody_of(symbols(melody).split()) == melody
 
 
 def test_notes_that_are_too_quick_give_way_to_the_one_on_its_position():
     half = Fraction(1, 2)
-    assert symbols(hg.Melody([(60, 0, half), (62, half, half), (64, 1, 3)], "1/4", "C")) == "1/4 C C4 E4 - -"
+    assert symbols(hg.Melody([(60, 0, half), (62, half, half), (64, 1, 11)], "3/4", "C")) == "3/4 C C4 E4" + 10 * " -"
     six = [(60 + i, i * Fraction(2, 3), Fraction(2, 3)) for i in range(6)]  # three in an 8th, twice
-    assert symbols(hg.Melody(six, "1/4", "C")) == "1/4 C C4 C#4 D#4 E4"
+    assert symbols(hg.Melody(six, "3/4", "C")) == "3/4 C C4 C#4 D#4 E4" + 8 * " ."
 
 
 @pytest.mark.parametrize(
@@ -97,7 +113,7 @@ def test_a_melody_on_the_grid_comes_back(steps, metre, sharps):
     back = melody_of([metre, key_of(sharps), *(symbol for bar in bars_of(melody) for symbol in bar)])
     assert [note[:2] for note in plain(back)] == [note[:2] for note in plain(melody)]
     last = back.notes[-1]
-    assert plain(back)[:-1] == plain(melody)[:-1] or all(n.duration.denominator in (1, 3) for n in back.notes)
+    assert plain(back)[:-1] == plain(melody)[:-1] or all(n.duration.denominator in (1, 3, finer(metre)) for n in back.notes)
     assert last.start + last.duration <= melody.bars * melody.bar
 
 

@@ -1,4 +1,4 @@
-"""Melodies: windows of a few bars as rows of symbols, a symbol for each 16th."""
+"""Melodies: windows of a few bars as rows of symbols, a symbol for each 16th, or 32nd where bars are short."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from hourglass.parts.base import Part, is_count
 if TYPE_CHECKING:
     from torch import Tensor
 
-HOLD, REST, THREE = "-", ".", "3"  # what a position has that no note begins at; "3": the next three are thirds of a quarter
-MEANT = {HOLD: "a note held", REST: "a rest", THREE: "three in a quarter"}
-UNIT, THIRD, QUARTER = 12, 16, 48  # a 16th, a third of a quarter and a quarter, in twelfths of a 16th
+HOLD, REST, THREE = "-", ".", "3"  # what a position has that no note begins at; "3": the next three are thirds of four positions
+MEANT = {HOLD: "a note held", REST: "a rest", THREE: "three in the time of four"}
+UNIT, THIRD, FOUR = 12, 16, 48  # a position, a third of four and four of them, in twelfths of a position
+SHORT = 8  # 16ths of a bar, up to which positions are 32nds
 _as_melody = attrgetter(*(field.name for field in fields(Melody)))  # all that a melody is
 HEAD = 2  # symbols before the first position: metre and key
 
@@ -70,11 +71,11 @@ class Window(Melody):
 
 @dataclass(frozen=True)
 class MelodyKind(TokenKind):
-    """Windows of melodies. The symbols are the metre, the key's sharps, then a position each for the 16ths.
+    """Windows of melodies. The symbols are the metre, the key's sharps, then a position each for the 16ths, or 32nds of short bars.
 
     At a position a note begins, named as it would be in C major, or the one before is held, or there is a rest (Roberts et al.,
-    "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music", 2018, section 5.1). Where three notes share a
-    quarter, "3" and three positions take the place of its four. Of notes that begin nearer to one another than that, the one on the
+    "A Hierarchical Latent Vector Model for Learning Long-Term Structure in Music", 2018, section 5.1). Where three notes share
+    four positions, "3" and three of them take their place. Of notes that begin nearer to one another than that, the one on the
     position is kept, else the longest.
     """
 
@@ -115,7 +116,7 @@ class MelodyKind(TokenKind):
         pitches = [note.pitch - tonic_of(tune.sharps) for tune in tunes for note in tune.notes]
         heard = map(named, range(min(pitches), max(pitches) + 1))
         alphabet = (HOLD, REST, THREE, *sorted(metres), *sorted(keys), *heard, *[UNSEEN] * timeless)
-        return cls((HEAD + bars * max(map(bar_of, metres)), 1 + len(alphabet)), "str", alphabet, bars=bars)
+        return cls((HEAD + bars * max(map(positions_of, metres)), 1 + len(alphabet)), "str", alphabet, bars=bars)
 
     @classmethod
     def rows_of(cls, raw: Any) -> list[Melody]:
@@ -156,8 +157,9 @@ class MelodyKind(TokenKind):
     def place_name(self, row: Any, place: int) -> str:
         if place < HEAD:
             return ("metre", "key")[place]
-        bar, sixteenths = divmod(place - HEAD, bar_of(row.metre))
-        return f"bar {getattr(row, 'first', 0) + bar + 1}, beat {1 + sixteenths * int(row.metre.split('/')[1]) / 16:g}"
+        bar, position = divmod(place - HEAD, positions_of(row.metre))
+        beats = bar_of(row.metre) * int(row.metre.split("/")[1]) / 16
+        return f"bar {getattr(row, 'first', 0) + bar + 1}, beat {1 + position * beats / positions_of(row.metre):g}"
 
     def symbol_name(self, row: Any, symbol: str) -> str:
         pitch = numbered(symbol)
@@ -172,7 +174,7 @@ class MelodyKind(TokenKind):
         """Numbers (1, length) of a window of which only the first bars are known, -1 where they are not."""
         row = [*_head(melody), *(symbol for bar in bars_of(melody, bars) for symbol in bar)]
         values = as_tensor(self._numbered([row], 1)).long()
-        values[:, len(row) : HEAD + self.bars * bar_of(melody.metre)] = -1
+        values[:, len(row) : HEAD + self.bars * positions_of(melody.metre)] = -1
         return values
 
     @property
@@ -218,8 +220,8 @@ def windows_of(melody: Melody, bars: int) -> list[list[str]]:
 
 def bars_of(melody: Melody, least: int = 0) -> list[list[str]]:
     """The symbols of each bar, metre and key left out; where there are fewer than the ``least``, rests follow."""
-    notes = [(_units(note.start), _units(note.start + note.duration), note.pitch) for note in melody.notes]
-    bar, down = UNIT * bar_of(melody.metre), tonic_of(melody.sharps)
+    unit, bar, down = UNIT * finer(melody.metre), UNIT * positions_of(melody.metre), tonic_of(melody.sharps)
+    notes = [(round(unit * note.start), round(unit * (note.start + note.duration)), note.pitch) for note in melody.notes]
     thirds = _in_thirds([start for start, _, _ in notes], bar)
     begun = _begun(notes, thirds, bar * melody.bars - UNIT)
     written, sounding = [], 0
@@ -229,14 +231,14 @@ def bars_of(melody: Melody, least: int = 0) -> list[list[str]]:
         while place < line + bar:
             spots = [place, place + THIRD, place + 2 * THIRD] if place in thirds else [place]
             symbols += [THREE] * (place in thirds)
-            place += QUARTER if place in thirds else UNIT
+            place += FOUR if place in thirds else UNIT
             for spot in spots:
                 note = begun.get(spot)
                 sounding = sounding if note is None else note[1]
                 held = HOLD if 2 * (sounding - spot) >= UNIT else REST
                 symbols.append(held if note is None else named(note[2] - down))
         written.append(symbols)
-    return written + [[REST] * bar_of(melody.metre)] * (least - len(written))
+    return written + [[REST] * positions_of(melody.metre)] * (least - len(written))
 
 
 def _head(melody: Melody) -> tuple[str, str]:
@@ -255,7 +257,7 @@ def melody_of(symbols: Sequence[str]) -> Melody:
         if symbol == THREE and not thirds and number + 3 < len(symbols):
             thirds = 3
             continue
-        length = Fraction(THIRD if thirds else UNIT, UNIT)
+        length = Fraction(THIRD if thirds else UNIT, UNIT * finer(metre))
         thirds = max(thirds - 1, 0)
         pitch = numbered(symbol)
         if pitch is not None:
@@ -272,21 +274,25 @@ def tonic_of(sharps: int) -> int:
     return (7 * sharps + 5) % 12 - 5
 
 
-def _units(sixteenths: Fraction) -> int:
-    return round(UNIT * sixteenths)
+def finer(metre: str) -> int:
+    """Positions of a 16th."""
+    return 2 if bar_of(metre) <= SHORT else 1
+
+
+def positions_of(metre: str) -> int:
+    """Positions of a bar."""
+    return finer(metre) * bar_of(metre)
 
 
 def _in_thirds(starts: Sequence[int], bar: int) -> set[int]:
-    """Where the quarters begin that notes divide in three, within a bar; no other note begins in them, and none overlap."""
+    """Where four positions begin that notes divide in three, within a bar; no other note begins in them, and none overlap."""
     found: set[int] = set()
     for start in starts:
         first = start - 4 * (start % UNIT)  # where start is the second or the third of three: 16 or 32 units on
-        if start % UNIT not in (4, 8) or first < 0 or first % bar + QUARTER > bar:
+        if start % UNIT not in (4, 8) or first < 0 or first % bar + FOUR > bar:
             continue
-        inside = starts[bisect_right(starts, first) : bisect_left(starts, first + QUARTER)]
-        if all(other - first in (THIRD, 2 * THIRD) for other in inside) and not any(
-            abs(first - other) < QUARTER for other in found
-        ):
+        inside = starts[bisect_right(starts, first) : bisect_left(starts, first + FOUR)]
+        if all(other - first in (THIRD, 2 * THIRD) for other in inside) and not any(abs(first - other) < FOUR for other in found):
             found.add(first)
     return found
 
