@@ -242,6 +242,17 @@ def test_tunes_of_folders_and_zips_are_read_and_counted(tmp_path):
         assert [plain(melody)[0][0] for melody in found] == [62, 60, 62, 64]
 
 
+def test_files_without_a_tune_are_skipped_where_that_is_asked_for(tmp_path, sentence):
+    (tmp_path / "a.abc").write_text(tune("C8|"))
+    (tmp_path / "b.abc").write_text("% nothing here\n")
+    why = f"'{tmp_path / 'b.abc'}' holds no tune. In ABC each begins with a line X: and its number."
+    with pytest.warns(hg.HourglassWarning) as caught:
+        assert len(hg.read(tmp_path, skip_bad=True)) == 1
+    assert str(caught[0].message) == f"Of 2 tunes 1 could not be read and were left out, the first as: {why}"
+    assert sentence(hg.FileError, hg.read, tmp_path) == why
+    assert sentence(hg.FileError, hg.read, tmp_path / "b.abc", skip_bad=True) == why
+
+
 def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
     (tmp_path / "a.abc").write_text(tune("C8|"))
     (tmp_path / "b.mid").write_bytes(b"MThd, but no more")
@@ -363,6 +374,8 @@ def test_melodies_are_written_to_a_folder_as_midi_and_sound(tmp_path, sentence):
     hg.write(tmp_path / "new", [SCALE, SCALE.transposed(2)])
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]
     assert plain(hg.read(tmp_path / "new")[1]) == plain(SCALE.transposed(2))
+    hg.write(f"{tmp_path / 'tunes.new'}/", [SCALE])
+    assert sorted(path.name for path in (tmp_path / "tunes.new").iterdir()) == ["00000.mid", "00000.wav"]
     said = sentence(hg.ParameterError, hg.write, tmp_path / "a.mid", [1, 2])
     assert said == "Melodies are a list of hourglass.Melody, of one at least."
 
