@@ -148,6 +148,12 @@ def test_of_notes_that_sound_together_the_highest_is_taken():
         (tune("C8|[K:D]C8|"), [60, 61]),
         (tune("V:1\nC8|\nV:2\nE8|\nV:1\nD8|"), [60, 62]),
         (tune("C8&G8|D8|% c8|"), [60, 62]),
+        (tune("^c8-|c4 c4|", key="F"), [73, 72]),  # and over its bar line where the note is tied
+        (tune("^c8-|d4 c4|"), [73, 74, 72]),
+        (tune("^c8-|C4 =c4|"), [73, 60, 72]),
+        (tune("[C^c]8-|[Cc]8|c8|"), [73, 72]),
+        (tune("c4 f4|g8|", key="HP"), [73, 78, 79]),  # the Highland pipes
+        (tune("c4 f4|g8|", key="Hp % pipes"), [73, 78, 79]),
     ],
 )
 def test_abc_has_pitches(text, expected):
@@ -171,6 +177,25 @@ def test_abc_has_pitches(text, expected):
 def test_abc_has_lengths(body, expected):
     (melody,) = abc.read_tune(tune(body))
     assert [(note.start, note.duration) for note in melody.notes] == expected
+
+
+def test_a_unit_of_another_voice_is_not_that_of_the_first():
+    (melody,) = abc.read_tune(tune("V:1\nC8|\nV:2\nL:1/16\n[L:1/16]E16|\nV:1\nD8|"))
+    assert plain(melody) == [(60, 0, 16), (62, 16, 16)]
+
+
+def test_text_between_tunes_is_no_tune():
+    first, second = tune("C8|\n\nD8|\n \n\nE8|"), tune("\nF8\nG8|")
+    first = first.replace("D8|", "%%begintext\nA bad dance|\n%%endtext\nD8|")
+    text = f"{first}\nA bad dance, from Cadgwith.\n\n|: too :|\n\n{second}"
+    assert [pitches(part) for part in abc.tunes_of(text)] == [[60, 62, 64], [65, 67]]
+    assert [pitches(part) for part in abc.tunes_of(text.replace("\n", "\r\n"))] == [[60, 62, 64], [65, 67]]
+
+
+def test_metre_and_unit_may_be_told_ahead_of_all_tunes():
+    text = "M:3/4\nL:1/16\n\nX:1\nK:C\nC12|\n\nX:2\nM:4/4\nL:1/8\nK:C\nC8|\n"
+    (first,), (second,) = map(abc.read_tune, abc.tunes_of(text))
+    assert (first.metre, plain(first), second.metre, plain(second)) == ("3/4", [(60, 0, 12)], "4/4", [(60, 0, 16)])
 
 
 def test_where_the_metre_changes_a_tune_is_cut():
