@@ -53,3 +53,11 @@ def test_without_labels():
 def test_labels_that_are_none(y):
     with pytest.raises(hg.DataError, match="y needs a label for each of the 400 rows of X_test, 0 for usual and 1 for strange"):
         hg.compare_detectors(USUAL, BROKEN, y)
+
+
+def test_labels_of_the_steps_of_a_record(sentence):
+    record = hg.Record(np.sin(np.arange(600) / 5), rate=10)
+    assert sentence(hg.DataError, hg.compare_detectors, record, record, np.arange(600) % 2) == (
+        "A comparison judges the windows of this long record, and labels are of rows. "
+        "Give its windows as rows (n, time, channels), or no labels."
+    )

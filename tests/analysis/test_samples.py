@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from scipy.linalg import sqrtm
 
 import hourglass as hg
@@ -121,6 +122,16 @@ def test_samples_of_a_model_over_the_codes_of_another(images):
     assert found.frame.equals(hg.quality(vae, X, T, features=images.model).frame)
     drawn = images.model.transform(vae.sample(150, random_state=0))
     assert found["frechet distance"] == pytest.approx(frechet_distance(images.model.transform(T), drawn), rel=1e-5)
+
+
+def test_rows_are_of_the_kind_of_the_model_that_draws_them():
+    rows = [np.sin(np.arange(n) / 3) + 0.1 * RNG.normal(size=n) for n in [16] * 20 + [12] * 20]
+    vae = hg.VariationalAutoencoder(2, kind="series", max_epochs=1, random_state=0).fit(rows[:30])
+    known, unseen = (vae._seen(some).flatten(1).nan_to_num(0).double() for some in (rows[:30], rows[30:]))
+    found = hg.quality(vae, rows[:30], rows[30:])
+    real = dict(zip(found.frame["measure"], found.frame["real"], strict=True))
+    assert real["distance to training rows"] == pytest.approx(float(np.median(torch.cdist(unseen, known).amin(1))), rel=1e-5)
+    assert hg.quality(vae, rows[:30], rows[30:], y_train=np.arange(30) % 2)["recall"] >= 0
 
 
 def test_features_of_another_sort_are_refused():

@@ -121,6 +121,18 @@ def test_a_part_keeps_its_other_fields(wine):
     assert [model.bottleneck for model in found.models.values()] == [hg.TopK(4, k=3), hg.TopK(6, k=3)]
 
 
+def test_rows_of_differing_length_are_swept():
+    rng = np.random.default_rng(0)
+    rows = [np.sin(np.arange(n) / 3) + 0.1 * rng.normal(size=n) for n in rng.integers(16, 20, size=30)]
+    blank = hg.Autoencoder(kind="series", max_epochs=1)
+    found = hg.sweep(rows, bottlenecks=(1, 2), estimator=blank, random_state=0)
+    train, test = train_test_split(np.arange(30), test_size=0.2, random_state=0)
+    by_hand = [[rows[i] for i in some] for some in (train, test)]
+    assert found.frame.drop("seconds").equals(
+        hg.sweep(by_hand[0], X_test=by_hand[1], bottlenecks=(1, 2), estimator=blank, random_state=0).frame.drop("seconds")
+    )
+
+
 def test_a_record_is_refused(sentence):
     assert sentence(hg.DataError, hg.sweep, hg.Record(np.sin(np.arange(300)))) == (
         "A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels)."

@@ -148,6 +148,12 @@ def test_of_notes_that_sound_together_the_highest_is_taken():
         (tune("C8|[K:D]C8|"), [60, 61]),
         (tune("V:1\nC8|\nV:2\nE8|\nV:1\nD8|"), [60, 62]),
         (tune("C8&G8|D8|% c8|"), [60, 62]),
+        (tune("^c8-|c4 c4|", key="F"), [73, 72]),  # and over its bar line where the note is tied
+        (tune("^c8-|d4 c4|"), [73, 74, 72]),
+        (tune("^c8-|C4 =c4|"), [73, 60, 72]),
+        (tune("[C^c]8-|[Cc]8|c8|"), [73, 72]),
+        (tune("c4 f4|g8|", key="HP"), [73, 78, 79]),  # the Highland pipes
+        (tune("c4 f4|g8|", key="Hp % pipes"), [73, 78, 79]),
     ],
 )
 def test_abc_has_pitches(text, expected):
@@ -171,6 +177,25 @@ def test_abc_has_pitches(text, expected):
 def test_abc_has_lengths(body, expected):
     (melody,) = abc.read_tune(tune(body))
     assert [(note.start, note.duration) for note in melody.notes] == expected
+
+
+def test_a_unit_of_another_voice_is_not_that_of_the_first():
+    (melody,) = abc.read_tune(tune("V:1\nC8|\nV:2\nL:1/16\n[L:1/16]E16|\nV:1\nD8|"))
+    assert plain(melody) == [(60, 0, 16), (62, 16, 16)]
+
+
+def test_text_between_tunes_is_no_tune():
+    first, second = tune("C8|\n\nD8|\n \n\nE8|"), tune("\nF8\nG8|")
+    first = first.replace("D8|", "%%begintext\nA bad dance|\n%%endtext\nD8|")
+    text = f"{first}\nA bad dance, from Cadgwith.\n\n|: too :|\n\n{second}"
+    assert [pitches(part) for part in abc.tunes_of(text)] == [[60, 62, 64], [65, 67]]
+    assert [pitches(part) for part in abc.tunes_of(text.replace("\n", "\r\n"))] == [[60, 62, 64], [65, 67]]
+
+
+def test_metre_and_unit_may_be_told_ahead_of_all_tunes():
+    text = "M:3/4\nL:1/16\n\nX:1\nK:C\nC12|\n\nX:2\nM:4/4\nL:1/8\nK:C\nC8|\n"
+    (first,), (second,) = map(abc.read_tune, abc.tunes_of(text))
+    assert (first.metre, plain(first), second.metre, plain(second)) == ("3/4", [(60, 0, 12)], "4/4", [(60, 0, 16)])
 
 
 def test_where_the_metre_changes_a_tune_is_cut():
@@ -240,6 +265,17 @@ def test_tunes_of_folders_and_zips_are_read_and_counted(tmp_path):
         assert str(caught[0].message) == words
         assert [melody.name for melody in found] == ["Früh", "One", "One", "One"]
         assert [plain(melody)[0][0] for melody in found] == [62, 60, 62, 64]
+
+
+def test_files_without_a_tune_are_skipped_where_that_is_asked_for(tmp_path, sentence):
+    (tmp_path / "a.abc").write_text(tune("C8|"))
+    (tmp_path / "b.abc").write_text("% nothing here\n")
+    why = f"'{tmp_path / 'b.abc'}' holds no tune. In ABC each begins with a line X: and its number."
+    with pytest.warns(hg.HourglassWarning) as caught:
+        assert len(hg.read(tmp_path, skip_bad=True)) == 1
+    assert str(caught[0].message) == f"Of 2 tunes 1 could not be read and were left out, the first as: {why}"
+    assert sentence(hg.FileError, hg.read, tmp_path) == why
+    assert sentence(hg.FileError, hg.read, tmp_path / "b.abc", skip_bad=True) == why
 
 
 def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
@@ -363,6 +399,8 @@ def test_melodies_are_written_to_a_folder_as_midi_and_sound(tmp_path, sentence):
     hg.write(tmp_path / "new", [SCALE, SCALE.transposed(2)])
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]
     assert plain(hg.read(tmp_path / "new")[1]) == plain(SCALE.transposed(2))
+    hg.write(f"{tmp_path / 'tunes.new'}/", [SCALE])
+    assert sorted(path.name for path in (tmp_path / "tunes.new").iterdir()) == ["00000.mid", "00000.wav"]
     said = sentence(hg.ParameterError, hg.write, tmp_path / "a.mid", [1, 2])
     assert said == "Melodies are a list of hourglass.Melody, of one at least."
 

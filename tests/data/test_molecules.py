@@ -43,6 +43,15 @@ def test_hydrogens_and_handedness_of_an_sdf():
     assert hg.read("x.sdf")["smiles"].to_list() == ["C[C@H](N)C(=O)O"]
 
 
+@pytest.mark.parametrize("name", ["smiles", "SMILES"])
+def test_the_atoms_of_an_sdf_are_told_not_a_property(name):
+    five = Chem.MolFromSmiles("CC(C)(C)(C)C", sanitize=False)
+    records = [Chem.MolToMolBlock(one, kekulize=False) for one in (Chem.MolFromSmiles("CCO"), five)]
+    text = [f"{record}> <{name}>\nwrong\n\n> <logP>\n{number}.5\n\n$$$$\n" for number, record in enumerate(records)]
+    Path("x.sdf").write_text("".join(text))
+    assert hg.read("x.sdf").to_dict(as_series=False) == {"smiles": ["CCO", "CC(C)(C)(C)C"], "logP": [0.5, 1.5]}
+
+
 def test_a_molecule_without_an_atom_keeps_its_place(sentence):
     drawn = ["CCO", "", "CC"]  # a model that is hardly trained may write nothing
     hg.write("x.sdf", drawn)
@@ -123,6 +132,21 @@ def test_molecules_are_written_by_the_ending(sentence):
         "The data doesn't fit into 'y.smi' (the table has no column called smiles). Convert it, or choose another ending."
     )
     assert sentence(hg.DataError, hg.write, "y.png", np.zeros((2, 4, 4))).startswith("The data doesn't fit into 'y.png' (array(")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "why"),
+    [
+        ("y.sdf", pl.DataFrame({"smiles": ["CCO", None, "C"]}), "None is no SMILES"),
+        ("y.smi", [None, "CCO"], "None is no SMILES"),
+        ("y.svg", [], "there is no molecule"),
+        ("y.png", ["C"] * 729, "a PNG holds 728 molecules at most, an .svg any number, and these are 729"),
+    ],
+)
+def test_what_is_not_written_as_molecules(name, raw, why, sentence):
+    said = sentence(hg.DataError, hg.write, name, raw)
+    assert said == f"The data doesn't fit into '{name}' ({why}). Convert it, or choose another ending."
+    assert not Path(name).exists()
 
 
 def test_drawings_are_pictures():

@@ -58,6 +58,10 @@ def test_of_a_table_the_column_called_smiles(convert, sentence):
 def test_a_table_with_a_column_of_smiles_is_molecules():
     table = pl.DataFrame({"smiles": SMILES, "logP": range(len(SMILES))})
     assert hg.infer(table) == ("molecule", "a column of 7 SMILES is 7 molecules; the other 1 are left out")
+    twice = pl.DataFrame({"SMILES": ["CC"] * len(SMILES), "smiles": SMILES})
+    assert hg.infer(twice) == ("molecule", "a column of 7 SMILES is 7 molecules; the other 1 are left out")
+    assert KIND.rows_of(twice) == SMILES and molecules.smiles_of(twice) == SMILES
+    assert hg.infer(twice.rename({"smiles": "Smiles"})).kind == "table"
     assert hg.infer(table.to_pandas()["smiles"].rename("structure")[1:4]) == ("molecule", "a column of 3 SMILES is 3 molecules")
     assert hg.infer(table.to_pandas()["smiles"]) == ("molecule", "a column of 7 SMILES is 7 molecules")
     assert hg.infer(table.rename({"smiles": "structure"})).kind == "table"

@@ -15,6 +15,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
+from hourglass.data import Record
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector
 from hourglass.kinds import as_raw, length
@@ -98,23 +99,29 @@ def compare_detectors(
     Raises
     ------
     DataError
-        The data can't be used, or y is not one label, 0 or 1, a row of X_test, of both sorts.
+        The data can't be used, or y is not one label, 0 or 1, a row of X_test, of both sorts; a record has no rows.
     """
     import polars as pl
 
-    labels = None if y is None else _labels(y, length(as_raw(X_test)))
+    new = as_raw(X_test)
+    if y is not None and isinstance(new, Record):
+        raise DataError(
+            "A comparison judges the windows of this long record, and labels are of rows. "
+            "Give its windows as rows (n, time, channels), or no labels."
+        )
+    labels = None if y is None else _labels(y, length(new))
     began = time.perf_counter()
     ours = clone(detector) if detector is not None else AnomalyDetector(random_state=random_state)
     ours.fit(X_normal).set_alarm_rate(RATE)
     lines = [_line(OURS, -ours.score_samples(X_test), -ours.offset_, labels, began)]
-    usual, new = (ours._seen(some).flatten(1).nan_to_num(0).float().numpy() for some in (X_normal, X_test))
+    usual, judged = (ours._seen(some).flatten(1).nan_to_num(0).float().numpy() for some in (X_normal, X_test))
     order = np.random.default_rng(random_state).permutation(len(usual))
     held_out, learned = usual[order[: len(order) // 5]], usual[order[len(order) // 5 :]]
     for name, fit in CLASSICAL.items():
         began = time.perf_counter()
         score = fit(learned, random_state)
         threshold = float(np.quantile(score(held_out), 1 - RATE, method="higher"))
-        lines.append(_line(name, score(new), threshold, labels, began))
+        lines.append(_line(name, score(judged), threshold, labels, began))
     frame = pl.DataFrame(lines)
     if labels is not None:
         frame = frame.sort("auroc", descending=True, maintain_order=True)

@@ -133,15 +133,15 @@ def _say_left_out(seen: int, n: int) -> None:
 class Numbers:
     """From rows to numbers (n, numbers), scaled as a model would see them, missing ones 0."""
 
-    def __init__(self, X: Any) -> None:
-        raw = as_raw(X)
+    def __init__(self, X: Any, kind: str | None = None) -> None:
+        raw = as_raw(X, kind=kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HourglassWarning)  # of columns that say little
-            self.kind = KINDS[infer(raw).kind].learn(raw)
+            self.kind = KINDS[kind or infer(raw).kind].learn(raw)
         self.scaling = self.kind.scaling(self.kind.to_tensor(raw))
 
     def __call__(self, X: Any) -> Array:
-        raw = as_raw(X)
+        raw = as_raw(X, kind=self.kind.name)
         self.kind.check(raw)
         scaled: Array = self.scaling(self.kind.to_tensor(raw)).flatten(1).nan_to_num(0).double().numpy()
         return scaled

@@ -263,7 +263,7 @@ def quality(
         lines = [*([] if model is None else _of_model(model, test)), *_of_symbols(kind, drawn, train, test)]
         lines += [] if looked is None else _over_features(looked.of, *piles)
     else:
-        numbers = Numbers(train)
+        numbers = Numbers(train, kind.name)
         looked = looked or Features("the rows themselves, scaled", numbers)
         lines = [*_over_features(looked.of, *piles), *_beside(numbers, piles, train)]
     columns = None

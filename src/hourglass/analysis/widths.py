@@ -239,8 +239,8 @@ def _split(raw: Any, seed: int) -> tuple[Any, Any]:
 
     if length(raw) < 5:
         raise DataError(f"A sweep holds out a fifth of the rows, so it needs at least 5. Got {length(raw)}: give more, or X_test.")
-    train, test = train_test_split(raw, test_size=0.2, random_state=seed)
-    return train, test
+    train, test = train_test_split(np.arange(length(raw)), test_size=0.2, random_state=seed)
+    return taken(raw, train), taken(raw, test)
 
 
 def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int | None) -> BaseAutoencoder:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from hourglass.data.melody import FIFTHS, Melody, Note, bar_of, mode_of, sharps_of
@@ -29,6 +30,7 @@ SYMBOLS = re.compile(
 NOTE = re.compile(r"([_^=]*)([A-Ga-g])([,']*)(\d*/*\d*)")
 VOICE = re.compile(r"(?:^|\[)V:\s*([^\s\]]+)", re.MULTILINE)
 FIELD = re.compile(r"([A-Za-z+]):(.*)")
+TYPESET = re.compile(r"^%%begintext.*?(^%%endtext[^\n]*\n?|\Z)", re.MULTILINE | re.DOTALL)  # text for the printed page
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 IN_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # of tuplets; others depend on the metre
 COMPOUND = ("6/8", "9/8", "12/8")
@@ -57,9 +59,20 @@ class _Piece:
 
 
 def tunes_of(text: str) -> list[str]:
-    """The tunes of a file, each from its ``X:`` on."""
-    parts = re.split(r"^(?=X:)", text.replace("\r\n", "\n").replace("\r", "\n"), flags=re.MULTILINE)
-    return [part for part in parts if part.startswith("X:")]
+    """The tunes of a file, each from its ``X:`` on, with metre and unit that are told ahead of all, and without text."""
+    text = TYPESET.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    ahead, *parts = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
+    told = "".join(f"{line}\n" for line in ahead.splitlines() if line.startswith(("M:", "L:")))
+    return [_without_text(re.sub(r"^(?=K:)", lambda _: told, part, count=1, flags=re.MULTILINE)) for part in parts]
+
+
+def _without_text(tune: str) -> str:
+    """A tune up to the first empty line behind which there is text: no bar line comes before the next empty one."""
+    key = re.search(r"^K:.*\s*", tune, re.MULTILINE)
+    if key is None:
+        return tune
+    first, *others = re.split(r"\n\s*\n", tune[key.end() :])
+    return tune[: key.end()] + "\n".join([first, *takewhile(lambda block: "|" in block, others)])
 
 
 def has_chords(text: str) -> bool:
@@ -101,6 +114,8 @@ class _Reader:
         self.signature = _signature(key)
         self.bar: Bar = []
         self.accidentals: dict[str, int] = {}
+        self.written: dict[int, int] = {}  # of the last symbol the pitches, by those that its letters have without accidentals
+        self.held: dict[int, int] = {}  # the same of what is tied over the bar line
         self.tuplet = (0, ONE)  # notes to come, and what their lengths are multiplied by
         self.broken = ONE  # the same for the next note
         self.overlaid = self.silent = False  # in a part that is not the first
@@ -121,6 +136,8 @@ class _Reader:
 
     def take(self, match: re.Match[str]) -> None:
         """One symbol within a bar."""
+        if match["letter"] or match["chord"]:
+            self.written = {}
         if match["letter"]:
             self.add(self.pitch(match["accidental"], match["letter"], match["octave"]), match["length"])
         elif match["rest"] is not None:
@@ -150,7 +167,7 @@ class _Reader:
             voice = next(iter(value.split()), "")
             self.voice = self.voice or voice
             self.silent = voice != self.voice
-        elif name == "L":
+        elif name == "L" and not self.silent:
             self.unit = _unit(value, self.pieces[-1].metre)
         elif name in "MK" and value and not self.silent:
             last = self.pieces[-1]
@@ -161,12 +178,15 @@ class _Reader:
                 self.signature = _signature(key)
 
     def pitch(self, accidental: str, letter: str, octave: str) -> int:
-        """The pitch of a note; an accidental holds to the end of its bar, in all octaves."""
+        """The pitch of a note; an accidental holds to the end of its bar, in all octaves, and over a tie."""
         name = letter.upper()
         if accidental:
             self.accidentals[name] = accidental.count("^") - accidental.count("_")
         shift = self.accidentals.get(name, self.signature.get(name, 0))
-        return 60 + STEPS[name] + shift + 12 * (letter.islower() + octave.count("'") - octave.count(","))
+        plain = 60 + STEPS[name] + 12 * (letter.islower() + octave.count("'") - octave.count(","))
+        tied = not accidental and not self.bar and plain in self.held
+        self.written[plain] = self.held[plain] if tied else plain + shift
+        return self.written[plain]
 
     def add(self, pitch: int | None, length: str, more: Fraction = ONE) -> None:
         left, factor = self.tuplet
@@ -184,6 +204,7 @@ class _Reader:
     def end_bar(self, repeats: bool) -> None:
         if self.bar:
             self.pieces[-1].bars.append((self.bar, repeats))
+            self.held = self.written if self.bar[-1].tied else {}
         self.bar, self.accidentals, self.overlaid = [], {}, False
 
     def finished(self) -> list[_Piece]:
@@ -271,6 +292,8 @@ def _metre(text: str) -> str:
 def _key(text: str) -> str:
     """The key, as in "D" or "Em"; C where it names none."""
     match = re.match(r"\s*([A-G][#b]?)\s*([A-Za-z]*)", text)
+    if re.match(r"\s*H[Pp]\b", text):
+        return "Amix"  # the scale of the Highland pipes
     if match is None:
         return "C"
     tonic, behind = match.groups()

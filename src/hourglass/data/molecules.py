@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ BROKEN = "?"  # stands for a record that is none; RDKit reads no molecule in it
 NAMED = 5  # rows that are left out which a warning names
 SIZE = 240, 180  # pixels of a drawing
 ACROSS = 4  # drawings in a line of a grid
+MOST_PIXELS = 32_767  # of a side of a picture that Cairo draws
 
 
 class Libraries:
@@ -93,6 +94,11 @@ def is_smiles_column(name: str) -> bool:
     return name.strip().lower() == COLUMN
 
 
+def smiles_column(names: Iterable[str]) -> str | None:
+    """The column that is called so: the one in these letters before others."""
+    return min(filter(is_smiles_column, names), key=lambda name: name != COLUMN, default=None)
+
+
 # Reading
 
 
@@ -114,21 +120,24 @@ def read_sdf(path: Path) -> pl.DataFrame:
 
 
 def _record(record: str) -> dict[str, str]:
-    """What a record of an SDF says, as text."""
+    """What a record of an SDF says, as text; the molecule is told by its atoms, whatever a property says of it."""
     chem = libraries().chem
     supplier = chem.SDMolSupplier()
     supplier.SetData(record)
-    molecule = next(iter(supplier), None) or chem.MolFromMolBlock(record, sanitize=False)
+    molecule = next(iter(supplier), None)
+    if molecule is None:
+        supplier.SetData(record, sanitize=False)
+        molecule = next(iter(supplier), None)
     if molecule is None:
         return {COLUMN: BROKEN}
     title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
-    said = {name: molecule.GetProp(name) for name in molecule.GetPropNames()}
+    said = {name: molecule.GetProp(name) for name in molecule.GetPropNames() if not is_smiles_column(name)}
     return {COLUMN: chem.MolToSmiles(molecule)} | ({"name": title} if title else {}) | said
 
 
 def without_bad(raw: Any, path: Path) -> Any:
     """Rows of a file without those that are empty and, of molecules, that can't be read; a warning says how many, and which."""
-    name = next((name for name in getattr(raw, "columns", ()) if is_smiles_column(name)), None)
+    name = smiles_column(getattr(raw, "columns", ()))
     rows = raw[name].to_numpy() if name is not None else raw
     if not isinstance(rows, np.ndarray) or rows.dtype != object:
         return raw
@@ -162,14 +171,14 @@ def _is_good(row: Any, chemical: bool) -> bool:
 def smiles_of(raw: Any) -> list[str]:
     """The SMILES of a list, or of the column of a table that is called so."""
     if hasattr(raw, "columns"):
-        name = next((name for name in raw.columns if is_smiles_column(str(name))), None)
+        name = smiles_column(name for name in raw.columns if isinstance(name, str))
         if name is None:
             raise ValueError("the table has no column called smiles")
         raw = raw[name]
     rows = list(raw)
-    strange = next((row for row in rows if not isinstance(row, str)), None)
-    if strange is not None:
-        raise ValueError(f"{strange!r} is no SMILES")
+    strange = [row for row in rows if not isinstance(row, str)]
+    if strange:
+        raise ValueError(f"{strange[0]!r} is no SMILES")
     return rows
 
 
@@ -198,10 +207,13 @@ def write_sdf(path: Path, raw: Any) -> None:
 
 def write_drawing(path: Path, raw: Any) -> None:
     """Draw molecules in a grid, as SVG or PNG by the ending."""
-    smiles = smiles_of(raw)
-    across, (wide, tall) = min(ACROSS, len(smiles)), SIZE
-    drawer = _drawer(path.suffix.lower(), across * wide, -(-len(smiles) // across) * tall, wide, tall)
-    drawer.DrawMolecules(_molecules(smiles))
+    found = _molecules(smiles_of(raw))
+    across, (wide, tall), ending = min(ACROSS, len(found)), SIZE, path.suffix.lower()
+    most = MOST_PIXELS // tall * ACROSS
+    if ending == ".png" and len(found) > most:
+        raise ValueError(f"a PNG holds {most:,} molecules at most, an .svg any number, and these are {len(found):,}")
+    drawer = _drawer(ending, across * wide, -(-len(found) // across) * tall, wide, tall)
+    drawer.DrawMolecules(found)
     drawer.FinishDrawing()
     drawn = drawer.GetDrawingText()
     path.write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)

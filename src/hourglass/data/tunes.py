@@ -56,7 +56,14 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
     bad: list[str] = []
     tunes = cut = thinned = 0
     for path, opener in _files(source):
-        for where, reader in _readers(path, opener):
+        try:
+            readers = _readers(path, opener)
+        except FileError as error:
+            if not skip_bad:
+                raise
+            bad.append(str(error))
+            continue
+        for where, reader in readers:
             try:
                 with naming(Path(path)):
                     melodies, below = reader()
@@ -76,11 +83,11 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
     return found
 
 
-def write_melodies(path: Path, raw: Sequence[Melody]) -> None:
+def write_melodies(path: Path, raw: Sequence[Melody], *, folder: bool) -> None:
     """Write melodies to one file, one after the other; or to a folder, each as MIDI and as sound."""
     melodies = as_melodies(raw)
     with atomic(path) as temporary:
-        if path.suffix:
+        if not folder:
             temporary.write_bytes(WRITERS[path.suffix.lower()](melodies))
             return
         temporary.mkdir()

@@ -63,7 +63,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     require_known(path)
     folder, path = _is_folder(path), Path(path)
     if (path.suffix.lower() in TUNE_WRITERS and not folder) or (folder and _are_melodies(raw)):
-        write_melodies(path, raw)
+        write_melodies(path, raw, folder=folder)
         return
     if folder:
         write_images(path, raw, names=image_names(like) if like is not None and holds_pictures(like) else None)
