@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, suggest
-from hourglass.kinds.columns import OTHER, Column
+from hourglass.kinds.columns import OTHER
 from hourglass.kinds.table import TableKind, as_frame
 
 if TYPE_CHECKING:
@@ -67,14 +67,9 @@ def _require_rows(frame: pl.DataFrame, n: int) -> None:
         raise DataError(f"There are {n} rows and {len(frame)} conditions. Give one for each row.")
 
 
-def _takes_others(column: Column) -> bool:
-    """Whether some labels were so rare that they were learned as one, "other"."""
-    return column.why.endswith("of them rare")
-
-
 def _require_known(kind: TableKind, frame: pl.DataFrame) -> None:
     for column in kind.columns:
-        if column.type == "categorical" and not _takes_others(column):
+        if column.type == "categorical" and not column.rare:
             strange = set(frame[column.name].cast(str).drop_nulls().unique()) - set(column.levels)
             if strange:
                 label = min(strange)

@@ -38,6 +38,7 @@ class Column:
     dtype: str = "Float64"  # in polars
     missing: float = 0.0  # share of the rows it was learned from
     levels: tuple[str, ...] = ()  # of a category, the most frequent first, "other" last
+    rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates that are text
     zone: str | None = None  # of times
     cell: Cell = NUMBER
@@ -123,7 +124,7 @@ def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> 
     levels = (*frequent[: MOST_LEVELS - 1], OTHER)
     if (rare := len(counts) - len(levels) + 1) > 0:
         why += f", {rare:,} of them rare"
-    return replace(found, type="categorical", why=why, levels=levels, cell=Cell(len(levels)))
+    return replace(found, type="categorical", why=why, levels=levels, rare=max(rare, 0), cell=Cell(len(levels)))
 
 
 def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
