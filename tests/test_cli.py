@@ -699,10 +699,16 @@ def test_denoise_of_arrays_and_tables(cleaners):
     [
         (["-o", "clean", "--strength", "much"], "--strength takes a number of grey levels, or auto. Got 'much'."),
         (["-o", "clean", "--strength", "-5"], "--strength takes a number of grey levels, or auto. Got '-5'."),
-        (["-o", "scans"], "Can't write 'scans/a.png' over the picture that is read. Choose another folder."),
+        (["-o", "scans"], "Can't write 'scans/a.png' over what is read. Name another place with -o."),
         (["-o", "clean.png"], "Can't write pictures to 'clean.png'. Name a folder, such as clean/."),
         (["-o", "clean", "--mask", "masks"], "--mask: 'masks' has no picture 'a'. Known: b."),
         (["-o", "clean", "--sheet", "s.gif"], "Can't write 's.gif' by its ending. Known: .png, .svg, .pdf."),
+        (
+            ["-o", "clean", "--sheet", "scans/a.png"],
+            "Can't write 'scans/a.png' over what is read. Name another place with --sheet.",
+        ),
+        (["-o", "small", "--reference", "small"], "Can't write 'small/a.png' over what is read. Name another place with -o."),
+        (["-o", "small", "--mask", "small/a.png"], "Can't write 'small/a.png' over what is read. Name another place with -o."),
         (["-o", "clean", "--reference", "masks/b.png"], "--reference: 'masks/b.png' has no picture 'a'. Known: b."),
         (
             ["-o", "clean", "--mask", "small"],
@@ -1006,18 +1012,48 @@ def test_strange_lines_are_flagged():
     assert hg.read("alarms.csv").height == 160
 
 
-def test_what_is_read_is_never_written_over(models, fails):
+def test_what_is_read_is_never_written_over(models, cleaners, fails):
     frame().write_csv("rows.csv")
     before = Path("rows.csv").read_bytes()
     said = (1, "Error: Can't write 'rows.csv' over what is read. Name another place with -o.\n")
     for command in ("encode", "reconstruct", "detect"):
         assert fails(command, models / "table.safetensors", "rows.csv", "-o", "rows.csv") == said
+    for command, model in (("denoise", cleaners / "table.safetensors"), ("interpolate", models / "table.safetensors")):
+        assert fails(command, model, "rows.csv", "-o", "rows.csv") == said
+    assert fails("continue", models / "table.safetensors", "rows.csv", "-o", "rows.csv") == said
     assert Path("rows.csv").read_bytes() == before
     for output in ("rows.csv", "model.onnx"):
         assert fails("fit", "rows.csv", "-o", output) == (
             1,
             f"Error: Can't write '{output}' by its ending. Known: .safetensors.\n" if output != "rows.csv" else said[1],
         )
+
+
+def test_pictures_that_are_read_are_never_written_over(models, cleaners, fails):
+    image_folder(("00000.png", "a.png", "sub/00000.png", "sub/a.png"))
+    hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:150]).save("d.safetensors")
+    before = {name: Path("pictures", name).read_bytes() for name in files("pictures")}
+    model, sub = models / "images.safetensors", "pictures/sub"
+    for arguments, place, option in (
+        (("denoise", cleaners / "noise.safetensors", "pictures", "-q", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("reconstruct", model, "pictures", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("reconstruct", model, "pictures/a.png", "-o", "pictures"), "pictures/a.png", "-o"),
+        (("reconstruct", model, "pictures", "--skip-bad", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("interpolate", model, "pictures", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("detect", "d.safetensors", "pictures", "--heatmaps", "pictures"), "pictures/00000.png", "--heatmaps"),
+    ):
+        said = f"Error: Can't write '{place}' over what is read. Name another place with {option}.\n"
+        assert fails(*arguments) == (1, said)
+    assert before == {name: Path("pictures", name).read_bytes() for name in files("pictures")}
+    run("reconstruct", model, "pictures", "-o", "pictures/new")
+    assert len(files("pictures/new")) == 4
+
+
+def test_a_table_of_a_folder_is_not_written_over(models, fails):
+    hg.write("tables/a.csv", frame())
+    Path("tables/notes.md").write_text("")
+    said = "Error: Can't write 'tables/a.csv' over what is read. Name another place with -o.\n"
+    assert fails("encode", models / "table.safetensors", "tables", "-o", "tables/a.csv") == (1, said)
 
 
 def test_an_ending_is_refused_before_the_work(models, fails, monkeypatch):

@@ -21,6 +21,7 @@ from hourglass.cli.files import (
     load_model,
     load_untold,
     require_target,
+    require_unread_pictures,
     require_writable,
     save_figure,
     whole_numbers,
@@ -182,6 +183,7 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
     require_target(output, model, data)
+    require_unread_pictures(output, data, skip_bad)
     fitted, X = load_untold(model), load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -114,7 +115,7 @@ def marked(mask: Any) -> Any:
     return mask.pixels.reshape(*mask.pixels.shape[:2], -1).any(2)
 
 
-def place_of(output: Path, pictures: Any) -> Callable[[str], Path]:
+def place_of(output: Path, pictures: Any, *inputs: str | Path | None) -> Callable[[str], Path]:
     """What gives the path that the picture of a name is written to: in a folder or, of a single picture, a file that ends alike."""
     is_file = output.suffix != "" and not output.is_dir()
     if is_file and (len(pictures) > 1 or output.suffix.lower() != Path(pictures.names[0]).suffix.lower()):
@@ -123,9 +124,7 @@ def place_of(output: Path, pictures: Any) -> Callable[[str], Path]:
     def place(name: str) -> Path:
         return output if is_file else output / name
 
-    for name, path in zip(pictures.names, pictures.paths, strict=True):
-        if place(name).resolve() == Path(path).resolve():
-            raise hg.FileError(f"Can't write '{place(name)}' over the picture that is read. Choose another folder.")
+    require_unread(map(place, pictures.names), *inputs)
     require_writable(place(pictures.names[0]))
     return place
 
@@ -270,18 +269,30 @@ def require_target(path: Path, *inputs: str | Path) -> None:
     """Refuse a place that rows can't be written to, or that they are read from, before the work instead of after it."""
     from hourglass.data import require_known
 
-    _require_other(path, inputs)
+    require_unread([path], *inputs)
     require_known(path)
 
 
-def _require_other(path: Path, inputs: tuple[str | Path, ...]) -> None:
-    if any(Path(one).exists() and path.resolve() == Path(one).resolve() for one in inputs):
-        raise hg.FileError(f"Can't write '{path}' over what is read. Name another place with -o.")
+def require_unread(places: Iterable[Path], *inputs: str | Path | None, option: str = "-o") -> None:
+    """Refuse to write over what is read: a file, a folder, or what is read of a folder."""
+    from hourglass.data import files_of
+
+    there = {place.resolve(): place for place in places if exists(place)}
+    given = [one for one in inputs if one is not None and exists(one)] if there else []
+    read = {Path(path).resolve() for one in given for path in (one, *files_of(one))}
+    for resolved, place in there.items():
+        if resolved in read:
+            raise hg.FileError(f"Can't write '{place}' over what is read. Name another place with {option}.")
 
 
-def require_writable(path: Path, endings: tuple[str, ...] = (), *inputs: str | Path) -> None:
+def exists(path: str | Path) -> bool:
+    """Whether there is something at a path; not where it is too long to be one, as rows that are typed may be."""
+    return os.path.exists(path)  # noqa: PTH110 (any string)
+
+
+def require_writable(path: Path, endings: tuple[str, ...] = (), *inputs: str | Path | None, option: str = "-o") -> None:
     """Refuse a file that can't be written or is read, or an unknown ending, before the work instead of after it."""
-    _require_other(path, inputs)
+    require_unread([path], *inputs, option=option)
     if path.is_dir():
         raise hg.FileError(f"Can't write '{path}': it is a folder. Name a file, such as {path / 'model.safetensors'}.")
     if endings and path.suffix.lower() not in endings:
@@ -302,11 +313,26 @@ def save_figure(figure: Any, path: Path) -> None:
         figure.savefig(beside, dpi=200, bbox_inches="tight")
 
 
-def save_overlays(detector: Any, X: Any, alarm: Any, data: str | None, folder: Path) -> None:
-    """The images that raised an alarm, under their score maps; with the names of ``data`` where it has some."""
-    from hourglass.data import image_names, write_images
+def names_of(data: str, skip_bad: bool) -> list[str] | None:
+    """The names that pictures in files keep; none where some may be left out, as which ones isn't told."""
+    from hourglass.data import image_names, reads_pictures
 
-    named = data is not None and dataset_named(data) is None and Path(data).suffix.lower() not in {".npy", ".npz"}
-    names = image_names(str(data)) if named else [f"{row:05d}.png" for row in range(len(X))]
+    return None if skip_bad or dataset_named(data) is not None or not reads_pictures(data) else image_names(data)
+
+
+def require_unread_pictures(folder: Path, data: str, skip_bad: bool, option: str = "-o") -> None:
+    """Refuse a folder in which pictures would be written over those that are read."""
+    from hourglass.data import files_of, image_files
+
+    names = names_of(data, skip_bad)
+    places = image_files(names, len(files_of(data) if names is None else names))
+    require_unread((folder / place for place in places), data, option=option)
+
+
+def save_overlays(detector: Any, X: Any, alarm: Any, names: list[str] | None, folder: Path) -> None:
+    """The images that raised an alarm, under their score maps, by their names or else numbers."""
+    from hourglass.data import write_images
+
+    names = names or [f"{row:05d}.png" for row in range(len(X))]
     if alarm.any():
         write_images(folder, hg.plots.overlays(detector, X[alarm]), [names[row] for row in alarm.nonzero()[0]])

@@ -9,7 +9,17 @@ import typer
 
 import hourglass as hg
 from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import TABLES, ends_of, load, load_generating, numbered, require_shown, require_target, require_writable
+from hourglass.cli.files import (
+    TABLES,
+    ends_of,
+    load,
+    load_generating,
+    numbered,
+    require_shown,
+    require_target,
+    require_unread_pictures,
+    require_writable,
+)
 from hourglass.cli.words import rows_table, say, say_rows, show
 
 
@@ -59,6 +69,9 @@ def interpolate(
 
     Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
     """
+    if output is not None:
+        require_target(output, model, *data)
+        require_unread_pictures(output, data[0], skip_bad=True)  # what is new is named by numbers
     fitted = load_generating(model)
     ends, words = ends_of(fitted, data, rows, skip_bad)
     require_shown(fitted, output)
@@ -84,6 +97,7 @@ def go_on(
 
     Example: hourglass continue tunes.safetensors reel.abc --bars 8 -o longer.mid
     """
+    require_writable(output, (".mid", ".midi", ".wav"), model, data)
     tune = numbered(load(data, False), [row])[0]
     longer = hg.continued(load_generating(model), tune, bars, random_state=seed)
     hg.write(output, [longer])

@@ -18,6 +18,7 @@ from hourglass.cli.files import (
     noise_from,
     of_same_names,
     place_of,
+    require_target,
     require_writable,
     save_figure,
 )
@@ -52,16 +53,18 @@ def denoise(
     from rich.progress import track
 
     if sheet is not None:
-        require_writable(sheet, CHARTS)
+        require_writable(sheet, CHARTS, model, data, mask, reference, option="--sheet")
     cleaner, noise = load_cleaner(model), noise_from(strength)
     X = in_files(data, skip_bad)
     if not hasattr(X, "names"):
         if mask is not None or reference is not None or sheet is not None:
             raise hg.ParameterError(f"--mask, --reference and --sheet are for picture files, and '{data}' is something else.")
+        require_target(output, model, data)
         hg.write(output, cleaner.denoise(X, strength=noise))
         say(f"Wrote {len(X):,} rows to {output}.")
         return
-    place, masks, references = place_of(output, X), of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+    place = place_of(output, X, data, mask, reference)
+    masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
     seen = Mended(cleaner)
     for picture in track(X, "Mending", disable=quiet):
         damaged = None if masks is None else [marked(masks(picture.name))]

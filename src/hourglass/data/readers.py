@@ -169,6 +169,16 @@ def _tables_of(path: Path) -> list[Path]:
     return [] if tables and any(is_picture(file) for file in files) else tables
 
 
+def files_of(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that are read from a path: it itself, or those in a folder that are tunes, tables or pictures."""
+    path = Path(path)
+    if not path.is_dir():
+        return [path]
+    if holds_melodies(path):
+        return [Path(name) for name, _ in found_in(path, lambda inside: inside.suffix.lower() in TUNES)]
+    return _tables_of(path) or [Path(name) for name, _ in found_in(path, lambda inside: is_picture(path / inside))]
+
+
 def reads_pictures(path: str | os.PathLike[str]) -> bool:
     """Whether what lies at a path is taken for pictures: a folder or a zip of tunes or of tables isn't."""
     return holds_pictures(path) and not holds_melodies(path) and not _tables_of(Path(path))
