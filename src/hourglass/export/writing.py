@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
@@ -22,6 +21,7 @@ from hourglass.errors import DataError, MissingExtraError, ModelFileError
 from hourglass.export.graphs import SLACK, Graph
 from hourglass.kinds import Kind
 from hourglass.kinds.token import as_objects
+from hourglass.parts.base import as_json
 from hourglass.parts.scaling import PerWindow
 from hourglass.runtime import OnnxModel
 from hourglass.runtime.session import FORMAT, KEY
@@ -39,7 +39,7 @@ def write(path: str | os.PathLike[str], graph: Graph, facts: dict[str, Any], lib
     samples = made_up(graph)
     with atomic(path) as beside:
         proto = _translated(graph, samples[0])
-        proto.metadata_props.add(key=KEY, value=json.dumps(_described(graph.kind, facts)))
+        proto.metadata_props.add(key=KEY, value=as_json(_described(graph.kind, facts)))
         beside.write_bytes(proto.SerializeToString())
         try:
             model = OnnxModel(beside)
