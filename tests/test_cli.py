@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import hourglass as hg
 from hourglass import cli
 from hourglass.cli.files import of_same_names
+from hourglass.cli.words import rows_table, show
 from hourglass.estimators import patches
 
 DIGITS = hg.datasets.load("digits")
@@ -189,6 +190,19 @@ def test_broken_images_are_left_out_when_asked(monkeypatch, capsys):
     assert ended.value.code == 0
     assert "Trained on 3 rows" in said.out
     assert "Warning: Left out 1 of 4 images that could not be read, the first: 'pictures/b.png'.\n" in said.err
+
+
+def test_broken_images_are_left_out_of_cleaning_too(monkeypatch):
+    monkeypatch.setattr(patches, "STEPS", 1)
+    image_folder([f"{number}.png" for number in range(12)])
+    Path("pictures/3.png").write_bytes(b"no picture")
+    command = ("fit", "pictures", "--for", "clean", "--skip-bad", "--max-epochs", "1", "--seed", "0", "-q", "-o")
+    with pytest.warns(hg.HourglassWarning, match=r"Left out 1 of 12 images that could not be read, the first: 'pictures/3\.png'\."):
+        assert "Learned to mend " in run(*command, "c.safetensors")
+    Path("pictures/3.png").unlink()
+    run(*command, "without.safetensors")
+    model, without = hg.load("c.safetensors"), hg.load("without.safetensors")
+    np.testing.assert_array_equal(model.denoise(DIGITS.x_test[:1]), without.denoise(DIGITS.x_test[:1]))
 
 
 NO_LIST = "takes whole numbers with commas between them, such as 8,16,32. Got"
@@ -814,6 +828,13 @@ def test_a_record_is_rebuilt_and_decoded(records):
     assert hg.read("decoded.csv").columns == ["time", "load"]
 
 
+def test_a_record_of_long_windows_is_fitted_to_generate(records):
+    said = run("fit", "usual.csv", "--for", "generate", "--kind", "series", "--window", "1500", *QUICK, "-q", "-o", "m.safetensors")
+    nats, codes = map(float, re.search(r"A row costs (.+) nats at most, of which (.+) for its codes\.", said).groups())
+    bound = hg.load("m.safetensors").elbo(hg.read("usual.csv"), random_state=0)
+    assert (nats, codes) == (round(-bound.elbo.mean(), 1), round(bound.kl.mean(), 1))
+
+
 def test_what_series_refuse(fails, records):
     run("fit", "usual.csv", "--for", "flag", "--kind", "series", "-o", "plant.safetensors")
     hg.write("short.csv", hg.read("usual.csv")[:50])
@@ -993,6 +1014,14 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     assert said == f"Wrote {hg.read('near.csv').height} neighbours of CC(C)=O to near.csv.\n"
     assert hg.read("near.csv").columns == ["neighbour", "distance", "times", "similarity"]
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
+
+
+def test_brackets_are_shown_as_they_are(capsys):
+    smiles = ["c1cc[nH]c1", "C[n+]1ccccc1", "F/C=C\\F", "a[/b]c"]
+    show(rows_table(pl.DataFrame({"neighbour": smiles, "[bold]": [0.5] * 4})))
+    header, *rows = [re.split(r" *[│┃] *", line)[1:-1] for line in capsys.readouterr().out.splitlines() if line[0] in "│┃"]
+    assert header == ["neighbour", "[bold]"]
+    assert rows == [[each, "0.5"] for each in smiles]
 
 
 def test_a_folder_of_beats_is_a_file_a_beat():
