@@ -242,8 +242,13 @@ def test_what_doesn_t_fit_an_exported_model_is_refused(sentence, folder, autoenc
         f"'{path}' gives no p_value: it was exported from an Autoencoder. It has codes, reconstruction, score, decoded."
     )
     assert sentence(hg.DataError, model.transform, DIGITS / 255) == (
-        f"'{path}' takes images of uint8. Got float64: convert them, .round().astype('uint8')."
+        f"'{path}' takes images of uint8. Got float64: convert them, (255 * X).round().astype('uint8')."
     )
+    assert sentence(hg.DataError, model.transform, DIGITS.astype(np.uint16) * 257) == (
+        f"'{path}' takes images of uint8. Got uint16: convert them, (X / 257).round().astype('uint8')."
+    )
+    X = DIGITS / 255
+    alike(model.transform((255 * X).round().astype("uint8")), autoencoder.transform(X))
     assert sentence(hg.DataError, model.inverse_transform, np.ones((2, 3))) == (
         "The model has 4 codes, so Z must be of shape (n, 4). Got (2, 3)."
     )
