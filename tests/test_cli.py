@@ -860,7 +860,7 @@ def test_generate_draws_what_is_asked_for_by_a_column(fails):
     said = run("fit", "table.csv", "--for", "generate", "--condition", "sort", "-b", "2", "--max-epochs", "2", "--seed", "0", "-q")
     assert re.search(r"^A row costs -?[\d.]+ nats at most, of which [\d.]+ for its codes\.$", said, re.MULTILINE)
     assert re.search(r"^Samples come from: prior \(.*\)\.$", said, re.MULTILINE)
-    assert "Next: hourglass generate model.safetensors -n 64 --condition LEVEL -o samples/" in said
+    assert "Next: hourglass generate model.safetensors -n 64 --condition LEVEL -o samples.csv" in said
     assert (
         run("generate", "model.safetensors", "-n", 7, "--condition", "b", "--seed", 3, "-o", "made.csv")
         == "Wrote 7 new rows to made.csv.\n"
@@ -1093,6 +1093,38 @@ def test_an_ending_is_refused_before_the_work(models, fails, monkeypatch):
     code, words = fails("reconstruct", models / "table.safetensors", "rows.csv", "-o", "rows.xlsx")
     assert code == 1
     assert words.startswith("Error: Can't write 'rows.xlsx' by its ending. Known: .csv, ")
+
+
+def test_what_is_not_written_to_a_folder_or_to_a_file_is_refused_before_the_work(models, cleaners, fails, monkeypatch):
+    frame().write_csv("rows.csv")
+    hg.write("codes.npy", np.zeros((1, 4)))
+    table, pictures = models / "table.safetensors", models / "images.safetensors"
+    table_said = "Can't write a table of 3 numeric columns to '{}'. Name a file, such as {}.csv."
+    pictures_said = "Can't write 28 x 28 grey images to '{}'. Name a folder, such as {}/."
+    for owner in (hg.Autoencoder, hg.DenoisingAutoencoder):
+        for work in ("inverse_transform", "reconstruct", "interpolate", "sample", "denoise"):
+            monkeypatch.setattr(owner, work, lambda *_, **__: pytest.fail("the work came first"), raising=False)
+    for arguments, output, said in (
+        (("reconstruct", table, "rows.csv"), "out", table_said.format("out", "out")),
+        (("decode", table, "codes.npy"), "out.1/", table_said.format("out.1/", "out.1")),
+        (("generate", table), "samples/", table_said.format("samples/", "samples")),
+        (("interpolate", table, "rows.csv"), "way", table_said.format("way", "way")),
+        (("denoise", cleaners / "table.safetensors", "rows.csv"), "clean/", table_said.format("clean/", "clean")),
+        (("reconstruct", pictures, "digits"), "out.png", pictures_said.format("out.png", "out")),
+        (("decode", pictures, "codes.npy"), "out.csv", pictures_said.format("out.csv", "out")),
+        (("generate", pictures), "out.png", pictures_said.format("out.png", "out")),
+    ):
+        assert fails(*arguments, "-o", output) == (1, f"Error: {said}\n")
+    assert files() == ["codes.npy", "rows.csv"]
+
+
+def test_a_folder_may_have_a_dot_in_its_name(models, cleaners):
+    image_folder()
+    assert run("reconstruct", models / "images.safetensors", "pictures", "-o", "run.1/").startswith("Wrote 3 rows to run.1; ")
+    assert run("denoise", cleaners / "noise.safetensors", "pictures", "-o", "clean.v2/", "-q").endswith("to clean.v2.\n")
+    assert run("denoise", cleaners / "noise.safetensors", "pictures/a.png", "-o", "one.png/", "-q").endswith("to one.png.\n")
+    assert files("run.1") == files("clean.v2") == files("pictures")
+    assert files("one.png") == ["a.png"]
 
 
 def test_pictures_that_are_named_by_numbers_have_masks_of_their_own():

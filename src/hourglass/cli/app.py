@@ -29,7 +29,8 @@ REBUILT = (
     "A folder (images as PNG, melodies as MIDI and WAV), or a .npy, .csv, .parquet, .txt, .smi, .sdf, .mid or .wav file; "
     ".svg or .png draw molecules."
 )
-Rebuilt = Annotated[Path, typer.Option("-o", "--output", help=REBUILT)]
+# As text, since a slash at the end, which says that it is a folder, is lost to a Path.
+Rebuilt = Annotated[str, typer.Option("-o", "--output", metavar="PATH", help=REBUILT)]
 Kind = Annotated[
     str | None,
     typer.Option(help="table, image, series, melody, molecule, token or words; inferred unless given, series of records alone."),

@@ -20,6 +20,7 @@ from hourglass.cli.files import (
     load,
     load_model,
     load_untold,
+    require_suited,
     require_target,
     require_unread_pictures,
     require_writable,
@@ -169,9 +170,11 @@ def decode(
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
     require_target(output, model, codes)
-    rebuilt = load_untold(model).inverse_transform(hg.read(codes))
+    fitted = load_untold(model)
+    require_suited(output, fitted.kind_)
+    rebuilt = fitted.inverse_transform(hg.read(codes))
     hg.write(output, rebuilt)
-    say(f"Wrote {len(rebuilt):,} rows to {output}.")
+    say(f"Wrote {len(rebuilt):,} rows to {Path(output)}.")
 
 
 @app.command()
@@ -183,11 +186,13 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
     require_target(output, model, data)
-    require_unread_pictures(output, data, skip_bad)
-    fitted, X = load_untold(model), load(data, skip_bad)
+    require_unread_pictures(Path(output), data, skip_bad)
+    fitted = load_untold(model)
+    require_suited(output, fitted.kind_)
+    X = load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
-    say(f"Wrote {len(rebuilt):,} rows to {output}; {_survived(fitted, X)}.")
+    say(f"Wrote {len(rebuilt):,} rows to {Path(output)}; {_survived(fitted, X)}.")
 
 
 @app.command()

@@ -14,6 +14,8 @@ from hourglass.errors import suggest
 
 CHARTS = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".tsv", ".parquet")
+SOUNDS = (".mid", ".midi", ".wav")
+IN_FOLDERS = {"image": (".npy",), "melody": SOUNDS}  # kinds of which each row is a file, and what all of them go to as one
 
 
 def dataset_named(data: str) -> Any:
@@ -55,9 +57,11 @@ def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any
     return numbered(load(data[0], skip_bad), whole_numbers(rows, "--rows")), f"row {rows.replace(',', ' to row ')}"
 
 
-def require_shown(model: Any, output: Path | None) -> None:
-    """Refuse to go without a place to write to where rows can't be shown."""
-    if output is None and (not model.kind_.symbolic or model.kind_.name == "melody"):
+def require_place(model: Any, output: str | None) -> None:
+    """Refuse to go without a place to write to where rows can't be shown, or with one that isn't for them."""
+    if output is not None:
+        require_suited(output, model.kind_)
+    elif not model.kind_.symbolic or model.kind_.name == "melody":
         raise hg.ParameterError(f"Name a place to write to, with -o: {model.kind_.describe()} can't be shown here.")
 
 
@@ -115,14 +119,16 @@ def marked(mask: Any) -> Any:
     return mask.pixels.reshape(*mask.pixels.shape[:2], -1).any(2)
 
 
-def place_of(output: Path, pictures: Any, *inputs: str | Path | None) -> Callable[[str], Path]:
+def place_of(output: str, pictures: Any, *inputs: str | Path | None) -> Callable[[str], Path]:
     """What gives the path that the picture of a name is written to: in a folder or, of a single picture, a file that ends alike."""
-    is_file = output.suffix != "" and not output.is_dir()
-    if is_file and (len(pictures) > 1 or output.suffix.lower() != Path(pictures.names[0]).suffix.lower()):
-        raise hg.FileError(f"Can't write pictures to '{output}'. Name a folder, such as {output.with_suffix('')}/.")
+    from hourglass.data import is_folder, wants_folder
+
+    folder, path = is_folder(output), Path(output)
+    if not folder and (len(pictures) > 1 or path.suffix.lower() != Path(pictures.names[0]).suffix.lower()):
+        raise wants_folder("pictures", path)
 
     def place(name: str) -> Path:
-        return output if is_file else output / name
+        return path / name if folder else path
 
     require_unread(map(place, pictures.names), *inputs)
     require_writable(place(pictures.names[0]))
@@ -265,12 +271,23 @@ def whole_numbers(text: str, option: str) -> list[int]:
         raise hg.ParameterError(f"{option} takes whole numbers with commas between them, such as 8,16,32. Got {text!r}.") from error
 
 
-def require_target(path: Path, *inputs: str | Path) -> None:
+def require_target(path: str, *inputs: str | Path) -> None:
     """Refuse a place that rows can't be written to, or that they are read from, before the work instead of after it."""
     from hourglass.data import require_known
 
-    require_unread([path], *inputs)
+    require_unread([Path(path)], *inputs)
     require_known(path)
+
+
+def require_suited(path: str, kind: Any) -> None:
+    """Refuse a folder for rows that go to a file, and a file for those that go to a folder, before the work."""
+    from hourglass.data import is_folder, wants_folder
+
+    folder, files = is_folder(path), IN_FOLDERS.get(kind.name)
+    if folder and files is None:
+        raise hg.FileError(f"Can't write {kind.describe()} to '{path}'. Name a file, such as {Path(path)}{kind.ending}.")
+    if not folder and files is not None and Path(path).suffix.lower() not in files:
+        raise wants_folder(kind.describe(), path)
 
 
 def require_unread(places: Iterable[Path], *inputs: str | Path | None, option: str = "-o") -> None:

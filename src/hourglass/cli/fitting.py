@@ -73,7 +73,8 @@ def generate(asked: Asked) -> None:
     say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
     say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
     say(f"Samples come from: {model.sampler_}.")
-    say(f"Wrote {asked.output}. Next: hourglass generate {quote(str(asked.output))} -n 64{level} -o samples/")
+    place = f"samples{model.kind_.ending or '/'}"
+    say(f"Wrote {asked.output}. Next: hourglass generate {quote(str(asked.output))} -n 64{level} -o {place}")
 
 
 def flag(asked: Asked) -> None:

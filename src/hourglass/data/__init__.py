@@ -9,7 +9,7 @@ from hourglass.data.readers import files_of, read, reads_pictures
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
 from hourglass.data.tunes import TUNES, holds_melodies
-from hourglass.data.writers import require_known, write
+from hourglass.data.writers import is_folder, require_known, wants_folder, write
 
 __all__ = [
     "ENDINGS",
@@ -27,10 +27,12 @@ __all__ = [
     "holds_pictures",
     "image_files",
     "image_names",
+    "is_folder",
     "read",
     "read_images",
     "reads_pictures",
     "require_known",
+    "wants_folder",
     "write",
     "write_images",
 ]
