@@ -160,6 +160,14 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         hg.info(checkpoint)
 
 
+def test_a_finished_model_is_no_checkpoint(path):
+    before = path.read_bytes()
+    with pytest.raises(hg.CheckpointError) as caught:
+        hg.Autoencoder(3, max_epochs=3, random_state=0, checkpoint=path).fit(X)
+    assert str(caught.value) == f"'{path}' is a finished model, not a checkpoint: choose another path."
+    assert path.read_bytes() == before
+
+
 def test_columns_that_are_called_as_parts_are(tmp_path):
     table = pl.DataFrame({"part": [f"{i:03d}" for i in range(60)], "yours": np.arange(60.0), "width": np.arange(60.0) ** 2})
     ae = hg.Autoencoder(1, columns={"part": "identifier", "yours": "numeric"}, max_epochs=1, random_state=0).fit(table)

@@ -125,6 +125,8 @@ def fit(
     Example: hourglass fit digits -o model.safetensors
     """
     require_writable(output, (".safetensors",), data)
+    if checkpoint is not None and checkpoint.resolve() == output.resolve():
+        raise hg.ParameterError(f"'{output}' can't be both model and checkpoint. Name another file with --checkpoint.")
     layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
     training: dict[str, Any] = {
         "columns": column_types(column),

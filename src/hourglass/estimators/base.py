@@ -320,9 +320,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         }
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return {}, {"run": run, "seed": seed_from(self.random_state)}
+        if Path(self.checkpoint).is_dir():
+            raise CheckpointError(
+                f"The checkpoint {str(self.checkpoint)!r} is a folder: name a file, such as run.safetensors in it."
+            )
         tensors, facts = storage.read(self.checkpoint)
+        if "run" not in facts:
+            raise CheckpointError(f"{str(self.checkpoint)!r} is a finished model, not a checkpoint: choose another path.")
         for name, value in run.items():
-            if facts.get("run", {}).get(name) != json.loads(as_json(value)):
+            if facts["run"].get(name) != json.loads(as_json(value)):
                 raise CheckpointError(
                     f"The checkpoint {str(self.checkpoint)!r} belongs to a run with other {name}: "
                     "delete it to begin anew, or choose another path."
