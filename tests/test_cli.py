@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import signal
@@ -206,6 +207,7 @@ def test_broken_images_are_left_out_of_cleaning_too(monkeypatch):
 
 
 NO_LIST = "takes whole numbers with commas between them, such as 8,16,32. Got"
+LONG = "C" * 300
 BAD = {
     ("fit", "digits", "--hidden", "256,x"): f"--hidden {NO_LIST} '256,x'.",
     ("fit", "digits", "--hidden", "0"): (
@@ -227,6 +229,12 @@ BAD = {
     ("report", "no.safetensors", "digits"): "There is no model file 'no.safetensors'.",
     ("info", "no.safetensors"): "There is no model file 'no.safetensors'.",
     ("sweep", "digits", "-o", "x.jpg"): "Can't write 'x.jpg' by its ending. Known: .png, .svg, .pdf, .csv, .tsv, .parquet.",
+    ("fit", "digits", "-o", "m.safetensors", "--checkpoint", "./m.safetensors"): (
+        "'m.safetensors' can't be both model and checkpoint. Name another file with --checkpoint."
+    ),
+    ("fit", "digits", "--checkpoint", "."): "The checkpoint '.' is a folder: name a file, such as run.safetensors in it.",
+    ("fit", LONG): f"'{LONG}' is no file, no folder and no dataset. Known: digits, mnist.",
+    ("fit", f"{LONG}.csv"): f"Can't read '{LONG}.csv': File name too long.",
     ("fit", "digits", "-o", "."): "Can't write '.': it is a folder. Name a file, such as model.safetensors.",
 }
 
@@ -241,6 +249,16 @@ def test_an_unknown_option_or_need_is_a_matter_of_usage(fails):
     assert code == 2
     assert "'fun'" in said
     assert fails("fit")[0] == 2
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999])
+@pytest.mark.parametrize(
+    "command", [("fit", "digits"), ("sweep", "digits"), ("generate", "m", "-o", "x"), ("neighbours", "m", "C")]
+)
+def test_a_seed_has_a_range(fails, command, seed):
+    code, said = fails(*command, "--seed", seed)
+    assert code == 2
+    assert "Error: Invalid value for '--seed': " in said  # the rest is typer's
 
 
 def test_a_place_that_can_not_be_written_is_refused_before_the_work(fails, monkeypatch):
@@ -420,6 +438,8 @@ def test_serving_to_others_needs_a_token(models, fails):
     assert fails("serve", models / "images.safetensors", "--host", "0.0.0.0") == (1, f"Error: {words}\n")
     words = "The limit 'rows' must be above 0. Got -1 instead."
     assert fails("serve", models / "images.safetensors", "--max-rows", -1) == (1, f"Error: {words}\n")
+    words = "The limit 'seconds' must have an end. Got inf instead."
+    assert fails("serve", models / "images.safetensors", "--max-seconds", "inf") == (1, f"Error: {words}\n")
 
 
 # help
@@ -469,6 +489,15 @@ def test_an_error_is_one_line_on_stderr_and_exit_code_1():
     done = process("fit", "no.csv")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Error: There is no file or folder 'no.csv'. Check the path.\n"
+
+
+def test_a_log_that_can_not_hold_a_sign_gets_another(models):
+    hg.write("x.csv", frame())
+    hg.AnomalyDetector(max_epochs=1, random_state=0).fit(frame(200)).save("d.safetensors")
+    options = {"env": {**os.environ, "PYTHONIOENCODING": "cp1252"}, "encoding": "cp1252"}
+    done = process("detect", "d.safetensors", "x.csv", "-o", "a.csv", "--alarm-rate", 0.5, "--fail-over", 0, **options)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "of 30 rows raised an alarm" in done.stdout and "???" in done.stdout
 
 
 @pytest.fixture
@@ -528,6 +557,8 @@ def test_a_table_of_orders(tmp_path, monkeypatch):
     assert found["order"].to_list() == usual["order"][:50].to_list()
     run("detect", "model.safetensors", "new.parquet", "--key", "zip", "-o", "keyed.parquet")
     assert hg.read("keyed.parquet").columns[:3] == ["row", "zip", "score"]
+    run("detect", "model.safetensors", "new.parquet", "--key", "zip", "--key", "x", "--key", "zip", "-o", "keyed.parquet")
+    assert hg.read("keyed.parquet").columns[:4] == ["row", "zip", "x", "score"]
     with pytest.raises(hg.DataError, match=r"--key: the data has no column 'zap'\. Did you mean 'zip'\?"):
         run("detect", "model.safetensors", "new.parquet", "--key", "zap", "-o", "none.csv")
     assert not Path("none.csv").exists()
@@ -907,6 +938,10 @@ def test_generate_in_vain(models, fails):
             "A way needs two ends or more. Got 1 row.",
         ),
         (
+            ("interpolate", models / "images.safetensors", "digits", "--rows", "", "-o", "x"),
+            "--rows takes the numbers of two rows or more, such as 0,7. Got ''.",
+        ),
+        (
             ("interpolate", models / "images.safetensors", "digits", "--path", "round", "-o", "x"),
             "The 'path' of a way must be one of",
         ),
@@ -1013,6 +1048,10 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     said = run("neighbours", "m.safetensors", "CC(C)=O", "--radius", 3, "-n", 4, "--seed", 0, "-o", "near.csv")
     assert said == f"Wrote {hg.read('near.csv').height} neighbours of CC(C)=O to near.csv.\n"
     assert hg.read("near.csv").columns == ["neighbour", "distance", "times", "similarity"]
+    assert fails("neighbours", "m.safetensors", LONG, "-o", "far.csv") == (
+        1,
+        "Error: Row 0 has 300 SELFIES symbols, and the model takes 8 at most. Leave it out, or fit a model on rows as long.\n",
+    )
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
 
 

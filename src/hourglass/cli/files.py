@@ -21,7 +21,7 @@ IN_FOLDERS = {"image": (".npy",), "melody": SOUNDS}  # kinds of which each row i
 def dataset_named(data: str) -> Any:
     """The dataset of that name, or None where ``data`` is a path."""
     path = Path(data)
-    if path.exists() or path.suffix or path.name != data:
+    if exists(data) or path.suffix or path.name != data:
         return None
     if data not in hg.datasets.names():
         raise hg.DataError(f"'{data}' is no file, no folder and no dataset. {suggest(data, hg.datasets.names())}")
@@ -54,7 +54,10 @@ def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any
         return [load(path, skip_bad)[0] for path in data], " to ".join(data)
     if len(data) > 1:
         return data, " to ".join(data)
-    return numbered(load(data[0], skip_bad), whole_numbers(rows, "--rows")), f"row {rows.replace(',', ' to row ')}"
+    numbers = whole_numbers(rows, "--rows")
+    if not numbers:
+        raise hg.ParameterError(f"--rows takes the numbers of two rows or more, such as 0,7. Got {rows!r}.")
+    return numbered(load(data[0], skip_bad), numbers), f"row {rows.replace(',', ' to row ')}"
 
 
 def require_place(model: Any, output: str | None) -> None:
@@ -235,6 +238,7 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
     """What was found, rows counted from the first batch, with columns copied from the data."""
     import polars as pl
 
+    keys = list(dict.fromkeys(keys))
     for name in keys:
         if name not in getattr(batch, "columns", []):
             raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
