@@ -338,7 +338,7 @@ def names_of(data: str, skip_bad: bool) -> list[str] | None:
     """The names that pictures in files keep; none where some may be left out, as which ones isn't told."""
     from hourglass.data import image_names, reads_pictures
 
-    return None if skip_bad or dataset_named(data) is not None or not reads_pictures(data) else image_names(data)
+    return None if skip_bad or not reads_pictures(data) else image_names(data)
 
 
 def require_unread_pictures(folder: Path, data: str, skip_bad: bool, option: str = "-o") -> None:
