@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 import hourglass as hg
 from hourglass import cli
 from hourglass.cli.files import of_same_names
+from hourglass.cli.words import rows_table, show
 from hourglass.estimators import patches
 
 DIGITS = hg.datasets.load("digits")
@@ -191,7 +193,21 @@ def test_broken_images_are_left_out_when_asked(monkeypatch, capsys):
     assert "Warning: Left out 1 of 4 images that could not be read, the first: 'pictures/b.png'.\n" in said.err
 
 
+def test_broken_images_are_left_out_of_cleaning_too(monkeypatch):
+    monkeypatch.setattr(patches, "STEPS", 1)
+    image_folder([f"{number}.png" for number in range(12)])
+    Path("pictures/3.png").write_bytes(b"no picture")
+    command = ("fit", "pictures", "--for", "clean", "--skip-bad", "--max-epochs", "1", "--seed", "0", "-q", "-o")
+    with pytest.warns(hg.HourglassWarning, match=r"Left out 1 of 12 images that could not be read, the first: 'pictures/3\.png'\."):
+        assert "Learned to mend " in run(*command, "c.safetensors")
+    Path("pictures/3.png").unlink()
+    run(*command, "without.safetensors")
+    model, without = hg.load("c.safetensors"), hg.load("without.safetensors")
+    np.testing.assert_array_equal(model.denoise(DIGITS.x_test[:1]), without.denoise(DIGITS.x_test[:1]))
+
+
 NO_LIST = "takes whole numbers with commas between them, such as 8,16,32. Got"
+LONG = "C" * 300
 BAD = {
     ("fit", "digits", "--hidden", "256,x"): f"--hidden {NO_LIST} '256,x'.",
     ("fit", "digits", "--hidden", "0"): (
@@ -213,6 +229,12 @@ BAD = {
     ("report", "no.safetensors", "digits"): "There is no model file 'no.safetensors'.",
     ("info", "no.safetensors"): "There is no model file 'no.safetensors'.",
     ("sweep", "digits", "-o", "x.jpg"): "Can't write 'x.jpg' by its ending. Known: .png, .svg, .pdf, .csv, .tsv, .parquet.",
+    ("fit", "digits", "-o", "m.safetensors", "--checkpoint", "./m.safetensors"): (
+        "'m.safetensors' can't be both model and checkpoint. Name another file with --checkpoint."
+    ),
+    ("fit", "digits", "--checkpoint", "."): "The checkpoint '.' is a folder: name a file, such as run.safetensors in it.",
+    ("fit", LONG): f"'{LONG}' is no file, no folder and no dataset. Known: digits, mnist.",
+    ("fit", f"{LONG}.csv"): f"Can't read '{LONG}.csv': File name too long.",
     ("fit", "digits", "-o", "."): "Can't write '.': it is a folder. Name a file, such as model.safetensors.",
 }
 
@@ -227,6 +249,16 @@ def test_an_unknown_option_or_need_is_a_matter_of_usage(fails):
     assert code == 2
     assert "'fun'" in said
     assert fails("fit")[0] == 2
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999])
+@pytest.mark.parametrize(
+    "command", [("fit", "digits"), ("sweep", "digits"), ("generate", "m", "-o", "x"), ("neighbours", "m", "C")]
+)
+def test_a_seed_has_a_range(fails, command, seed):
+    code, said = fails(*command, "--seed", seed)
+    assert code == 2
+    assert "Error: Invalid value for '--seed': " in said  # the rest is typer's
 
 
 def test_a_place_that_can_not_be_written_is_refused_before_the_work(fails, monkeypatch):
@@ -406,6 +438,8 @@ def test_serving_to_others_needs_a_token(models, fails):
     assert fails("serve", models / "images.safetensors", "--host", "0.0.0.0") == (1, f"Error: {words}\n")
     words = "The limit 'rows' must be above 0. Got -1 instead."
     assert fails("serve", models / "images.safetensors", "--max-rows", -1) == (1, f"Error: {words}\n")
+    words = "The limit 'seconds' must have an end. Got inf instead."
+    assert fails("serve", models / "images.safetensors", "--max-seconds", "inf") == (1, f"Error: {words}\n")
 
 
 # help
@@ -455,6 +489,15 @@ def test_an_error_is_one_line_on_stderr_and_exit_code_1():
     done = process("fit", "no.csv")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Error: There is no file or folder 'no.csv'. Check the path.\n"
+
+
+def test_a_log_that_can_not_hold_a_sign_gets_another(models):
+    hg.write("x.csv", frame())
+    hg.AnomalyDetector(max_epochs=1, random_state=0).fit(frame(200)).save("d.safetensors")
+    options = {"env": {**os.environ, "PYTHONIOENCODING": "cp1252"}, "encoding": "cp1252"}
+    done = process("detect", "d.safetensors", "x.csv", "-o", "a.csv", "--alarm-rate", 0.5, "--fail-over", 0, **options)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "of 30 rows raised an alarm" in done.stdout and "???" in done.stdout
 
 
 @pytest.fixture
@@ -514,6 +557,8 @@ def test_a_table_of_orders(tmp_path, monkeypatch):
     assert found["order"].to_list() == usual["order"][:50].to_list()
     run("detect", "model.safetensors", "new.parquet", "--key", "zip", "-o", "keyed.parquet")
     assert hg.read("keyed.parquet").columns[:3] == ["row", "zip", "score"]
+    run("detect", "model.safetensors", "new.parquet", "--key", "zip", "--key", "x", "--key", "zip", "-o", "keyed.parquet")
+    assert hg.read("keyed.parquet").columns[:4] == ["row", "zip", "x", "score"]
     with pytest.raises(hg.DataError, match=r"--key: the data has no column 'zap'\. Did you mean 'zip'\?"):
         run("detect", "model.safetensors", "new.parquet", "--key", "zap", "-o", "none.csv")
     assert not Path("none.csv").exists()
@@ -699,10 +744,16 @@ def test_denoise_of_arrays_and_tables(cleaners):
     [
         (["-o", "clean", "--strength", "much"], "--strength takes a number of grey levels, or auto. Got 'much'."),
         (["-o", "clean", "--strength", "-5"], "--strength takes a number of grey levels, or auto. Got '-5'."),
-        (["-o", "scans"], "Can't write 'scans/a.png' over the picture that is read. Choose another folder."),
+        (["-o", "scans"], "Can't write 'scans/a.png' over what is read. Name another place with -o."),
         (["-o", "clean.png"], "Can't write pictures to 'clean.png'. Name a folder, such as clean/."),
         (["-o", "clean", "--mask", "masks"], "--mask: 'masks' has no picture 'a'. Known: b."),
         (["-o", "clean", "--sheet", "s.gif"], "Can't write 's.gif' by its ending. Known: .png, .svg, .pdf."),
+        (
+            ["-o", "clean", "--sheet", "scans/a.png"],
+            "Can't write 'scans/a.png' over what is read. Name another place with --sheet.",
+        ),
+        (["-o", "small", "--reference", "small"], "Can't write 'small/a.png' over what is read. Name another place with -o."),
+        (["-o", "small", "--mask", "small/a.png"], "Can't write 'small/a.png' over what is read. Name another place with -o."),
         (["-o", "clean", "--reference", "masks/b.png"], "--reference: 'masks/b.png' has no picture 'a'. Known: b."),
         (
             ["-o", "clean", "--mask", "small"],
@@ -808,6 +859,13 @@ def test_a_record_is_rebuilt_and_decoded(records):
     assert hg.read("decoded.csv").columns == ["time", "load"]
 
 
+def test_a_record_of_long_windows_is_fitted_to_generate(records):
+    said = run("fit", "usual.csv", "--for", "generate", "--kind", "series", "--window", "1500", *QUICK, "-q", "-o", "m.safetensors")
+    nats, codes = map(float, re.search(r"A row costs (.+) nats at most, of which (.+) for its codes\.", said).groups())
+    bound = hg.load("m.safetensors").elbo(hg.read("usual.csv"), random_state=0)
+    assert (nats, codes) == (round(-bound.elbo.mean(), 1), round(bound.kl.mean(), 1))
+
+
 def test_what_series_refuse(fails, records):
     run("fit", "usual.csv", "--for", "flag", "--kind", "series", "-o", "plant.safetensors")
     hg.write("short.csv", hg.read("usual.csv")[:50])
@@ -833,7 +891,7 @@ def test_generate_draws_what_is_asked_for_by_a_column(fails):
     said = run("fit", "table.csv", "--for", "generate", "--condition", "sort", "-b", "2", "--max-epochs", "2", "--seed", "0", "-q")
     assert re.search(r"^A row costs -?[\d.]+ nats at most, of which [\d.]+ for its codes\.$", said, re.MULTILINE)
     assert re.search(r"^Samples come from: prior \(.*\)\.$", said, re.MULTILINE)
-    assert "Next: hourglass generate model.safetensors -n 64 --condition LEVEL -o samples/" in said
+    assert "Next: hourglass generate model.safetensors -n 64 --condition LEVEL -o samples.csv" in said
     assert (
         run("generate", "model.safetensors", "-n", 7, "--condition", "b", "--seed", 3, "-o", "made.csv")
         == "Wrote 7 new rows to made.csv.\n"
@@ -878,6 +936,10 @@ def test_generate_in_vain(models, fails):
         (
             ("interpolate", models / "images.safetensors", "digits", "--rows", "3", "-o", "x"),
             "A way needs two ends or more. Got 1 row.",
+        ),
+        (
+            ("interpolate", models / "images.safetensors", "digits", "--rows", "", "-o", "x"),
+            "--rows takes the numbers of two rows or more, such as 0,7. Got ''.",
         ),
         (
             ("interpolate", models / "images.safetensors", "digits", "--path", "round", "-o", "x"),
@@ -986,7 +1048,19 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     said = run("neighbours", "m.safetensors", "CC(C)=O", "--radius", 3, "-n", 4, "--seed", 0, "-o", "near.csv")
     assert said == f"Wrote {hg.read('near.csv').height} neighbours of CC(C)=O to near.csv.\n"
     assert hg.read("near.csv").columns == ["neighbour", "distance", "times", "similarity"]
+    assert fails("neighbours", "m.safetensors", LONG, "-o", "far.csv") == (
+        1,
+        "Error: Row 0 has 300 SELFIES symbols, and the model takes 8 at most. Leave it out, or fit a model on rows as long.\n",
+    )
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
+
+
+def test_brackets_are_shown_as_they_are(capsys):
+    smiles = ["c1cc[nH]c1", "C[n+]1ccccc1", "F/C=C\\F", "a[/b]c"]
+    show(rows_table(pl.DataFrame({"neighbour": smiles, "[bold]": [0.5] * 4})))
+    header, *rows = [re.split(r" *[│┃] *", line)[1:-1] for line in capsys.readouterr().out.splitlines() if line[0] in "│┃"]
+    assert header == ["neighbour", "[bold]"]
+    assert rows == [[each, "0.5"] for each in smiles]
 
 
 def test_a_folder_of_beats_is_a_file_a_beat():
@@ -1006,18 +1080,48 @@ def test_strange_lines_are_flagged():
     assert hg.read("alarms.csv").height == 160
 
 
-def test_what_is_read_is_never_written_over(models, fails):
+def test_what_is_read_is_never_written_over(models, cleaners, fails):
     frame().write_csv("rows.csv")
     before = Path("rows.csv").read_bytes()
     said = (1, "Error: Can't write 'rows.csv' over what is read. Name another place with -o.\n")
     for command in ("encode", "reconstruct", "detect"):
         assert fails(command, models / "table.safetensors", "rows.csv", "-o", "rows.csv") == said
+    for command, model in (("denoise", cleaners / "table.safetensors"), ("interpolate", models / "table.safetensors")):
+        assert fails(command, model, "rows.csv", "-o", "rows.csv") == said
+    assert fails("continue", models / "table.safetensors", "rows.csv", "-o", "rows.csv") == said
     assert Path("rows.csv").read_bytes() == before
     for output in ("rows.csv", "model.onnx"):
         assert fails("fit", "rows.csv", "-o", output) == (
             1,
             f"Error: Can't write '{output}' by its ending. Known: .safetensors.\n" if output != "rows.csv" else said[1],
         )
+
+
+def test_pictures_that_are_read_are_never_written_over(models, cleaners, fails):
+    image_folder(("00000.png", "a.png", "sub/00000.png", "sub/a.png"))
+    hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:150]).save("d.safetensors")
+    before = {name: Path("pictures", name).read_bytes() for name in files("pictures")}
+    model, sub = models / "images.safetensors", "pictures/sub"
+    for arguments, place, option in (
+        (("denoise", cleaners / "noise.safetensors", "pictures", "-q", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("reconstruct", model, "pictures", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("reconstruct", model, "pictures/a.png", "-o", "pictures"), "pictures/a.png", "-o"),
+        (("reconstruct", model, "pictures", "--skip-bad", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("interpolate", model, "pictures", "-o", sub), f"{sub}/00000.png", "-o"),
+        (("detect", "d.safetensors", "pictures", "--heatmaps", "pictures"), "pictures/00000.png", "--heatmaps"),
+    ):
+        said = f"Error: Can't write '{place}' over what is read. Name another place with {option}.\n"
+        assert fails(*arguments) == (1, said)
+    assert before == {name: Path("pictures", name).read_bytes() for name in files("pictures")}
+    run("reconstruct", model, "pictures", "-o", "pictures/new")
+    assert len(files("pictures/new")) == 4
+
+
+def test_a_table_of_a_folder_is_not_written_over(models, fails):
+    hg.write("tables/a.csv", frame())
+    Path("tables/notes.md").write_text("")
+    said = "Error: Can't write 'tables/a.csv' over what is read. Name another place with -o.\n"
+    assert fails("encode", models / "table.safetensors", "tables", "-o", "tables/a.csv") == (1, said)
 
 
 def test_an_ending_is_refused_before_the_work(models, fails, monkeypatch):
@@ -1028,6 +1132,38 @@ def test_an_ending_is_refused_before_the_work(models, fails, monkeypatch):
     code, words = fails("reconstruct", models / "table.safetensors", "rows.csv", "-o", "rows.xlsx")
     assert code == 1
     assert words.startswith("Error: Can't write 'rows.xlsx' by its ending. Known: .csv, ")
+
+
+def test_what_is_not_written_to_a_folder_or_to_a_file_is_refused_before_the_work(models, cleaners, fails, monkeypatch):
+    frame().write_csv("rows.csv")
+    hg.write("codes.npy", np.zeros((1, 4)))
+    table, pictures = models / "table.safetensors", models / "images.safetensors"
+    table_said = "Can't write a table of 3 numeric columns to '{}'. Name a file, such as {}.csv."
+    pictures_said = "Can't write 28 x 28 grey images to '{}'. Name a folder, such as {}/."
+    for owner in (hg.Autoencoder, hg.DenoisingAutoencoder):
+        for work in ("inverse_transform", "reconstruct", "interpolate", "sample", "denoise"):
+            monkeypatch.setattr(owner, work, lambda *_, **__: pytest.fail("the work came first"), raising=False)
+    for arguments, output, said in (
+        (("reconstruct", table, "rows.csv"), "out", table_said.format("out", "out")),
+        (("decode", table, "codes.npy"), "out.1/", table_said.format("out.1/", "out.1")),
+        (("generate", table), "samples/", table_said.format("samples/", "samples")),
+        (("interpolate", table, "rows.csv"), "way", table_said.format("way", "way")),
+        (("denoise", cleaners / "table.safetensors", "rows.csv"), "clean/", table_said.format("clean/", "clean")),
+        (("reconstruct", pictures, "digits"), "out.png", pictures_said.format("out.png", "out")),
+        (("decode", pictures, "codes.npy"), "out.csv", pictures_said.format("out.csv", "out")),
+        (("generate", pictures), "out.png", pictures_said.format("out.png", "out")),
+    ):
+        assert fails(*arguments, "-o", output) == (1, f"Error: {said}\n")
+    assert files() == ["codes.npy", "rows.csv"]
+
+
+def test_a_folder_may_have_a_dot_in_its_name(models, cleaners):
+    image_folder()
+    assert run("reconstruct", models / "images.safetensors", "pictures", "-o", "run.1/").startswith("Wrote 3 rows to run.1; ")
+    assert run("denoise", cleaners / "noise.safetensors", "pictures", "-o", "clean.v2/", "-q").endswith("to clean.v2.\n")
+    assert run("denoise", cleaners / "noise.safetensors", "pictures/a.png", "-o", "one.png/", "-q").endswith("to one.png.\n")
+    assert files("run.1") == files("clean.v2") == files("pictures")
+    assert files("one.png") == ["a.png"]
 
 
 def test_pictures_that_are_named_by_numbers_have_masks_of_their_own():

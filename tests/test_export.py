@@ -160,6 +160,33 @@ def test_detect_takes_the_file_without_torch(detector, folder):
     assert found["alarm"].to_list() == wanted["alarm"].to_list()
 
 
+def test_a_record_is_rebuilt_by_its_graph(folder):
+    record = hg.Record(np.sin(np.arange(2000) / 9), rate=10)
+    fitted = hg.Autoencoder(4, **QUICK).fit(record)
+    fitted.export_onnx(folder / "record.onnx", record)
+    model = hg.OnnxModel(folder / "record.onnx")
+    alike(model.reconstruct(record).values, fitted.reconstruct(record).values)
+    alike(model.score_samples(record), fitted.score_samples(record))
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs", "off"),
+    [
+        ("score", [-1.96e-7, -1e3], [-1e-27, -1e3], 0),
+        ("score", [-1.96e-7], [-1e-27], 0),
+        ("score", [-1e-3], [-2e-3], 1),
+        ("codes", [[1e-7, 2.0], [1e-7, 2.0]], [[2e-7, 2.0], [1e-7, 2.0]], 0),
+        ("codes", [[1e-7, 2.0], [1e-7, 2.0]], [[1e-3, 2.0], [1e-7, 2.0]], 1),
+        ("reconstruction", [[1e-6, 2.0]], [[2e-6, 2.0]], 0),
+        ("reconstruction", [[1e-6, 2.0]], [[1e-2, 2.0]], 1),
+        ("reconstruction", [[1e-6, 2.0], [1e-6, 2.0]], [[2e-6, 2.0], [1e-6, 2.0]], 1),
+    ],
+)
+def test_what_single_precision_explains(autoencoder, folder, name, ours, theirs, off):
+    model = hg.OnnxModel(folder / "model.onnx")
+    assert writing._off(name, np.array(ours), np.array(theirs), model).sum() == off
+
+
 # What can't be
 
 
@@ -215,8 +242,13 @@ def test_what_doesn_t_fit_an_exported_model_is_refused(sentence, folder, autoenc
         f"'{path}' gives no p_value: it was exported from an Autoencoder. It has codes, reconstruction, score, decoded."
     )
     assert sentence(hg.DataError, model.transform, DIGITS / 255) == (
-        f"'{path}' takes images of uint8. Got float64: convert them, .round().astype('uint8')."
+        f"'{path}' takes images of uint8. Got float64: convert them, (255 * X).round().astype('uint8')."
     )
+    assert sentence(hg.DataError, model.transform, DIGITS.astype(np.uint16) * 257) == (
+        f"'{path}' takes images of uint8. Got uint16: convert them, (X / 257).round().astype('uint8')."
+    )
+    X = DIGITS / 255
+    alike(model.transform((255 * X).round().astype("uint8")), autoencoder.transform(X))
     assert sentence(hg.DataError, model.inverse_transform, np.ones((2, 3))) == (
         "The model has 4 codes, so Z must be of shape (n, 4). Got (2, 3)."
     )

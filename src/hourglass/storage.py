@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from hourglass.data.files import atomic
 from hourglass.errors import ModelFileError
+from hourglass.parts.base import as_json
 
 FORMAT = 1  # rises when older versions could no longer read the file
 KEY = "hourglass"
@@ -25,8 +26,9 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict
     """Write tensors and a header of plain JSON as one file, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     facts = {"format": FORMAT, "version": version("hourglass-ae"), "checksum": _checksum(tensors), **header}
+    facts |= {"digest": _digest(json.loads(as_json(facts)))}
     with atomic(path) as beside:
-        beside.write_bytes(save(tensors, metadata={KEY: json.dumps(facts)}))
+        beside.write_bytes(save(tensors, metadata={KEY: as_json(facts)}))
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,8 +63,14 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise _damaged(path) from error
     if KEY not in metadata:
         raise ModelFileError(f"{str(path)!r} is no Hourglass model: it is a safetensors file of something else.")
-    header: dict[str, Any] = json.loads(metadata[KEY])
-    if header["format"] > FORMAT:
+    try:
+        header: dict[str, Any] = json.loads(metadata[KEY])
+        digest, newer = header.pop("digest", None), header["format"] > FORMAT
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path) from error
+    if digest not in (None, _digest(header)):  # older files have none
+        raise _damaged(path)
+    if newer:
         raise ModelFileError(
             f"{str(path)!r} was written by Hourglass {header['version']}, which is newer than this {version('hourglass-ae')}: "
             "update with `pip install -U hourglass-ae`."
@@ -89,6 +97,10 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _digest(header: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
 
 
 def _damaged(path: str | os.PathLike[str]) -> ModelFileError:

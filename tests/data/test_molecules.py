@@ -131,7 +131,9 @@ def test_molecules_are_written_by_the_ending(sentence):
     assert sentence(hg.DataError, hg.write, "y.smi", pl.DataFrame({"a": [1]})) == (
         "The data doesn't fit into 'y.smi' (the table has no column called smiles). Convert it, or choose another ending."
     )
-    assert sentence(hg.DataError, hg.write, "y.png", np.zeros((2, 4, 4))).startswith("The data doesn't fit into 'y.png' (array(")
+    assert sentence(hg.FileError, hg.write, "y.png", np.zeros((2, 4, 4))) == (
+        "Can't write pictures to 'y.png'. Name a folder, such as y/."
+    )
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,9 @@ def test_broken_files_are_left_out_with_one_warning():
     ]
     assert caught[0].filename == __file__
     assert len(found) == 4
+    with pytest.warns(HourglassWarning):
+        assert [picture.name for picture in found.readable()] == found.readable().names == ["00000.png", "00002.png"]
+    assert len(Pictures("x").readable()) == 4
 
 
 @pytest.mark.usefixtures("broken")

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from hourglass.data import image_names, read, write, write_images
+from hourglass.data import Melody, image_names, read, write, write_images
 from hourglass.errors import DataError, FileError
 
 FRAME = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
@@ -134,3 +134,15 @@ def test_a_folder_may_have_a_dot(tmp_path):
     assert [path.name for path in sorted(folder.iterdir())] == ["00000.png", "00001.png"]
     write(folder, np.zeros((3, 4, 4), np.uint8))
     assert len(list(folder.iterdir())) == 3
+
+
+def test_pictures_are_not_drawn_as_molecules_are(entries, sentence):
+    for pictures in (GREY, GREY[:1], GREY[0], [GREY[0], GREY[1, :2]]):
+        assert sentence(FileError, write, "out.png", pictures) == "Can't write pictures to 'out.png'. Name a folder, such as out/."
+    assert entries() == []
+
+
+def test_a_folder_of_melodies_may_have_a_dot(entries):
+    tune = Melody([(60, 0, 4), (62, 4, 4)])
+    write("tunes.v1/", [tune, tune])
+    assert entries("tunes.v1") == ["00000.mid", "00000.wav", "00001.mid", "00001.wav"]

@@ -62,6 +62,25 @@ def test_a_damaged_byte_a_cut_and_another_file(path, tmp_path):
     assert refused(tmp_path / "none.safetensors") == f"There is no model file '{tmp_path / 'none.safetensors'}'."
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"random_state", b"random_stote"),
+        (b'\\"learning_rate\\": null', b'\\"learning_rate\\":  0.1'),
+        (b'\\"format\\": 1', b'\\"format\\": x'),
+        (b'\\"format\\": 1', b'\\"format\\": 9'),
+        (b'\\"format\\": 1', b'\\"formal\\": 1'),
+    ],
+)
+def test_a_damaged_header(path, before, after):
+    whole = path.read_bytes()
+    assert whole.count(before) == 1 and len(before) == len(after)
+    path.write_bytes(whole.replace(before, after))
+    assert refused(path) == f"'{path}' is damaged or was cut short: copy or make it again."
+    with pytest.raises(hg.ModelFileError, match="is damaged or was cut short"):
+        hg.info(path)
+
+
 def rewritten(path, tensors=None, **changes):
     old, header = storage.read(path)
     tensors = tensors or old
@@ -72,6 +91,12 @@ def rewritten(path, tensors=None, **changes):
 def test_a_newer_version(path):
     rewritten(path, format=99, version="9.9")
     assert refused(path).startswith(f"'{path}' was written by Hourglass 9.9, which is newer than this ")
+
+
+def test_a_file_without_a_digest_is_older(path, fitted):
+    rewritten(path)
+    assert b"digest" not in path.read_bytes()
+    np.testing.assert_array_equal(hg.load(path).transform(X), fitted.transform(X))
 
 
 def test_tensors_that_do_not_fit(path):
@@ -135,6 +160,14 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         hg.info(checkpoint)
 
 
+def test_a_finished_model_is_no_checkpoint(path):
+    before = path.read_bytes()
+    with pytest.raises(hg.CheckpointError) as caught:
+        hg.Autoencoder(3, max_epochs=3, random_state=0, checkpoint=path).fit(X)
+    assert str(caught.value) == f"'{path}' is a finished model, not a checkpoint: choose another path."
+    assert path.read_bytes() == before
+
+
 def test_columns_that_are_called_as_parts_are(tmp_path):
     table = pl.DataFrame({"part": [f"{i:03d}" for i in range(60)], "yours": np.arange(60.0), "width": np.arange(60.0) ** 2})
     ae = hg.Autoencoder(1, columns={"part": "identifier", "yours": "numeric"}, max_epochs=1, random_state=0).fit(table)
@@ -166,3 +199,27 @@ def test_a_detector_of_symbols_has_the_estimator_that_was_asked_for(tmp_path):
         loaded = hg.load(tmp_path / "m.safetensors")
         assert (loaded.estimator is None) is (estimator is None)
         np.testing.assert_array_equal(loaded.score_samples(lines[:4]), det.score_samples(lines[:4]))
+
+
+@pytest.mark.parametrize(
+    ("bottleneck", "settings"),
+    [
+        (np.int64(2), {"hidden": (np.int64(8), 4)}),
+        (hg.Plain(np.int64(2)), {"corruption": hg.Noise((np.float32(0.1), np.float32(0.5)))}),
+        (2, {"learning_rate": np.float32(0.001), "encoder": hg.Dense((np.int64(8),)), "random_state": np.int64(3)}),
+    ],
+)
+def test_numbers_of_numpy_are_parameters(tmp_path, bottleneck, settings):
+    path, run = tmp_path / "m.safetensors", tmp_path / "run.safetensors"
+    model = hg.Autoencoder(bottleneck, max_epochs=2, checkpoint=run, callbacks=(interrupt,), **settings)
+    with pytest.warns(hg.HourglassWarning, match="stopped by hand"):
+        model.fit(X)
+    model.set_params(callbacks=()).fit(X).save(path)
+    assert len(model.history_) == 2 and not run.exists()
+    again = hg.load(path)
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    assert again.get_params(deep=False)["bottleneck"] == bottleneck
+
+
+def interrupt(model, epoch):
+    raise KeyboardInterrupt

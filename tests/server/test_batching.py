@@ -148,5 +148,6 @@ def test_while_one_call_runs_the_next_gather():
 
 def test_limits_are_above_zero(sentence):
     assert sentence(hg.ParameterError, Limits, rows=0) == "The limit 'rows' must be above 0. Got 0 instead."
+    assert sentence(hg.ParameterError, Limits, seconds=float("inf")) == "The limit 'seconds' must have an end. Got inf instead."
     with pytest.raises(AttributeError):
         Limits().rows = 3

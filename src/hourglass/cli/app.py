@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -29,12 +30,13 @@ REBUILT = (
     "A folder (images as PNG, melodies as MIDI and WAV), or a .npy, .csv, .parquet, .txt, .smi, .sdf, .mid or .wav file; "
     ".svg or .png draw molecules."
 )
-Rebuilt = Annotated[Path, typer.Option("-o", "--output", help=REBUILT)]
+# As text, since a slash at the end, which says that it is a folder, is lost to a Path.
+Rebuilt = Annotated[str, typer.Option("-o", "--output", metavar="PATH", help=REBUILT)]
 Kind = Annotated[
     str | None,
     typer.Option(help="table, image, series, melody, molecule, token or words; inferred unless given, series of records alone."),
 ]
-Seed = Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out images, tunes, molecules or lines that can't be read, and count them.")
@@ -62,6 +64,8 @@ def common(version: Version = False) -> None:
 def main() -> None:
     """Run the command; bad input ends it with one clear line and exit code 1, Ctrl-C with 130."""
     warnings.showwarning = show_warning
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # what a log of another encoding can't hold
     try:
         app()
     except hg.HourglassError as error:

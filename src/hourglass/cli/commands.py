@@ -20,7 +20,9 @@ from hourglass.cli.files import (
     load,
     load_model,
     load_untold,
+    require_suited,
     require_target,
+    require_unread_pictures,
     require_writable,
     save_figure,
     whole_numbers,
@@ -123,6 +125,8 @@ def fit(
     Example: hourglass fit digits -o model.safetensors
     """
     require_writable(output, (".safetensors",), data)
+    if checkpoint is not None and checkpoint.resolve() == output.resolve():
+        raise hg.ParameterError(f"'{output}' can't be both model and checkpoint. Name another file with --checkpoint.")
     layers = None if hidden is None else tuple(whole_numbers(hidden, "--hidden"))
     training: dict[str, Any] = {
         "columns": column_types(column),
@@ -168,9 +172,11 @@ def decode(
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
     require_target(output, model, codes)
-    rebuilt = load_untold(model).inverse_transform(hg.read(codes))
+    fitted = load_untold(model)
+    require_suited(output, fitted.kind_)
+    rebuilt = fitted.inverse_transform(hg.read(codes))
     hg.write(output, rebuilt)
-    say(f"Wrote {len(rebuilt):,} rows to {output}.")
+    say(f"Wrote {len(rebuilt):,} rows to {Path(output)}.")
 
 
 @app.command()
@@ -182,10 +188,13 @@ def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
     require_target(output, model, data)
-    fitted, X = load_untold(model), load(data, skip_bad)
+    require_unread_pictures(Path(output), data, skip_bad)
+    fitted = load_untold(model)
+    require_suited(output, fitted.kind_)
+    X = load(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
     hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
-    say(f"Wrote {len(rebuilt):,} rows to {output}; {_survived(fitted, X)}.")
+    say(f"Wrote {len(rebuilt):,} rows to {Path(output)}; {_survived(fitted, X)}.")
 
 
 @app.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -13,12 +14,14 @@ from hourglass.errors import suggest
 
 CHARTS = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".tsv", ".parquet")
+SOUNDS = (".mid", ".midi", ".wav")
+IN_FOLDERS = {"image": (".npy",), "melody": SOUNDS}  # kinds of which each row is a file, and what all of them go to as one
 
 
 def dataset_named(data: str) -> Any:
     """The dataset of that name, or None where ``data`` is a path."""
     path = Path(data)
-    if path.exists() or path.suffix or path.name != data:
+    if exists(data) or path.suffix or path.name != data:
         return None
     if data not in hg.datasets.names():
         raise hg.DataError(f"'{data}' is no file, no folder and no dataset. {suggest(data, hg.datasets.names())}")
@@ -51,12 +54,17 @@ def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any
         return [load(path, skip_bad)[0] for path in data], " to ".join(data)
     if len(data) > 1:
         return data, " to ".join(data)
-    return numbered(load(data[0], skip_bad), whole_numbers(rows, "--rows")), f"row {rows.replace(',', ' to row ')}"
+    numbers = whole_numbers(rows, "--rows")
+    if not numbers:
+        raise hg.ParameterError(f"--rows takes the numbers of two rows or more, such as 0,7. Got {rows!r}.")
+    return numbered(load(data[0], skip_bad), numbers), f"row {rows.replace(',', ' to row ')}"
 
 
-def require_shown(model: Any, output: Path | None) -> None:
-    """Refuse to go without a place to write to where rows can't be shown."""
-    if output is None and (not model.kind_.symbolic or model.kind_.name == "melody"):
+def require_place(model: Any, output: str | None) -> None:
+    """Refuse to go without a place to write to where rows can't be shown, or with one that isn't for them."""
+    if output is not None:
+        require_suited(output, model.kind_)
+    elif not model.kind_.symbolic or model.kind_.name == "melody":
         raise hg.ParameterError(f"Name a place to write to, with -o: {model.kind_.describe()} can't be shown here.")
 
 
@@ -114,18 +122,18 @@ def marked(mask: Any) -> Any:
     return mask.pixels.reshape(*mask.pixels.shape[:2], -1).any(2)
 
 
-def place_of(output: Path, pictures: Any) -> Callable[[str], Path]:
+def place_of(output: str, pictures: Any, *inputs: str | Path | None) -> Callable[[str], Path]:
     """What gives the path that the picture of a name is written to: in a folder or, of a single picture, a file that ends alike."""
-    is_file = output.suffix != "" and not output.is_dir()
-    if is_file and (len(pictures) > 1 or output.suffix.lower() != Path(pictures.names[0]).suffix.lower()):
-        raise hg.FileError(f"Can't write pictures to '{output}'. Name a folder, such as {output.with_suffix('')}/.")
+    from hourglass.data import is_folder, wants_folder
+
+    folder, path = is_folder(output), Path(output)
+    if not folder and (len(pictures) > 1 or path.suffix.lower() != Path(pictures.names[0]).suffix.lower()):
+        raise wants_folder("pictures", path)
 
     def place(name: str) -> Path:
-        return output if is_file else output / name
+        return path / name if folder else path
 
-    for name, path in zip(pictures.names, pictures.paths, strict=True):
-        if place(name).resolve() == Path(path).resolve():
-            raise hg.FileError(f"Can't write '{place(name)}' over the picture that is read. Choose another folder.")
+    require_unread(map(place, pictures.names), *inputs)
     require_writable(place(pictures.names[0]))
     return place
 
@@ -229,6 +237,7 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
     """What was found, rows counted from the first batch, with columns copied from the data."""
     import polars as pl
 
+    keys = list(dict.fromkeys(keys))
     for name in keys:
         if name not in getattr(batch, "columns", []):
             raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
@@ -265,22 +274,45 @@ def whole_numbers(text: str, option: str) -> list[int]:
         raise hg.ParameterError(f"{option} takes whole numbers with commas between them, such as 8,16,32. Got {text!r}.") from error
 
 
-def require_target(path: Path, *inputs: str | Path) -> None:
+def require_target(path: str, *inputs: str | Path) -> None:
     """Refuse a place that rows can't be written to, or that they are read from, before the work instead of after it."""
     from hourglass.data import require_known
 
-    _require_other(path, inputs)
+    require_unread([Path(path)], *inputs)
     require_known(path)
 
 
-def _require_other(path: Path, inputs: tuple[str | Path, ...]) -> None:
-    if any(Path(one).exists() and path.resolve() == Path(one).resolve() for one in inputs):
-        raise hg.FileError(f"Can't write '{path}' over what is read. Name another place with -o.")
+def require_suited(path: str, kind: Any) -> None:
+    """Refuse a folder for rows that go to a file, and a file for those that go to a folder, before the work."""
+    from hourglass.data import is_folder, wants_folder
+
+    folder, files = is_folder(path), IN_FOLDERS.get(kind.name)
+    if folder and files is None:
+        raise hg.FileError(f"Can't write {kind.describe()} to '{path}'. Name a file, such as {Path(path)}{kind.ending}.")
+    if not folder and files is not None and Path(path).suffix.lower() not in files:
+        raise wants_folder(kind.describe(), path)
 
 
-def require_writable(path: Path, endings: tuple[str, ...] = (), *inputs: str | Path) -> None:
+def require_unread(places: Iterable[Path], *inputs: str | Path | None, option: str = "-o") -> None:
+    """Refuse to write over what is read: a file, a folder, or what is read of a folder."""
+    from hourglass.data import files_of
+
+    there = {place.resolve(): place for place in places if exists(place)}
+    given = [one for one in inputs if one is not None and exists(one)] if there else []
+    read = {Path(path).resolve() for one in given for path in (one, *files_of(one))}
+    for resolved, place in there.items():
+        if resolved in read:
+            raise hg.FileError(f"Can't write '{place}' over what is read. Name another place with {option}.")
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is something at a path; not where it is too long to be one, as rows that are typed may be."""
+    return os.path.exists(path)  # noqa: PTH110 (any string)
+
+
+def require_writable(path: Path, endings: tuple[str, ...] = (), *inputs: str | Path | None, option: str = "-o") -> None:
     """Refuse a file that can't be written or is read, or an unknown ending, before the work instead of after it."""
-    _require_other(path, inputs)
+    require_unread([path], *inputs, option=option)
     if path.is_dir():
         raise hg.FileError(f"Can't write '{path}': it is a folder. Name a file, such as {path / 'model.safetensors'}.")
     if endings and path.suffix.lower() not in endings:
@@ -301,11 +333,26 @@ def save_figure(figure: Any, path: Path) -> None:
         figure.savefig(beside, dpi=200, bbox_inches="tight")
 
 
-def save_overlays(detector: Any, X: Any, alarm: Any, data: str | None, folder: Path) -> None:
-    """The images that raised an alarm, under their score maps; with the names of ``data`` where it has some."""
-    from hourglass.data import image_names, write_images
+def names_of(data: str, skip_bad: bool) -> list[str] | None:
+    """The names that pictures in files keep; none where some may be left out, as which ones isn't told."""
+    from hourglass.data import image_names, reads_pictures
 
-    named = data is not None and dataset_named(data) is None and Path(data).suffix.lower() not in {".npy", ".npz"}
-    names = image_names(str(data)) if named else [f"{row:05d}.png" for row in range(len(X))]
+    return None if skip_bad or not reads_pictures(data) else image_names(data)
+
+
+def require_unread_pictures(folder: Path, data: str, skip_bad: bool, option: str = "-o") -> None:
+    """Refuse a folder in which pictures would be written over those that are read."""
+    from hourglass.data import files_of, image_files
+
+    names = names_of(data, skip_bad)
+    places = image_files(names, len(files_of(data) if names is None else names))
+    require_unread((folder / place for place in places), data, option=option)
+
+
+def save_overlays(detector: Any, X: Any, alarm: Any, names: list[str] | None, folder: Path) -> None:
+    """The images that raised an alarm, under their score maps, by their names or else numbers."""
+    from hourglass.data import write_images
+
+    names = names or [f"{row:05d}.png" for row in range(len(X))]
     if alarm.any():
         write_images(folder, hg.plots.overlays(detector, X[alarm]), [names[row] for row in alarm.nonzero()[0]])

@@ -67,12 +67,14 @@ def generate(asked: Asked) -> None:
         say("Fitting a distribution to the codes, for samples to come from ...")
     model.fit_sampler(X, condition=known, random_state=0)
     model.save(asked.output)
-    bound = model.elbo(X[:1000], condition=None if known is None else known[:1000], random_state=0)
+    some = 1000 * (model.kind_.shape[-1] if model.kind_.of_record else 1)
+    bound = model.elbo(X[:some], condition=None if known is None else known[:some], random_state=0)
     level = "" if known is None else " --condition LEVEL"
     say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
     say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
     say(f"Samples come from: {model.sampler_}.")
-    say(f"Wrote {asked.output}. Next: hourglass generate {quote(str(asked.output))} -n 64{level} -o samples/")
+    place = f"samples{model.kind_.ending or '/'}"
+    say(f"Wrote {asked.output}. Next: hourglass generate {quote(str(asked.output))} -n 64{level} -o {place}")
 
 
 def flag(asked: Asked) -> None:

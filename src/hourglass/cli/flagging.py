@@ -16,7 +16,9 @@ from hourglass.cli.files import (
     in_batches,
     in_single,
     load_detector,
+    names_of,
     one_a_row,
+    require_unread_pictures,
     require_writable,
     save_figure,
     save_overlays,
@@ -55,7 +57,7 @@ def detect(
 
     require_writable(output, TABLES, model, data)
     if picture is not None:
-        require_writable(picture, CHARTS)
+        require_writable(picture, CHARTS, model, data, option="--picture")
     detector = load_detector(model)
     if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
         raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
@@ -63,6 +65,8 @@ def detect(
         raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
     if picture is not None and detector.kind_.name != "series":
         raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
+    if heatmaps is not None:
+        require_unread_pictures(heatmaps, data, skip_bad, "--heatmaps")
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
@@ -76,7 +80,7 @@ def detect(
             )
             append(found)
             if heatmaps is not None:
-                save_overlays(detector, batch, found["alarm"].to_numpy(), None if skip_bad else data, heatmaps)
+                save_overlays(detector, batch, found["alarm"].to_numpy(), names_of(data, skip_bad), heatmaps)
             if picture is not None:
                 save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())

@@ -9,7 +9,19 @@ import typer
 
 import hourglass as hg
 from hourglass.cli.app import REBUILT, Condition, Model, Rebuilt, Seed, SkipBad, app
-from hourglass.cli.files import TABLES, ends_of, load, load_generating, numbered, require_shown, require_target, require_writable
+from hourglass.cli.files import (
+    SOUNDS,
+    TABLES,
+    ends_of,
+    load,
+    load_generating,
+    numbered,
+    require_place,
+    require_suited,
+    require_target,
+    require_unread_pictures,
+    require_writable,
+)
 from hourglass.cli.words import rows_table, say, say_rows, show
 
 
@@ -38,9 +50,10 @@ def generate(
     """
     require_target(output, model)
     fitted = load_generating(model)
+    require_suited(output, fitted.kind_)
     made = fitted.sample(n, condition=condition, temperature=temperature, top_p=top_p, random_state=seed)
     hg.write(output, made)
-    say(f"Wrote {len(made):,} new rows to {output}.")
+    say(f"Wrote {len(made):,} new rows to {Path(output)}.")
 
 
 @app.command()
@@ -48,7 +61,9 @@ def interpolate(
     model: Model,
     data: Annotated[list[str], typer.Argument(help="As of fit; or, of rows of symbols, two or more of them, as they are typed.")],
     *,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help=f"{REBUILT} Rows of symbols are shown without.")] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="PATH", help=f"{REBUILT} Rows of symbols are shown without.")
+    ] = None,
     rows: Annotated[str, typer.Option(help="The rows to go by, counted from 0, such as 0,7 or 0,7,12.")] = "0,1",
     steps: Annotated[int, typer.Option(help="Rows from one to the next, both of them included.")] = 8,
     path: Annotated[str, typer.Option(help="straight or spherical.")] = "straight",
@@ -59,15 +74,18 @@ def interpolate(
 
     Example: hourglass interpolate model.safetensors digits --rows 0,7 -o way/
     """
+    if output is not None:
+        require_target(output, model, *data)
+        require_unread_pictures(Path(output), data[0], skip_bad=True)  # what is new is named by numbers
     fitted = load_generating(model)
+    require_place(fitted, output)
     ends, words = ends_of(fitted, data, rows, skip_bad)
-    require_shown(fitted, output)
     way = fitted.interpolate(ends, steps=steps, path=path, condition=condition)
     if output is None:
         say_rows(way)
         return
     hg.write(output, way)
-    say(f"Wrote {len(way):,} new rows to {output}, from {words}.")
+    say(f"Wrote {len(way):,} new rows to {Path(output)}, from {words}.")
 
 
 @app.command("continue")
@@ -84,6 +102,7 @@ def go_on(
 
     Example: hourglass continue tunes.safetensors reel.abc --bars 8 -o longer.mid
     """
+    require_writable(output, SOUNDS, model, data)
     tune = numbered(load(data, False), [row])[0]
     longer = hg.continued(load_generating(model), tune, bars, random_state=seed)
     hg.write(output, [longer])
@@ -101,8 +120,10 @@ def neighbours(
     ],
     *,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="A .csv, .tsv or .parquet file, of tunes a folder, .mid or .wav; shown without."),
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="PATH", help="A .csv, .tsv or .parquet file, of tunes a folder, .mid or .wav; shown without."
+        ),
     ] = None,
     radius: Annotated[float, typer.Option(help="How far to go in the space of codes.")] = 1.0,
     n: Annotated[int, typer.Option("-n", help="How many at most.")] = 20,
@@ -118,13 +139,14 @@ def neighbours(
     fitted = load_generating(model)
     of_tunes = fitted.kind_.name == "melody"
     if output is not None and not of_tunes:
-        require_writable(output, TABLES, model, row)
+        require_writable(Path(output), TABLES, model, row)
     if output is not None and of_tunes:
         require_target(output, model, row)
+        require_suited(output, fitted.kind_)
     centre = as_melodies(load(row, False))[0].cut(0, fitted.kind_.bars) if of_tunes else row
     found = hg.neighbours(fitted, centre, radius=radius, n=n, condition=condition, random_state=seed)
     if output is None:
         show(rows_table(found))
         return
     hg.write(output, found["neighbour"].to_list() if of_tunes else found)
-    say(f"Wrote {found.height:,} neighbours of {row} to {output}.")
+    say(f"Wrote {found.height:,} neighbours of {row} to {Path(output)}.")

@@ -18,6 +18,8 @@ from hourglass.cli.files import (
     noise_from,
     of_same_names,
     place_of,
+    require_suited,
+    require_target,
     require_writable,
     save_figure,
 )
@@ -52,16 +54,19 @@ def denoise(
     from rich.progress import track
 
     if sheet is not None:
-        require_writable(sheet, CHARTS)
+        require_writable(sheet, CHARTS, model, data, mask, reference, option="--sheet")
     cleaner, noise = load_cleaner(model), noise_from(strength)
     X = in_files(data, skip_bad)
     if not hasattr(X, "names"):
         if mask is not None or reference is not None or sheet is not None:
             raise hg.ParameterError(f"--mask, --reference and --sheet are for picture files, and '{data}' is something else.")
+        require_target(output, model, data)
+        require_suited(output, cleaner.kind_)
         hg.write(output, cleaner.denoise(X, strength=noise))
-        say(f"Wrote {len(X):,} rows to {output}.")
+        say(f"Wrote {len(X):,} rows to {Path(output)}.")
         return
-    place, masks, references = place_of(output, X), of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+    place = place_of(output, X, data, mask, reference)
+    masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
     seen = Mended(cleaner)
     for picture in track(X, "Mending", disable=quiet):
         damaged = None if masks is None else [marked(masks(picture.name))]
@@ -76,7 +81,7 @@ def denoise(
     if sheet is not None:
         save_figure(hg.plots.mended(*seen.examples()), sheet)
         say(f"Wrote {sheet}.")
-    say(f"Wrote {seen.count:,} pictures to {output}.")
+    say(f"Wrote {seen.count:,} pictures to {Path(output)}.")
 
 
 def _require_size(option: str, picture: Any, beside: Any, shape: tuple[int, ...]) -> None:

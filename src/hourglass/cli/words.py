@@ -91,10 +91,11 @@ def histogram(tally: list[int], rows: int) -> Table:
 def rows_table(frame: Any) -> Table:
     """A frame of few rows, for people."""
     from rich.table import Table
+    from rich.text import Text  # in which brackets are brackets, as those of SMILES
 
     table = Table()
     for name in frame.columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(name), overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+        table.add_row(*(Text(f"{value:.3g}" if isinstance(value, float) else str(value)) for value in row))
     return table

@@ -2,14 +2,14 @@
 
 from hourglass.data import datasets
 from hourglass.data.files import atomic
-from hourglass.data.images import image_names, read_images, write_images
+from hourglass.data.images import image_files, image_names, read_images, write_images
 from hourglass.data.melody import Melody
 from hourglass.data.pictures import ENDINGS, Picture, Pictures, holds_pictures
-from hourglass.data.readers import read, reads_pictures
+from hourglass.data.readers import files_of, read, reads_pictures
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
 from hourglass.data.tunes import TUNES, holds_melodies
-from hourglass.data.writers import require_known, write
+from hourglass.data.writers import is_folder, require_known, wants_folder, write
 
 __all__ = [
     "ENDINGS",
@@ -22,13 +22,17 @@ __all__ = [
     "atomic",
     "batches",
     "datasets",
+    "files_of",
     "holds_melodies",
     "holds_pictures",
+    "image_files",
     "image_names",
+    "is_folder",
     "read",
     "read_images",
     "reads_pictures",
     "require_known",
+    "wants_folder",
     "write",
     "write_images",
 ]

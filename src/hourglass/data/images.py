@@ -111,7 +111,7 @@ def write_images(
     pictures = images if isinstance(images, (list, tuple)) else np.atleast_1d(np.asarray(images))
     if len(pictures) == 0:
         raise DataError("There are no images to write. Give at least one.")
-    files = _targets(names, len(pictures))
+    files = image_files(names, len(pictures))
 
     def save(file: Path, image: ArrayLike) -> None:
         pixels = _png(np.asarray(image))
@@ -141,7 +141,8 @@ def _png(pixels: NDArray[Any]) -> NDArray[Any]:
     return as_levels(pixels, np.uint8, np.uint16)
 
 
-def _targets(names: Sequence[str] | None, n: int) -> list[Path]:
+def image_files(names: Sequence[str] | None, n: int) -> list[Path]:
+    """The files that `write_images` writes n images to, relative to its folder."""
     if names is None:
         return [Path(f"{i:05d}.png") for i in range(n)]
     if len(names) != n:

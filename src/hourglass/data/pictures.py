@@ -203,6 +203,15 @@ class Pictures(Sequence[Picture]):
     def __iter__(self) -> Iterator[Picture]:
         return self.decoded()
 
+    def readable(self) -> Pictures:
+        """Those that can be read, to find which each is read once; all of them unless bad ones are to be left out."""
+        if not self._skip_bad:
+            return self
+        good = {picture.name for picture in self.decoded(stacklevel=3)}
+        part = copy.copy(self)
+        part._files = [file for file in self._files if file.name in good]
+        return part
+
     def decoded(self, stacklevel: int = 2) -> Iterator[Picture]:
         """Iterate; `stacklevel` is that of the warning about pictures that were left out."""
         bad: list[str] = []

@@ -73,13 +73,14 @@ def read(
     ...     read(folder + "/two.csv").rows()
     [(1.5, 40), (1.8, 70)]
     """
+    if isinstance(path, (str, os.PathLike)):
+        check_exists(Path(path))
     if holds_melodies(path):
         return read_melodies(path, skip_bad=skip_bad)
     if not isinstance(path, (str, os.PathLike)):
         return read_images(path, skip_bad=skip_bad)
     path = Path(path)
     with naming(path):
-        check_exists(path)
         if tables := _tables_of(path):
             return read_tables(tables, path)
         if holds_pictures(path):
@@ -169,9 +170,20 @@ def _tables_of(path: Path) -> list[Path]:
     return [] if tables and any(is_picture(file) for file in files) else tables
 
 
+def files_of(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that are read from a path: it itself, or those in a folder that are tunes, tables or pictures."""
+    path = Path(path)
+    if not os.path.isdir(path):  # noqa: PTH112 (any string)
+        return [path]
+    if holds_melodies(path):
+        return [Path(name) for name, _ in found_in(path, lambda inside: inside.suffix.lower() in TUNES)]
+    return _tables_of(path) or [Path(name) for name, _ in found_in(path, lambda inside: is_picture(path / inside))]
+
+
 def reads_pictures(path: str | os.PathLike[str]) -> bool:
     """Whether what lies at a path is taken for pictures: a folder or a zip of tunes or of tables isn't."""
-    return holds_pictures(path) and not holds_melodies(path) and not _tables_of(Path(path))
+    there = os.path.exists(path)  # noqa: PTH110 (any string)
+    return there and holds_pictures(path) and not holds_melodies(path) and not _tables_of(Path(path))
 
 
 def _npy(path: Path) -> NDArray[Any]:

@@ -61,13 +61,15 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     <BLANKLINE>
     """
     require_known(path)
-    folder, path = _is_folder(path), Path(path)
+    folder, path = is_folder(path), Path(path)
     if (path.suffix.lower() in TUNE_WRITERS and not folder) or (folder and _are_melodies(raw)):
         write_melodies(path, raw, folder=folder)
         return
     if folder:
         write_images(path, raw, names=image_names(like) if like is not None and holds_pictures(like) else None)
         return
+    if path.suffix.lower() in _DRAWINGS and _are_pictures(raw):
+        raise wants_folder("pictures", path)
     writer = _WRITERS[path.suffix.lower()]
     with atomic(path) as temporary:
         try:
@@ -82,18 +84,28 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
 
 def require_known(path: str | os.PathLike[str]) -> None:
     """Refuse a path that ends in what no row can be written to."""
-    if not _is_folder(path) and Path(path).suffix.lower() not in (*_WRITERS, *TUNE_WRITERS):
+    if not is_folder(path) and Path(path).suffix.lower() not in (*_WRITERS, *TUNE_WRITERS):
         raise FileError(
             f"Can't write '{path}' by its ending. Known: {', '.join((*_WRITERS, *TUNE_WRITERS))}, and a folder for images."
         )
 
 
-def _is_folder(path: str | os.PathLike[str]) -> bool:
+def wants_folder(what: str, path: str | os.PathLike[str]) -> FileError:
+    """The error of what can't be written to a file of that ending, but to a folder."""
+    return FileError(f"Can't write {what} to '{path}'. Name a folder, such as {Path(path).with_suffix('')}/.")
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path to write to is that of a folder: one that is there, without an ending, or with a slash at its end."""
     return not Path(path).suffix or Path(path).is_dir() or os.fspath(path).endswith(os.sep)
 
 
 def _are_melodies(raw: Any) -> bool:
     return isinstance(raw, (list, tuple)) and len(raw) > 0 and isinstance(raw[0], Melody)
+
+
+def _are_pictures(raw: Any) -> bool:
+    return isinstance(raw, (list, tuple, np.ndarray)) and len(raw) > 0 and np.asarray(raw[0]).dtype.kind in "fiub"
 
 
 def _npy(path: Path, raw: Any) -> None:
@@ -111,6 +123,7 @@ def _parquet(path: Path, raw: Any) -> None:
     path.write_bytes(buffer.getbuffer())
 
 
+_DRAWINGS = (".svg", ".png")
 _WRITERS: dict[str, Callable[[Path, Any], None]] = {
     ".csv": _csv,
     ".tsv": partial(_csv, separator="\t"),
@@ -119,8 +132,7 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
     ".txt": write_lines,
     ".smi": write_smiles,
     ".sdf": write_sdf,
-    ".svg": write_drawing,
-    ".png": write_drawing,
+    **dict.fromkeys(_DRAWINGS, write_drawing),
 }
 
 

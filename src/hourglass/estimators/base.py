@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import warnings
 import zlib
@@ -30,6 +31,7 @@ from hourglass.kinds.base import as_codes, as_tensor
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
+from hourglass.parts.base import as_json
 from hourglass.parts.scaling import Conditions
 from hourglass.training import Epoch, Trainer
 
@@ -330,9 +332,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         }
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return {}, {"run": run, "seed": seed_from(self.random_state)}
+        if Path(self.checkpoint).is_dir():
+            raise CheckpointError(
+                f"The checkpoint {str(self.checkpoint)!r} is a folder: name a file, such as run.safetensors in it."
+            )
         tensors, facts = storage.read(self.checkpoint)
+        if "run" not in facts:
+            raise CheckpointError(f"{str(self.checkpoint)!r} is a finished model, not a checkpoint: choose another path.")
         for name, value in run.items():
-            if facts.get("run", {}).get(name) != _jsoned(value):
+            if facts["run"].get(name) != json.loads(as_json(value)):
                 raise CheckpointError(
                     f"The checkpoint {str(self.checkpoint)!r} belongs to a run with other {name}: "
                     "delete it to begin anew, or choose another path."
@@ -575,10 +583,3 @@ def _warn_of_collapse(trainer: Trainer) -> None:
 def _sample(values: Tensor | Album) -> Any:
     """Bytes that tell one pile of data from another: all of a tensor, of pictures the first."""
     return np.ascontiguousarray(values[0]).data if isinstance(values, Album) else values.cpu().contiguous().numpy().data
-
-
-def _jsoned(value: Any) -> Any:
-    """What a value looks like after a trip through JSON: tuples are lists."""
-    if isinstance(value, dict):
-        return {key: _jsoned(item) for key, item in value.items()}
-    return [_jsoned(item) for item in value] if isinstance(value, (tuple, list)) else value

@@ -141,8 +141,6 @@ def _plain(value: Any) -> Any:
         return value.to_config()
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         return None
-    if isinstance(value, (np.integer, np.floating)):
-        return value.item()
     if callable(value):
         named = value if isinstance(value, type) or not isinstance(value, nn.Module) else type(value)
         return {"yours": f"{named.__module__}.{getattr(named, '__qualname__', type(value).__name__)}"}

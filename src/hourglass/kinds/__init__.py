@@ -97,7 +97,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
-        return Album(X) if isinstance(X, data.Pictures) else X
+        return Album(X.readable()) if isinstance(X, data.Pictures) else X
     strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or _holds_strings(row) for row in X)
     if not strings and isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
         if kind_name(kind) != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X):

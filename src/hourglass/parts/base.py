@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, fields
@@ -65,6 +66,17 @@ def _revived(value: Any) -> Any:
     if isinstance(value, dict) and "part" in value:
         return Part.from_config(value)
     return tuple(_revived(item) for item in value) if isinstance(value, list) else value
+
+
+def as_json(config: Any) -> str:
+    """A config as JSON; a number of NumPy is as good as one of Python."""
+    return json.dumps(config, default=_number)
+
+
+def _number(value: Any) -> Any:
+    if not hasattr(value, "item"):
+        raise TypeError(f"{value!r} can't be written as JSON.")
+    return value.item()
 
 
 def is_count(value: object, at_least: int = 1) -> bool:

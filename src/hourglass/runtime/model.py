@@ -289,7 +289,10 @@ class OnnxModel:
         if array.shape[1:] != shape:
             raise DataError(f"'{self._path}' takes rows of shape {shape}. Got {array.shape[1:]}.")
         if dtype == np.uint8 and array.dtype != np.uint8:
-            raise DataError(f"'{self._path}' takes images of uint8. Got {raw.dtype}: convert them, .round().astype('uint8').")
+            levels = "255 * X" if raw.dtype.kind == "f" else "X / 257"
+            raise DataError(
+                f"'{self._path}' takes images of uint8. Got {raw.dtype}: convert them, ({levels}).round().astype('uint8')."
+            )
         return np.ascontiguousarray(array, dtype=dtype)
 
 

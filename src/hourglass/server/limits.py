@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -65,6 +66,8 @@ class Limits:
         for name, value in vars(self).items():
             if not value > 0:
                 raise ParameterError(f"The limit {name!r} must be above 0. Got {value!r} instead.")
+            if value == math.inf:
+                raise ParameterError(f"The limit {name!r} must have an end. Got {value!r} instead.")
 
     def require_size(self, rows: int, numbers: int) -> None:
         """Refuse more rows or numbers than a request may have."""
