@@ -11,7 +11,8 @@ from hourglass import HourglassWarning, Melody, read
 from hourglass.analysis.melodies import in_key, known, repetition, variation
 
 BARS = 2
-SECONDS = 5 if QUICK else 480
+SECONDS = 5 if QUICK else 600
+DRAWING = {"temperature": 1.0, "top_p": 0.8}  # how symbols are drawn
 DRAWN = 200 if QUICK else 5_000
 
 

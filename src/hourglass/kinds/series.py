@@ -262,7 +262,7 @@ def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learn
         raise DataError(f"The record is at {record.rate:g} Hz, and kind= says {wanted.rate:g} Hz. Leave one of them out.")
     _require_known(record.values[None], record.names)
     window, period = chosen_window(record.values)
-    window = wanted.window or window
+    window = int(wanted.window or window)
     _require_some(record, window)
     channels = record.shape[1]
     return cls(
@@ -273,7 +273,7 @@ def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learn
         of_record=True,
         rate=record.rate or wanted.rate,
         grid=wanted.rate,
-        stride=min(wanted.stride or max(window // OVERLAP, 1), window),
+        stride=int(min(wanted.stride or max(window // OVERLAP, 1), window)),
         period=period,
         length=len(record),
         incomplete=bool(np.isnan(record.values).any()),
