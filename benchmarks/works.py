@@ -339,7 +339,7 @@ WORKS = (
     ),
     Work(
         "melodies",
-        "windows of two bars of folk tunes, 8 minutes of training",
+        "windows of two bars of folk tunes, 10 minutes of training",
         {"Hourglass": "melodies_hourglass"},
         (
             Row("held out and new, rebuilt exactly", "exact", target=at_least(0.6)),
