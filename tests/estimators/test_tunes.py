@@ -189,7 +189,7 @@ def test_notes_are_named_as_they_sound(detector):
     assert [kind.symbol_name(window, symbol) for symbol in ("-", ".", "3", "4/4")] == [
         "a note held",
         "a rest",
-        "three in a quarter",
+        "three in the time of four",
         "4/4",
     ]
 

@@ -171,7 +171,8 @@ class _FixedGaussian(LikelihoodModule):
         missing = target.isnan().flatten(1)
         difference = (target - output).flatten(1).masked_fill(missing, 0)  # (batch, elements)
         squared: Tensor = torch.linalg.vecdot(difference, difference)  # of nll, a third of the passes over memory
-        return 0.5 * (squared * math.exp(-self.log_variance) + (~missing).sum(1) * (LOG_2PI + self.log_variance))
+        known = (~missing).sum(1).to(squared)
+        return 0.5 * (squared * math.exp(-self.log_variance) + known * (LOG_2PI + self.log_variance))
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
         squared: Tensor = _SquaredError.apply(output, target)  # type: ignore[no-untyped-call]
