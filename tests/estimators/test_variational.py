@@ -206,7 +206,7 @@ def test_a_mixture_is_found_whatever_the_scale_of_the_codes(monkeypatch):
     order = found.mean[:, 0].argsort()
     np.testing.assert_allclose(found.mean.numpy()[order] / scale, apart, atol=0.15)
     covariances = (found.root @ found.root.mT).numpy()[order] / np.outer(scale, scale)
-    smeared = root @ root.T + 0.03 * np.diag([10, 1, 10])  # of the variances of all codes, those of both components
+    smeared = root @ root.T + 0.01 * np.diag([10, 1, 10])  # of the variances of all codes, those of both components
     np.testing.assert_allclose(covariances, np.broadcast_to(smeared, (2, 3, 3)), atol=0.15)
     np.testing.assert_allclose(found.log_weight.exp(), 0.5, atol=0.02)
 

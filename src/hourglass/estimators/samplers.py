@@ -24,7 +24,7 @@ from hourglass.training import Plan, Trainer
 
 COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried, as long as codes held out like more of them better
 FITTED = 50_000  # codes, at most, that a mixture is fitted to
-SMEARED = 0.03  # of a code's variance that is added to it in each component
+SMEARED = 0.01  # of a code's variance that is added to it in each component
 TOLERANCE = 0.01  # nats a row: it is fitted when a step brings no more
 HELD_OUT = 5  # every fifth row
 PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
