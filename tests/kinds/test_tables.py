@@ -386,6 +386,8 @@ def test_times_learned_as_such_are_read_from_text():
     times = pl.Series("t", [dt.datetime(2024, 1, 1) + dt.timedelta(hours=7 * i) for i in range(100)])
     known = of_columns.learn(times)
     np.testing.assert_array_equal(of_columns.to_numbers(known, times.cast(pl.String)), of_columns.to_numbers(known, times))
+    with pytest.raises(hg.DataError, match="Column 't' is datetime, and holds '01/02/2024' in row 0"):
+        of_columns.to_numbers(known, pl.Series("t", ["01/02/2024"]))  # the first of February, or the second of January
 
 
 @pytest.mark.parametrize(

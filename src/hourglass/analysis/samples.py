@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from hourglass.analysis import chemistry, melodies, sequences, synthetic
 from hourglass.analysis.diagnosis import diagnose
@@ -20,7 +19,7 @@ from hourglass.analysis.features import Features, Numbers, chemnet, classifier, 
 from hourglass.analysis.metrics import Array, exact, spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import BaseAutoencoder
-from hourglass.estimators.generating import GeneratingAutoencoder
+from hourglass.estimators.generating import GeneratingAutoencoder, nearest_rows
 from hourglass.kinds import KINDS, as_objects, as_raw, infer, length, taken
 
 if TYPE_CHECKING:
@@ -328,13 +327,7 @@ def _over_features(of: Callable[[Any], Array], drawn: Any, known: Any, unseen: A
 def _beside(numbers: Numbers, piles: list[Any], train: Any) -> list[tuple[str, float, float, str]]:
     """How near samples and rows held out are to training rows."""
     known = numbers(train)
-    index = NearestNeighbors(algorithm="brute").fit(known)
-
-    def away(rows: Array) -> Array:  # measured anew: brute force finds equal rows a little apart
-        found: Array = np.linalg.norm(rows - known[index.kneighbors(rows, 1, return_distance=False)[:, 0]], axis=1)
-        return found
-
-    mine, theirs = (away(numbers(pile)) for pile in (piles[0], piles[2]))
+    mine, theirs = (nearest_rows(known, numbers(pile))[1] for pile in (piles[0], piles[2]))
     limit = np.quantile(theirs, CLOSE)
     return [
         ("distance to training rows", float(np.median(mine)), float(np.median(theirs)), "as real"),

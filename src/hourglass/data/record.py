@@ -148,7 +148,7 @@ def _tells_time(frame: pl.DataFrame, name: str) -> bool:
 
     column = frame[name]
     if column.dtype == pl.String:
-        return column.head(10).null_count() == 0 and bool(date_formats(column.head(10)))
+        return column.head(10).null_count() == 0 and any(date_formats(column.head(10)))
     return (column.dtype.is_temporal() and column.dtype != pl.Duration) or name.lower() in TIMES
 
 
@@ -229,7 +229,7 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
     if column.dtype.is_temporal():
         column = column if column.dtype == pl.Datetime else column.cast(pl.Datetime("us"))
         found = column.dt.epoch("us").to_numpy().astype(np.float64) / 1e6
-        zone = column.dtype.time_zone  # type: ignore[attr-defined]
+        zone = getattr(column.dtype, "time_zone", None)
         return found, datetime.fromtimestamp(float(found[0]), ZoneInfo(zone) if zone else UTC)
     found = column.to_numpy().astype(np.float64)
     if not np.isfinite(found).all():

@@ -292,13 +292,9 @@ class GeneratingAutoencoder(BaseAutoencoder):
         import polars as pl
 
         known, judged = self._flat(X), self._flat_drawn(samples)
-        index = NearestNeighbors(algorithm="brute").fit(known)
         some = known[np.linspace(0, len(known) - 1, min(len(known), MOST_COMPARED)).astype(int)]
-        # measured anew: brute force finds equal rows a little apart
-        pairs = index.kneighbors(some, 2, return_distance=False).T if len(known) > 1 else ()
-        among = np.max([_apart(some, known[others]) for others in pairs], axis=0) if len(known) > 1 else np.array([np.inf])
-        row = index.kneighbors(judged, 1, return_distance=False)[:, 0]
-        distance = _apart(judged, known[row])
+        among = nearest_rows(known, some, 2)[1].max(1) if len(known) > 1 else np.array([np.inf])  # one of the two is itself
+        row, distance = (found[:, 0] for found in nearest_rows(known, judged))
         return pl.DataFrame(
             {
                 "row": row,
@@ -357,9 +353,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
         return raw if length(raw) else self._checked(raw)
 
 
-def _apart(rows: NDArray[np.floating[Any]], others: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """How far each row is from the other one at its place (n,)."""
-    return np.asarray(np.linalg.norm(rows - others, axis=1), np.float64)
+def nearest_rows(known: NDArray[Any], rows: NDArray[Any], k: int = 1) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Which k of the ``known`` rows are nearest to each row, and how far (n, k), which of equal rows is 0 to the last digit."""
+    found = NearestNeighbors(algorithm="brute").fit(known).kneighbors(rows, k, return_distance=False)
+    return found, np.asarray(np.linalg.norm(rows[:, None] - known[found], axis=2), np.float64)
 
 
 def _line(start: Any, end: Any, share: Any) -> Any:

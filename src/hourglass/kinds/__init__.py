@@ -91,7 +91,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     X = [X] if isinstance(X, data.Melody) else X
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X), kind=kind)
-    X = X.collect() if hasattr(X, "collect_schema") and hasattr(X, "collect") else X
+    X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
     if hasattr(X, "toarray"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import OFFSET, date_formats
+from hourglass.data.dates import BY_YEAR, OFFSET, date_formats
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError
 from hourglass.parts.cells import NUMBER, Cell
@@ -155,7 +155,7 @@ _LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
 
 
 def _date_format(values: pl.Series) -> str | None:
-    return next(iter(date_formats(values)), None)
+    return next(date_formats(values), None)
 
 
 def _with_nulls(values: pl.Series) -> pl.Series:
@@ -216,11 +216,12 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
     """Seconds since 1970 on the clock of the place, or since midnight."""
     import polars as pl
 
-    if values.dtype == pl.String and (form := known.format or _date_format(values)) is not None:
-        values = values.str.to_datetime(form, strict=False)
+    if values.dtype == pl.String:  # what was learned as times may come as text that is read in one way alone
+        form = known.format or next((form for form in date_formats(values) if form.startswith(BY_YEAR)), None)
+        values = values if form is None else values.str.to_datetime(form, strict=False)
     if values.dtype == pl.Time:
         return values.cast(pl.Int64) / 1e9
-    if values.dtype == pl.Datetime and values.dtype.time_zone and known.zone:  # type: ignore[attr-defined]
+    if known.zone and getattr(values.dtype, "time_zone", None):
         values = values.dt.convert_time_zone(known.zone)
     if values.dtype in (pl.Date, pl.Datetime):
         values = values.cast(pl.Datetime("us")) if values.dtype == pl.Date else values.dt.replace_time_zone(None)
