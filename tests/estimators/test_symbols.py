@@ -93,6 +93,12 @@ def test_with_nothing_set():
     assert detector.p_values(["CC(=O)O"]).shape == (1,)
 
 
+def test_callbacks_see_each_epoch():
+    seen = []
+    hg.AnomalyDetector(max_epochs=2, random_state=0, callbacks=(lambda model, epoch: seen.append(epoch.epoch),)).fit(usual(800))
+    assert seen == [1, 2]
+
+
 def test_a_symbol_that_one_row_has_stops_no_fit():
     rows = [*usual(60), "xyz" * 8]  # the longest as well
     for seed in range(4):

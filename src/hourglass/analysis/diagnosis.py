@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hourglass.analysis.metrics import Array, spread
+from hourglass.analysis.metrics import Array
+from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.assembly import default_likelihood

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
-from hourglass.analysis.metrics import scaled, spread
+from hourglass.analysis.metrics import scaled
+from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import length, taken

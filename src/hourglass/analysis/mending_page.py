@@ -8,8 +8,9 @@ import numpy as np
 
 from hourglass.analysis import plots
 from hourglass.analysis.mending import SelfCheck, nearness, self_check
-from hourglass.analysis.metrics import Array, spread
+from hourglass.analysis.metrics import Array
 from hourglass.analysis.page import Card, percent, rendered_of, training_card
+from hourglass.data.some import spread
 from hourglass.estimators import DenoisingAutoencoder
 from hourglass.kinds import length
 from hourglass.kinds.image import middle, require_picture, require_pictures, top_of, with_channels

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import as_raw
@@ -406,11 +407,6 @@ def total_variation(first: Iterable[Hashable], second: Iterable[Hashable]) -> fl
     counts = [Counter(first), Counter(second)]
     totals = [max(count.total(), 1) for count in counts]
     return sum(abs(counts[0][thing] / totals[0] - counts[1][thing] / totals[1]) for thing in counts[0] | counts[1]) / 2
-
-
-def spread(n: int, most: int) -> Array:
-    """At most ``most`` of ``n`` row numbers, evenly spaced: sorted data has all of its sorts among them."""
-    return np.linspace(0, n - 1, min(n, most)).round().astype(int)
 
 
 def _pair(X: Any, X2: Any) -> tuple[Array, Array]:

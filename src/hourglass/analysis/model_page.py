@@ -12,8 +12,9 @@ import numpy as np
 from hourglass.analysis import plots
 from hourglass.analysis.diagnosis import HEALTHY, Diagnosis, diagnose
 from hourglass.analysis.generated import of_rows
-from hourglass.analysis.metrics import before_and_after, exact, figures, spread
+from hourglass.analysis.metrics import before_and_after, exact, figures
 from hourglass.analysis.page import Card, duration, percent, rendered_of
+from hourglass.data.some import spread
 from hourglass.data.sound import wav_of
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.generating import GeneratingAutoencoder

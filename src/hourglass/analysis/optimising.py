@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from hourglass.analysis.around import alike, as_column, key
-from hourglass.analysis.metrics import Array, spread
+from hourglass.analysis.metrics import Array
+from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from

@@ -11,11 +11,12 @@ from hourglass.analysis import drawing, structures
 from hourglass.analysis.alarms import blame, calibration, moved_columns, overlays, strangest
 from hourglass.analysis.generated import interpolation, nearest, of_rows, samples, traversal
 from hourglass.analysis.mending import mended
-from hourglass.analysis.metrics import Array, before_and_after, exact, mse, spread
+from hourglass.analysis.metrics import Array, before_and_after, exact, mse
 from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, row_scores, timeline, waves
 from hourglass.analysis.widths import Sweep, widths
+from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
 from hourglass.kinds import as_objects, length, taken

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from hourglass.analysis import plots, structures
-from hourglass.analysis.metrics import Array, spread
+from hourglass.analysis.metrics import Array
 from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.analysis.sequences import edits
+from hourglass.data.some import spread
 from hourglass.kinds import taken
 from hourglass.kinds.token import END
 

@@ -16,7 +16,8 @@ import numpy as np
 from hourglass.analysis import chemistry, melodies, sequences, synthetic
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of
-from hourglass.analysis.metrics import Array, exact, spread
+from hourglass.analysis.metrics import Array, exact
+from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.generating import GeneratingAutoencoder, nearest_rows

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hourglass.analysis.metrics import Array, spread, total_variation
+from hourglass.analysis.metrics import Array, total_variation
+from hourglass.data.some import spread
 
 JUDGED, COMPARED = 200, 2000  # rows of which the nearest one is looked for, and among which
 Line = tuple[str, float, float, str]

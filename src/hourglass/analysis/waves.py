@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from hourglass.analysis import drawing
-from hourglass.analysis.metrics import Array, spread
+from hourglass.analysis.metrics import Array
+from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
 from hourglass.estimators.events import in_units

@@ -78,14 +78,10 @@ def generate(asked: Asked) -> None:
 
 
 def flag(asked: Asked) -> None:
-    """A detector: its own recipe, or an autoencoder where the data is to be taken for something else than it looks like."""
-    X, kind = _taken(asked), asked.network["kind"]
-    if not isinstance(kind, str) or kind in ("series", hg.infer(X).kind):
-        _require_no_network(asked)
-        detector = hg.AnomalyDetector(kind=kind, contaminated=asked.contaminated, **asked.training)
-    else:
-        model = hg.Autoencoder(asked.bottleneck, **asked.network, **asked.training)
-        detector = hg.AnomalyDetector(model, contaminated=asked.contaminated, random_state=asked.training["random_state"])
+    """A detector."""
+    _require_no_network(asked)
+    X = _taken(asked)
+    detector = hg.AnomalyDetector(kind=asked.network["kind"], contaminated=asked.contaminated, **asked.training)
     detector.fit(X).save(asked.output)
     rows = "samples" if detector.kind_.of_record else "rows"
     count = len(one_a_row(detector, X))
@@ -94,7 +90,7 @@ def flag(asked: Asked) -> None:
 
 
 def _require_no_network(asked: Asked) -> None:
-    """Refuse options that a detector of its own recipe has no use for."""
+    """Refuse options that a detector has no use for."""
     for name, value in (
         ("bottleneck", asked.bottleneck),
         ("hidden", asked.network["hidden"]),

@@ -12,6 +12,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.data.some import spread
+
 ROWS = 40_000  # that fragments are learned from
 OFTEN = 100  # times that two symbols have to stand side by side there
 BOUND = 0  # the number of what stands between rows; symbols count from 1
@@ -22,7 +24,7 @@ def fragments(rows: Sequence[Sequence[str]], most: int) -> list[str]:
 
     Again and again the two neighbours that come most often become one, until none come `OFTEN`.
     """
-    some = [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), ROWS)).astype(int)]
+    some = [rows[place] for place in spread(len(rows), ROWS)]
     names = ["", *sorted(set(chain.from_iterable(some)))]
     symbols, numbers = len(names), {name: number for number, name in enumerate(names)}
     line = np.array([number for row in some for number in (BOUND, *map(numbers.__getitem__, row))] + [BOUND], np.int64)

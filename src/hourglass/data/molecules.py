@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.lines import write_lines
 from hourglass.data.nested import SYMBOL, flat, nested
+from hourglass.data.some import spread
 from hourglass.data.tables import text_of, typed
 from hourglass.errors import FileError, HourglassWarning, MissingExtraError
 
@@ -84,7 +85,7 @@ def to_smiles(symbols: Sequence[str]) -> str:
 
 def look_like_smiles(rows: Any, fit: float = MOST, telling: float = MOST) -> bool:
     """Whether strings (n,) are molecules, by the look of some: the share that could be, and that which has what words have not."""
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int)]
+    some = rows[spread(len(rows), LOOKED_AT)]
     found = [sum(isinstance(row, str) and bool(test(row)) for row in some) for test in (SMILES.fullmatch, TELLING.search)]
     return len(rows) > 0 and found[0] >= fit * len(some) and found[1] >= telling * len(some)
 

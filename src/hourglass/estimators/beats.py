@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators.running import Steps
 from hourglass.estimators.watch import Watch
@@ -306,7 +307,7 @@ def calibrate_rows(watch: SeriesWatch, looked: Looked) -> Tensor:
 
 def calibrate(watch: SeriesWatch, windows: Windows, look: Callable[[Windows], Looked]) -> None:
     """Learn what distances and errors are usual, and scores of steps, from windows held out all over a record."""
-    x, expected, distance = look(windows[np.unique(np.linspace(0, len(windows) - 1, ASIDE).round().astype(np.intp))])
+    x, expected, distance = look(windows[spread(len(windows), ASIDE)])
     usable = torch.isfinite(distance)
     if int(usable.sum()) < FEWEST:
         raise DataError(
@@ -316,7 +317,7 @@ def calibrate(watch: SeriesWatch, windows: Windows, look: Callable[[Windows], Lo
     known = Looked(x[usable], expected[usable], distance[usable])
     watch.alarm.settle(*known, peaks=False)
     order = torch.cat([_steps(watch, piece, windows.starts, look) for piece in _pieces(windows)]).float().sort().values
-    few = torch.linspace(0, len(order) - 1, min(len(order), REFERENCES)).round().long()
+    few = torch.from_numpy(spread(len(order), REFERENCES))
     watch.alarm.reference = order[few]
     watch.alarm.alike = torch.tensor(windows.window * len(few) / len(order))
 
@@ -336,7 +337,7 @@ def _pieces(windows: Windows) -> list[Windows]:
     pieces = [(a, min(a + STRETCH, end)) for start, end in ends for a in range(start, end, STRETCH)]
     many = sum(end - start for start, end in pieces) / (STRETCH * STRETCHES)
     if many > 1:
-        pieces = [pieces[i] for i in np.linspace(0, len(pieces) - 1, max(round(len(pieces) / many), 1)).round().astype(int)]
+        pieces = [pieces[i] for i in spread(len(pieces), max(round(len(pieces) / many), 1))]
     return [Windows(windows.record, windows.window, windows.stride, starts=every[start:end]) for start, end in pieces]
 
 

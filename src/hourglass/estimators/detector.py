@@ -97,7 +97,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     random_state : int, RandomState, Generator or None
         The same seed gives the same numbers.
     callbacks : tuple of functions, default=()
-        Called as ``callback(detector, epoch)`` after each epoch of the ensemble, as in `Autoencoder`. An estimator has its own.
+        Called as ``callback(detector, epoch)`` after each epoch of the ensemble, as in `Autoencoder`, which is also what they get
+        in place of the detector where rows of symbols are learned from. An estimator has its own.
     verbose : bool, default=False
         Whether to show progress.
 

@@ -14,6 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import samplers, tunes
 from hourglass.estimators.assembly import default_likelihood
@@ -292,7 +293,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         import polars as pl
 
         known, judged = self._flat(X), self._flat_drawn(samples)
-        some = known[np.linspace(0, len(known) - 1, min(len(known), MOST_COMPARED)).astype(int)]
+        some = known[spread(len(known), MOST_COMPARED)]
         among = nearest_rows(known, some, 2)[1].max(1) if len(known) > 1 else np.array([np.inf])  # one of the two is itself
         row, distance = (found[:, 0] for found in nearest_rows(known, judged))
         return pl.DataFrame(

@@ -308,7 +308,7 @@ def brought_home(estimator: Any) -> Any:
 
 def _of_symbols(detector: Any) -> Any:
     """What rebuilds rows of symbols unless there is an estimator."""
-    asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "verbose")}
+    asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "callbacks", "verbose")}
     return Fitted.by_name["VariationalAutoencoder"](WAIST, decoder="recurrent", **asked)
 
 

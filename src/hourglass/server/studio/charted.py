@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hourglass as hg
+from hourglass.data.some import spread
 from hourglass.data.tables import apart
 from hourglass.kinds import as_raw, length, taken
 from hourglass.server.studio import drawn
@@ -167,7 +168,7 @@ def charted(model: Any, raw: Any, labels: Any = None, condition: Any = None) -> 
     """Rows with the codes that a model gives them."""
     rows = model.kind_.opened(as_raw(raw, kind=model.kind_.name))
     n = length(rows)
-    numbers = np.arange(n) if n <= MOST_POINTS else np.linspace(0, n - 1, MOST_POINTS).astype(int)
+    numbers = spread(n, MOST_POINTS)
     some = rows if n <= MOST_POINTS else taken(rows, numbers)
     known, told = (None if each is None or len(each) != n else np.asarray(each)[numbers] for each in (labels, condition))
     codes = np.asarray(model.transform(some) if told is None else model.transform(some, told))

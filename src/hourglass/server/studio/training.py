@@ -26,7 +26,6 @@ SWEPT = 16  # and at each width of a sweep
 EXAMPLES = 64  # new rows that are drawn at once
 MOST_FOR_PCA = 5000  # rows; more change its first components little
 MOST_LEVELS = 200  # to choose from, of what samples are asked for by
-WIDTHS = (2, 4, 8, 16, 32, 64)
 
 
 class Job(NamedTuple):
@@ -124,14 +123,8 @@ def flag(job: Job) -> Made:
     """A detector, and the alarms among the rows that it learned from."""
     import polars as pl
 
-    options, kind = job.asked.options, job.asked.kind
-    training = {name: value for name, value in job.training.items() if name != "kind"}
-    contaminated = bool(options.get("contaminated"))
-    if kind in (None, "series", hg.infer(job.X).kind):
-        detector = hg.AnomalyDetector(kind=kind, contaminated=contaminated, callbacks=(watch(job.run, None),), **training)
-    else:
-        inner = hg.Autoencoder(job.asked.width, kind=kind, callbacks=(watch(job.run, None),), **training)
-        detector = hg.AnomalyDetector(inner, contaminated=contaminated, random_state=job.training["random_state"])
+    contaminated = bool(job.asked.options.get("contaminated"))
+    detector = hg.AnomalyDetector(contaminated=contaminated, callbacks=(watch(job.run, None),), **job.training)
     _say(job.run, "Learning what is usual")
     detector.fit(job.X)
     _keep(job, detector, None)
@@ -188,7 +181,7 @@ def sweep(job: Job) -> Made:
     from sklearn.model_selection import train_test_split
 
     from hourglass.analysis import Sweep
-    from hourglass.analysis.widths import features_of
+    from hourglass.analysis.widths import WIDTHS, features_of
 
     kind = job.asked.kind or hg.infer(job.X).kind
     train, test = (job.X, job.unseen) if job.unseen is not None else train_test_split(job.X, test_size=0.2, random_state=0)
