@@ -92,7 +92,7 @@ def test_the_choices_for_symbols():
     assert asked["bottleneck"] == hg.Variational(64, beta=0.2, warmup=0.3)
     assert asked["likelihood"] == hg.Categorical()
     molecules = hg.VariationalAutoencoder(kind="molecule", max_epochs=1, random_state=0).fit(["CCO", "CC(=O)O"] * 5)
-    assert molecules._asked["bottleneck"] == hg.Variational(64, beta=0.65, warmup=0.3)
+    assert molecules._asked["bottleneck"] == hg.Variational(64, beta=0.64, warmup=0.3)
     assert molecules._asked["decoder"] == hg.Causal(embedding=192, dilations=(1, 2, 4, 8))
     narrow = hg.VariationalAutoencoder(kind="molecule", hidden=(32,), max_epochs=1).fit(["CCO", "CC(=O)O"] * 5)
     assert narrow._asked["encoder"] == hg.Causal(embedding=192, dilations=(1, 2, 4, 8), hidden=(32,))

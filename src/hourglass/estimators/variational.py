@@ -25,7 +25,7 @@ LOOKING = Causal(dilations=(1, 2, 4, 8))  # as far back as half a bar and a whol
 WRITING = Causal(embedding=192, dilations=(1, 2, 4, 8))  # wide enough to write what is likely, whatever the codes say
 OF_KIND: dict[str, dict[str, Any]] = {  # where codes are not given up, a higher cost makes what is drawn better
     "melody": {"bottleneck": Variational(64, beta=0.5, warmup=0.3), "encoder": LOOKING, "decoder": LOOKING},
-    "molecule": {"bottleneck": Variational(64, beta=0.65, warmup=0.3), "encoder": WRITING, "decoder": WRITING},
+    "molecule": {"bottleneck": Variational(64, beta=0.64, warmup=0.3), "encoder": WRITING, "decoder": WRITING},
 }
 HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
 Numbers = NDArray[np.floating[Any]]
@@ -77,7 +77,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     bottleneck : int or bottleneck part, optional
         How many codes: an int, or a part such as ``Variational(16, beta=4)``. Unless given 16, but of tables and series at most
         half as many as a row has numbers.
-        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.5 for melodies and 0.65 for
+        For rows of symbols it is ``Variational(64, beta=0.2, warmup=0.3)``, with a ``beta`` of 0.5 for melodies and 0.64 for
         molecules; an int changes the 64 alone.
     likelihood : likelihood part, optional
         ``Gaussian("shared")`` for pictures, ``Bernoulli()`` where nearly all pixels are black or white, ``Gaussian("element")``
