@@ -26,9 +26,7 @@ ROOT = HERE.parent
 RESULTS = HERE / "results.json"
 WHOLE = HERE / "RESULTS.md"
 README = ROOT / "README.md"
-HEAD = (
-    "# Measured\n\nAll figures of all works, written by `python -m benchmarks`; [README.md](README.md) says what the works are.\n"
-)
+HEAD = "# Measured\n\nAll figures of the works that were measured, written by `python -m benchmarks`; [README.md](README.md) says what the works are.\n"
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 PACKAGES = (
     "hourglass-ae",

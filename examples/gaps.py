@@ -1,4 +1,4 @@
-"""Random codes, decoded: a plain autoencoder has gaps between its codes, a variational one has none.
+"""Random codes, decoded: a plain autoencoder has gaps between its codes, a variational one has fewer.
 
     python examples/gaps.py gaps.png
 

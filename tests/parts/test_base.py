@@ -31,7 +31,6 @@ PARTS = [
     hg.Noise(0.1),
     hg.Mask(0.5),
     hg.Hide(0.4),
-    hg.ResidualBlocks(64, 3),
     hg.Convolutional(),
     hg.OneShot(embedding=8, widths=(16,), stride=4, hidden=(12,)),
     hg.Recurrent(units=16, word_dropout=0.5),

@@ -39,6 +39,13 @@ class Record:
     start : datetime, optional
         When the first sample was taken.
 
+    Attributes
+    ----------
+    values : ndarray of shape (time, channels)
+        The samples.
+    rate, names, start
+        As above. A slice, ``record[1000:2000]``, is a record as well, and starts later.
+
     Raises
     ------
     DataError

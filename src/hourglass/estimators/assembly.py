@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -56,7 +57,7 @@ NETWORKS: dict[str, Callable[[Any], Network]] = {
 }
 WAIST = 32  # numbers, unless it is said
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
-PCA_ROWS = 10_000  # at most that many are looked at
+PCA_ROWS, PCA_NUMBERS = 10_000, 2**26  # at most that many rows, and numbers of theirs, are looked at
 FEW_ROWS = 1000  # of symbols, which are spread out to ones and zeros
 SYMBOLIC = {"encoder": "causal", "decoder": "causal"}  # what is taken for rows of symbols unless it is said
 MADE_FOR = {  # data that a corruption may need: in words, and what to do where there is none
@@ -112,7 +113,7 @@ def assemble(
     ).to(generator.device)
     if values is not None:
         chosen = torch.randperm(len(values), generator=generator, device=values.device)
-        chosen = chosen[: FEW_ROWS if kind.symbolic else PCA_ROWS]
+        chosen = chosen[: FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))]
         known = None if conditions is None or given is None else conditions(given[chosen]).float()
         x = model.scaling(values[chosen]).float()
         _start(model, x, known, bottleneck, generator, squashed=squashed or likelihood.takes_logits)

@@ -451,7 +451,25 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         return -self._passed(X, condition, lambda model, x, given=None: model.nll(x, given)).numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean of ``score_samples``, in nats a row: what a grid search maximises."""
+        """The mean of ``score_samples``: what a grid search maximises.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Data of the fitted shape.
+        y : None
+            Ignored; scikit-learn passes it.
+
+        Returns
+        -------
+        float
+            Nats a row, of densities over the scaled data; higher is more usual.
+
+        Raises
+        ------
+        ParameterError
+            The model was fitted with a condition, which has no place here: take the mean of ``score_samples(X, condition)``.
+        """
         return float(self.score_samples(X).mean())
 
     def feature_errors(self, X: Any, condition: Any = None) -> Any:

@@ -452,6 +452,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
             Of pictures: a line for each region of each alarm, the strongest first: row, p_value, top, left, bottom and right (in
             pixels, the latter two exclusive), peak (1 is that of a usual picture), share (of what the regions add up to), reason.
+
+            Of rows of series: a line for each stretch of each alarm: row, p_value, channel, start and end (in samples, the latter
+            exclusive), peak, share, observed, expected, reason. Of a record the lines of ``events``.
+
+        Raises
+        ------
+        DataError
+            X doesn't fit what was fitted.
         """
         raw = self._checked(X)
         scores = self._scores(raw)

@@ -36,8 +36,10 @@ def start_as_pca(model: Hourglass, x: Tensor, bottleneck: Plain | Variational, s
     path, and waists that PCA can't fill, stay as they are.
     """
     encoder, decoder, n = linear_path(model.encoder), linear_path(model.decoder), bottleneck.n
+    if encoder is None or decoder is None:
+        return
     rows = x.flatten(1).nan_to_num(0).cpu().double()
-    if encoder is None or decoder is None or n >= min(rows.shape) or bool((rows == rows[0]).all()):
+    if n >= min(rows.shape) or bool((rows == rows[0]).all()):
         return
     told, axes, mean, variance, lost = linear_fit(rows, n, rows[:, :0] if known is None else known.cpu().double())
     inward = outward = variance**0.25

@@ -10,14 +10,14 @@ from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.watch import Watch
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
-from hourglass.parts import Hide, Plain, ResidualBlocks
+from hourglass.parts import Hide, Plain, blocks
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.networks import Gaps
 from hourglass.parts.scaling import Scaling
 from hourglass.training import Plan, Trainer
 
 MEMBERS = 3
-BLOCKS = ResidualBlocks(width=128, blocks=2)
+WIDTH, BLOCKS = 128, 2  # of the networks
 GROUPS = 12  # so many times some of the columns are hidden, until each was hidden once
 MOST_HELD_OUT = 2048  # rows a member that choose the best weights
 PLAN = Plan(10, None, 128, "adam", 4e-3, "cosine", 10, None)
@@ -95,9 +95,9 @@ def build(kind: Kind, scaling: Scaling, generator: torch.Generator) -> Hourglass
         scaling=scaling,
         corruption=Hide(0.6, kind.column_of if kind.categories else None),
         gaps=Gaps(torch.isnan),
-        encoder=BLOCKS.encoder((MEMBERS, 2 * elements), BLOCKS.width, generator),
-        bottleneck=Plain(BLOCKS.width).build(),
-        decoder=BLOCKS.decoder(shape, BLOCKS.width, generator),
+        encoder=blocks.encoder((MEMBERS, 2 * elements), WIDTH, BLOCKS, generator),
+        bottleneck=Plain(WIDTH).build(),
+        decoder=blocks.decoder(shape, WIDTH, BLOCKS, generator),
         likelihood=default_likelihood(kind).build(shape, kind.categories),
     )
 

@@ -43,10 +43,26 @@ def corruption(text: str) -> Corruption:
     series, ``white:0.3`` is noise in their standard deviations, beside ``wander``, ``hum`` and ``spans``; of rows of symbols there
     are ``typos`` and ``swap``.
 
+    Parameters
+    ----------
+    text : str
+        Names, each with a colon and its strength, or range of strengths, behind it where it has one; several are joined by ``+``.
+
+    Returns
+    -------
+    Corruption
+        That part, or several one after the other.
+
     Raises
     ------
     ParameterError
         An unknown name, or a strength that is no number.
+
+    Examples
+    --------
+    >>> import hourglass as hg
+    >>> hg.corruption("blur:2+saltpepper:0.1")
+    Blur(std=2.0) + SaltAndPepper(share=0.1)
     """
     parts = [_named(*item.strip().partition(":")[::2]) for item in text.split("+")]
     return parts[0] if len(parts) == 1 else Together(tuple(parts))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.errors import ParameterError
-from hourglass.parts.base import Part, are_counts, is_count, one_of
+from hourglass.parts.base import Part, are_counts, one_of
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -103,78 +103,12 @@ class Dense(Network):
         return Residual(linear(widths[0], widths[-1], generator), bent) if residual else bent
 
 
-@dataclass(frozen=True)
-class ResidualBlocks(Network):
-    """Blocks that each add something to what they are given, for several members of an ensemble at once: shape (members, columns).
-
-    Every member has weights of its own. The encoder is the way in and half of the blocks, the decoder the others and the way out.
-
-    Parameters
-    ----------
-    width : int
-        Width of the blocks.
-    blocks : int
-        How many of them.
-
-    References
-    ----------
-    Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019, equation 4.
-
-    Examples
-    --------
-    >>> import hourglass as hg
-    >>> hg.ResidualBlocks(128, 2)
-    ResidualBlocks(width=128, blocks=2)
-    """
-
-    width: int = 128
-    blocks: int = 2
-
-    def __post_init__(self) -> None:
-        self._require("width", is_count(self.width), "a positive int")
-        self._require("blocks", is_count(self.blocks), "a positive int")
-
-    def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        members, columns = shape
-        way_in = _MemberLinear((members, columns, self.width), generator)
-        return nn.Sequential(way_in, *self._blocks(self.blocks - self.blocks // 2, members, generator))
-
-    def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        members, columns = shape
-        way_out = _MemberLinear((members, self.width, columns), generator)
-        blocks = self._blocks(self.blocks // 2, members, generator)
-        return nn.Sequential(nn.Unflatten(1, (members, self.width)), *blocks, _Norm(), way_out)
-
-    def _blocks(self, count: int, members: int, generator: torch.Generator) -> list[nn.Module]:
-        size = (members, self.width, self.width)
-        return [Added(_Norm(), _MemberLinear(size, generator), nn.SiLU(), _MemberLinear(size, generator)) for _ in range(count)]
-
-
-class _Norm(nn.Module):
-    def forward(self, h: Tensor) -> Tensor:
-        return functional.rms_norm(h, h.shape[-1:])
-
-
 class Added(nn.Sequential):
     """Layers that add to what they are given."""
 
     def forward(self, h: Tensor) -> Tensor:
         output: Tensor = h + super().forward(h)  # type: ignore[no-untyped-call]
         return output
-
-
-class _MemberLinear(nn.Module):
-    """A linear layer for each member: (batch, members, before) to (batch, members, after)."""
-
-    def __init__(self, size: tuple[int, int, int], generator: torch.Generator) -> None:
-        super().__init__()
-        members, before, after = size
-        bound = before**-0.5
-        self.weight = nn.Parameter(torch.empty(size).uniform_(-bound, bound, generator=generator))
-        self.bias = nn.Parameter(torch.zeros(members, 1, after))
-
-    def forward(self, h: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, h.transpose(0, 1), self.weight).transpose(0, 1)
 
 
 class Gaps(nn.Module):

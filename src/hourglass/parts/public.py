@@ -10,7 +10,7 @@ from hourglass.parts.erasures import BlindSpot, Erase, ErasePixels, HalfErased, 
 from hourglass.parts.likelihoods import Bernoulli, Gaussian, Likelihood
 from hourglass.parts.mixed import Categorical, Mixed
 from hourglass.parts.named import corruption
-from hourglass.parts.networks import Dense, Network, ResidualBlocks
+from hourglass.parts.networks import Dense, Network
 from hourglass.parts.objectives import Capacity, Elbo, ImportanceWeighted, Objective, TotalCorrelation
 from hourglass.parts.priors import MixturePrior, Prior, StandardNormal, VampPrior
 from hourglass.parts.quantized import FiniteScalar, Quantized, VectorQuantized
@@ -65,7 +65,6 @@ __all__ = [
     "Prior",
     "Quantized",
     "Recurrent",
-    "ResidualBlocks",
     "Restorer",
     "Rewriter",
     "SaltAndPepper",
