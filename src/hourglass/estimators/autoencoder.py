@@ -41,10 +41,11 @@ class Autoencoder(GeneratingAutoencoder):
     batch_size : int, optional
         Rows a step; chosen from the number of rows unless given.
     optimizer : {"adam", "muon"}, optional
-        Adam, or Muon for matrices and filters with Adam for the rest; what the network was measured to learn best by unless given.
+        Adam, or Muon for matrices and filters with Adam for the rest. Unless given Muon for restorers and rows of symbols, Adam for
+        all else, as was measured to be best.
     learning_rate : float, optional
-        The highest rate of the schedule: 0.01 for convolutional networks, 0.005 for dense ones, 0.006 for rows of symbols
-        unless given.
+        The highest rate of the schedule: 0.01 for convolutional networks, 0.005 for dense and temporal ones, 0.006 for rows of
+        symbols, 0.002 for restorers unless given.
     schedule : {"one-cycle", "cosine", "constant"}, optional
         How the rate moves between first and last step: "one-cycle", for a restorer "cosine", unless given.
     validation_fraction : float, default=0.1
