@@ -201,3 +201,30 @@ def test_units_of_a_picture_are_its_channels():
         net(torch.tensor([[[[-1.0, -1.0]], [[-1.0, 2.0]]]]))
         net(torch.tensor([[[[-1.0, -1.0]], [[-1.0, -1.0]]]]))
     assert alive["0"].tolist() == [False, True]
+
+
+def test_learning_in_pieces_costs_what_it_says_from_the_start():
+    waist = hg.Variational(2, warmup=0.3)
+    model = hg.VariationalAutoencoder(waist, max_seconds=5, random_state=0)
+    for _ in range(2):
+        model.partial_fit(load_wine().data)
+    assert model.model_.progress == 1
+
+
+def test_progress_reaches_the_waist_within():
+    module = hg.Matched(hg.Variational(2, warmup=0.5)).build((4,))
+    module.progress = 0.25
+    assert module.base.progress == module.progress == 0.25
+
+
+def test_held_out_rows_pass_in_batches_that_small_ones_allow():
+    seen = []
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            seen.append(len(x))
+            return super().forward(x)
+
+    rows = np.random.default_rng(0).normal(size=(2000, 6))
+    hg.Autoencoder(2, encoder=Watched(6, 2), batch_size=4, max_epochs=1, validation_fraction=0.5, random_state=0).fit(rows)
+    assert max(seen) == 64

@@ -22,6 +22,8 @@ from hourglass.parts.precision import has_bfloat16
 Tensors = dict[str, Tensor]
 ACTIVATED = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU)  # whose units can die: below 0 little or nothing is learned
 
+MOST_JUDGED, BATCHES_JUDGED = 1024, 16  # rows, and batches, of those held out that pass through the model together, at most
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -39,7 +41,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train: for how long, in what steps. ``max_epochs=None`` needs ``max_seconds``, and the other way round."""
+    """How to train: for how long, in what steps. Without ``max_epochs`` and ``max_seconds`` there is no end to make progress to."""
 
     max_epochs: int | None
     max_seconds: float | None
@@ -103,6 +105,7 @@ class Trainer:
         self.plan = plan
         self.generator = generator
         self.optimizers = OPTIMIZERS[plan.optimizer](model)
+        self.steady = model.objective.steady if isinstance(model, Hourglass) else True
         self.in_half = takes_bfloat16(model, generator.device)
         self.history: list[Epoch] = []
         self.best: Tensors = _snapshot(model)
@@ -147,7 +150,7 @@ class Trainer:
         return (
             (plan.max_epochs is not None and done >= plan.max_epochs)
             or (plan.max_seconds is not None and self._seconds() >= plan.max_seconds)
-            or (self.validation is not None and done - self.best_epoch >= self._patience())
+            or (self.validation is not None and self.steady and done - self.best_epoch >= self._patience())
         )
 
     def _patience(self) -> float:
@@ -175,9 +178,11 @@ class Trainer:
 
     def _held_out(self) -> tuple[float | None, float | None]:
         """Loss and divergence on the held-out rows, if any, with the same chance in each epoch, so that epochs compare."""
+        self.model.eval()
         if self.validation is None:
             return None, None
-        return mean_loss(self.model, self.validation, torch.Generator(self.generator.device).manual_seed(0))
+        same = torch.Generator(self.generator.device).manual_seed(0)
+        return mean_loss(self.model, self.validation, same, min(MOST_JUDGED, BATCHES_JUDGED * self.plan.batch_size))
 
     def _step(self, batch: Batch, number: int, rate: float) -> float:
         with self._precision():
@@ -202,6 +207,8 @@ class Trainer:
 
     def _progress(self, number: int) -> float:
         """How much of the plan is used up at a batch of the running epoch, from 0 to 1."""
+        if self.plan.max_epochs is None and self.plan.max_seconds is None:
+            return 1.0
         by_steps = by_seconds = 0.0
         if self.plan.max_epochs is not None:
             by_steps = (len(self.history) + number / self._steps()) / self.plan.max_epochs
@@ -218,7 +225,7 @@ class Trainer:
     def _keep_best(self) -> None:
         """Remember the weights if they are the best so far; a held-out loss that is not finite never is."""
         loss = self.history[-1].validation
-        if loss is None or self.best_loss is None or loss <= self.best_loss:
+        if loss is None or self.best_loss is None or loss <= self.best_loss or not self.steady:
             self.best, self.best_epoch, self.best_loss = _snapshot(self.model), len(self.history), loss
 
     def _diverged(self, batch: Batch, number: int, value: float) -> TrainingDivergedError:
@@ -260,7 +267,7 @@ def takes_bfloat16(model: Hourglass, device: torch.device) -> bool:
 
 
 def mean_loss(
-    model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = 1024
+    model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = MOST_JUDGED
 ) -> tuple[float, float | None]:
     """The loss over all rows, in nats an example, by the formula of training with the model in evaluation mode.
 

@@ -243,3 +243,15 @@ def test_tables_are_compared_as_they_are_taken_for():
     assert column_shapes(numbers, text)["likeness"].to_list() == [1, 1]
     with pytest.raises(DataError, match=r"The tables need the same columns. The second has no 'day'"):
         column_shapes(text, text.drop("day").with_columns(other=pl.lit(1), more=pl.lit(2)))
+
+
+def test_a_class_that_was_never_drawn_is_told_from_no_other():
+    chance = np.random.default_rng(0)
+
+    def table(classes):
+        which = np.arange(300) % classes
+        return pl.DataFrame({"x": which + 0.1 * chance.normal(size=300), "kind": np.array(["a", "b", "c"])[which]})
+
+    found = trained_on_synthetic(table(2), table(3), "kind")
+    assert found < 0.9
+    assert trained_on_synthetic(table(3), table(3), "kind") == pytest.approx(1, abs=0.01)

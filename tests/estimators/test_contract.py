@@ -132,3 +132,40 @@ class Pair(torch.nn.Module):
 def test_a_network_that_makes_no_tensor_is_refused():
     with pytest.raises(hg.ParameterError, match=r"The encoder must make one tensor of a batch. It makes a tuple."):
         hg.Autoencoder(2, encoder=Pair()).fit(np.random.default_rng(0).normal(size=(30, 4)))
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was():
+    first = pl.DataFrame({"a": ["x", "y", "x"] * 20, "b": np.random.default_rng(0).normal(size=60)})
+    model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(first)
+    codes = model.transform(first)
+    with pytest.raises(hg.ParameterError):
+        model.set_params(likelihood=hg.Bernoulli()).fit(first.with_columns(a=pl.Series(["y", "y", "x"] * 20)))
+    np.testing.assert_array_equal(model.transform(first), codes)
+
+
+def test_a_fit_that_fails_leaves_what_was_not_fitted_so():
+    model = hg.Autoencoder(1, likelihood=hg.Bernoulli())
+    with pytest.raises(hg.ParameterError):
+        model.fit(load_wine().data)
+    assert not hasattr(model, "kind_")
+
+
+def test_parameters_set_after_the_fit_are_for_the_next_one(tmp_path):
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(load_wine().data)
+    codes = model.transform(load_wine().data)
+    model.set_params(bottleneck=3)
+    assert list(model.get_feature_names_out()) == ["code0", "code1"]
+    model.save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    assert again.bottleneck == 2
+    np.testing.assert_array_equal(again.transform(load_wine().data), codes)
+
+
+def test_held_out_rows_take_no_part_in_the_start():
+    rows = np.random.default_rng(0).normal(size=(60, 300))
+    model = hg.Autoencoder(40, max_epochs=1, learning_rate=1e-9, random_state=0).fit(rows)
+    assert model.history_[0]["validation"] > model.history_[0]["train"] + 30
+
+
+def test_one_row_at_least_is_learned_from():
+    assert len(hg.Autoencoder(1, max_epochs=1, validation_fraction=0.96, random_state=0).fit(X[:10]).history_) == 1

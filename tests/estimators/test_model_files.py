@@ -223,3 +223,15 @@ def test_numbers_of_numpy_are_parameters(tmp_path, bottleneck, settings):
 
 def interrupt(model, epoch):
     raise KeyboardInterrupt
+
+
+def test_a_run_with_another_condition_is_not_gone_on_with(tmp_path, sentence):
+    run = tmp_path / "run.safetensors"
+    known = np.arange(len(X)) % 2
+    model = hg.Autoencoder(2, max_epochs=2, checkpoint=run, callbacks=(interrupt,), random_state=0)
+    with pytest.warns(hg.HourglassWarning, match="stopped by hand"):
+        model.fit(X, condition=known)
+    for other in (1 - known, None):
+        assert sentence(hg.CheckpointError, lambda other=other: model.fit(X, condition=other)) == (
+            f"The checkpoint {str(run)!r} belongs to a run with other condition: delete it to begin anew, or choose another path."
+        )

@@ -390,3 +390,58 @@ def test_what_is_cut_to_windows_takes_no_condition():
     vae = hg.VariationalAutoencoder(2, kind=hg.Series(window=32), max_epochs=1, random_state=0)
     with pytest.raises(hg.ParameterError, match=r"VariationalAutoencoder takes no condition for .*, which are cut to windows"):
         vae.fit(record, condition=np.arange(600) % 2)
+
+
+def test_a_capacity_that_rises_trains_to_its_end_and_keeps_the_last_weights():
+    model = hg.VariationalAutoencoder(2, objective=hg.Capacity(nats=3), max_epochs=24, patience=2, random_state=0).fit(ROWS)
+    assert len(model.history_) == 24
+    assert model.elbo(ROWS, random_state=0).kl.mean() == pytest.approx(3, abs=0.5)
+
+
+@pytest.mark.parametrize("waist", [hg.Variational(2, beta=4), hg.Variational(2, warmup=0.3), hg.Matched(hg.Variational(2))])
+def test_what_an_objective_would_ignore_is_refused(waist, sentence):
+    model = hg.VariationalAutoencoder(waist, objective="importance-weighted", max_epochs=1)
+    assert sentence(hg.ParameterError, lambda: model.fit(ROWS)) == (
+        f"The 'objective' parameter of VariationalAutoencoder can't be ImportanceWeighted(k=5, doubly=False) with {waist}: it says "
+        "itself what codes cost. Use Variational(2) as it is, or leave the objective out."
+    )
+
+
+def test_rows_of_symbols_with_an_objective_that_weighs_codes_itself():
+    lines = ["".join(CHANCE.choice(list("abc"), 6)) for _ in range(60)]
+    model = hg.VariationalAutoencoder(objective="importance-weighted", max_epochs=1, random_state=0).fit(lines)
+    assert model._waist == hg.Variational(64)
+
+
+def test_conditions_go_where_scikit_learn_goes():
+    known = np.arange(len(ROWS)) % 2
+    model = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0)
+    codes = model.fit_transform(ROWS, condition=known)
+    np.testing.assert_array_equal(codes, model.transform(ROWS, known))
+    assert model.score(ROWS, condition=known) == pytest.approx(model.score_samples(ROWS, known).mean())
+
+
+@pytest.mark.parametrize("known", [1.0, pd.Series([1, None] * 300), [1, None] * 300])
+def test_labels_are_known_whatever_type_they_come_in(known):
+    model = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(ROWS, condition=np.arange(len(ROWS)) % 2)
+    assert model.transform(ROWS, known).shape == (len(ROWS), 2)
+
+
+def test_the_density_of_a_mixture_by_hand():
+    mixture = samplers.Mixture(2, 3)
+    roots = torch.tensor(np.tril(CHANCE.normal(size=(2, 3, 3))) + 2 * np.eye(3), dtype=torch.float32)
+    mixture.log_weight.copy_(torch.tensor([0.3, 0.7]).log())
+    mixture.mean.copy_(torch.tensor(CHANCE.normal(size=(2, 3))))
+    mixture.root.copy_(roots)
+    z = CHANCE.normal(size=(5, 3))
+    covariances = (roots @ roots.mT).numpy()
+    each = [
+        multivariate_normal(mean, covariance).pdf(z) for mean, covariance in zip(mixture.mean.numpy(), covariances, strict=True)
+    ]
+    expected = np.log(0.3 * each[0] + 0.7 * each[1])
+    np.testing.assert_allclose(mixture.log_density(torch.tensor(z, dtype=torch.float32)), expected, rtol=1e-4)
+
+
+def test_a_seed_of_any_size_fits_a_sampler():
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(ROWS).fit_sampler(ROWS, random_state=2**40)
+    assert model.sample(3, random_state=0).shape == (3, 6)

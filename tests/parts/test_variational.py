@@ -108,6 +108,11 @@ def test_matched_codes_cost_their_discrepancy_each():
             lambda: hg.Matched(hg.Open()),
             "The 'base' parameter of Matched must be a bottleneck part with codes. Got Open() instead.",
         ),
+        (
+            lambda: hg.Matched(hg.FiniteScalar((3, 3))),
+            "The 'base' parameter of Matched must be a bottleneck part whose codes are not quantised. "
+            "Got FiniteScalar(levels=(3, 3), places=16) instead.",
+        ),
     ],
 )
 def test_what_is_refused(wrong, words, sentence):

@@ -57,7 +57,7 @@ def training_card(model: BaseAutoencoder) -> list[Card]:
 
 def mends(model: Any) -> bool:
     """Whether a model has no waist: its page is about what it mends."""
-    return isinstance(model, DenoisingAutoencoder) and isinstance(model._asked["bottleneck"], Open)
+    return isinstance(model, DenoisingAutoencoder) and isinstance(model._made_of["bottleneck"], Open)
 
 
 def parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:

@@ -161,8 +161,9 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     with np.errstate(invalid="ignore"):
         judge = HistGradientBoostingClassifier(random_state=0).fit(tables[0][known], labels[0][known])
     chances = judge.predict_proba(tables[1])
-    areas = [roc_auc_score(labels[1] == name, chances[:, i]) for i, name in enumerate(judge.classes_)]
-    return float(areas[1] if len(areas) == 2 else np.mean(areas))
+    of_class = {name: chances[:, i] for i, name in enumerate(judge.classes_)}
+    never = np.zeros(len(labels[1]))  # a class that wasn't drawn is told from no other
+    return float(np.mean([roc_auc_score(labels[1] == name, of_class.get(name, never)) for name in np.unique(labels[1])]))
 
 
 def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[tuple[str, float, float, str]]:

@@ -76,10 +76,12 @@ def assemble(
     *,
     conditions: Conditions | None = None,
     given: Tensor | None = None,
+    order: Tensor | None = None,
 ) -> Hourglass:
     """The model that an estimator's parameters ask for, its scaling learned from ``values``, its networks freshly drawn.
 
-    What is ``given`` beside them is raw, as ``conditions`` take it. Without ``values`` it is blank, for a model file to fill.
+    What starts from rows takes the first in their ``order``. What is ``given`` beside them is raw, as ``conditions`` take it.
+    Without ``values`` the model is blank, for a file to fill.
     """
     bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
@@ -111,9 +113,8 @@ def assemble(
         objective=objective,
         conditions=conditions,
     ).to(generator.device)
-    if values is not None:
-        chosen = torch.randperm(len(values), generator=generator, device=values.device)
-        chosen = chosen[: FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))]
+    if values is not None and order is not None:
+        chosen = order[: FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))]
         known = None if conditions is None or given is None else conditions(given[chosen]).float()
         x = model.scaling(values[chosen]).float()
         _start(model, x, known, bottleneck, generator, squashed=squashed or likelihood.takes_logits)
@@ -243,9 +244,14 @@ def _require_drawn(owner: str, bottleneck: Bottleneck, objective: Objective, con
             f"The 'objective' parameter of {owner} can't be {objective!r} with {bottleneck}: it needs codes with a distribution. "
             "Use Variational(n), or leave the objective out."
         )
+    if objective.draws and bottleneck.weighed:
+        raise ParameterError(
+            f"The 'objective' parameter of {owner} can't be {objective!r} with {bottleneck}: it says itself what codes cost. "
+            f"Use Variational({bottleneck.width}) as it is, or leave the objective out."
+        )
     if conditions is not None and isinstance(bottleneck, Open):
         raise ParameterError(f"{owner} can't take a condition without a waist. Give a bottleneck, or leave the condition out.")
-    if conditions is not None and isinstance(getattr(bottleneck, "prior", None), VampPrior):
+    if conditions is not None and isinstance(getattr(getattr(bottleneck, "base", bottleneck), "prior", None), VampPrior):
         raise ParameterError("A VampPrior can't go with a condition, as its inputs have none. Use MixturePrior().")
 
 

@@ -133,19 +133,20 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Self:
         """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows."""
         self._require_valid()
-        values = self._learn(raw, timeless=timeless, only=only)
-        raw_condition = self._learn_condition(condition, raw, len(values))
-        tensors, facts = self._unfinished(values)
-        generator = self._generator(facts["seed"])
-        model = self._build(values, generator, raw_condition)
-        given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
-        order = torch.randperm(len(values), generator=generator, device=generator.device)
-        held_out = round(len(order) * self.validation_fraction) if len(order) >= 10 else 0
-        train, validation = self._batches(values, model, order, held_out, given)
-        plan = plan_from(self._asked, len(train), self._network, train.per_step)
-        trainer = Trainer(model, train, validation, plan, generator)
-        if tensors:
-            trainer.load_state(tensors, facts)
+        with self._or_as_before():
+            values = self._learn(raw, timeless=timeless, only=only)
+            raw_condition = self._learn_condition(condition, raw, len(values))
+            tensors, facts = self._unfinished(values, raw_condition)
+            generator = self._generator(facts["seed"])
+            order = torch.randperm(len(values), generator=generator, device=generator.device)
+            held_out = min(round(len(order) * self.validation_fraction), len(order) - 1) if len(order) >= 10 else 0
+            model = self._build(values, generator, raw_condition, order[held_out:])
+            given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
+            train, validation = self._batches(values, model, order, held_out, given)
+            plan = plan_from(self._asked, len(train), self._network, train.per_step)
+            trainer = Trainer(model, train, validation, plan, generator)
+            if tensors:
+                self._go_on(trainer, tensors, facts)
         self._adopt(model)
         self._run(trainer, facts)
         return self
@@ -169,10 +170,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._require_valid()
         raw = as_raw(X, apart=self._apart, kind=self.kind)
         if not hasattr(self, "model_"):
-            values = self._learn(raw)
-            known = self._learn_condition(condition, raw, len(values))
-            self._adopt(self._build(values, self._generator(seed_from(self.random_state)), known))
-            self.history_: list[dict[str, Any]] = []
+            with self._or_as_before():
+                values = self._learn(raw)
+                known = self._learn_condition(condition, raw, len(values))
+                generator = self._generator(seed_from(self.random_state))
+                order = torch.randperm(len(values), generator=generator, device=generator.device)
+                self._adopt(self._build(values, generator, known, order))
+                self.history_: list[dict[str, Any]] = []
         else:
             values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(raw)).to(self._device)
             if isinstance(values, Tensor):
@@ -181,16 +185,18 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
         if self._trainer is None:
             plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
-            plan = dataclasses.replace(plan, schedule="constant", max_seconds=None)
+            plan = dataclasses.replace(plan, schedule="constant", max_epochs=None, max_seconds=None)
             self._trainer = Trainer(self.model_, batches, None, plan, self._generator(seed_from(self.random_state)))
             self._trainer.history = [Epoch(**record) for record in self.history_]
-        self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
-        self._adopt(self.model_, self._trainer)
+        try:
+            self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
+        finally:
+            self._adopt(self.model_, self._trainer)
         return self
 
     def _require_learnable(self, values: Tensor) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""
-        likelihood = self._asked["likelihood"] or default_likelihood(self.kind_)
+        likelihood = self._made_of["likelihood"] or default_likelihood(self.kind_)
         gaps = values.isnan().flatten(1).any(1)
         if gaps.any() and not likelihood.masks:
             raise DataError(
@@ -283,11 +289,21 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Whether pictures of any size are corrected, in place of rows of one shape rebuilt."""
         return getattr(self._network, "restores", False)
 
-    def _build(self, values: Tensor | Album | None, generator: torch.Generator, given: Tensor | None = None) -> Hourglass:
+    def _build(
+        self,
+        values: Tensor | Album | None,
+        generator: torch.Generator,
+        given: Tensor | None = None,
+        order: Tensor | None = None,
+    ) -> Hourglass:
+        """The model that is asked for, scaled by all rows, and started by those that are learned from, in an order of chance."""
         numbers = values if isinstance(values, Tensor) else None
+        self._parameters, self._made_of = self.get_params(deep=False), self._asked
         told = self.condition_kind_
         known = None if told is None else Conditions(told.scaling(given), told.shape[0])
-        return assemble(type(self).__name__, self._asked, self.kind_, numbers, generator, conditions=known, given=given)
+        return assemble(
+            type(self).__name__, self._made_of, self.kind_, numbers, generator, conditions=known, given=given, order=order
+        )
 
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
@@ -323,12 +339,14 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # Checkpoints
 
-    def _unfinished(self, values: Tensor | Album) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def _unfinished(self, values: Tensor | Album, condition: Tensor | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The state of an unfinished run from the checkpoint, or the facts that a new run is known by."""
+        told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         run = {
             "parameters": to_config(self.get_params(deep=False)),
             "kind": self.kind_.to_config(),
             "data": f"{tuple(values.shape)} {zlib.crc32(_sample(values)):08x}",
+            "condition": None if condition is None else [told, f"{zlib.crc32(_sample(condition)):08x}"],
         }
         if self.checkpoint is None or not Path(self.checkpoint).exists():
             return {}, {"run": run, "seed": seed_from(self.random_state)}
@@ -346,6 +364,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                     "delete it to begin anew, or choose another path."
                 )
         return tensors, facts
+
+    def _go_on(self, trainer: Trainer, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        try:
+            trainer.load_state(tensors, facts)
+        except (RuntimeError, KeyError) as error:  # networks of the user's own have changed
+            raise CheckpointError(
+                f"The checkpoint {str(self.checkpoint)!r} belongs to a run with other networks: "
+                "delete it to begin anew, or choose another path."
+            ) from error
 
     def _write_checkpoint(self, trainer: Trainer, facts: dict[str, Any]) -> None:
         assert self.checkpoint is not None
@@ -370,6 +397,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             float64 for float64 data, else float32; a frame after ``set_output``.
         """
         return self._codes(X, condition)
+
+    def fit_transform(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:
+        """Fit, and give the codes of the same rows: ``fit(X, condition=condition).transform(X, condition)``."""
+        return self.fit(X, y, condition=condition).transform(X, condition)
 
     def _codes(self, X: Any, condition: Any) -> NDArray[np.floating[Any]]:
         """The codes of X as an array, whatever ``set_output`` says."""
@@ -450,7 +481,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """
         return -self._passed(X, condition, lambda model, x, given=None: model.nll(x, given)).numpy()
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, *, condition: Any = None) -> float:
         """The mean of ``score_samples``: what a grid search maximises.
 
         Parameters
@@ -459,18 +490,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             Data of the fitted shape.
         y : None
             Ignored; scikit-learn passes it.
+        condition : as in ``fit``, optional
+            For models that were fitted with one. A grid search hands it on where scikit-learn's metadata routing is on.
 
         Returns
         -------
         float
             Nats a row, of densities over the scaled data; higher is more usual.
-
-        Raises
-        ------
-        ParameterError
-            The model was fitted with a condition, which has no place here: take the mean of ``score_samples(X, condition)``.
         """
-        return float(self.score_samples(X).mean())
+        return float(self.score_samples(X, condition).mean())
 
     def feature_errors(self, X: Any, condition: Any = None) -> Any:
         """The error of each element of each reconstruction, squared.
@@ -519,7 +547,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _waist(self) -> Bottleneck:
         """The bottleneck of the fitted model, which has codes."""
         check_is_fitted(self)
-        waist: Bottleneck = self._asked["bottleneck"]
+        waist: Bottleneck = self._made_of["bottleneck"]
         if isinstance(waist, Open):
             raise DataError("The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.")
         return waist
@@ -527,7 +555,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _header(self) -> dict[str, Any]:
         condition = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         frozen = [name for name, parameter in self.model_.named_parameters() if not parameter.requires_grad]
-        return super()._header() | {"bottleneck": self._asked["bottleneck"].to_config(), "condition": condition, "frozen": frozen}
+        return super()._header() | {
+            "parameters": to_config(self._parameters),
+            "bottleneck": self._made_of["bottleneck"].to_config(),
+            "condition": condition,
+            "frozen": frozen,
+        }
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         condition = header.get("condition")
@@ -551,7 +584,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """How many codes an exported graph has; refused where it can't be."""
         if self.condition_kind_ is not None:
             raise ModelFileError("A model that was fitted with a condition can't be exported: a graph has no place to be told it.")
-        if isinstance(self._asked["bottleneck"], Open):
+        if isinstance(self._made_of["bottleneck"], Open):
             why = "there are no codes" if self.kind_.symbolic else "it takes pictures of any size, in tiles"
             raise ModelFileError(f"A model without a waist can't be exported: {why}.")
         return self._waist.width

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, suggest
-from hourglass.kinds.columns import OTHER
+from hourglass.kinds.columns import OTHER, as_words
 from hourglass.kinds.table import TableKind, as_frame
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def _frame(condition: Any) -> pl.DataFrame:
         return as_frame(condition.to_frame(NAME))
     if hasattr(condition, "columns"):
         return as_frame(condition)
+    if isinstance(condition, (list, tuple)) and any(item is None for item in condition):
+        return pl.DataFrame({NAME: list(condition)})
     values = np.atleast_1d(np.asarray(condition))
     if values.ndim > 2:
         raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
@@ -70,7 +72,7 @@ def _require_rows(frame: pl.DataFrame, n: int) -> None:
 def _require_known(kind: TableKind, frame: pl.DataFrame) -> None:
     for column in kind.columns:
         if column.type == "categorical" and not column.rare:
-            strange = set(frame[column.name].cast(str).drop_nulls().unique()) - set(column.levels)
+            strange = set(as_words(frame[column.name]).drop_nulls().unique()) - set(column.levels)
             if strange:
                 label = min(strange)
                 raise DataError(f"The model knows no {column.name} {label!r}. {suggest(label, set(column.levels) - {OTHER})}")

@@ -191,9 +191,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self._require_valid()
         raw = as_raw(X, kind=self.kind if self.estimator is None else self.estimator.kind)
         generator = torch.Generator().manual_seed(seed_from(self.random_state))
-        self.estimator_ = None
-        self._adopt(recipes.of(self, raw).fit(self, raw, generator))
-        self._set_threshold(raw)
+        with self._or_as_before():
+            self.estimator_ = None
+            self._adopt(recipes.of(self, raw).fit(self, raw, generator))
+            self._set_threshold(raw)
         return self
 
     def _require_valid(self) -> None:

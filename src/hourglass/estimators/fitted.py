@@ -7,7 +7,8 @@ import math
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -60,6 +61,16 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         if self.kind_.name != "table":
             raise DataError(f"Only a table has columns. The model was fitted on {self.kind_.describe()}.")
         return self.kind_.schema()  # type: ignore[attr-defined, no-any-return]
+
+    @contextmanager
+    def _or_as_before(self) -> Iterator[None]:
+        """What fails meanwhile leaves the estimator as it was: unfitted, or with the model of an earlier fit."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
 
     def _require_valid(self) -> None:
         require_valid(type(self).__name__, self.get_params(deep=False))

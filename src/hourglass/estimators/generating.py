@@ -120,8 +120,9 @@ class GeneratingAutoencoder(BaseAutoencoder):
         condition : as in ``fit``, optional
             For models that were fitted with one: one for each row, or one for all.
         noisy : bool, optional
-            Whether each element is drawn from its distribution in place of its mean; of tables it is unless given, as otherwise all
-            columns would vary too little, of pictures not; of rows of symbols where a temperature or ``top_p`` is given.
+            Whether each element is drawn from its distribution in place of its mean, of a category its likeliest level. Unless
+            given, of tables whose variances are learned, as those of `VariationalAutoencoder` are, since columns would vary too
+            little; and of rows of symbols where a temperature or ``top_p`` is given.
         temperature : float, optional
             Of rows of symbols: below 1 likely symbols are drawn more often than the model says, above 1 less often.
         top_p : float, optional
@@ -188,7 +189,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         **sharpening: float,
     ) -> Any:
         """Data of codes (n, width): the mean, or with a generator and ``noisy`` a draw."""
-        likelihood = self._asked["likelihood"] or default_likelihood(self.kind_)
+        likelihood = self._made_of["likelihood"] or default_likelihood(self.kind_)
         if noisy is None:
             noisy = self.kind_.name == "table" and likelihood.learns
         noise = generator if noisy else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hourglass.errors import ParameterError
-from hourglass.estimators.assembly import SYMBOLIC
+from hourglass.estimators.assembly import SYMBOLIC, objective_from
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
@@ -120,6 +120,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
             choices = {"bottleneck": OF_SYMBOLS, "likelihood": Categorical(), **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
+            if objective_from(type(self).__name__, {"objective": self.objective}).draws:
+                choices["bottleneck"] = Variational(OF_SYMBOLS.n)  # as the objective says what codes cost
             if self.hidden is not None:  # which networks that go by a name take by themselves
                 choices |= {name: replace(part, hidden=self.hidden) for name, part in choices.items() if isinstance(part, Causal)}
             return choices

@@ -118,7 +118,7 @@ def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Colu
 
 
 def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    counts = _as_words(values).value_counts(sort=True, name="count").sort("count", values.name, descending=[True, False])
+    counts = as_words(values).value_counts(sort=True, name="count").sort("count", values.name, descending=[True, False])
     fewest = max(2, len(values) // 2000)
     frequent = [str(level) for level in counts.filter(counts["count"] >= fewest)[values.name] if level != OTHER]
     levels = (*frequent[: MOST_LEVELS - 1], OTHER)
@@ -163,7 +163,8 @@ def _with_nulls(values: pl.Series) -> pl.Series:
     return values.fill_nan(None) if values.dtype.is_float() else values
 
 
-def _as_words(values: pl.Series) -> pl.Series:
+def as_words(values: pl.Series) -> pl.Series:
+    """Cells as the names of levels; whole numbers have the same as floats."""
     import polars as pl
 
     words = (values.dt.total_microseconds() if values.dtype == pl.Duration else values).cast(pl.String)
@@ -181,7 +182,7 @@ def to_numbers(known: Column, values: pl.Series, first_row: int = 0) -> NDArray[
     import polars as pl
 
     values = _with_nulls(values)
-    words = _as_words(values) if known.type in ("categorical", "boolean") else values
+    words = as_words(values) if known.type in ("categorical", "boolean") else values
     if known.type == "categorical":
         places = pl.Series(range(len(known.levels)), dtype=pl.Float64)
         found = words.replace_strict(list(known.levels), places, default=len(known.levels) - 1, return_dtype=pl.Float64)

@@ -33,10 +33,11 @@ class BottleneckModule(nn.Module):
     generator nothing is left to chance. ``encoded`` is the encoder's output for the inputs that a prior has.
     """
 
+    progress: float = 1.0  # how much of training has passed, from 0 to 1
+
     def __init__(self) -> None:
         super().__init__()
         self.prior: PriorModule | None = None  # what codes can be drawn from without further ado
-        self.progress = 1.0  # how much of training has passed, from 0 to 1
 
     def density(self, encoded: Tensor | None = None) -> Density | None:
         """The prior as it stands."""
@@ -69,6 +70,11 @@ class Bottleneck(Part):
     @property
     def drawn(self) -> bool:
         """Whether codes are drawn from a distribution."""
+        return False
+
+    @property
+    def weighed(self) -> bool:
+        """Whether codes cost anything but their divergence from a prior, nat for nat."""
         return False
 
     @abstractmethod

@@ -47,7 +47,8 @@ class Model(Protocol):
 class Objective(Part):
     """Base of the objectives."""
 
-    draws: ClassVar[bool] = True  # whether codes have to be drawn from a distribution for it
+    draws: ClassVar[bool] = True  # whether codes have to be drawn from a distribution for it, whose divergence it weighs itself
+    steady: ClassVar[bool] = True  # whether it is the same all through training, so that held-out losses of epochs compare
 
     @abstractmethod
     def loss(self, model: Model, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
@@ -163,6 +164,8 @@ class TotalCorrelation(Objective):
 class Capacity(Objective):
     """The divergence pressed to a number of nats that rises evenly while training: codes are taken into use one after the other.
 
+    Training goes on to the end and keeps the last weights, since held-out losses on the way are of fewer nats.
+
     Parameters
     ----------
     nats : float, default=25.0
@@ -181,6 +184,7 @@ class Capacity(Objective):
     Capacity(nats=20, gamma=100.0)
     """
 
+    steady: ClassVar[bool] = False
     nats: float = 25.0
     gamma: float = 100.0
 

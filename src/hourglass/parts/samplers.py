@@ -40,10 +40,10 @@ class Mixture(nn.Module):
 
     def log_density(self, z: Tensor) -> Tensor:
         """Logarithm of the density at codes z (batch, codes), in nats."""
-        apart = (z[:, None] - self.mean)[..., None]  # (batch, components, codes, 1)
-        whitened = torch.linalg.solve_triangular(self.root.expand(len(z), -1, -1, -1), apart, upper=False).squeeze(3)
+        apart = (z[:, None] - self.mean).permute(1, 2, 0)  # (components, codes, batch)
+        whitened = torch.linalg.solve_triangular(self.root, apart, upper=False)
         volume = self.root.diagonal(dim1=1, dim2=2).log().sum(1)
-        each = -0.5 * (whitened.square().sum(2) + z.shape[1] * LOG_2PI) - volume
+        each = -0.5 * (whitened.square().sum(1).T + z.shape[1] * LOG_2PI) - volume
         return torch.logsumexp(self.log_weight + each, 1)
 
 

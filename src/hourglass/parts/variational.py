@@ -13,6 +13,7 @@ from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code, Numb
 from hourglass.parts.densities import Density, Normal
 from hourglass.parts.precision import in_full
 from hourglass.parts.priors import Prior, StandardNormal
+from hourglass.parts.quantized import Quantized
 
 STANDARD, SIXTEEN = StandardNormal(), Plain(16)  # what is taken unless it is said
 LOG_VARIANCES = (-16.0, 8.0)  # of a posterior; beyond, float32 has nothing to tell
@@ -70,6 +71,10 @@ class Variational(Numbers):
     @property
     def drawn(self) -> bool:
         return True
+
+    @property
+    def weighed(self) -> bool:
+        return self.beta != 1 or self.free_bits > 0 or self.warmup > 0
 
     def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Variational(self, shape)
@@ -141,6 +146,7 @@ class Matched(Bottleneck):
 
     def __post_init__(self) -> None:
         self._require("base", isinstance(self.base, Bottleneck) and self.base.width > 0, "a bottleneck part with codes")
+        self._require("base", not isinstance(self.base, Quantized), "a bottleneck part whose codes are not quantised")
         self._require("weight", is_amount(self.weight), "a float of at least 0")
 
     @property
@@ -159,6 +165,10 @@ class Matched(Bottleneck):
     def drawn(self) -> bool:
         return self.base.drawn
 
+    @property
+    def weighed(self) -> bool:
+        return True
+
     def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Matched(self, shape)
 
@@ -169,6 +179,14 @@ class _Matched(BottleneckModule):
         self.base = asked.base.build(shape)
         self.prior = self.base.prior or StandardNormal().build(asked.width, shape)
         self.weight = asked.weight
+
+    @property
+    def progress(self) -> float:
+        return self.base.progress
+
+    @progress.setter
+    def progress(self, share: float) -> None:
+        self.base.progress = share
 
     def density(self, encoded: Tensor | None = None) -> Density | None:
         assert self.prior is not None
