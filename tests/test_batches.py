@@ -90,6 +90,14 @@ def test_every_patch_is_a_square_of_a_picture_flipped_or_turned():
     assert len({way for _, way in seen}) == 8
 
 
+@pytest.mark.parametrize("types", [(torch.uint8, torch.float32), (torch.float32, torch.uint8), (torch.uint8, torch.uint8)])
+def test_pictures_of_two_depths_are_each_prepared_as_what_they_are(types):
+    white = [torch.full((1, 9, 10), 255 if dtype == torch.uint8 else 1, dtype=dtype) for dtype in types]
+    patches = Patches(white.__getitem__, range(2), 8, 40, lambda pixels: pixels if pixels.is_floating_point() else pixels / 255)
+    assert torch.equal(whole(patches.shuffled(7, chance())), torch.ones(40, 1, 8, 8))
+    assert torch.equal(whole(patches.ordered(7)), torch.ones(8, 1, 8, 8))
+
+
 def test_the_same_seed_gives_the_same_patches():
     first, second, other = (whole(patches_of(LARGE, 8).shuffled(7, chance(seed))) for seed in (1, 1, 2))
     assert torch.equal(first, second)

@@ -167,7 +167,7 @@ class Patches:
         for start in range(0, self.per_epoch, batch_size):
             count = min(batch_size, self.per_epoch - start)
             chance = torch.rand(count, 4, generator=generator, device=generator.device).tolist()
-            yield Batch(self.prepare(torch.stack([self._patch(window[int(which * len(window))], *how) for which, *how in chance])))
+            yield self._together([self._patch(window[int(which * len(window))], *how) for which, *how in chance])
             if isinstance(window, deque):
                 window.append(next(passing))
 
@@ -177,7 +177,13 @@ class Patches:
         patches = [self._patch(picture, *place) for picture in pictures for place in PLACES[: len(self) // len(self.numbers)]]
         count = min(batch_size, self.per_step)
         for start in range(0, len(patches), count):
-            yield Batch(self.prepare(torch.stack(patches[start : start + count])))
+            yield self._together(patches[start : start + count])
+
+    def _together(self, patches: list[Tensor]) -> Batch:
+        """Patches as a batch; where their pictures differ in depth, each is prepared alone, as its numbers mean something else."""
+        if len({patch.dtype for patch in patches}) == 1:
+            return Batch(self.prepare(torch.stack(patches)))
+        return Batch(torch.cat([self.prepare(patch[None]) for patch in patches]))
 
     def _patch(self, picture: Tensor, down: float, across: float, turn: float = 0.0) -> Tensor:
         """The patch at a place that is given as shares of the way; turned and flipped in one of eight ways."""
