@@ -42,7 +42,9 @@ def mended(
     whole = whole.reshape(n, -1, height, width).transpose(0, 2, 3, 1)
     whole = whole.mean(3, keepdims=True) if given == 1 else whole
     if model.corruption is not None and model.corruption.blind:
-        whole = np.stack([_united(*pair) for pair in zip(colours / top_of(pictures), whole, strict=True)])
+        noisy = colours / top_of(pictures)
+        noisy = noisy if gaps is None else np.where(gaps[..., None], np.nan, noisy)
+        whole = np.stack([_united(*pair) for pair in zip(noisy, whole, strict=True)])
     return np.concatenate([as_dtype(whole, pictures.dtype), kept], 3)
 
 
@@ -66,7 +68,11 @@ def _whole(
         return MIDDLE + factor * (x - MIDDLE) if changed else x  # what is intact stays so to the bit
 
     relative = len(places) > 1 and getattr(model.encoder, "relative", False)
-    one = torch.stack([relative_contrast(model.gaps(tile(*place))) for place in places]).median(0).values if relative else None
+
+    def contrast_of(x: Tensor) -> Tensor:
+        return relative_contrast(model.gaps(x)[:, : model.shape[0]])
+
+    one = torch.stack([contrast_of(tile(*place)) for place in places]).median(0).values if relative else None
     with told((model.encoder, model.decoder), one):  # for all tiles, so that none stands out
         for top, left in places:
             bottom, right = top + down, left + across
