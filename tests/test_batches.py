@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hourglass import batches
-from hourglass.batches import Batches, Patches, mirrored
+from hourglass.batches import Batches, Patches, reflected
 
 
 def chance(seed=0):
@@ -112,8 +112,8 @@ def test_whole_pictures_are_neither_flipped_nor_turned():
 
 def test_pictures_that_are_too_small_are_mirrored_there_and_back():
     row = torch.tensor([1.0, 2, 3])
-    assert mirrored(row.view(1, 1, 3), (0, 5)).flatten().tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
-    assert mirrored(row.view(1, 3, 1), (2, 1)).tolist() == [[[1, 1], [2, 2], [3, 3], [2, 2], [1, 1]]]
+    assert reflected(row.view(1, 1, 3), (0, 5)).flatten().tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert reflected(row.view(1, 3, 1), (2, 1)).tolist() == [[[1, 1], [2, 2], [3, 3], [2, 2], [1, 1]]]
     patch = next(patches_of([row.view(1, 1, 3)], 4, per_epoch=1).shuffled(1, chance())).x
     assert torch.equal(patch, torch.tensor([1.0, 2, 3, 2]).expand(1, 1, 4, 4))
 

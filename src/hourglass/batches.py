@@ -190,7 +190,7 @@ class Patches:
         size, whole = self.size, max(picture.shape[-2:]) <= self.size
         missing = [max(size - length, 0) for length in picture.shape[-2:]]
         if any(missing):
-            picture = mirrored(picture, missing)
+            picture = reflected(picture, missing)
         top, left = (int(share * (length - size + 1)) for share, length in zip((down, across), picture.shape[-2:], strict=True))
         patch = picture[:, top : top + size, left : left + size]
         way = 0 if whole else int(8 * turn)
@@ -219,7 +219,7 @@ class Patches:
                         yield reading.popleft().result()
 
 
-def mirrored(picture: Tensor, missing: Sequence[int]) -> Tensor:
+def reflected(picture: Tensor, missing: Sequence[int]) -> Tensor:
     """A picture (channels, height, width) continued below and to the right by ``missing`` pixels, mirrored there and back."""
     rows, columns = (_there_and_back(length, more) for length, more in zip(picture.shape[-2:], missing, strict=True))
     return picture[:, rows][:, :, columns]

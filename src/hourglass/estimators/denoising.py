@@ -18,7 +18,7 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
-from hourglass.kinds.image import require_picture, require_pictures, top_of
+from hourglass.kinds.image import as_unit, require_picture, require_pictures
 from hourglass.parts import Corruption, Gaussian, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
@@ -186,7 +186,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         found = []
         for number, picture in enumerate(raw):
             require_picture(picture, number)
-            pixels = picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) / top_of(picture)
+            pixels = as_unit(picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1))
             x = torch.from_numpy(pixels.astype(np.float32))[None].to(self._device)
             x[:, :3] = corruption(x[:, :3].contiguous(), generator)
             found.append(x[0].permute(1, 2, 0).cpu().numpy().reshape(picture.shape))
@@ -264,7 +264,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
 def noise_level(picture: Pixels, gaps: NDArray[np.bool_] | None = None) -> float:
     """Of one picture, in units of white, as far as it isn't erased; the mean over its colours."""
-    colours = torch.from_numpy(picture.reshape(*picture.shape[:2], -1)[..., :3] / top_of(picture))
+    colours = torch.from_numpy(as_unit(picture.reshape(*picture.shape[:2], -1)[..., :3]))
     if gaps is not None:
         colours[torch.from_numpy(gaps)] = torch.nan
     return float(np.mean([noise_std(plane[None]) for plane in colours.unbind(2)]))

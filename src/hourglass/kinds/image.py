@@ -165,6 +165,12 @@ def top_of(picture: np.ndarray[Any, Any]) -> float:
     return TOPS.get(str(picture.dtype), 1.0)
 
 
+def as_unit(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Pixels of any type as floats from 0 to 1."""
+    unit: np.ndarray[Any, Any] = pixels / top_of(pixels)
+    return unit
+
+
 def as_dtype(pixels: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """Pixels from 0 to 1 in another type."""
     top = TOPS.get(str(dtype))
