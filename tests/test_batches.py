@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hourglass import batches
-from hourglass.batches import Batches, Patches, mirrored
+from hourglass.batches import Batches, Patches, reflected
 
 
 def chance(seed=0):
@@ -90,6 +90,14 @@ def test_every_patch_is_a_square_of_a_picture_flipped_or_turned():
     assert len({way for _, way in seen}) == 8
 
 
+@pytest.mark.parametrize("types", [(torch.uint8, torch.float32), (torch.float32, torch.uint8), (torch.uint8, torch.uint8)])
+def test_pictures_of_two_depths_are_each_prepared_as_what_they_are(types):
+    white = [torch.full((1, 9, 10), 255 if dtype == torch.uint8 else 1, dtype=dtype) for dtype in types]
+    patches = Patches(white.__getitem__, range(2), 8, 40, lambda pixels: pixels if pixels.is_floating_point() else pixels / 255)
+    assert torch.equal(whole(patches.shuffled(7, chance())), torch.ones(40, 1, 8, 8))
+    assert torch.equal(whole(patches.ordered(7)), torch.ones(8, 1, 8, 8))
+
+
 def test_the_same_seed_gives_the_same_patches():
     first, second, other = (whole(patches_of(LARGE, 8).shuffled(7, chance(seed))) for seed in (1, 1, 2))
     assert torch.equal(first, second)
@@ -104,8 +112,8 @@ def test_whole_pictures_are_neither_flipped_nor_turned():
 
 def test_pictures_that_are_too_small_are_mirrored_there_and_back():
     row = torch.tensor([1.0, 2, 3])
-    assert mirrored(row.view(1, 1, 3), (0, 5)).flatten().tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
-    assert mirrored(row.view(1, 3, 1), (2, 1)).tolist() == [[[1, 1], [2, 2], [3, 3], [2, 2], [1, 1]]]
+    assert reflected(row.view(1, 1, 3), (0, 5)).flatten().tolist() == [1, 2, 3, 2, 1, 2, 3, 2]
+    assert reflected(row.view(1, 3, 1), (2, 1)).tolist() == [[[1, 1], [2, 2], [3, 3], [2, 2], [1, 1]]]
     patch = next(patches_of([row.view(1, 1, 3)], 4, per_epoch=1).shuffled(1, chance())).x
     assert torch.equal(patch, torch.tensor([1.0, 2, 3, 2]).expand(1, 1, 4, 4))
 

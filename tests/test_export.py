@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import hourglass as hg
+from hourglass.estimators import pictures
 from hourglass.export import writing
 
 RNG = np.random.default_rng(0)
@@ -136,6 +137,14 @@ def test_every_kind_gives_the_numbers_of_the_library(name, folder):
         alike(model.denoise(X), fitted.denoise(X))
 
 
+def test_blocks_that_do_not_divide_the_picture_are_exported(folder, monkeypatch):
+    monkeypatch.setattr(pictures, "ELEMENTS", 30)
+    X = PICTURES[:, :9]
+    fitted = hg.AnomalyDetector(random_state=0).fit(X[LEARNED])
+    fitted.export_onnx(folder / "blocks.onnx", X)
+    alike(hg.OnnxModel(folder / "blocks.onnx").score_samples(X), fitted.score_samples(X))
+
+
 def test_another_alarm_rate_is_promised_without_another_export(detector, folder):
     model = hg.OnnxModel(folder / "detector.onnx").set_alarm_rate(0.3)
     wanted = detector.p_values(FRAME[NEW]) <= 0.3
@@ -198,6 +207,10 @@ def test_the_export_says_what_it_refuses(sentence, folder, autoencoder, monkeypa
     record = hg.AnomalyDetector(alarm_rate=0.1, random_state=0).fit(hg.Record(np.sin(np.arange(2500) / 5)))
     assert sentence(hg.ModelFileError, record.export_onnx, folder / "told.onnx") == (
         "A detector of records can't be exported: what it says of a step comes from several windows."
+    )
+    blind = hg.DenoisingAutoencoder(2, corruption="blindspot", **QUICK).fit(PICTURES)
+    assert sentence(hg.ModelFileError, blind.export_onnx, folder / "told.onnx") == (
+        "A model that learned from noisy pictures alone can't be exported: it judges the noise of each picture as it mends."
     )
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert sentence(hg.MissingExtraError, autoencoder.export_onnx, folder / "told.onnx") == (

@@ -167,7 +167,7 @@ class Patches:
         for start in range(0, self.per_epoch, batch_size):
             count = min(batch_size, self.per_epoch - start)
             chance = torch.rand(count, 4, generator=generator, device=generator.device).tolist()
-            yield Batch(self.prepare(torch.stack([self._patch(window[int(which * len(window))], *how) for which, *how in chance])))
+            yield self._together([self._patch(window[int(which * len(window))], *how) for which, *how in chance])
             if isinstance(window, deque):
                 window.append(next(passing))
 
@@ -177,14 +177,20 @@ class Patches:
         patches = [self._patch(picture, *place) for picture in pictures for place in PLACES[: len(self) // len(self.numbers)]]
         count = min(batch_size, self.per_step)
         for start in range(0, len(patches), count):
-            yield Batch(self.prepare(torch.stack(patches[start : start + count])))
+            yield self._together(patches[start : start + count])
+
+    def _together(self, patches: list[Tensor]) -> Batch:
+        """Patches as a batch; where their pictures differ in depth, each is prepared alone, as its numbers mean something else."""
+        if len({patch.dtype for patch in patches}) == 1:
+            return Batch(self.prepare(torch.stack(patches)))
+        return Batch(torch.cat([self.prepare(patch[None]) for patch in patches]))
 
     def _patch(self, picture: Tensor, down: float, across: float, turn: float = 0.0) -> Tensor:
         """The patch at a place that is given as shares of the way; turned and flipped in one of eight ways."""
         size, whole = self.size, max(picture.shape[-2:]) <= self.size
         missing = [max(size - length, 0) for length in picture.shape[-2:]]
         if any(missing):
-            picture = mirrored(picture, missing)
+            picture = reflected(picture, missing)
         top, left = (int(share * (length - size + 1)) for share, length in zip((down, across), picture.shape[-2:], strict=True))
         patch = picture[:, top : top + size, left : left + size]
         way = 0 if whole else int(8 * turn)
@@ -213,7 +219,7 @@ class Patches:
                         yield reading.popleft().result()
 
 
-def mirrored(picture: Tensor, missing: Sequence[int]) -> Tensor:
+def reflected(picture: Tensor, missing: Sequence[int]) -> Tensor:
     """A picture (channels, height, width) continued below and to the right by ``missing`` pixels, mirrored there and back."""
     rows, columns = (_there_and_back(length, more) for length, more in zip(picture.shape[-2:], missing, strict=True))
     return picture[:, rows][:, :, columns]

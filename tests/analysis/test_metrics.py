@@ -89,6 +89,15 @@ def test_explained_variance_by_hand():
     assert math.isnan(metrics.explained_variance(np.full((3, 1), 0.1), np.zeros((3, 1))))
 
 
+def test_lists_of_pictures_are_measured_as_arrays_are():
+    deep = np.random.default_rng(0).integers(0, 65536, (2, 9, 9), np.uint16)
+    other = deep // 2 * 2
+    for measure in (metrics.psnr, metrics.ssim):
+        assert measure([*deep], [*other]) == measure(deep, other) == pytest.approx(measure(deep / 65535, other / 65535), rel=1e-6)
+    mixed = [np.full((9, 9), 51, np.uint8), np.full((9, 9), 13107, np.uint16)]
+    assert metrics.psnr(mixed, [np.full((9, 9), 0.3)] * 2) == pytest.approx(20)
+
+
 @pytest.mark.parametrize("function", [metrics.mse, metrics.psnr, metrics.ssim, metrics.explained_variance])
 def test_shapes_must_agree(sentence, function):
     assert sentence(hg.DataError, function, np.zeros((2, 8, 8)), np.zeros((2, 64))) == (

@@ -6,6 +6,7 @@ import threading
 import warnings
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,32 @@ def test_32_bits(sentence, mode):
     assert sentence(FileError, only, "a.tif") == "'a.tif' has pixels of 32 bits. Convert it to 8 or 16 bits."
 
 
+@pytest.mark.parametrize("pixels", [GREY, DEEP], ids=["8 bits", "16 bits"])
+def test_a_tiff_in_which_0_is_white_is_no_negative(pixels):
+    image_of(pixels).save("a.tif")
+    tag = b"\x06\x01\x03\x00\x01\x00\x00\x00"  # number 262, one number of 16 bits
+    content = Path("a.tif").read_bytes()
+    assert content.count(tag + b"\1\0") == 1
+    Path("a.tif").write_bytes(content.replace(tag + b"\1\0", tag + b"\0\0"))
+    for path in ("a.tif", rewritten("a.tif")):
+        np.testing.assert_array_equal(only(path).pixels, np.iinfo(pixels.dtype).max - pixels)
+
+
+def test_numbers_below_0(sentence):
+    Image.fromarray(np.int32([[7, -5]])).save("a.tif")
+    said = "'a.tif' has pixels below 0, down to -5. Convert it to 8 or 16 bits without a sign."
+    assert sentence(FileError, only, "a.tif") == said
+
+
+def test_two_files_of_one_name(sentence):
+    image_of(GREY).save("a.png")
+    with zipfile.ZipFile("x.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        for name in ("b.png", "a.png", "a.png"):
+            archive.write("a.png", name)
+    said = "There are two files 'x.zip/a.png'. Give each a name of its own."
+    assert sentence(FileError, Pictures, "x.zip") == said
+
+
 @pytest.mark.parametrize(("ending", "frames"), [("png", 2), ("webp", 3), ("tif", 4)])
 def test_films_and_pages(sentence, ending, frames):
     levels = [Image.new("RGB", (8, 8), (80 * i, 0, 0)) for i in range(frames)]
@@ -364,6 +391,29 @@ def test_filters_of_warnings_are_as_before_between_two_pictures():
         assert warnings.filters == before
 
 
+def test_filters_of_warnings_are_as_before_when_the_thread_that_came_first_goes_first(monkeypatch):
+    write_images("x", [GREY] * 2)
+    inside, leave = ([threading.Event() for _ in range(2)] for _ in range(2))
+    decode, found, before = pictures._decode, Pictures("x"), list(warnings.filters)
+
+    def held(file):
+        number = int(file.name[:5])
+        inside[number].set()
+        assert leave[number].wait(60)
+        return decode(file)
+
+    monkeypatch.setattr(pictures, "_decode", held)
+    reading = []
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(2):
+            reading.append(pool.submit(found.__getitem__, number))
+            assert inside[number].wait(60)
+        for number in range(2):
+            leave[number].set()
+            np.testing.assert_array_equal(reading[number].result().pixels, GREY)
+            assert (warnings.filters == before) == (number == 1)
+
+
 def test_no_source(sentence):
     Path("x").mkdir()
     Path("notes").write_text("no picture, and no ending")
@@ -448,6 +498,8 @@ def test_the_header_of_dicom_stays_and_says_that_it_is_derived():
         assert after.DerivationDescription == "Pixels changed by Hourglass"
         assert "SmallestImagePixelValue" not in after
     assert pydicom.dcmread(rewritten("b.dcm")).DerivationDescription == "; ".join(["Pixels changed by Hourglass"] * 2)
+    dicom(np.uint16([[0, 100]]), bits=12, ImageType="ORIGINAL")
+    assert list(pydicom.dcmread(rewritten("a.dcm")).ImageType) == ["DERIVED", "PRIMARY"]
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_RLE.dcm"])

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 import hourglass as hg
 from hourglass.estimators import denoising, patches, tiles
+from hourglass.kinds import Album
 from hourglass.parts.restorer import relative_contrast
 
 SMALL = hg.Restorer((8, 16), blocks=1, patch=16)
@@ -100,6 +101,23 @@ def test_a_list_of_sizes_and_sorts_comes_back_as_one(noise):
     assert np.isfinite(noise.denoise(np.full((2, 1, 1), 0.3))).all()  # a single pixel each
 
 
+def test_a_list_of_one_size_comes_back_as_a_list_each_in_its_depth(noise):
+    given = [BYTES[0], BYTES[1].astype(np.uint16) * 257, NOISY[2]]
+    for pictures in (given, given[:1] * 2, given[1:2] * 2):
+        mended = noise.denoise(pictures)
+        assert isinstance(mended, list)
+        assert [(picture.dtype, picture.shape) for picture in mended] == [(picture.dtype, (32, 32)) for picture in pictures]
+        for one, picture in zip(mended, pictures, strict=True):
+            np.testing.assert_allclose(one, noise.denoise(picture[None])[0], atol=one.max() / 100)
+    assert isinstance(noise.damage([BYTES[0], BYTES[1]], random_state=0), list)
+
+
+def test_white_is_white_in_training_whatever_the_depth():
+    white = [np.full((9, 10), top, dtype) for top, dtype in ((255, np.uint8), (65535, np.uint16), (1, np.float64), (1, np.float16))]
+    train = patches.learned(Album(white), range(4), 8, 1, torch.device("cpu"))
+    assert all((batch.x == 1).all() for batch in patches.judged(train, range(4)).ordered(8))
+
+
 def test_a_grey_model_takes_colours_one_by_one_and_leaves_transparency_alone(noise):
     pictures = np.stack([*BYTES[:3], BYTES[3]], 2)[None]  # RGBA
     mended = noise.denoise(pictures)
@@ -171,6 +189,21 @@ def test_strength_changes_the_contrast_so_that_noise_is_as_it_was_learned(noise)
     np.testing.assert_array_equal(noise.denoise(NOISY, strength=0), noise.denoise(NOISY))
 
 
+def test_the_strength_of_noise_is_told_from_what_is_not_erased(noise):
+    model = cleaner("noise:30-50+pixels:0.2")
+    holes = np.where(GAPS, np.nan, NOISY)
+    mended = model.denoise(holes, strength="auto")
+    assert np.isfinite(mended).all()
+    damaged = np.where(GAPS, np.float32(5), NOISY)
+    np.testing.assert_array_equal(model.denoise(damaged, mask=GAPS, strength="auto"), np.where(GAPS, mended, damaged))
+    strong = scenes(1, 150) + np.random.default_rng(2).normal(0, STD, (1, 150, 150))
+    block = np.zeros((150, 150), dtype=bool)
+    block[30:100, 40:110] = True
+    assert denoising.noise_level(np.where(block, 5.0, strong[0]), block) == pytest.approx(STD, rel=0.1)
+    still = cleaner("noise:0+pixels:0.2")
+    np.testing.assert_array_equal(still.denoise(holes, strength=0.1), still.denoise(holes))
+
+
 # What is refused
 
 
@@ -240,6 +273,18 @@ def test_a_model_of_differing_sizes_mends_and_nothing_else(sentence):
     for method in ("reconstruct", "score_samples", "feature_errors"):
         assert sentence(hg.DataError, getattr(model, method), sizes) == said
     assert model.denoise(sizes)[3].shape == (32, 30)
+
+
+def test_pictures_of_differing_depth_are_no_array(noise, sentence):
+    said = (
+        "All pictures need one depth: picture 0 is uint8, picture 2 is uint16. Convert them to one of uint8, uint16 and floats "
+        "from 0 to 1."
+    )
+    mixed = [BYTES[0], BYTES[1], BYTES[2].astype(np.uint16)] * 4
+    assert sentence(hg.DataError, hg.Autoencoder(2, max_epochs=1).fit, mixed) == said
+    assert hg.infer(mixed).reason == "a list of 12 arrays of differing sizes or depths is 12 pictures"
+    depths = "The model was fitted on images of shape (32, 32). Got pictures of differing depths."
+    assert sentence(hg.DataError, noise.reconstruct, mixed) == depths
 
 
 # Tiles
@@ -391,6 +436,10 @@ def test_noise_alone_teaches_with_a_blind_spot():
         settings = {"encoder": SMALL, "batch_size": 64, "max_epochs": 4, "random_state": 0}
         model = hg.DenoisingAutoencoder(corruption="blindspot", **settings).fit(np.clip(noisy, 0, 1))
     assert hg.metrics.psnr(CLEAN, model.denoise(NOISY)) > hg.metrics.psnr(CLEAN, NOISY) + 1
+    damaged, worse = (np.where(GAPS, value, NOISY) for value in (np.float32(0.9), np.float32(0.1)))
+    mended = model.denoise(damaged, mask=GAPS)
+    np.testing.assert_array_equal(mended, np.where(GAPS, model.denoise(worse, mask=GAPS), damaged))  # what is damaged isn't seen
+    assert np.abs(mended - CLEAN)[GAPS].mean() < 0.1
 
 
 def test_a_saved_model_mends_to_the_bit(noise, holes, tmp_path):

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import hourglass as hg
+from hourglass.estimators import pictures
 from hourglass.estimators.regions import Region, regions, told
+from hourglass.kinds.image import ImageKind
 
 SIDE = 40
 rng = np.random.default_rng(0)
@@ -121,6 +123,26 @@ def test_colour_floats_and_shapes_that_are_not_square():
     assert found.heatmaps(wrong).shape == (5, 32, 40)
     assert found.predict(wrong).tolist() == [-1] * 5
     np.testing.assert_allclose(found.score_samples(wrong.astype(np.float64)), found.score_samples(wrong), rtol=1e-3)
+
+
+def test_the_last_rows_and_columns_are_looked_at_where_blocks_do_not_divide_the_picture(monkeypatch):
+    front, shape = pictures.front_of(ImageKind((1, 130, 257), "uint8"), None, "")
+    assert shape == (1, 65, 129)
+    x = torch.rand(1, 1, 130, 257, generator=torch.Generator().manual_seed(0))
+    assert front.net(x).shape == (1, *shape)
+    torch.testing.assert_close(front.net(x)[0, 0, :, -1], x[0, 0, :, 256].reshape(65, 2).mean(1))
+    monkeypatch.setattr(pictures, "ELEMENTS", 100)
+    shown = np.random.default_rng(0).integers(90, 110, (160, 19, 17), np.uint8)
+    found = hg.AnomalyDetector(alarm_rate=0.05, random_state=0).fit(shown)
+    marked = shown[:3].copy()
+    marked[0, -1, 8:10] = 255
+    marked[1, 6:8, -1] = 255
+    marked[2, 6:8, 6:8] = 255
+    heat = found.heatmaps(marked)
+    assert heat.shape == marked.shape
+    assert found.predict(marked).tolist() == [-1] * 3
+    peaks = [np.unravel_index(one.argmax(), one.shape) for one in heat]
+    np.testing.assert_allclose(peaks, [(18, 8.5), (6.5, 16), (6.5, 6.5)], atol=1)
 
 
 def test_features_of_your_own(tmp_path):

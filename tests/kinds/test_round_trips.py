@@ -1,5 +1,7 @@
 """What must hold for any data: numbers of a kind become the data again, to the bit."""
 
+import tracemalloc
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,6 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import hourglass as hg
 from hourglass.kinds import KINDS, infer, kind_from_config
+from hourglass.kinds.image import ImageKind
 
 images = st.one_of(
     arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=6)),
@@ -75,3 +78,14 @@ def test_float_pixels_beyond_one_are_refused():
         "Float images need values from 0 to 1. Got values from 0 to 7: scale them, or pass uint8, or flatten them to a table of "
         "numbers."
     )
+
+
+def test_a_few_numbers_tell_whether_pictures_are_bilevel():
+    pictures = np.zeros((1000, 150, 150), np.uint8)
+    pictures[:, ::3] = 255
+    tracemalloc.start()
+    found = ImageKind.learn(pictures), ImageKind.learn(pictures // 2)
+    peak = tracemalloc.get_traced_memory()[1] - pictures.nbytes  # that of the halves
+    tracemalloc.stop()
+    assert [kind.bilevel for kind in found] == [True, False]
+    assert peak < 20e6

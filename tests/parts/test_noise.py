@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hourglass.parts.noise import finest, noise_std, united
 
@@ -43,6 +44,49 @@ def test_a_constant_picture_has_none(shape):
 def test_of_tiny_pictures_it_is_a_finite_number(shape):
     found = noise_std(torch.rand(shape, generator=torch.Generator().manual_seed(0)))
     assert 0 <= found < 1
+
+
+@pytest.mark.parametrize("levels", [5, 25, 50])
+def test_what_is_all_black_or_white_tells_nothing_of_the_noise(levels):
+    noisy = torch.from_numpy(photo() + np.random.default_rng(1).normal(0, levels / 255, (160, 160)))[None]
+    fine = finest(noisy[None, :, :48]).item()
+    noisy[0, 48:] = 0.0
+    noisy[0, 100:] = 1.0
+    assert 255 * noise_std(noisy) == pytest.approx(levels, rel=0.15)
+    assert finest(noisy[None]).item() == pytest.approx(fine, rel=0.1)
+
+
+def test_where_holes_are_nothing_is_told_of_the_noise():
+    noisy = torch.from_numpy(photo() + np.random.default_rng(1).normal(0, 25 / 255, (160, 160)))[None]
+    block, pixels = noisy.clone(), noisy.clone()
+    block[0, 20:90, 40:140] = torch.nan
+    pixels[0, torch.rand(160, 160, generator=torch.Generator().manual_seed(0)) < 0.2] = torch.nan
+    for holes, off in ((block, 0.1), (pixels, 0.2)):
+        assert 255 * noise_std(holes) == pytest.approx(25, rel=off)
+    assert noise_std(torch.full((1, 9, 9), torch.nan)) == 0
+
+
+class Largest(TorchDispatchMode):
+    """The bytes of the largest tensor that was made meanwhile."""
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        for each in made if isinstance(made, (tuple, list)) else [made]:
+            if isinstance(each, torch.Tensor):
+                self.bytes = max(self.bytes, each.untyped_storage().nbytes())
+        return made
+
+
+def test_only_the_patches_that_are_looked_at_are_made_of_a_large_picture():
+    picture = 0.5 + 0.1 * torch.randn(1, 600, 600, generator=torch.Generator().manual_seed(0))
+    with Largest() as largest:
+        found = noise_std(picture)
+    assert found == pytest.approx(0.1, rel=0.02)
+    assert largest.bytes <= 50_000 * 7**2 * 8  # of all patches it would be 138 MB
 
 
 def test_two_independent_views_are_united_by_their_certainty():

@@ -47,6 +47,18 @@ def test_where_contrast_is_relative_a_picture_of_more_contrast_is_mended_as_one_
     assert decoder(encoder(flat)).isfinite().all()
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_marks_beside_the_picture_have_no_contrast(channels):
+    part, looked_at = hg.Restorer((8, 16), blocks=1, relative=True), []
+    encoder = part.encoder((channels + 1, 0, 0), 0, chance())
+    encoder.head.register_forward_pre_hook(lambda _, inputs: looked_at.append(torch.nn.functional.pixel_shuffle(*inputs, 2)))
+    x = 0.5 + 0.3 * torch.randn(2, channels, 20, 24, generator=chance())
+    marks = (torch.rand(2, 1, 20, 24, generator=chance()) < 0.3).float()
+    encoder(torch.cat([x, marks], 1))
+    torch.testing.assert_close(finest(looked_at[0][:, :channels]), torch.full((2, 1, 1, 1), 25 / 255))
+    assert torch.equal(looked_at[0][:, channels:], marks - 0.5)
+
+
 def test_levels_halve_the_folded_picture():
     found = SMALL.encoder((1, 0, 0), 0, chance())(torch.zeros(1, 1, 37, 50))
     assert [tuple(features.shape) for features in found] == [(1, 1, 37, 50), (1, 8, 20, 26), (1, 16, 10, 13)]

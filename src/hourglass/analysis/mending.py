@@ -10,7 +10,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import SSIM_PAD, Array, psnr, ssim
 from hourglass.errors import DataError
-from hourglass.kinds.image import middle, top_of, with_channels
+from hourglass.kinds.image import as_unit, middle, with_channels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,18 +125,11 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
 def _pairs(before: Any, after: Any) -> list[tuple[Array, Array]]:
     if len(before) != len(after) or len(before) == 0:
         raise DataError(f"Before and after must be the same pictures, at least one. Got {len(before)} and {len(after)}.")
-    pairs = [(_unit(first), _unit(second)) for first, second in zip(before, after, strict=True)]
+    pairs = [(as_unit(np.asarray(first)), as_unit(np.asarray(second))) for first, second in zip(before, after, strict=True)]
     for number, (first, second) in enumerate(pairs):
         if first.shape != second.shape:
             raise DataError(f"Picture {number} has the shape {first.shape} before and {second.shape} after.")
     return pairs
-
-
-def _unit(picture: Any) -> Array:
-    """A picture from 0 to 1."""
-    pixels = np.asarray(picture)
-    unit: Array = pixels / top_of(pixels)
-    return unit
 
 
 def _removed(before: Array, after: Array) -> Array:

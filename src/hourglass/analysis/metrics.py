@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
-from hourglass.kinds import as_raw
+from hourglass.kinds import Album, as_raw
 
 __all__ = [
     "before_and_after",
@@ -427,8 +427,11 @@ def _numbers(X: Any) -> Array:
 
 def _unit(X: Any) -> Array:
     """Pixels of 16 bits on the scale from 0 to 1; in tables such numbers are what they are."""
-    values = _numbers(X)
-    return values / 65535 if getattr(X, "dtype", None) == np.uint16 else values
+    raw = as_raw(X)
+    if isinstance(raw, Album):
+        return np.stack([_unit(picture) for picture in raw])
+    values = _numbers(raw)
+    return values / 65535 if getattr(raw, "dtype", None) == np.uint16 else values
 
 
 def _flat(X: Any) -> Array:

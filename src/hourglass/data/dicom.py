@@ -73,7 +73,8 @@ def _write(original: FileDataset, path: Path, pixels: NDArray[Any], _alpha: Any)
         source = Dataset()
         source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = original.SOPClassUID, original.SOPInstanceUID
         dataset.SourceImageSequence = [source]
-    dataset.ImageType = ["DERIVED", *(dataset.get("ImageType") or ["", "PRIMARY"])[1:]]
+    types = dataset.get("ImageType") or []  # of a single value it is text
+    dataset.ImageType = ["DERIVED", *((not isinstance(types, str) and types[1:]) or ["PRIMARY"])]
     dataset.DerivationDescription = "; ".join(filter(None, [dataset.get("DerivationDescription"), NOTE]))
     for outdated in ("SmallestImagePixelValue", "LargestImagePixelValue"):
         dataset.pop(outdated, None)

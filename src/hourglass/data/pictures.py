@@ -7,11 +7,12 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path, PurePath
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, overload
 
 import numpy as np
@@ -34,6 +35,7 @@ SMALL = 8192
 _KNOWN = "PNG, JPEG, TIFF, BMP, WebP or DICOM"
 _AHEAD = 256 * 2**20  # bytes of pixels that are decoded ahead
 _PACKED = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "group3", "group4", "lzma", "zstd")  # without loss
+PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 262, 0  # a TIFF tag, and its value where 0 is white
 _LAYOUT = (  # TIFF tags of how the pixels lie in the file, which will be another; and the profile, which Pillow keeps apart
     *range(254, 267), 273, 274, *range(277, 282), 284, 292, 293, 317, 320, *range(322, 326), 330, 338, 339, 340, 341, 347,
     *range(512, 522), *range(529, 533), 34675,
@@ -194,7 +196,7 @@ class Pictures(Sequence[Picture]):
             part = copy.copy(self)
             part._files = self._files[index]
             return part
-        with _quiet():
+        with _quiet:
             picture = _decode(self._files[index])
         if isinstance(picture, FileError):
             raise picture
@@ -218,7 +220,7 @@ class Pictures(Sequence[Picture]):
         files, ahead, largest = iter(self._files), 1, 0
         with ThreadPoolExecutor(THREADS) as pool:
             while chunk := list(islice(files, ahead)):  # the first is one picture, which tells the size
-                with _quiet():  # not while others work on what was yielded, as filters of warnings are everyone's
+                with _quiet:  # not while others work on what was yielded, as filters of warnings are everyone's
                     pictures = list((pool.map if largest > SMALL else map)(_decode, chunk))
                 for file, picture in zip(chunk, pictures, strict=True):
                     if isinstance(picture, Picture):
@@ -278,6 +280,8 @@ def _found(source: Path | list[Path]) -> list[tuple[str, Opener]]:
             return _found([source])
         found = found_in(source, _may_be_picture)
         found = [(path, opener) for path, opener in found if _is_picture(path, opener)]
+        if twice := next((path for (path, _), (other, _) in pairwise(found) if path == other), None):
+            raise FileError(f"There are two files '{twice}'. Give each a name of its own.")
     if not found:
         raise FileError(f"'{source}' holds no images. Looked for {', '.join(ENDINGS)} in it and its sub-folders.")
     return found
@@ -301,14 +305,32 @@ def _is_picture(name: str, opener: Opener) -> bool:
     return False
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    from PIL import Image
+class _Quiet:
+    """No warnings of Pillow and pydicom. Filters are everyone's: the first thread to come changes them, the last puts them back."""
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL|pydicom")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.inside = 0
+        self.before = ExitStack()
+
+    def __enter__(self) -> None:
+        from PIL import Image
+
+        with self.lock:
+            if self.inside == 0:
+                self.before.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module="PIL|pydicom")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.before.close()
+
+
+_quiet = _Quiet()
 
 
 def _decode(file: _File) -> Picture | FileError:
@@ -348,9 +370,15 @@ def _levels(path: str, image: Image.Image) -> tuple[NDArray[Any], NDArray[Any] |
     """Pixels of shape (height, width) or (height, width, 3), and the transparency, if there is one."""
     if image.mode.startswith(("I", "F")):  # 16 bits; Pillow's own conversion would clip them
         numbers = np.asarray(image)
-        if numbers.dtype.kind == "f" or numbers.min() < 0 or numbers.max() > 65535:
+        if numbers.dtype.kind == "f" or numbers.max() > 65535:
             raise FileError(f"'{path}' has pixels of 32 bits. Convert it to 8 or 16 bits.")
-        return numbers.astype(np.uint16), None
+        if numbers.min() < 0:
+            raise FileError(f"'{path}' has pixels below 0, down to {numbers.min()}. Convert it to 8 or 16 bits without a sign.")
+        levels = numbers.astype(np.uint16)
+        negative = (
+            getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
+        )  # which Pillow turns at 8 bits alone
+        return 65535 - levels if negative else levels, None
     grey = image.mode in ("1", "L", "LA", "La")
     if not image.has_transparency_data:
         return np.array(image.convert("L" if grey else "RGB")), None

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.estimators.assembly import WAIST
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
-from hourglass.kinds.image import require_picture, require_pictures, top_of
+from hourglass.kinds.image import as_unit, require_picture, require_pictures
 from hourglass.parts import Corruption, Gaussian, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
@@ -132,7 +132,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             if not self._restores:
                 self.kind_.check(raw)
             found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
-            return np.stack(found) if isinstance(raw, np.ndarray) else found
+            return _together(found, X, raw)
         if strength is not None or mask is not None:
             plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
             raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
@@ -186,15 +186,19 @@ class DenoisingAutoencoder(BaseAutoencoder):
         found = []
         for number, picture in enumerate(raw):
             require_picture(picture, number)
-            pixels = picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) / top_of(picture)
+            pixels = as_unit(picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1))
             x = torch.from_numpy(pixels.astype(np.float32))[None].to(self._device)
             x[:, :3] = corruption(x[:, :3].contiguous(), generator)
             found.append(x[0].permute(1, 2, 0).cpu().numpy().reshape(picture.shape))
-        return np.stack(found) if isinstance(raw, np.ndarray) else found
+        return _together(found, X, raw)
 
     def _graph(self) -> Graph:
         from hourglass.export import MendingGraph
 
+        if self.model_.corruption.blind:
+            raise ModelFileError(
+                "A model that learned from noisy pictures alone can't be exported: it judges the noise of each picture as it mends."
+            )
         return MendingGraph(self.kind_, self.model_, self._exported_codes())
 
     def _compared(self, raw: Any) -> dict[str, NDArray[Any]]:
@@ -211,24 +215,27 @@ class DenoisingAutoencoder(BaseAutoencoder):
         if corruption.hides and not (corruption.everywhere or corruption.blind or told):
             raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
-        contrast = np.array([1.0 if strength is None else self._contrast(picture, strength) for picture in stack])
         pictures = stack.reshape(*stack.shape[:3], -1)
-        whole = mended(model, pictures, gaps if corruption.hides else None, contrast, self._device, tiled=self._restores)
+        hidden = gaps if corruption.hides else None
+        contrast = np.ones(len(stack)) if strength is None else self._contrasts(pictures, strength, hidden)
+        whole = mended(model, pictures, hidden, contrast, self._device, tiled=self._restores)
         return (whole if gaps is None else np.where(gaps[..., None], whole, pictures)).reshape(stack.shape)
 
-    def _contrast(self, picture: Pixels, strength: float | str) -> float:
-        """What the contrast of a picture is multiplied by, so that its noise is such as the model was trained on."""
+    def _contrasts(self, pictures: Pixels, strength: float | str, gaps: NDArray[np.bool_] | None) -> NDArray[np.floating[Any]]:
+        """What multiplies the contrast of pictures (n, height, width, channels), so that the model knows noise like theirs."""
         parts = self.model_.corruption.parts if isinstance(self.model_.corruption, Together) else (self.model_.corruption,)
         noise = next((part for part in parts if isinstance(part, Noise)), None)
         if noise is None:
             raise ParameterError(
                 f"strength is for models that were trained on noise, and this one was on {self.model_.corruption!r}."
             )
-        std = noise_level(picture) if strength == "auto" else strength
-        if not isinstance(std, Real) or not 0 <= std < np.inf:
+        if strength != "auto" and not (isinstance(strength, Real) and 0 <= strength < np.inf):
             raise ParameterError(f"The strength must be 'auto' or a standard deviation of at least 0. Got {strength!r} instead.")
+        holes = [None] * len(pictures) if gaps is None else gaps
+        auto = strength == "auto"
+        stds = [noise_level(*pair) if auto else float(strength) for pair in zip(pictures, holes, strict=True)]
         low, high = noise.std if isinstance(noise.std, tuple) else (noise.std, noise.std)
-        return float(np.clip(std, low, high) / std) if std > 0 else 1.0
+        return np.array([np.clip(std, low, high) / std if min(std, high) > 0 else 1.0 for std in stds])
 
     def noise_level(self, X: Any) -> NDArray[np.floating[Any]]:
         """The standard deviation of the noise in pictures, estimated from them alone, in units of white.
@@ -255,9 +262,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return np.array(found)
 
 
-def noise_level(picture: Pixels) -> float:
-    """Of one picture, in units of white; the mean over its colours."""
-    colours = torch.from_numpy(picture.reshape(*picture.shape[:2], -1)[..., :3] / top_of(picture))
+def noise_level(picture: Pixels, gaps: NDArray[np.bool_] | None = None) -> float:
+    """Of one picture, in units of white, as far as it isn't erased; the mean over its colours."""
+    colours = torch.from_numpy(as_unit(picture.reshape(*picture.shape[:2], -1)[..., :3]))
+    if gaps is not None:
+        colours[torch.from_numpy(gaps)] = torch.nan
     return float(np.mean([noise_std(plane[None]) for plane in colours.unbind(2)]))
 
 
@@ -268,6 +277,11 @@ def stacks(raw: Any) -> Iterator[tuple[Pixels, int]]:
         yield from ((raw[start : start + count], start) for start in range(0, len(raw), count))
     else:
         yield from ((picture[None], number) for number, picture in enumerate(raw))
+
+
+def _together(found: list[Pixels], X: Any, raw: Any) -> Any:
+    """Pictures in the container that they came in: a list, or an array."""
+    return np.stack(found) if isinstance(raw, np.ndarray) and not isinstance(X, (list, tuple)) else found
 
 
 def _gaps(mask: Any, stack: Pixels, first: int, n: int) -> NDArray[np.bool_] | None:

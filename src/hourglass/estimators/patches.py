@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hourglass.batches import PLACES, Patches
 from hourglass.kinds import Album
-from hourglass.kinds.image import TOPS, require_picture, with_channels
+from hourglass.kinds.image import as_unit, require_picture, with_channels
 
 STEPS = 100  # of an epoch
 MOST_JUDGED = 64  # pictures that are held out to choose the best weights by
@@ -23,7 +23,7 @@ def learned(album: Album, numbers: Sequence[int], most: int, channels: int, devi
         pixels = album[number]
         require_picture(pixels, number)
         ready = with_channels(pixels.reshape(*pixels.shape[:2], -1), channels)
-        ready = ready if ready.dtype in (np.uint8, np.float32) else (ready / TOPS.get(str(ready.dtype), 1.0)).astype(np.float32)
+        ready = ready if ready.dtype in (np.uint8, np.float32) else as_unit(ready).astype(np.float32)
         return torch.from_numpy(np.ascontiguousarray(ready.transpose(2, 0, 1)))  # (channels, height, width)
 
     sides = sorted(max(album[number].shape[:2]) for number in numbers[:MOST_JUDGED])

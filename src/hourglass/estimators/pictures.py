@@ -44,11 +44,15 @@ PART = 128  # pictures that are passed through at a time
 
 
 class Front(nn.Module):
-    """What stands before the autoencoder: a user's network with its channels standardised, or the means of square blocks."""
+    """What stands before the autoencoder: a user's network with its channels standardised, or the means of square blocks.
 
-    def __init__(self, net: nn.Module, channels: int) -> None:
+    The last blocks of a picture may be cut; ``block`` is how many pixels a side the others have, of a user's network 1.
+    """
+
+    def __init__(self, net: nn.Module, channels: int, block: int = 1) -> None:
         super().__init__()
         self.net = net
+        self.block = block
         self.centre: Tensor
         self.scale: Tensor
         self.register_buffer("centre", torch.zeros(channels, 1, 1))
@@ -103,8 +107,10 @@ class MapWatch(Watch):
 
     def heat(self, x: Tensor) -> Tensor:
         """Score maps (n, height, width) at the pictures' size, in which 1 is the peak of a usual picture."""
-        maps = self.alarm.heat(self.errors(x))[:, None]
-        return nn.functional.interpolate(maps, x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+        maps, (height, width) = self.alarm.heat(self.errors(x))[:, None], x.shape[2:]
+        block = 1 if self.front is None else self.front.block
+        whole = [block * math.ceil(length / block) for length in (height, width)]
+        return nn.functional.interpolate(maps, whole, mode="bilinear", align_corners=False)[:, 0, :height, :width]
 
     def names(self, kind: Kind) -> tuple[str, ...]:
         """What the thumbnail's cells are called."""
@@ -126,10 +132,10 @@ def front_of(kind: Kind, features: nn.Module | None, owner: str) -> tuple[Front,
     if features is None:
         channels, height, width = kind.shape
         side = 1
-        while channels * (height // side) * (width // side) > ELEMENTS:
+        while channels * math.ceil(height / side) * math.ceil(width / side) > ELEMENTS:
             side += 1
-        shrunk = (channels, height // side, width // side)
-        return Front(nn.AvgPool2d(side) if side > 1 else nn.Identity(), channels), shrunk
+        shrunk = (channels, math.ceil(height / side), math.ceil(width / side))
+        return Front(nn.AvgPool2d(side, ceil_mode=True) if side > 1 else nn.Identity(), channels, side), shrunk
     with torch.no_grad():
         made = features(torch.zeros(2, *kind.shape))
     if not isinstance(made, Tensor) or made.ndim != 4 or len(made) != 2 or made[0].numel() > 4 * ELEMENTS:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hourglass.kinds.image import as_dtype, top_of, with_channels
+from hourglass.kinds.image import as_dtype, as_unit, with_channels
 from hourglass.model import Hourglass
 from hourglass.parts.noise import united
 from hourglass.parts.restorer import relative_contrast, told
@@ -42,7 +42,8 @@ def mended(
     whole = whole.reshape(n, -1, height, width).transpose(0, 2, 3, 1)
     whole = whole.mean(3, keepdims=True) if given == 1 else whole
     if model.corruption is not None and model.corruption.blind:
-        whole = np.stack([_united(*pair) for pair in zip(colours / top_of(pictures), whole, strict=True)])
+        noisy = as_unit(colours) if gaps is None else np.where(gaps[..., None], np.nan, as_unit(colours))
+        whole = np.stack([_united(*pair) for pair in zip(noisy, whole, strict=True)])
     return np.concatenate([as_dtype(whole, pictures.dtype), kept], 3)
 
 
@@ -59,14 +60,18 @@ def _whole(
 
     def tile(top: int, left: int) -> Tensor:
         outer = np.s_[..., max(top - MARGIN, 0) : top + down + MARGIN, max(left - MARGIN, 0) : left + across + MARGIN]
-        x = torch.from_numpy((pixels[outer] / top_of(pixels)).astype(precision)).to(device)
+        x = torch.from_numpy(as_unit(pixels[outer]).astype(precision)).to(device)
         if gaps is not None:
             gap = torch.from_numpy(gaps[outer]).to(device)[:, None]
             x = x.view(len(gap), -1, *x.shape[2:]).masked_fill(gap, torch.nan).view_as(x)
         return MIDDLE + factor * (x - MIDDLE) if changed else x  # what is intact stays so to the bit
 
     relative = len(places) > 1 and getattr(model.encoder, "relative", False)
-    one = torch.stack([relative_contrast(model.gaps(tile(*place))) for place in places]).median(0).values if relative else None
+
+    def contrast_of(x: Tensor) -> Tensor:
+        return relative_contrast(model.gaps(x)[:, : model.shape[0]])
+
+    one = torch.stack([contrast_of(tile(*place)) for place in places]).median(0).values if relative else None
     with told((model.encoder, model.decoder), one):  # for all tiles, so that none stands out
         for top, left in places:
             bottom, right = top + down, left + across

@@ -10,7 +10,7 @@ import numpy as np
 from hourglass import data
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, container_of, length, ragged, rows, taken
-from hourglass.kinds.image import ImageKind, is_picture
+from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.series import Series, SeriesKind
@@ -84,8 +84,8 @@ def infer(raw: Any) -> Inference:
 def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None = None) -> Any:
     """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused.
 
-    Pictures of differing sizes become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is read yet.
-    Of the ``kind`` of series, rows may differ in length.
+    Pictures of differing sizes or depths become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is
+    read yet. Of the ``kind`` of series, rows may differ in length.
     """
     of_strings = kind_name(kind) != "melody" and getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
     X = [X] if isinstance(X, data.Melody) else X
@@ -99,9 +99,10 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
         return Album(X.readable()) if isinstance(X, data.Pictures) else X
     strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or _holds_strings(row) for row in X)
+    pictures = isinstance(X, (list, tuple)) and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)
+    if pictures and kind_name(kind) != "series" and (len({row.shape for row in X}) > 1 or of_differing_depth(X)):
+        return Album(X)
     if not strings and isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
-        if kind_name(kind) != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X):
-            return Album(X)
         if kind_name(kind) == "series" and all(np.ndim(row) in (1, 2) for row in X):
             return Ragged(X)
         raise DataError(ragged([np.shape(row) for row in X]))

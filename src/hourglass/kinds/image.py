@@ -5,7 +5,8 @@ Those of one size are passed through networks together, those of differing sizes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,6 +25,7 @@ CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 TOPS = {"uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
 GREYNESS = 0.2  # mean of 4 x (1 - x), which is 0 for black and for white and 1 in their middle; below, pictures are nearly bilevel
 MOST_LOOKED_AT = 1000  # pictures, to tell that
+MOST_NUMBERS = 2**20  # of them
 MOST_BEYOND = 8.0  # of white, that noise may take a float pixel out of its range
 LUMA = (0.299, 0.587, 0.114)  # what red, green and blue add to a grey (ITU-R BT.601)
 
@@ -41,7 +43,7 @@ class ImageKind(Kind):
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
         if isinstance(raw, Album):
-            return f"a list of {len(raw)} arrays of differing sizes is {len(raw)} pictures"
+            return f"a list of {len(raw)} arrays of differing sizes or depths is {len(raw)} pictures"
         if not isinstance(raw, np.ndarray):
             return None
         if raw.ndim == 3 or (raw.ndim == 4 and raw.shape[3] in CHANNELS):
@@ -63,7 +65,9 @@ class ImageKind(Kind):
         channels = raw.shape[3] if raw.ndim == 4 else 1
         kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4)
         require_unit(raw)
-        some = raw[:: len(raw) // MOST_LOOKED_AT + 1] / top_of(raw)
+        some = raw[:: len(raw) // MOST_LOOKED_AT + 1]
+        step = math.isqrt(some.size // MOST_NUMBERS) + 1
+        some = (some[:, ::step, ::step] / np.float32(top_of(raw))).astype(np.float32)
         return replace(kind, bilevel=bool(np.mean(4 * some * (1 - some)) < GREYNESS))
 
     def check(self, raw: Any) -> None:
@@ -75,7 +79,7 @@ class ImageKind(Kind):
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if isinstance(raw, Album):
-            raise DataError(ragged([picture.shape for picture in raw]))
+            raise DataError(_apart([*raw]))
         require_unit(raw, first_row)
         pixels = raw if raw.dtype == np.uint8 or raw.dtype in FLOATS else raw.astype(np.float32)
         if str(raw.dtype) != self.dtype and (factor := self._top / top_of(raw)) != 1.0:
@@ -120,6 +124,11 @@ def is_picture(array: np.ndarray[Any, Any]) -> bool:
     return (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)) and array.size > 0
 
 
+def of_differing_depth(pictures: Sequence[np.ndarray[Any, Any]]) -> bool:
+    """Whether their numbers differ in what they mean; floats are all from 0 to 1."""
+    return len({"f" if picture.dtype.kind == "f" else picture.dtype.str for picture in pictures}) > 1
+
+
 def require_pictures(raw: Any) -> None:
     """Refuse what can't be pictures, or holds none."""
     if not isinstance(raw, Album) and not (isinstance(raw, np.ndarray) and raw.ndim in (3, 4)):
@@ -154,6 +163,12 @@ def channels_of(picture: np.ndarray[Any, Any]) -> int:
 def top_of(picture: np.ndarray[Any, Any]) -> float:
     """The value of white."""
     return TOPS.get(str(picture.dtype), 1.0)
+
+
+def as_unit(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Pixels of any type as floats from 0 to 1."""
+    unit: np.ndarray[Any, Any] = pixels / top_of(pixels)
+    return unit
 
 
 def as_dtype(pixels: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -199,7 +214,18 @@ def _dtype(raw: np.ndarray[Any, Any]) -> str:
     raise DataError(f"Images are uint8, uint16 or floats from 0 to 1. Got {raw.dtype}: convert it to one of them.")
 
 
+def _apart(pictures: list[np.ndarray[Any, Any]]) -> str:
+    """What to say of pictures that can't be one array."""
+    if not of_differing_depth(pictures):
+        return ragged([picture.shape for picture in pictures])
+    number = next(number for number in range(len(pictures)) if of_differing_depth([pictures[0], pictures[number]]))
+    return (
+        f"All pictures need one depth: picture 0 is {pictures[0].dtype}, picture {number} is {pictures[number].dtype}. "
+        "Convert them to one of uint8, uint16 and floats from 0 to 1."
+    )
+
+
 def _what(raw: Any) -> str:
     if isinstance(raw, Album):
-        return "pictures of differing sizes"
+        return f"pictures of differing {'depths' if of_differing_depth([*raw]) else 'sizes'}"
     return f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"

@@ -81,8 +81,9 @@ class Restorer(Network):
 class _Side(nn.Module):
     """What both networks know: how contrast is changed on the way."""
 
-    def __init__(self, relative: bool) -> None:
+    def __init__(self, channels: int, relative: bool) -> None:
         super().__init__()
+        self.channels = channels  # of the picture; behind them there may be marks, which have no contrast
         self.relative = relative
         self.told: Tensor | None = None
 
@@ -90,7 +91,7 @@ class _Side(nn.Module):
         """What the contrast of each picture is multiplied by (batch, 1, 1, 1)."""
         if not self.relative:
             return 1.0
-        return relative_contrast(seen) if self.told is None else self.told
+        return relative_contrast(seen[:, : self.channels]) if self.told is None else self.told
 
 
 def relative_contrast(seen: Tensor) -> Tensor:
@@ -115,7 +116,7 @@ class _Down(_Side):
     """From what is seen (batch, channels, height, width) to `Features`."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, relative: bool, generator: torch.Generator) -> None:
-        super().__init__(relative)
+        super().__init__(3 if channels >= 3 else 1, relative)
         self.multiple = FOLD * 2 ** (len(widths) - 1)  # the sides are lengthened to a multiple of it
         self.head = _convolution(channels * FOLD**2, widths[0], 3, generator)
         self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths)
@@ -123,7 +124,8 @@ class _Down(_Side):
 
     def forward(self, seen: Tensor) -> Features:
         height, width = seen.shape[-2:]
-        x = (seen - MIDDLE) * self.contrast(seen)
+        x = seen - MIDDLE
+        x[:, : self.channels] *= self.contrast(seen)
         padded = functional.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         found = [seen]
         with quick(seen):
@@ -138,8 +140,7 @@ class _Up(_Side):
     """From `Features` to the whole picture (batch, channels, height, width)."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, relative: bool, generator: torch.Generator) -> None:
-        super().__init__(relative)
-        self.channels = channels
+        super().__init__(channels, relative)
         self.doubling = nn.ModuleList(_doubling(coarse, fine, generator) for fine, coarse in pairwise(widths))
         self.levels = nn.ModuleList(_blocks(width, blocks, generator) for width in widths[:-1])
         self.tail = _convolution(widths[0], channels * FOLD**2, 3, generator, gain=0.0)
