@@ -82,6 +82,14 @@ def test_bars_are_cut_and_joined():
     assert len(hg.Melody([(60, 0, 64)]).windows(2, step=1)) == 1  # the others are silent
 
 
+def test_a_melody_is_one_whatever_its_notes_come_in():
+    notes = [hg.data.melody.Note(60, 0, 4), hg.data.melody.Note(62, 4, Fraction(4))]
+    melody = hg.Melody(notes)
+    assert melody == hg.Melody([(60, 0, 4), (62, 4, 4)]) and hash(melody) == hash(hg.Melody(tuple(notes)))
+    assert [type(time) for note in melody.notes for time in note[1:]] == [Fraction] * 4
+    assert hg.Melody(iter(notes)) == melody
+
+
 def test_melodies_of_two_metres_are_not_joined(sentence):
     said = sentence(hg.DataError, SCALE.then, hg.Melody([(60, 0, 4)], "6/8"))
     assert said == "A melody in 4/4 can't go on in 6/8. Join those of one metre."
@@ -350,6 +358,23 @@ def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
 
 
 # MIDI and sound
+
+
+def test_what_midi_has_in_a_metre_that_is_none_is_left_out(tmp_path, sentence):
+    def signed(metre, wait=b"\x00"):  # the power of two that a beat is
+        return wait + b"\xff\x58\x04" + metre + b"\x18\x08"
+
+    note, whole = [b"\x00\x90\x3c\x50", b"\x83\x60\x80\x3c\x40"], [b"\x00\x90\x40\x50", b"\x83\x60\x80\x40\x40"]
+    (tmp_path / "odd.mid").write_bytes(midi(signed(b"\x04\x02"), *note, signed(b"\x03\x00"), *whole))
+    with pytest.warns(hg.HourglassWarning) as caught:
+        (melody,) = hg.read(tmp_path / "odd.mid")
+    assert str(caught[0].message) == "What 'odd' has in 3/1 was left out: bars need a metre such as 4/4."
+    assert plain(melody) == [(60, 0, 4)]
+    (tmp_path / "odd.mid").write_bytes(midi(signed(b"\x04\x05"), *note))
+    assert sentence(hg.FileError, hg.read, tmp_path / "odd.mid") == (
+        f"'{tmp_path / 'odd.mid'}': the metre is 4/32, and bars need one such as 4/4. Leave it out, or mend it."
+    )
+
 
 LINES = st.lists(st.tuples(st.integers(40, 90), st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=30)
 

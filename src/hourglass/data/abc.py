@@ -320,7 +320,7 @@ def _metre(text: str) -> str:
 
 def _key(text: str) -> tuple[str | None, dict[str, int]]:
     """The key, as in "D" or "Em", and how far letters are raised in it; no key where nothing but a clef or accidentals are told."""
-    said = CLEF.sub("", text.split("%")[0])
+    said = CLEF.sub("", text.split("%", maxsplit=1)[0])
     told = {letter.upper(): _raised(signs) for signs, letter in ACCIDENTAL.findall(said)}
     name = ACCIDENTAL.sub("", said).strip()
     if not name:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 from hourglass.data.melody import Melody, Note, bar_of, key_of, mode_of, top_line
-from hourglass.errors import DataError, MissingExtraError
+from hourglass.errors import DataError, HourglassWarning, MissingExtraError
 
 TICKS = 480  # of a quarter, in files that are written
 TEMPO = 120  # quarters a minute
@@ -88,14 +90,27 @@ def _pieces(line: Sequence[Note], changes: Sequence[tuple[Fraction, str | None, 
         begins.insert(0, (Fraction(0), UNTOLD, None))
     stretches = [begins[0]] + [after for before, after in pairwise(begins) if before[1:] != after[1:]]
     ends = [at for at, _, _ in stretches[1:]] + [line[-1].start + 1]
-    found = []
+    found, strange = list[Melody](), list[str]()
     for (begin, metre, key), end in zip(stretches, ends, strict=True):
         inside = [note for note in line if begin <= note.start < end]
-        if inside:
+        if inside and not _is_metre(metre):
+            strange.append(metre)
+        elif inside:
             bar = bar_of(metre)
             first = begin + (inside[0].start - begin) // bar * bar  # where its first bar that isn't silent begins
             found.append(Melody(tuple(note._replace(start=note.start - first) for note in inside), metre, key, name))
+    if strange and not found:
+        raise DataError(f"the metre is {strange[0]}, and bars need one such as 4/4")
+    if strange:
+        words = f"What '{name}' has in {' and '.join(dict.fromkeys(strange))} was left out: bars need a metre such as 4/4."
+        warnings.warn(words, HourglassWarning, stacklevel=2)
     return found
+
+
+def _is_metre(text: str) -> bool:
+    with contextlib.suppress(DataError):
+        return bar_of(text) > 0
+    return False
 
 
 def _on_grid(line: Sequence[Note]) -> list[Note]:
