@@ -360,6 +360,16 @@ def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
 # MIDI and sound
 
 
+def test_a_line_goes_on_where_its_sound_is_changed(tmp_path):
+    def note(pitch):
+        return b"\x00\x90" + bytes([pitch]) + b"\x50\x83\x60\x80" + bytes([pitch]) + b"\x40"
+
+    flute, violin = b"\x00\xc0\x49", b"\x00\xc0\x28"
+    (tmp_path / "solo.mid").write_bytes(midi(flute, note(72), note(74), violin, note(60), note(62), note(64), flute, note(76)))
+    (found,) = hg.read(tmp_path / "solo.mid")
+    assert [note.pitch for note in found.notes] == [72, 74, 60, 62, 64, 76]
+
+
 def test_what_midi_has_in_a_metre_that_is_none_is_left_out(tmp_path, sentence):
     def signed(metre, wait=b"\x00"):  # the power of two that a beat is
         return wait + b"\xff\x58\x04" + metre + b"\x18\x08"

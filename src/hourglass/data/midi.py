@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from hourglass.data.melody import Melody, Note, bar_of, key_of, mode_of, top_line
 from hourglass.errors import DataError, HourglassWarning, MissingExtraError
@@ -22,6 +22,13 @@ THIRDS = tuple(Fraction(4 * third, 3) for third in range(4))  # of a quarter, in
 Sounding = tuple[int, Fraction, Fraction]  # pitch, start and duration
 
 
+class _Instrument(NamedTuple):
+    """What sounds by one name."""
+
+    name: str
+    notes: list[Any]
+
+
 def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     """The melodies of a file, cut where metre or key change, and how many notes below the top line were left out.
 
@@ -32,7 +39,7 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     if score.ticks_per_quarter <= 0:
         raise ValueError("its header gives no length of a quarter")
     sounding = [track for track in score.tracks if len(track.notes)]
-    tracks = [track for track in sounding if not track.is_drum]
+    tracks = _instruments([track for track in sounding if not track.is_drum])
     if not tracks:
         raise DataError("there is nothing but drums" if sounding else "there is no note")
     most = max(len(track.notes) for track in tracks)
@@ -75,7 +82,31 @@ def midi_of(melodies: Sequence[Melody]) -> bytes:
     return found
 
 
-def _height(track: Any) -> float:
+def _instruments(tracks: Sequence[Any]) -> list[_Instrument]:
+    """Tracks, of which those of one name that take turns are one: where the sound is changed on the way, symusic begins another."""
+    found: list[_Instrument] = []
+    for track in tracks:
+        notes = list(track.notes)
+        same = next((one for one in found if one.name == track.name and _take_turns(one.notes, notes)), None)
+        if same is None:
+            found.append(_Instrument(track.name, notes))
+        else:
+            same.notes.extend(notes)
+    return found
+
+
+def _take_turns(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Whether no note of one sounds beside one of the other."""
+    spans = sorted((note.time, note.time + note.duration, which) for which, notes in enumerate((first, second)) for note in notes)
+    ends = [0, 0]
+    for start, end, which in spans:
+        if start < ends[1 - which]:
+            return False
+        ends[which] = max(ends[which], end)
+    return True
+
+
+def _height(track: _Instrument) -> float:
     return float(sum(note.pitch for note in track.notes) / len(track.notes))
 
 

@@ -36,7 +36,10 @@ NAMED = 5  # rows that are left out which a warning names
 SIZE = 240, 180  # pixels of a drawing
 ACROSS = 4  # drawings in a line of a grid
 MOST_PIXELS = 32_767  # of a side of a picture that Cairo draws
-UNSURE = ("Be", "F", "Al", "Si", "Cl", "Ga", "Ge", "As", "Se", "Br", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Pb", "Bi", "At")
+LIMITED = (  # elements of which RDKit reads so many bonds and no more
+    *("H", "Be", "B", "C", "N", "O", "F", "Al", "Si", "P", "S", "Cl", "Ga", "Ge", "As", "Se", "Br"),
+    *("In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Pb", "Bi", "At"),
+)
 CHARGES = ("-2", "-1", "", "+1", "+2", "+3")
 MOST_BONDS = 8  # that selfies lets atoms have of which it knows nothing: those of metals
 
@@ -51,7 +54,7 @@ class Libraries:
         except ImportError as error:
             raise MissingExtraError("Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'") from error
         self.chem, self.quiet, self.selfies = Chem, rdBase.BlockLogs, selfies
-        ions = [atom + charge for atom in (*UNSURE, "O", "S") for charge in CHARGES]
+        ions = [atom + charge for atom in LIMITED for charge in CHARGES]
         selfies.set_semantic_constraints({ion: self._bonds(ion) for ion in ions} | selfies.get_preset_constraints("default"))
 
     def _bonds(self, atom: str) -> int:
