@@ -44,7 +44,7 @@ def test_diversity_and_neighbours_by_hand():
 
 def test_fragments_and_scaffolds_by_hand():
     benzoate, biphenyl, toluene = (Chem.MolFromSmiles(smiles) for smiles in (BENZOATE, BIPHENYL, "Cc1ccccc1"))
-    assert chemistry.fragments([benzoate]) == Counter(["[4*]CC", "[3*]O[3*]", "[1*]C([6*])=O", "[16*]c1ccccc1"])
+    assert chemistry.brics([benzoate]) == Counter(["[4*]CC", "[3*]O[3*]", "[1*]C([6*])=O", "[16*]c1ccccc1"])
     assert chemistry.scaffolds([biphenyl, toluene, Chem.MolFromSmiles(BIPHENYL + "O")]) == Counter({BIPHENYL: 2})
     assert chemistry.counts_alike(Counter("ab"), Counter("a")) == pytest.approx(1 / np.sqrt(2))
     assert chemistry.counts_alike(Counter("ab"), Counter()) == 0

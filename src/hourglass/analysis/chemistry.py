@@ -172,7 +172,7 @@ def counts_alike(first: Counter[str], second: Counter[str]) -> float:
     return float(dot / np.prod(norms)) if all(norms) else 0.0
 
 
-def fragments(molecules: Sequence[Any]) -> Counter[str]:
+def brics(molecules: Sequence[Any]) -> Counter[str]:
     """How often each fragment is left of the molecules when the bonds of BRICS are cut."""
     chem = libraries().chem
     return Counter(part for one in molecules for part in chem.MolToSmiles(chem.FragmentOnBRICSBonds(one)).split("."))
@@ -193,13 +193,13 @@ class Pile:
             raise DataError("There is no molecule that RDKit can read among them, so nothing can be measured.")
         smiles = [libraries().chem.MolToSmiles(one) for one in molecules]
         self.prints, self.frame = fingerprints(smiles), properties(smiles)
-        self.fragments, self.scaffolds = fragments(molecules), scaffolds(molecules)
+        self.brics, self.scaffolds = brics(molecules), scaffolds(molecules)
 
 
 PASSED, RINGED = f"pass {' and '.join(KNOWN_FILTERS)}", f"rings of {LARGE} or more"
 MEASURES: dict[str, tuple[Callable[[Pile, Pile], float], str]] = {
     "internal diversity": (lambda pile, real: internal_diversity(pile.prints), "as real"),
-    "fragment similarity": (lambda pile, real: counts_alike(pile.fragments, real.fragments), "more"),
+    "fragment similarity": (lambda pile, real: counts_alike(pile.brics, real.brics), "more"),
     "scaffold similarity": (lambda pile, real: counts_alike(pile.scaffolds, real.scaffolds), "more"),
     "nearest neighbour similarity": (lambda pile, real: nearest_similarity(pile.prints, real.prints), "more"),
     PASSED: (lambda pile, real: 1 - float(pile.frame["flagged"].to_numpy().mean()), "more"),

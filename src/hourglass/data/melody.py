@@ -237,7 +237,7 @@ def named(pitch: int) -> str:
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def numbered(name: str) -> int | None:
+def pitch_of(name: str) -> int | None:
     """The pitch of a name, None of what is none."""
     letters, octave = name.rstrip("-0123456789"), name.lstrip("ABCDEFG#")
     return 12 * (int(octave) + 1) + NAMES.index(letters) if letters in NAMES and octave else None
