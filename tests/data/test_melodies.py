@@ -215,6 +215,7 @@ def test_abc_has_lengths(body, expected):
         ("D Phr ^f", "Dphr"),
         ("D exp _b _e", "Dphr"),  # called as the mode that has most of its accidentals
         ("D exp _b ^f", "Dmix"),
+        ("Eb exp _b _e", "Eblyd"),
         ("bass", "C"),
         ("Am clef=bass", "Am"),
     ],

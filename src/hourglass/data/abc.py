@@ -15,7 +15,7 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import NamedTuple
 
-from hourglass.data.melody import FIFTHS, MODES, Melody, Note, bar_of, mode_of, sharps_of
+from hourglass.data.melody import FIFTHS, MODES, MOST_SHARPS, Melody, Note, bar_of, mode_of, sharps_of
 from hourglass.errors import DataError
 
 BESIDE = re.compile(r'"[^"]*"|![^!\s]*!|\+[a-zA-Z][^+\s]*\+')  # chord symbols and decorations, which may stand within chords
@@ -334,7 +334,8 @@ def _key(text: str) -> tuple[str | None, dict[str, int]]:
     if match is None or (match[1].islower() and mode not in (*MODES, "exp")):
         raise DataError(f"the key is {text.strip()!r}, and one is written as D, Bb, Em or Ador")
     if mode == "exp":  # nothing but the accidentals behind it: called as the mode that has most of them
-        return min((tonic + mode for mode in MODES), key=lambda key: _differing(_signature(key), told)), told
+        keys = [tonic + mode for mode, more in MODES.items() if abs(sharps_of(tonic) + more) <= MOST_SHARPS]
+        return min(keys, key=lambda key: _differing(_signature(key), told)), told
     key = tonic + mode * (mode in MODES)  # else something else stands behind it
     return key, _signature(key) | told
 

@@ -29,7 +29,6 @@ LOOKED_AT, MOST = 100, 0.9  # rows, and the share of them that has to look like 
 HALF, FEW = 0.5, 0.1  # the share that has to do so in a column that is called SMILES; and to have what words have not, if written
 KEPT = 2**18  # molecules whose symbols are remembered: a pile is read twice, the first time to learn its alphabet
 COLUMN, TITLE = "smiles", "name"
-OWN = re.compile(r"_Name$|_MolFile")  # what RDKit calls the lines ahead of the atoms of a record
 END = "$$$$"  # of a record
 BROKEN = "?"  # stands for a record that is none; RDKit reads no molecule in it
 NAMED = 5  # rows that are left out which a warning names
@@ -147,8 +146,8 @@ def _record(record: str) -> dict[str, str]:
     if molecule is None:
         return {COLUMN: BROKEN}
     title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
-    names = [name for name in molecule.GetPropNames(includePrivate=True) if not (is_smiles_column(name) or OWN.match(name))]
-    said = {name: molecule.GetProp(name) for name in names}
+    names = molecule.GetPropNames(includePrivate=True)  # RDKit's own among them
+    said = {name: molecule.GetProp(name) for name in names if f"<{name}>" in record and not is_smiles_column(name)}
     return {COLUMN: chem.MolToSmiles(molecule)} | ({TITLE: title} if title else {}) | said
 
 
