@@ -980,7 +980,7 @@ def test_strings_are_fitted_drawn_and_walked_between():
     assert "4 symbols keep every symbol in" in run("fit", "lines.txt", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "-q")
 
 
-def test_tunes_are_fitted_heard_and_go_on(fails):
+def test_tunes_are_fitted_heard_and_go_on(fails, monkeypatch):
     bars = "CDEF GABc|cBAG FEDC|C2E2 G2c2|c2G2 E2C2|CEGc cGEC|CDEF GABc|"
     tunes = "".join(f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/8\nK:{key}\n{bars}\n" for n, key in enumerate(["C", "D", "Em", "G"] * 3))
     Path("tunes.abc").write_text(tunes)
@@ -997,6 +997,14 @@ def test_tunes_are_fitted_heard_and_go_on(fails):
     assert "from a.abc to tunes.abc." in run("interpolate", "m.safetensors", "a.abc", "tunes.abc", "--steps", 2, "-o", "way.wav")
     said = run("continue", "m.safetensors", "tunes.abc", "--row", 3, "--bars", 2, "--seed", 0, "-o", "longer.mid")
     assert said == "Wrote 8 bars to longer.mid, of which 2 are new.\n"
+    centres: list[hg.Melody] = []
+    untold = hg.Melody([(60, 0, 16), (64, 16, 16), (66, 32, 16), (67, 48, 16), (66, 64, 16)])  # in G, its first bars in C too
+    untold.write("untold.mid")
+    with monkeypatch.context() as patched:
+        patched.setattr("hourglass.cli.generating.load", lambda *_: [untold])
+        patched.setattr(hg, "neighbours", lambda _, centre, **__: centres.append(centre) or pl.DataFrame({"neighbour": []}))
+        run("neighbours", "m.safetensors", "untold.mid")
+    assert [centre.key for centre in centres] == ["G"]
     first, longer = hg.read("tunes.abc")[3], hg.read("longer.mid")[0]
     assert longer.cut(0, 6).notes == first.notes and longer.key == "G"
     with warnings.catch_warnings():

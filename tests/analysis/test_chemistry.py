@@ -12,7 +12,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import AllChem
 
 import hourglass as hg
-from hourglass.analysis import chemistry
+from hourglass.analysis import chemistry, structures
 from hourglass.analysis.around import alike
 from hourglass.analysis.samples import chemnet
 
@@ -44,7 +44,7 @@ def test_diversity_and_neighbours_by_hand():
 
 def test_fragments_and_scaffolds_by_hand():
     benzoate, biphenyl, toluene = (Chem.MolFromSmiles(smiles) for smiles in (BENZOATE, BIPHENYL, "Cc1ccccc1"))
-    assert chemistry.fragments([benzoate]) == Counter(["[4*]CC", "[3*]O[3*]", "[1*]C([6*])=O", "[16*]c1ccccc1"])
+    assert chemistry.brics([benzoate]) == Counter(["[4*]CC", "[3*]O[3*]", "[1*]C([6*])=O", "[16*]c1ccccc1"])
     assert chemistry.scaffolds([biphenyl, toluene, Chem.MolFromSmiles(BIPHENYL + "O")]) == Counter({BIPHENYL: 2})
     assert chemistry.counts_alike(Counter("ab"), Counter("a")) == pytest.approx(1 / np.sqrt(2))
     assert chemistry.counts_alike(Counter("ab"), Counter()) == 0
@@ -113,3 +113,18 @@ def test_chemnet_takes_its_network_from_fcd(monkeypatch, sentence):
     assert sentence(hg.DataError, chemnet().of, ["C1"]) == (
         "ChemNet sees none of these molecules: RDKit can't read them, or their SMILES has 350 characters or more."
     )
+
+
+def test_what_can_not_be_read_is_like_nothing_and_drawn_as_nothing():
+    kind = types.SimpleNamespace(name="molecule")
+    places, share, column = alike(kind, ["CCO", "C[Cl-]C", ""], ["CC", "CCO"])
+    assert places[0] == 1 and share.tolist() == column.to_list() == [1, 0, 0]
+    figure = structures.drawn(kind, [[("CCO", "read"), ("C[Cl-]C", "unread"), ("", "")]])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["read", "unread", ""]
+    assert [bool((axes.images[0].get_array() == 1).all()) for axes in figure.axes] == [False, True, True]
+    assert len(structures.drawn(kind, [[("", "empty")]]).axes) == 1
+
+
+@pytest.mark.parametrize("smiles", [[], [""]])
+def test_nothing_is_not_drawn(smiles, sentence):
+    assert sentence(hg.DataError, hg.plots.molecules, smiles) == "These molecules can't be drawn: there is no molecule."

@@ -48,6 +48,21 @@ def test_neighbours_of_a_molecule(chemical):
     np.testing.assert_allclose(found["similarity"], tanimoto(found["neighbour"].to_list(), ["CCO"])[:, 0])
 
 
+def test_what_is_no_molecule_is_no_neighbour_and_no_candidate(chemical, monkeypatch):
+    drawn = ["C[Cl-]C", "CCC", "", "CCF"]
+    monkeypatch.setattr(type(chemical), "_decoded", lambda self, z, condition: (drawn * len(z))[: len(z)])
+    found = hg.neighbours(chemical, "CCO", n=2, random_state=0)
+    assert found["neighbour"].to_list() == ["CCC", "CCF"] and (found["similarity"] > 0).all()
+    best = hg.optimise(chemical, lambda rows: list(map(len, rows)), ["CCO", "CCN", "Cc1ccccc1"], rounds=1, random_state=0)
+    assert sorted(best["candidate"]) == ["CCC", "CCF"]
+
+
+def test_neighbours_need_codes(sentence):
+    assert sentence(hg.ParameterError, hg.neighbours, hg.DenoisingAutoencoder(), "abc") == (
+        "New rows come of codes, and a DenoisingAutoencoder has none. Fit an Autoencoder or a VariationalAutoencoder."
+    )
+
+
 def test_neighbours_that_there_are_not(model, variational, images, sentence):
     assert sentence(hg.DataError, hg.neighbours, variational, images.X[0]) == (
         "Neighbours are rows of symbols, which can be equal. The model was fitted on 14 x 14 grey images."
@@ -56,6 +71,10 @@ def test_neighbours_that_there_are_not(model, variational, images, sentence):
     assert sentence(hg.ParameterError, hg.neighbours, model, "abc", radius=0) == (
         "The 'radius' must be a positive float. Got 0 instead."
     )
+    assert sentence(hg.ParameterError, hg.neighbours, model, "abc", radius=np.inf) == (
+        "The 'radius' must be a positive float. Got inf instead."
+    )
+    assert hg.neighbours(model, "abc", radius=np.float32(2), n=3).equals(hg.neighbours(model, "abc", radius=2.0, n=3))
     assert sentence(hg.ParameterError, hg.neighbours, model, "abc", n=0) == (
         "The number of neighbours must be a positive int. Got 0 instead."
     )

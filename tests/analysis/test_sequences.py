@@ -70,4 +70,6 @@ def test_quality_of_a_model_of_lists():
     found = hg.quality(model, rows, rows[:4])
     assert found["rebuilt exactly"] == hg.metrics.exact(model, rows[:4])
     assert found.frame.height == 9
+    lines = [" ".join(row) for row in rows]  # as a file has them
+    assert hg.quality(model, np.array(lines, dtype=object), np.array(lines[:4], dtype=object)).frame.equals(found.frame)
     assert "samples" in str(found)

@@ -82,6 +82,14 @@ def test_bars_are_cut_and_joined():
     assert len(hg.Melody([(60, 0, 64)]).windows(2, step=1)) == 1  # the others are silent
 
 
+def test_a_melody_is_one_whatever_its_notes_come_in():
+    notes = [hg.data.melody.Note(60, 0, 4), hg.data.melody.Note(62, 4, Fraction(4))]
+    melody = hg.Melody(notes)
+    assert melody == hg.Melody([(60, 0, 4), (62, 4, 4)]) and hash(melody) == hash(hg.Melody(tuple(notes)))
+    assert [type(time) for note in melody.notes for time in note[1:]] == [Fraction] * 4
+    assert hg.Melody(iter(notes)) == melody
+
+
 def test_melodies_of_two_metres_are_not_joined(sentence):
     said = sentence(hg.DataError, SCALE.then, hg.Melody([(60, 0, 4)], "6/8"))
     assert said == "A melody in 4/4 can't go on in 6/8. Join those of one metre."
@@ -154,6 +162,24 @@ def test_of_notes_that_sound_together_the_highest_is_taken():
         (tune("[C^c]8-|[Cc]8|c8|"), [73, 72]),
         (tune("c4 f4|g8|", key="HP"), [73, 78, 79]),  # the Highland pipes
         (tune("c4 f4|g8|", key="Hp % pipes"), [73, 78, 79]),
+        (tune("F4 B4|", key="D Phr ^f"), [66, 70]),  # with accidentals beside those of the mode
+        (tune("G4 c4|", key="Ador ^g"), [68, 72]),
+        (tune("B4 e4|f8|", key="D exp _b _e"), [70, 75, 77]),  # with these alone
+        (tune("F4 c4|", key="exp ^f"), [66, 72]),
+        (tune("F4 c4|", key="^f"), [66, 72]),
+        (tune("F4 c4|", key="none"), [65, 72]),
+        (tune("F4 c4|", key="dmaj"), [66, 73]),
+        (tune("B4 c4|", key="bb"), [70, 72]),
+        (tune("F4 c4|[K:clef=bass]F4 c4|[K:bass middle=D]F8|", key="D"), [66, 73, 66, 73, 66]),
+        (tune("F4 c4|[K:=f]F4 c4|", key="D clef=treble % F is sharp"), [66, 73, 65, 73]),
+        (tune("C8|[K:C octave=-1]C8|", key="C octave=1"), [72, 48]),
+        (tune("V:1 octave=-1\nC8|\nV:2 octave=2\nE8|\nV:1\nD8|"), [48, 50]),
+        (tune("C8|").replace("K:", "V:1 octave=-1\nV:2 octave=1\nK:"), [48]),
+        (tune("V:2\nC8|").replace("K:", "V:1 octave=-1\nV:2 octave=1\nK:"), [72]),
+        (tune("C8|\nV:2\nE8|\nV:1\nD8|"), [60, 62]),  # what comes before the first V: is the first voice
+        (tune("C8|\nV:T\nD8|\nV:B\nE8|").replace("K:", "V:T\nV:B\nK:"), [60, 62]),
+        (tune("C8|\nF:|\nG8|"), [60, 65, 67]),  # a note and a repeat, no field
+        (tune('["Am"CEG]4 [!f!ce]2 [c!fermata!e]2|'), [67, 76, 76]),
     ],
 )
 def test_abc_has_pitches(text, expected):
@@ -167,6 +193,9 @@ def test_abc_has_pitches(text, expected):
         ("C>D E<F G4|", [(0, 3), (3, 1), (4, 1), (5, 3), (8, 8)]),
         ("(3CDE F2 G4|", [(0, THIRD), (THIRD, THIRD), (2 * THIRD, THIRD), (4, 4), (8, 8)]),
         ("C4-C2 D2-|D8|", [(0, 12), (12, 20)]),  # ties, also over a bar line
+        ("[c-e-]4|[ce]4|", [(0, 16)]),  # of chords that of the top note
+        ("[c-e]8|[ce]8|", [(0, 16), (16, 16)]),
+        ('["Am"CEG]2 [!f!ce]2 [c!fermata!e]4|', [(0, 4), (4, 4), (8, 8)]),
         ("C4 z4|Z|D8|", [(0, 8), (32, 16)]),
         ("C8|Z3|D8|", [(0, 16), (64, 16)]),
         ("C4 Z2 D2|E8|", [(0, 8), (12, 4), (16, 16)]),  # a slip of the pen, z being meant
@@ -177,6 +206,43 @@ def test_abc_has_pitches(text, expected):
 def test_abc_has_lengths(body, expected):
     (melody,) = abc.read_tune(tune(body))
     assert [(note.start, note.duration) for note in melody.notes] == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("dmaj", "D"),
+        ("D Phr ^f", "Dphr"),
+        ("D exp _b _e", "Dphr"),  # called as the mode that has most of its accidentals
+        ("D exp _b ^f", "Dmix"),
+        ("Eb exp _b _e", "Eblyd"),
+        ("bass", "C"),
+        ("Am clef=bass", "Am"),
+    ],
+)
+def test_abc_has_keys(key, expected):
+    (melody,) = abc.read_tune(tune("C8|", key=key))
+    assert melody.key == expected
+
+
+def test_a_clef_cuts_no_tune():
+    (melody,) = abc.read_tune(tune("C8|[K:clef=bass]D8|[K:D treble-8]E8|", key="D"))
+    assert melody.key == "D" and len(melody) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "together"),
+    [
+        ("C8|\nW: [Chorus]\nW: Tom & Jerry\n", False),
+        ('C8 "[Am]"|', False),
+        ("C8|\nw: la\n[CE]8|", True),
+        ('["Am"CE]8|', True),
+        ("C8&E8|", True),
+        ("V:1\nC8|\nV:2\nE8|", True),
+    ],
+)
+def test_whether_notes_sound_together_is_told(body, together):
+    assert abc.has_chords(tune(body)) is together
 
 
 def test_a_unit_of_another_voice_is_not_that_of_the_first():
@@ -235,6 +301,10 @@ def test_where_the_metre_changes_a_tune_is_cut():
             "Leave it out, or mend it.",
         ),
         (
+            tune("C8|", key="Zork"),
+            "Tune 1 of '{path}': the key is 'Zork', and one is written as D, Bb, Em or Ador. Leave it out, or mend it.",
+        ),
+        (
             tune("C8|Z99999999|D8|"),
             "Tune 1 of '{path}': A melody has 100,000 bars at most, silent ones too. Got 100,000,001. Leave it out, or mend it.",
         ),
@@ -289,6 +359,33 @@ def test_bad_tunes_are_skipped_where_that_is_asked_for(tmp_path, sentence):
 
 
 # MIDI and sound
+
+
+def test_a_line_goes_on_where_its_sound_is_changed(tmp_path):
+    def note(pitch):
+        return b"\x00\x90" + bytes([pitch]) + b"\x50\x83\x60\x80" + bytes([pitch]) + b"\x40"
+
+    flute, violin = b"\x00\xc0\x49", b"\x00\xc0\x28"
+    (tmp_path / "solo.mid").write_bytes(midi(flute, note(72), note(74), violin, note(60), note(62), note(64), flute, note(76)))
+    (found,) = hg.read(tmp_path / "solo.mid")
+    assert [note.pitch for note in found.notes] == [72, 74, 60, 62, 64, 76]
+
+
+def test_what_midi_has_in_a_metre_that_is_none_is_left_out(tmp_path, sentence):
+    def signed(metre, wait=b"\x00"):  # the power of two that a beat is
+        return wait + b"\xff\x58\x04" + metre + b"\x18\x08"
+
+    note, whole = [b"\x00\x90\x3c\x50", b"\x83\x60\x80\x3c\x40"], [b"\x00\x90\x40\x50", b"\x83\x60\x80\x40\x40"]
+    (tmp_path / "odd.mid").write_bytes(midi(signed(b"\x04\x02"), *note, signed(b"\x03\x00"), *whole))
+    with pytest.warns(hg.HourglassWarning) as caught:
+        (melody,) = hg.read(tmp_path / "odd.mid")
+    assert str(caught[0].message) == "What 'odd' has in 3/1 was left out: bars need a metre such as 4/4."
+    assert plain(melody) == [(60, 0, 4)]
+    (tmp_path / "odd.mid").write_bytes(midi(signed(b"\x04\x05"), *note))
+    assert sentence(hg.FileError, hg.read, tmp_path / "odd.mid") == (
+        f"'{tmp_path / 'odd.mid'}': the metre is 4/32, and bars need one such as 4/4. Leave it out, or mend it."
+    )
+
 
 LINES = st.lists(st.tuples(st.integers(40, 90), st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=30)
 

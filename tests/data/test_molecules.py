@@ -151,6 +151,57 @@ def test_what_is_not_written_as_molecules(name, raw, why, sentence):
     assert not Path(name).exists()
 
 
+def test_titles_and_private_columns_of_an_sdf():
+    table = pl.DataFrame({"smiles": ["CCO", "CC"], "name": ["00012", "00013"], "_id": [7, 8]})
+    hg.write("x.sdf", table)
+    assert hg.read("x.sdf").equals(table)
+
+
+def test_values_of_several_lines_stay_within_their_molecule(sentence, capfd):
+    table = pl.DataFrame({"smiles": ["CCO", "CC"], "name": ["two\nlines", ""], "note": ["a\n\n \r\nb\n", "c"], "n": [1, 2]})
+    hg.write("x.sdf", table)
+    expected = {"smiles": ["CCO", "CC"], "name": ["two lines", ""], "note": ["a\nb", "c"], "n": [1, 2]}
+    assert hg.read("x.sdf").to_dict(as_series=False) == expected
+    why = "a value of the column 'note' has a line that begins with $$$$, which ends a molecule"
+    assert sentence(hg.DataError, hg.write, "y.sdf", table.with_columns(note=pl.lit("so\n$$$$ it is"))) == (
+        f"The data doesn't fit into 'y.sdf' ({why}). Convert it, or choose another ending."
+    )
+    assert not Path("y.sdf").exists()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "smiles", ["F/C=C/C=CC", "CC=C/C=C/F", "C/C=C/C=C\\F", "CC=CC", "F/C=C\\F", "C[C@H](N)C(=O)O", "C[C@@H](F)/C=C/C"]
+)
+def test_an_sdf_says_no_more_of_stereochemistry_than_is_known(smiles):
+    hg.write("x.sdf", [smiles])
+    assert hg.read("x.sdf")["smiles"].to_list() == [Chem.CanonSmiles(smiles)]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "smiles"),
+    [
+        (["[C]", "[C]", "[Cl-1]"], "CC"),
+        (["[C]", "[Br-1]"], "C"),
+        (["[C]", "[Si]", "(", "[C]", ")", "(", "[C]", ")", "[C]"], "C[Si](C)(C)C"),
+        (["[Si]", *["(", "[C]", ")"] * 3, "[Cl]"], "C[Si](C)(C)Cl"),
+        (["[C]", "[SiH2]", "[C]"], "C[SiH2]C"),
+        (["[C]", "[Se]", "[C]"], "C[Se]C"),
+        (["[C]", ".", "[Cl-1]"], "C.[Cl-]"),
+    ],
+)
+def test_atoms_have_no_more_bonds_than_rdkit_reads(symbols, smiles):
+    assert molecules.to_smiles(symbols) == smiles
+
+
+@pytest.mark.parametrize("atom", ["Si", "Se", "As", "Te", "Sn", "Mg", "F-1", "Cl-1", "Br-1", "I-1", "O-2", "Al+3", "Se+1"])
+def test_whatever_is_written_is_a_molecule(atom):
+    for bonds in range(9):
+        for ahead in ([], ["[C]"]):
+            drawn = molecules.to_smiles([*ahead, f"[{atom}]", *["(", "[C]", ")"] * bonds])
+            assert molecules.is_molecule(drawn)
+
+
 def test_drawings_are_pictures():
     drawn = molecules.drawings(SMILES)
     assert drawn.shape == (3, 180, 240, 3)

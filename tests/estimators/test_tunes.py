@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
 
@@ -73,11 +74,25 @@ def test_a_way_between_two_metres_is_refused(tunes, sentence):
 def test_a_way_through_silence_is_refused(vae, sentence):
     late = hg.Melody([(60, 40, 4)], key="C")
     said = sentence(hg.DataError, vae.interpolate, tune(0), late)
-    assert said == "A way needs a note in each window. Tune 1 has none in bars 0 to 1."
+    assert said == "A way needs a note in each window. Tune 1 has none in bars 1 to 2."
     assert sentence(hg.DataError, vae.interpolate, hg.Melody([]), tune(0)) == (
-        "A way needs a note in each window. Tune 0 has none in bars 0 to 1."
+        "A way needs a note in each window. Tune 0 has none in bars 1 to 2."
     )
     assert sentence(hg.DataError, vae.transform, [hg.Melody([])]) == "There is no note in these tunes. Leave them out."
+
+
+def test_a_silent_sample_is_near_to_none(vae, tunes):
+    windows = vae.kind_.opened(np.array(tunes, dtype=object))
+    found = vae.nearest([windows[3], hg.Melody([])], tunes)
+    assert found["distance"][0] == 0 < found["distance"][1] and found["copy"].to_list() == [True, False]
+
+
+def test_models_without_codes_make_no_tune(sentence):
+    assert sentence(hg.ParameterError, hg.continued, hg.DenoisingAutoencoder(), tune(0)) == (
+        "New rows come of codes, and a DenoisingAutoencoder has none. Fit an Autoencoder or a VariationalAutoencoder."
+    )
+    with pytest.raises(NotFittedError):
+        hg.continued(hg.VariationalAutoencoder(), tune(0))
 
 
 def test_a_tune_goes_on(vae):

@@ -123,6 +123,16 @@ def test_a_copy_is_told_from_what_is_new(digits):
     assert found["usual"][0] == pytest.approx(np.median(apart.min(1)), rel=1e-5)
 
 
+def test_the_nearest_is_the_same_however_few_rows_are_looked_at_at_once(digits, monkeypatch):
+    at_once = digits.nearest(X[40:60] // 2, X)
+    monkeypatch.setattr("hourglass.estimators.fitted.rows_at_once", lambda *_: 7)
+    a_few = digits.nearest(X[40:60] // 2, X)
+    assert a_few["row"].to_list() == at_once["row"].to_list()
+    np.testing.assert_allclose(a_few["distance"], at_once["distance"], rtol=1e-6)
+    np.testing.assert_allclose(a_few["usual"], at_once["usual"], rtol=1e-6)
+    assert a_few["copy"].to_list() == at_once["copy"].to_list()
+
+
 def test_a_copy_is_one_where_rows_come_twice():
     twice = 10 + 3 * np.random.default_rng(0).normal(size=(200, 20))
     twice[:20] = twice[100:120]

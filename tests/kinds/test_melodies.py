@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hourglass as hg
-from hourglass.data.melody import bar_of, key_of, named, numbered
+from hourglass.data.melody import bar_of, key_of, named, pitch_of
 from hourglass.kinds import KINDS, as_raw, kind_from_config
 from hourglass.kinds.melody import bars_of, finer, melody_of, tonic_of, windows_of
 
@@ -119,8 +119,8 @@ def test_a_melody_on_the_grid_comes_back(steps, metre, sharps):
 
 def test_names_of_pitches():
     assert [named(pitch) for pitch in (60, 61, 69, 11)] == ["C4", "C#4", "A4", "B-1"]
-    assert all(numbered(named(pitch)) == pitch for pitch in range(128))
-    assert [numbered(text) for text in ("-", ".", "3", "4/4", "D", "F#", "")] == [None] * 7
+    assert all(pitch_of(named(pitch)) == pitch for pitch in range(128))
+    assert [pitch_of(text) for text in ("-", ".", "3", "4/4", "D", "F#", "")] == [None] * 7
     assert [tonic_of(sharps) for sharps in range(-5, 7)] == [1, -4, 3, -2, 5, 0, -5, 2, -3, 4, -1, 6]
 
 

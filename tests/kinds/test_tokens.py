@@ -65,6 +65,24 @@ def test_words_and_lists_of_symbols():
     assert kind.from_tensor(kind.to_tensor(raw)) == [["up", "down"], ["down", "up"]]
 
 
+def test_lists_of_symbols_go_through_files(tmp_path):
+    rows = [["do", "re", "mi"], ["re"], ["mi", "do"]]
+    kind, raw = learned(rows)
+    hg.write(tmp_path / "rows.txt", rows)
+    lines = hg.read(tmp_path / "rows.txt")
+    assert lines.tolist() == ["do re mi", "re", "mi do"]
+    assert kind.to_tensor(lines).tolist() == kind.to_tensor(raw).tolist()
+    assert kind.symbols_of(lines) == rows and kind.exceeds("do re mi do") and not kind.exceeds("do re mi")
+
+
+def test_a_row_may_be_a_list_of_symbols():
+    vae = hg.VariationalAutoencoder(2, decoder="one-shot", max_epochs=1, random_state=0).fit([["do", "re", "mi"], ["re"]] * 8)
+    found = hg.neighbours(vae, ["do", "re"], radius=2, random_state=0)
+    assert found.equals(hg.neighbours(vae, [["do", "re"]], radius=2, random_state=0))
+    assert found.equals(hg.neighbours(vae, "do re", radius=2, random_state=0))
+    assert len(vae.interpolate(["do", "re"], [["re"]], steps=3)) == 3
+
+
 @pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow, lambda frame: frame["line"]])
 def test_a_column_of_any_library(convert):
     kind, raw = learned(convert(pl.DataFrame({"line": ["ab", "c"]})))

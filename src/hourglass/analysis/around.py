@@ -10,11 +10,13 @@ import torch
 from hourglass.analysis.chemistry import tanimoto
 from hourglass.analysis.metrics import Array
 from hourglass.analysis.sequences import edits
+from hourglass.data.molecules import is_molecule
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.tunes import require_codes
 from hourglass.kinds import as_objects
-from hourglass.parts.base import is_count
+from hourglass.parts.base import is_count, is_positive
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,6 +57,8 @@ def neighbours(
     ------
     DataError
         The model was fitted on something else, or this is not a single row.
+    ParameterError
+        A model of another sort, or a radius or a number that is none.
 
     Examples
     --------
@@ -66,10 +70,11 @@ def neighbours(
     """
     import polars as pl
 
+    require_codes(model)
     kind: Any = model.kind_
     if not kind.symbolic:
         raise DataError(f"Neighbours are rows of symbols, which can be equal. The model was fitted on {kind.describe()}.")
-    if not (isinstance(radius, (int, float)) and radius > 0):
+    if not is_positive(radius):
         raise ParameterError(f"The 'radius' must be a positive float. Got {radius!r} instead.")
     if not is_count(n):
         raise ParameterError(f"The number of neighbours must be a positive int. Got {n!r} instead.")
@@ -79,14 +84,14 @@ def neighbours(
         raise DataError(f"Neighbours are those of a single row. Got {len(centre)}.")
     rng, count = np.random.default_rng(seed_from(random_state)), DRAWN * n
     ways = rng.normal(size=(count, centre.shape[1]))
-    away = np.linspace(0, radius, count + 1)[1:]  # the nearest first
+    away = np.linspace(0, float(radius), count + 1)[1:]  # the nearest first
     z = centre + away[:, None] * ways / np.linalg.norm(ways, axis=1, keepdims=True)
     made = model._decoded(torch.from_numpy(z.astype(centre.dtype)), condition)
     (own,) = kind.from_tensor(kind.to_tensor(raw))
     first: dict[Any, list[Any]] = {}
     for one, distance in zip(made, away, strict=True):
         first.setdefault(key(one), [one, distance, 0])[2] += 1
-    found = [line for name, line in first.items() if len(line[0]) and name != key(own)][:n]
+    found = [line for name, line in first.items() if has_symbols(kind, line[0]) and name != key(own)][:n]
     rows = [line[0] for line in found]
     frame = pl.DataFrame(
         {
@@ -106,13 +111,18 @@ def alike(kind: Any, rows: list[Any], known: list[Any]) -> tuple[Array, Array, A
     if not rows:
         return np.zeros(0, int), np.zeros(0), pl.Series("similarity" if kind.name == "molecule" else "edits", [], pl.Float64)
     if kind.name == "molecule":
-        some = [row for row, smiles in enumerate(rows) if smiles]
-        table = np.zeros((len(rows), len(known)), np.float32)  # an empty one is like none
+        some = [row for row, smiles in enumerate(rows) if is_molecule(smiles)]
+        table = np.zeros((len(rows), len(known)), np.float32)  # an empty one, or what can't be read, is like none
         table[some] = tanimoto([rows[row] for row in some], known)
         return table.argmax(1), table.max(1), pl.Series("similarity", table.max(1).astype(np.float64))
     others = kind.symbols_of(as_objects(known))
     table = np.stack([edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows), drawn=True)])
     return table.argmin(1), table.min(1), pl.Series("edits", table.min(1))
+
+
+def has_symbols(kind: Any, row: Any) -> bool:
+    """Whether a row that a model has written is not empty and, of molecules, can be read."""
+    return is_molecule(row) if kind.name == "molecule" else len(row) > 0
 
 
 def as_column(name: str, kind: Any, rows: list[Any]) -> pl.Series:

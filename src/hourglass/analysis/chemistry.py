@@ -73,9 +73,7 @@ def fingerprints(molecules: Any) -> Array:
     DataError
         RDKit can't read one.
     """
-    generator = _part("rdFingerprintGenerator").GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    found = [generator.GetFingerprintAsNumPy(molecule) for molecule in read(molecules)]
-    return np.array(found, np.float32).reshape(len(found), BITS)
+    return _prints(read(molecules))
 
 
 def properties(molecules: Any) -> pl.DataFrame:
@@ -109,22 +107,7 @@ def properties(molecules: Any) -> pl.DataFrame:
     >>> properties(["CC(=O)Oc1ccccc1C(=O)O"]).select("logP", "ring").row(0)
     (1.3101, 6)
     """
-    import polars as pl
-
-    found = read(molecules)
-    with libraries().quiet():
-        return pl.DataFrame(
-            {
-                "smiles": [libraries().chem.MolToSmiles(molecule) for molecule in found],
-                "logP": [_part("Crippen").MolLogP(molecule) for molecule in found],
-                "SA": [_sascorer().calculateScore(molecule) for molecule in found],
-                "QED": [_part("QED").qed(molecule) for molecule in found],
-                "weight": [_part("Descriptors").MolWt(molecule) for molecule in found],
-                "ring": [max(map(len, molecule.GetRingInfo().AtomRings()), default=0) for molecule in found],
-                "flagged": [_filters().HasMatch(molecule) for molecule in found],
-            },
-            schema_overrides=dict.fromkeys(("logP", "SA", "QED", "weight"), pl.Float64),
-        )
+    return _properties(read(molecules))
 
 
 def read(molecules: Any) -> list[Any]:
@@ -138,6 +121,32 @@ def read(molecules: Any) -> list[Any]:
     if bad is not None:
         raise DataError(f"Row {bad}, {smiles[bad]!r}, is no molecule that RDKit can read. Leave it out, or mend it.")
     return found
+
+
+def _prints(molecules: Sequence[Any]) -> Array:
+    """Fingerprints (n, bits) of RDKit's molecules."""
+    generator = _part("rdFingerprintGenerator").GetMorganGenerator(radius=RADIUS, fpSize=BITS)
+    found = [generator.GetFingerprintAsNumPy(molecule) for molecule in molecules]
+    return np.array(found, np.float32).reshape(len(found), BITS)
+
+
+def _properties(molecules: Sequence[Any]) -> pl.DataFrame:
+    """The properties of RDKit's molecules, a row each."""
+    import polars as pl
+
+    with libraries().quiet():
+        return pl.DataFrame(
+            {
+                "smiles": [libraries().chem.MolToSmiles(molecule) for molecule in molecules],
+                "logP": [_part("Crippen").MolLogP(molecule) for molecule in molecules],
+                "SA": [_sascorer().calculateScore(molecule) for molecule in molecules],
+                "QED": [_part("QED").qed(molecule) for molecule in molecules],
+                "weight": [_part("Descriptors").MolWt(molecule) for molecule in molecules],
+                "ring": [max(map(len, molecule.GetRingInfo().AtomRings()), default=0) for molecule in molecules],
+                "flagged": [_filters().HasMatch(molecule) for molecule in molecules],
+            },
+            schema_overrides=dict.fromkeys(("logP", "SA", "QED", "weight"), pl.Float64),
+        )
 
 
 def similarity(first: Array, second: Array) -> Array:
@@ -172,7 +181,7 @@ def counts_alike(first: Counter[str], second: Counter[str]) -> float:
     return float(dot / np.prod(norms)) if all(norms) else 0.0
 
 
-def fragments(molecules: Sequence[Any]) -> Counter[str]:
+def brics(molecules: Sequence[Any]) -> Counter[str]:
     """How often each fragment is left of the molecules when the bonds of BRICS are cut."""
     chem = libraries().chem
     return Counter(part for one in molecules for part in chem.MolToSmiles(chem.FragmentOnBRICSBonds(one)).split("."))
@@ -191,15 +200,14 @@ class Pile:
         molecules = [one for one in map(libraries().molecule, smiles_of(raw)) if one is not None]
         if not molecules:
             raise DataError("There is no molecule that RDKit can read among them, so nothing can be measured.")
-        smiles = [libraries().chem.MolToSmiles(one) for one in molecules]
-        self.prints, self.frame = fingerprints(smiles), properties(smiles)
-        self.fragments, self.scaffolds = fragments(molecules), scaffolds(molecules)
+        self.prints, self.frame = _prints(molecules), _properties(molecules)
+        self.brics, self.scaffolds = brics(molecules), scaffolds(molecules)
 
 
 PASSED, RINGED = f"pass {' and '.join(KNOWN_FILTERS)}", f"rings of {LARGE} or more"
 MEASURES: dict[str, tuple[Callable[[Pile, Pile], float], str]] = {
     "internal diversity": (lambda pile, real: internal_diversity(pile.prints), "as real"),
-    "fragment similarity": (lambda pile, real: counts_alike(pile.fragments, real.fragments), "more"),
+    "fragment similarity": (lambda pile, real: counts_alike(pile.brics, real.brics), "more"),
     "scaffold similarity": (lambda pile, real: counts_alike(pile.scaffolds, real.scaffolds), "more"),
     "nearest neighbour similarity": (lambda pile, real: nearest_similarity(pile.prints, real.prints), "more"),
     PASSED: (lambda pile, real: 1 - float(pile.frame["flagged"].to_numpy().mean()), "more"),

@@ -11,7 +11,7 @@ import torch
 
 from hourglass.analysis.metrics import total_variation
 from hourglass.data import Melody
-from hourglass.data.melody import likeliest_sharps, numbered, share_in_key
+from hourglass.data.melody import likeliest_sharps, pitch_of, share_in_key
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.parts.base import one_of
@@ -48,7 +48,7 @@ def rebuilt(model: BaseAutoencoder, X: Any) -> dict[str, float]:
     """
     if model.kind_.name != "melody":
         raise DataError(f"Only melodies have notes. The model was fitted on {model.kind_.describe()}.")
-    begins = torch.tensor([False, *(numbered(symbol) is not None for symbol in model.kind_.alphabet)])  # type: ignore[attr-defined]
+    begins = torch.tensor([False, *(pitch_of(symbol) is not None for symbol in model.kind_.alphabet)])  # type: ignore[attr-defined]
 
     def right(inner: Any, x: torch.Tensor) -> torch.Tensor:
         true, there = x.argmax(-1), x.sum(-1) > 0

@@ -17,12 +17,13 @@ from sklearn.linear_model import BayesianRidge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hourglass.analysis.around import alike, as_column, key
+from hourglass.analysis.around import alike, as_column, has_symbols, key
 from hourglass.analysis.metrics import Array
 from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.tunes import require_codes
 from hourglass.kinds import as_raw, length, taken
 from hourglass.parts.base import is_count, one_of
 
@@ -111,6 +112,7 @@ def optimise(
     """
     import polars as pl
 
+    require_codes(model)
     propose = one_of(search, SEARCHES, "search", "optimise")
     regression = _regression(surrogate, model._waist.width)
     for name, count in (("n", n), ("rounds", rounds)):
@@ -120,7 +122,7 @@ def optimise(
         raise ParameterError("optimise takes models that were fitted on rows alone. This one was fitted with a condition.")
     rng, sign = np.random.default_rng(seed_from(random_state)), -1.0 if minimise else 1.0
     known = _Known(model, target, X, sign)
-    Z, y, found = known.Z, known.y, _Found(known.keys)
+    Z, y, found = known.Z, known.y, _Found(known.kind, known.keys)
     for _ in range(rounds if known.measures else 1):
         _fit(regression, Z, y)
         codes = propose(regression, Z, y, rng)[: DECODED * n]
@@ -163,7 +165,8 @@ class _Line(NamedTuple):
 class _Found:
     """Candidates, each of them once."""
 
-    def __init__(self, known: set[Any]) -> None:
+    def __init__(self, kind: Any, known: set[Any]) -> None:
+        self.kind = kind
         self.lines: list[_Line] = []
         self.seen = set(known)
 
@@ -171,7 +174,7 @@ class _Found:
         """The numbers of rows that are not known, and wanted."""
         numbers = np.arange(len(made))
         if isinstance(made, list):  # of symbols, which can be equal
-            once = {key(row): number for number, row in reversed(list(enumerate(made))) if len(row)}
+            once = {key(row): number for number, row in reversed(list(enumerate(made))) if has_symbols(self.kind, row)}
             numbers = np.array(sorted(number for name, number in once.items() if name not in self.seen), int)
             self.seen |= set(once)
         return numbers if keep is None or not numbers.size else numbers[np.asarray(keep(_some(made, numbers)), bool)]

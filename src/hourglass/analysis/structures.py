@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hourglass.analysis import drawing
-from hourglass.analysis.around import alike
+from hourglass.analysis.around import alike, has_symbols
 from hourglass.analysis.rolls import piano_rolls
 from hourglass.data import Melody
-from hourglass.data.molecules import drawings, smiles_of
+from hourglass.data.molecules import SIZE, drawings, smiles_of
 from hourglass.errors import DataError
 from hourglass.kinds import as_objects, as_raw
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 ACROSS = 4  # pictures a line
 PICTURED = ("molecule", "melody")
+BLANK = np.ones((*SIZE[::-1], 3), np.float32)  # a drawing of nothing
 Cell = tuple[Any, str]  # a row, or nothing, and its title
 
 
@@ -46,7 +49,10 @@ def molecules(smiles: Any, names: Sequence[str] = (), *, across: int = ACROSS) -
         RDKit isn't installed.
     """
     try:
-        return _grid(list(zip_longest(smiles_of(smiles), names, fillvalue="")), across)
+        rows = smiles_of(smiles)
+        if not any(rows):
+            raise ValueError("there is no molecule")
+        return _grid(list(zip_longest(rows, names, fillvalue="")), across)
     except ValueError as error:
         raise DataError(f"These molecules can't be drawn: {error}.") from error
 
@@ -57,13 +63,13 @@ def rows_of(kind: Any, X: Any) -> list[Any]:
 
 
 def drawn(kind: Any, lines: Sequence[Sequence[Cell]]) -> Figure:
-    """Lines of rows of a kind with their titles, one below the other."""
+    """Lines of rows of a kind with their titles, one below the other; of a molecule that can't be read the title alone."""
     if kind.name not in PICTURED:
         return drawing.text([(title, _text(row), "") for line in lines for row, title in line])
     across = min(ACROSS, max(map(len, lines)))
     cells = [cell for line in lines for cell in [*line, *[("", "")] * (-len(line) % across)]]
     if kind.name == "molecule":
-        return _grid(cells, across)
+        return _grid([(row if has_symbols(kind, row) else "", title) for row, title in cells], across)
     return piano_rolls([row or Melody(()) for row, _ in cells], [title for _, title in cells], across=across)
 
 
@@ -100,8 +106,9 @@ def beside_nearest(kind: Any, rows: Sequence[Any], known: Sequence[Any]) -> Figu
 
 
 def _grid(cells: Sequence[Cell], across: int) -> Figure:
-    pictures = iter(drawings([smiles for smiles, _ in cells if smiles]))
-    return drawing.titled_images([(next(pictures) if smiles else None, title) for smiles, title in cells], across)
+    smiles = [row for row, _ in cells if row]
+    pictures = iter(drawings(smiles) if smiles else ())
+    return drawing.titled_images([(next(pictures) if row else BLANK, title) for row, title in cells], across)
 
 
 def _text(row: Any) -> str:

@@ -134,7 +134,7 @@ def neighbours(
 
     Example: hourglass neighbours molecules.safetensors "CC(C)=O" --radius 2
     """
-    from hourglass.data.melody import as_melodies
+    from hourglass.data.melody import as_melodies, keyed
 
     fitted = load_generating(model)
     of_tunes = fitted.kind_.name == "melody"
@@ -143,7 +143,7 @@ def neighbours(
     if output is not None and of_tunes:
         require_target(output, model, row)
         require_suited(output, fitted.kind_)
-    centre = as_melodies(load(row, False))[0].cut(0, fitted.kind_.bars) if of_tunes else row
+    centre = keyed(as_melodies(load(row, False))[0]).cut(0, fitted.kind_.bars) if of_tunes else row
     found = hg.neighbours(fitted, centre, radius=radius, n=n, condition=condition, random_state=seed)
     if output is None:
         show(rows_table(found))

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from itertools import takewhile
+from operator import itemgetter
 from typing import NamedTuple
 
-from hourglass.data.melody import FIFTHS, Melody, Note, bar_of, mode_of, sharps_of
+from hourglass.data.melody import FIFTHS, MODES, MOST_SHARPS, Melody, Note, bar_of, mode_of, sharps_of
 from hourglass.errors import DataError
 
+BESIDE = re.compile(r'"[^"]*"|![^!\s]*!|\+[a-zA-Z][^+\s]*\+')  # chord symbols and decorations, which may stand within chords
 SYMBOLS = re.compile(
-    r'"[^"]*"|![^!\s]*!|\+[a-zA-Z][^+\s]*\+|\{[^}]*\}|%.*'  # chord symbols, decorations, grace notes, remarks
+    r"\{[^}]*\}|%.*"  # grace notes, remarks
     r"|\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]"
     r"|(?P<bar>:*\[?\|+[\]:|]*|::+)"
     r"|\((?P<tuplet>\d)(?::(?P<time>\d*))?(?::(?P<count>\d*))?"
@@ -27,9 +29,16 @@ SYMBOLS = re.compile(
     r"|[zx](?P<rest>\d*/*\d*)|[ZX](?P<bars>\d*)"
     r"|(?P<broken>>+|<+)|(?P<tie>-)|(?P<overlay>&)"
 )
-NOTE = re.compile(r"([_^=]*)([A-Ga-g])([,']*)(\d*/*\d*)")
+NOTE = re.compile(r"([_^=]*)([A-Ga-g])([,']*)(\d*/*\d*)(-?)")
+CHORD = re.compile(r"\[[_^=]*[A-Ga-g][^\]|:]*\]|&")
 VOICE = re.compile(r"(?:^|\[)V:\s*([^\s\]]+)", re.MULTILINE)
-FIELD = re.compile(r"([A-Za-z+]):(.*)")
+FIELD = re.compile(r"([A-Za-z+]):(?![|:])(.*)")  # and no note with a repeat behind it
+OCTAVE = re.compile(r"\boctave=([+-]?\d+)")
+CLEF = re.compile(  # what a key may have beside it
+    r"""(?<!\S)(?:[a-z]+=(?:"[^"]*"|\S*)|(?i:treble|bass|tenor|alto|(?:mezzo-?)?soprano|baritone|perc)\d?(?:[+-]\d+)?(?!\S))"""
+)
+ACCIDENTAL = re.compile(r"(\^+|_+|=)([A-Ga-g])")
+TONIC = re.compile(r"([A-Ga-g])([#b]?)\s*([A-Za-z]*)")
 TYPESET = re.compile(r"^%%begintext.*?(^%%endtext[^\n]*\n?|\Z)", re.MULTILINE | re.DOTALL)  # text for the printed page
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 IN_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # of tuplets; others depend on the metre
@@ -77,7 +86,8 @@ def _without_text(tune: str) -> str:
 
 def has_chords(text: str) -> bool:
     """Whether notes of a tune sound together: chords, or more than one voice."""
-    return re.search(r"\[[_^=]*[A-Ga-g][^\]|:]*\]|&", text.partition("\nK:")[2]) is not None or len(set(VOICE.findall(text))) > 1
+    lines = (BESIDE.sub("", line) for line in text.partition("\nK:")[2].splitlines()[1:] if not FIELD.match(line))
+    return any(CHORD.search(line) for line in lines) or len(set(VOICE.findall(text))) > 1
 
 
 def read_tune(text: str) -> list[Melody]:
@@ -92,7 +102,8 @@ def read_tune(text: str) -> list[Melody]:
     header, key, body = parts
     told = {match[1]: match[2].split("%")[0].strip() for line in reversed(header.splitlines()) if (match := FIELD.match(line))}
     metre = told.get("M") or next(iter(re.findall(r"^M:([^%\n]*)", body, re.MULTILINE)), "").strip()
-    reader = _Reader(_metre(metre), _key(key), told.get("L", ""))
+    voices = dict(re.findall(r"^V:\s*(\S+)(.*)", header, re.MULTILINE))
+    reader = _Reader(_metre(metre), key, told.get("L", ""), voices)
     for line in body.splitlines():
         reader.read(line)
     pieces = reader.finished()
@@ -108,10 +119,13 @@ def read_tune(text: str) -> list[Melody]:
 class _Reader:
     """Goes over a tune's lines with all that a symbol's meaning depends on."""
 
-    def __init__(self, metre: str, key: str, unit: str) -> None:
-        self.pieces = [_Piece(metre, key)]
+    def __init__(self, metre: str, key: str, unit: str, voices: dict[str, str]) -> None:
+        told, self.signature = _key(key)
+        self.pieces = [_Piece(metre, told or "C")]
         self.unit = _unit(unit, metre)  # 16ths
-        self.signature = _signature(key)
+        self.octave = _octave(key) or 0  # higher than written
+        self.octaves = {voice: octave for voice, said in voices.items() if (octave := _octave(said)) is not None}
+        self.first = next(iter(voices), "1")  # the voice until one is told
         self.bar: Bar = []
         self.accidentals: dict[str, int] = {}
         self.written: dict[int, int] = {}  # of the last symbol the pitches, by those that its letters have without accidentals
@@ -126,7 +140,7 @@ class _Reader:
         if outer:
             self.told(outer[1], outer[2].split("%")[0].strip())
             return
-        for match in SYMBOLS.finditer(line):
+        for match in SYMBOLS.finditer(BESIDE.sub("", line)):
             if match["field"]:
                 self.told(match["field"], match["value"].strip())
             elif match["bar"] and not self.silent:
@@ -151,9 +165,9 @@ class _Reader:
         elif match["tie"] and self.bar:
             self.bar[-1] = self.bar[-1]._replace(tied=True)
         elif match["chord"]:
-            inner = NOTE.findall(match["chord"])
-            pitches = [self.pitch(*note[:3]) for note in inner]
-            self.add(max(pitches, default=None), inner[0][3] if inner else "", _times(match["chord_length"]))
+            inner = [(self.pitch(*note[:3]), *note[3:]) for note in NOTE.findall(match["chord"])]
+            pitch, _, tie = max(inner, key=itemgetter(0), default=(None, "", ""))
+            self.add(pitch, inner[0][1] if inner else "", _times(match["chord_length"]), tied=bool(tie))
         elif match["bars"] is not None and self.bar:  # a slip of the pen: in a bar that has begun a rest is z
             self.add(None, match["bars"])
         elif match["bars"] is not None:
@@ -165,34 +179,49 @@ class _Reader:
         """A field of information, on a line of its own or in brackets."""
         if name == "V":
             voice = next(iter(value.split()), "")
-            self.voice = self.voice or voice
+            begun = self.bar or any(piece.bars for piece in self.pieces)
+            self.voice = self.voice or (self.first if begun else voice)
             self.silent = voice != self.voice
+            self.shift(value)
         elif name == "L" and not self.silent:
             self.unit = _unit(value, self.pieces[-1].metre)
-        elif name in "MK" and value and not self.silent:
-            last = self.pieces[-1]
-            metre, key = (_metre(value), last.key) if name == "M" else (last.metre, _key(value))
-            if (metre, key) != (last.metre, last.key):
-                self.end_bar(False)
-                self.pieces.append(_Piece(metre, key))
-                self.signature = _signature(key)
+        elif name == "M" and value and not self.silent:
+            self.begin(_metre(value), self.pieces[-1].key)
+        elif name == "K" and value and not self.silent:
+            key, signature = _key(value)
+            self.begin(self.pieces[-1].metre, key or self.pieces[-1].key)
+            self.signature = signature if key else self.signature | signature
+            self.shift(value)
+
+    def begin(self, metre: str, key: str) -> None:
+        """Another piece, if metre or key are others."""
+        if (metre, key) != (self.pieces[-1].metre, self.pieces[-1].key):
+            self.end_bar(False)
+            self.pieces.append(_Piece(metre, key))
+
+    def shift(self, value: str) -> None:
+        """The octave that is told beside a voice or a key."""
+        octave = _octave(value)
+        if octave is not None and not self.silent:
+            self.octaves[self.voice or self.first] = octave
 
     def pitch(self, accidental: str, letter: str, octave: str) -> int:
         """The pitch of a note; an accidental holds to the end of its bar, in all octaves, and over a tie."""
         name = letter.upper()
         if accidental:
-            self.accidentals[name] = accidental.count("^") - accidental.count("_")
+            self.accidentals[name] = _raised(accidental)
         shift = self.accidentals.get(name, self.signature.get(name, 0))
-        plain = 60 + STEPS[name] + 12 * (letter.islower() + octave.count("'") - octave.count(","))
+        higher = self.octaves.get(self.voice or self.first, self.octave) + letter.islower()
+        plain = 60 + STEPS[name] + 12 * (higher + octave.count("'") - octave.count(","))
         tied = not accidental and not self.bar and plain in self.held
         self.written[plain] = self.held[plain] if tied else plain + shift
         return self.written[plain]
 
-    def add(self, pitch: int | None, length: str, more: Fraction = ONE) -> None:
+    def add(self, pitch: int | None, length: str, more: Fraction = ONE, *, tied: bool = False) -> None:
         left, factor = self.tuplet
         duration = _lasting(length, self.unit, self.broken, factor if left else ONE)
         self.tuplet, self.broken = (max(left - 1, 0), factor), ONE
-        self.bar.append(_Event(pitch, duration if more is ONE else duration * more))
+        self.bar.append(_Event(pitch, duration if more is ONE else duration * more, tied))
 
     def break_rhythm(self, signs: str) -> None:
         """Dot the note before and shorten the next, or the other way round."""
@@ -289,20 +318,41 @@ def _metre(text: str) -> str:
     return metre
 
 
-def _key(text: str) -> str:
-    """The key, as in "D" or "Em"; C where it names none."""
-    match = re.match(r"\s*([A-G][#b]?)\s*([A-Za-z]*)", text)
-    if re.match(r"\s*H[Pp]\b", text):
-        return "Amix"  # the scale of the Highland pipes
-    if match is None:
-        return "C"
-    tonic, behind = match.groups()
-    key: str = tonic + mode_of(tonic + behind)
-    try:
-        sharps_of(key)
-    except DataError:
-        return tonic  # a clef, or something else behind it
-    return key
+def _key(text: str) -> tuple[str | None, dict[str, int]]:
+    """The key, as in "D" or "Em", and how far letters are raised in it; no key where nothing but a clef or accidentals are told."""
+    said = CLEF.sub("", text.split("%", maxsplit=1)[0])
+    told = {letter.upper(): _raised(signs) for signs, letter in ACCIDENTAL.findall(said)}
+    name = ACCIDENTAL.sub("", said).strip()
+    if not name:
+        return None, told
+    if name.lower() == "none":
+        return "C", told
+    if re.match(r"H[Pp]\b", name):
+        name = "Amix"  # the scale of the Highland pipes
+    match = TONIC.match("C exp" if name == "exp" else name)
+    tonic, mode = (match[1].upper() + match[2], mode_of(f"C{match[3]}")) if match else ("", "")
+    if match is None or (match[1].islower() and mode not in (*MODES, "exp")):
+        raise DataError(f"the key is {text.strip()!r}, and one is written as D, Bb, Em or Ador")
+    if mode == "exp":  # nothing but the accidentals behind it: called as the mode that has most of them
+        keys = [tonic + mode for mode, more in MODES.items() if abs(sharps_of(tonic) + more) <= MOST_SHARPS]
+        return min(keys, key=lambda key: _differing(_signature(key), told)), told
+    key = tonic + mode * (mode in MODES)  # else something else stands behind it
+    return key, _signature(key) | told
+
+
+def _differing(one: dict[str, int], other: dict[str, int]) -> int:
+    """How many letters are raised in one way and in the other."""
+    return sum(one.get(letter, 0) != other.get(letter, 0) for letter in FIFTHS)
+
+
+def _octave(text: str) -> int | None:
+    """How many octaves higher than written notes are, if that is told."""
+    match = OCTAVE.search(text)
+    return None if match is None else int(match[1])
+
+
+def _raised(accidental: str) -> int:
+    return accidental.count("^") - accidental.count("_")
 
 
 @lru_cache

@@ -70,7 +70,7 @@ class Melody:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not all(type(note) is Note for note in self.notes):
+        if type(self.notes) is not tuple or not all(map(_is_exact, self.notes)):
             notes = (Note(int(pitch), Fraction(start), Fraction(duration)) for pitch, start, duration in self.notes)
             object.__setattr__(self, "notes", tuple(notes))
         bar_of(self.metre)
@@ -162,8 +162,7 @@ class Melody:
         """A melody that goes on with another one, from the next bar line."""
         if other.metre != self.metre:
             raise DataError(f"A melody in {self.metre} can't go on in {other.metre}. Join those of one metre.")
-        later = (note._replace(start=note.start + self.bars * self.bar) for note in other.notes)
-        return replace(self, notes=(*self.notes, *later))
+        return replace(self, notes=(*self.notes, *later(other, self.bars)))
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the melody as MIDI (``.mid``) or as sound (``.wav``).
@@ -183,6 +182,15 @@ class Melody:
         from hourglass.data.writers import write
 
         write(path, [self])
+
+
+def _is_exact(note: Any) -> bool:
+    return type(note) is Note and (*map(type, note),) == (int, Fraction, Fraction)
+
+
+def later(melody: Melody, bars: int) -> tuple[Note, ...]:
+    """The notes of a melody that begins so many bars later."""
+    return tuple(note._replace(start=note.start + bars * melody.bar) for note in melody.notes)
 
 
 @lru_cache
@@ -229,7 +237,7 @@ def named(pitch: int) -> str:
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
-def numbered(name: str) -> int | None:
+def pitch_of(name: str) -> int | None:
     """The pitch of a name, None of what is none."""
     letters, octave = name.rstrip("-0123456789"), name.lstrip("ABCDEFG#")
     return 12 * (int(octave) + 1) + NAMES.index(letters) if letters in NAMES and octave else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from hourglass.data.melody import Melody, Note, bar_of, key_of, mode_of, top_line
-from hourglass.errors import DataError, MissingExtraError
+from hourglass.errors import DataError, HourglassWarning, MissingExtraError
 
 TICKS = 480  # of a quarter, in files that are written
 TEMPO = 120  # quarters a minute
@@ -18,6 +20,13 @@ FINEST = 3  # a start that is no whole part of a 16th up to a third was played, 
 HALF = Fraction(1, 2)
 THIRDS = tuple(Fraction(4 * third, 3) for third in range(4))  # of a quarter, in 16ths
 Sounding = tuple[int, Fraction, Fraction]  # pitch, start and duration
+
+
+class _Instrument(NamedTuple):
+    """What sounds by one name."""
+
+    name: str
+    notes: list[Any]
 
 
 def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
@@ -30,7 +39,7 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     if score.ticks_per_quarter <= 0:
         raise ValueError("its header gives no length of a quarter")
     sounding = [track for track in score.tracks if len(track.notes)]
-    tracks = [track for track in sounding if not track.is_drum]
+    tracks = _instruments([track for track in sounding if not track.is_drum])
     if not tracks:
         raise DataError("there is nothing but drums" if sounding else "there is no note")
     most = max(len(track.notes) for track in tracks)
@@ -73,7 +82,31 @@ def midi_of(melodies: Sequence[Melody]) -> bytes:
     return found
 
 
-def _height(track: Any) -> float:
+def _instruments(tracks: Sequence[Any]) -> list[_Instrument]:
+    """Tracks, of which those of one name that take turns are one: where the sound is changed on the way, symusic begins another."""
+    found: list[_Instrument] = []
+    for track in tracks:
+        notes = list(track.notes)
+        same = next((one for one in found if one.name == track.name and _take_turns(one.notes, notes)), None)
+        if same is None:
+            found.append(_Instrument(track.name, notes))
+        else:
+            same.notes.extend(notes)
+    return found
+
+
+def _take_turns(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Whether no note of one sounds beside one of the other."""
+    spans = sorted((note.time, note.time + note.duration, which) for which, notes in enumerate((first, second)) for note in notes)
+    ends = [0, 0]
+    for start, end, which in spans:
+        if start < ends[1 - which]:
+            return False
+        ends[which] = max(ends[which], end)
+    return True
+
+
+def _height(track: _Instrument) -> float:
     return float(sum(note.pitch for note in track.notes) / len(track.notes))
 
 
@@ -88,14 +121,27 @@ def _pieces(line: Sequence[Note], changes: Sequence[tuple[Fraction, str | None, 
         begins.insert(0, (Fraction(0), UNTOLD, None))
     stretches = [begins[0]] + [after for before, after in pairwise(begins) if before[1:] != after[1:]]
     ends = [at for at, _, _ in stretches[1:]] + [line[-1].start + 1]
-    found = []
+    found, strange = list[Melody](), list[str]()
     for (begin, metre, key), end in zip(stretches, ends, strict=True):
         inside = [note for note in line if begin <= note.start < end]
-        if inside:
+        if inside and not _is_metre(metre):
+            strange.append(metre)
+        elif inside:
             bar = bar_of(metre)
             first = begin + (inside[0].start - begin) // bar * bar  # where its first bar that isn't silent begins
             found.append(Melody(tuple(note._replace(start=note.start - first) for note in inside), metre, key, name))
+    if strange and not found:
+        raise DataError(f"the metre is {strange[0]}, and bars need one such as 4/4")
+    if strange:
+        words = f"What '{name}' has in {' and '.join(dict.fromkeys(strange))} was left out: bars need a metre such as 4/4."
+        warnings.warn(words, HourglassWarning, stacklevel=2)
     return found
+
+
+def _is_metre(text: str) -> bool:
+    with contextlib.suppress(DataError):
+        return bar_of(text) > 0
+    return False
 
 
 def _on_grid(line: Sequence[Note]) -> list[Note]:

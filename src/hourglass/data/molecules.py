@@ -28,12 +28,19 @@ TELLING = re.compile(r"[=#()\[\]\d]")  # what molecules have and words have not
 LOOKED_AT, MOST = 100, 0.9  # rows, and the share of them that has to look like molecules
 HALF, FEW = 0.5, 0.1  # the share that has to do so in a column that is called SMILES; and to have what words have not, if written
 KEPT = 2**18  # molecules whose symbols are remembered: a pile is read twice, the first time to learn its alphabet
-COLUMN = "smiles"
+COLUMN, TITLE = "smiles", "name"
+END = "$$$$"  # of a record
 BROKEN = "?"  # stands for a record that is none; RDKit reads no molecule in it
 NAMED = 5  # rows that are left out which a warning names
 SIZE = 240, 180  # pixels of a drawing
 ACROSS = 4  # drawings in a line of a grid
 MOST_PIXELS = 32_767  # of a side of a picture that Cairo draws
+LIMITED = (  # elements of which RDKit reads so many bonds and no more
+    *("H", "Be", "B", "C", "N", "O", "F", "Al", "Si", "P", "S", "Cl", "Ga", "Ge", "As", "Se", "Br"),
+    *("In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Pb", "Bi", "At"),
+)
+CHARGES = ("-2", "-1", "", "+1", "+2", "+3")
+MOST_BONDS = 8  # that selfies lets atoms have of which it knows nothing: those of metals
 
 
 class Libraries:
@@ -46,6 +53,12 @@ class Libraries:
         except ImportError as error:
             raise MissingExtraError("Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'") from error
         self.chem, self.quiet, self.selfies = Chem, rdBase.BlockLogs, selfies
+        ions = [atom + charge for atom in LIMITED for charge in CHARGES]
+        selfies.set_semantic_constraints({ion: self._bonds(ion) for ion in ions} | selfies.get_preset_constraints("default"))
+
+    def _bonds(self, atom: str) -> int:
+        """How many bonds an atom has at most in what RDKit reads."""
+        return next(count for count in range(MOST_BONDS, -1, -1) if self.molecule(f"[{atom}]" + "(C)" * count) is not None)
 
     def molecule(self, smiles: str) -> Any:
         """What RDKit reads, with salts and charges as they are written; None of what is no molecule."""
@@ -117,7 +130,8 @@ def read_sdf(path: Path) -> pl.DataFrame:
         found = [_record(record) for record in records]
     names = list(dict.fromkeys(name for record in found for name in record))
     text = pl.DataFrame({name: [record.get(name, "") for record in found] for name in names})
-    return text.select(text[COLUMN], *(typed(column) for column in text if column.name != COLUMN))
+    others = (text[name] if name == TITLE else typed(text[name]) for name in names if name != COLUMN)  # a title is no number
+    return text.select(text[COLUMN], *others)
 
 
 def _record(record: str) -> dict[str, str]:
@@ -132,8 +146,9 @@ def _record(record: str) -> dict[str, str]:
     if molecule is None:
         return {COLUMN: BROKEN}
     title = molecule.GetProp("_Name").strip() if molecule.HasProp("_Name") else ""
-    said = {name: molecule.GetProp(name) for name in molecule.GetPropNames() if not is_smiles_column(name)}
-    return {COLUMN: chem.MolToSmiles(molecule)} | ({"name": title} if title else {}) | said
+    names = molecule.GetPropNames(includePrivate=True)  # RDKit's own among them
+    said = {name: molecule.GetProp(name) for name in names if f"<{name}>" in record and not is_smiles_column(name)}
+    return {COLUMN: chem.MolToSmiles(molecule)} | ({TITLE: title} if title else {}) | said
 
 
 def without_bad(raw: Any, path: Path) -> Any:
@@ -196,14 +211,26 @@ def write_sdf(path: Path, raw: Any) -> None:
     smiles = smiles_of(raw)
     frame = pl.DataFrame(raw) if hasattr(raw, "columns") else pl.DataFrame({COLUMN: smiles})
     text = io.StringIO()  # written to a path, RDKit says nothing of a full disk
-    with libraries().chem.SDWriter(text) as writer:
+    chem = libraries().chem
+    with libraries().quiet(), chem.SDWriter(text) as writer:
         for molecule, said in zip(_molecules(smiles), frame.iter_rows(named=True), strict=True):
             for name, value in said.items():
                 if not is_smiles_column(name) and value is not None:
-                    molecule.SetProp("_Name" if name == "name" else name, str(value))
+                    lines = _lines_of(name, str(value))
+                    molecule.SetProp(*(("_Name", " ".join(lines)) if name == TITLE else (name, "\n".join(lines))))
             rdDepictor.Compute2DCoords(molecule)
+            for bond in molecule.GetBonds():
+                bond.SetBondDir(chem.BondDir.NONE)  # it would make wavy a bond beside one that is E or Z, and both unknown
             writer.write(molecule)
     path.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+
+
+def _lines_of(name: str, value: str) -> list[str]:
+    """The lines of a value without the blank ones, of which the first would end it."""
+    lines = [line for line in re.split(r"\r\n|\r|\n", value) if line.strip()]
+    if any(line.startswith(END) for line in lines):
+        raise ValueError(f"a value of the column {name!r} has a line that begins with {END}, which ends a molecule")
+    return lines
 
 
 def write_drawing(path: Path, raw: Any) -> None:
@@ -231,6 +258,11 @@ def drawings(smiles: Sequence[str]) -> NDArray[np.float32]:
         drawer.FinishDrawing()
         found.append(np.asarray(Image.open(io.BytesIO(drawer.GetDrawingText())).convert("RGB"), np.float32) / 255)
     return np.stack(found)
+
+
+def is_molecule(smiles: Any) -> bool:
+    """Whether a row has an atom, and can be read."""
+    return isinstance(smiles, str) and libraries().molecule(smiles) is not None
 
 
 def _drawer(ending: str, *size: int) -> Any:

@@ -21,8 +21,8 @@ from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.samplers import Sampler
-from hourglass.kinds import Kind, as_objects, as_raw, length
-from hourglass.kinds.token import EMPTY, END, TokenKind
+from hourglass.kinds import Kind, as_objects, as_raw, length, taken
+from hourglass.kinds.token import END, TokenKind, is_listed
 from hourglass.parts import Quantized
 from hourglass.parts.base import is_count, is_positive
 from hourglass.training import Trainer
@@ -293,10 +293,12 @@ class GeneratingAutoencoder(BaseAutoencoder):
         """
         import polars as pl
 
-        known, judged = self._flat(X), self._flat_drawn(samples)
-        some = known[spread(len(known), MOST_COMPARED)]
-        among = nearest_rows(known, some, 2)[1].max(1) if len(known) > 1 else np.array([np.inf])  # one of the two is itself
-        row, distance = (found[:, 0] for found in nearest_rows(known, judged))
+        raw, judged = self._checked(X), self._flat_drawn(samples)
+        some = self._flat(taken(raw, spread(length(raw), MOST_COMPARED)))
+        near = _Nearest(np.concatenate([judged, some]), 2)
+        self._collect(raw, near.look)
+        row, distance = near.found[: len(judged), 0], near.away[: len(judged), 0]
+        among = near.away[len(judged) :].max(1) if length(raw) > 1 else np.array([np.inf])  # one of the two is itself
         return pl.DataFrame(
             {
                 "row": row,
@@ -316,7 +318,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         if not isinstance(self.kind_, TokenKind):
             return self._flat(raw)
         rows = self.kind_.rows_of(raw)
-        full = np.array([row not in EMPTY for row in rows], bool)
+        full = np.array([not hasattr(row, "__len__") or len(row) > 0 for row in rows], bool)
         if full.all():
             return self._flat(raw)
         found = np.zeros((len(rows), math.prod(self.kind_.shape)), np.float32)
@@ -349,10 +351,30 @@ class GeneratingAutoencoder(BaseAutoencoder):
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""
         check_is_fitted(self)
-        raw = as_raw([part] if isinstance(part, str) and self.kind_.symbolic else part, kind=self.kind_.name)
-        if isinstance(raw, np.ndarray) and raw.shape == self.kind_.raw_shape:
+        kind = self.kind_
+        single = isinstance(kind, TokenKind) and (isinstance(part, str) or (kind.listed and is_listed(part)))
+        raw = as_raw([part] if single else part, kind=kind.name)
+        if isinstance(raw, np.ndarray) and raw.shape == kind.raw_shape:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)
+
+
+class _Nearest:
+    """The k rows that are nearest to each of others, and how far, of rows that come some at a time."""
+
+    def __init__(self, rows: NDArray[Any], k: int) -> None:
+        self.rows, self.k, self.seen = rows, k, 0
+        self.found, self.away = np.empty((len(rows), 0), np.intp), np.empty((len(rows), 0))
+
+    def look(self, model: nn.Module, x: Tensor) -> Tensor:
+        """Look at some more."""
+        known = x.flatten(1).nan_to_num(0).cpu().numpy()
+        found, away = nearest_rows(known, self.rows, min(self.k, len(known)))
+        found, away = np.hstack([self.found, found + self.seen]), np.hstack([self.away, away])
+        order = np.argsort(away, 1, kind="stable")[:, : self.k]
+        self.found, self.away = np.take_along_axis(found, order, 1), np.take_along_axis(away, order, 1)
+        self.seen += len(known)
+        return x.new_empty(len(x), 0)  # nothing of them is kept
 
 
 def nearest_rows(known: NDArray[Any], rows: NDArray[Any], k: int = 1) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

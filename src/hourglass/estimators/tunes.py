@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.data import Melody
-from hourglass.data.melody import keyed
+from hourglass.data.melody import keyed, later
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds.melody import MelodyKind
@@ -46,13 +47,14 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     DataError
         The tune has no note in its last bars, or has a metre, a key or a note that the model has never seen.
     ParameterError
-        The model is of something else, or of single bars; what is to go on is no single tune.
+        The model is of something else, of another sort or of single bars; what is to go on is no single tune.
 
     References
     ----------
     Rezende, Mohamed and Wierstra, "Stochastic Backpropagation and Approximate Inference in Deep Generative Models", 2014,
     appendix F.
     """
+    require_codes(model)
     kind = model.kind_
     if not isinstance(kind, MelodyKind) or kind.bars < 2:
         raise ParameterError(f"A tune goes on by windows of two bars or more. The model was fitted on {kind.describe()}.")
@@ -61,17 +63,26 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     if not is_count(bars):
         raise ParameterError(f"The number of 'bars' that are added must be a positive int. Got {bars!r} instead.")
     generator = model._generator(seed_from(random_state))
-    notes, known, key = list(tune.notes), kind.bars // 2, keyed(tune).key
+    notes, known, key = tune.notes, kind.bars // 2, keyed(tune).key
     for end in range(tune.bars, tune.bars + bars, kind.bars - known):
-        so_far = replace(tune, notes=tuple(notes), key=key)
+        so_far = replace(tune, notes=notes, key=key)
         last = so_far.cut(max(end - known, 0), min(known, end))
         if not last.notes and end == tune.bars:
             raise DataError(f"A tune goes on from its last bars, of which {known} count here, and there is no note.")
         new = _completed(model, last, min(known, end), generator).cut(
             min(known, end), min(kind.bars - known, tune.bars + bars - end)
         )
-        notes += [note._replace(start=note.start + end * tune.bar) for note in new.notes]
-    return replace(tune, notes=tuple(notes))
+        notes += later(new, end)
+    return replace(tune, notes=notes)
+
+
+def require_codes(model: Any) -> None:
+    """Refuse a model that has no codes which could be moved or drawn, or that isn't fitted."""
+    if not hasattr(model, "sample"):
+        raise ParameterError(
+            f"New rows come of codes, and a {type(model).__name__} has none. Fit an Autoencoder or a VariationalAutoencoder."
+        )
+    check_is_fitted(model)
 
 
 @torch.inference_mode()
@@ -99,7 +110,7 @@ def abreast(ends: Sequence[Any], bars: int) -> tuple[list[Any], int]:
     for place, row in enumerate(windows):
         silent = next((number for number, window in enumerate(row) if not window.notes), None)
         if silent is not None:
-            first = bars * silent
+            first = bars * silent + 1
             raise DataError(f"A way needs a note in each window. Tune {place} has none in bars {first} to {first + bars - 1}.")
     return [as_objects(row) for row in windows], count
 
@@ -108,9 +119,7 @@ def joined(windows: Sequence[Melody], count: int, bars: int, metre: str) -> list
     """Tunes of decoded windows, so many each."""
     tunes = []
     for first in range(0, len(windows), count):
-        notes = []
-        for number, window in enumerate(windows[first : first + count]):
-            own = replace(window, metre=metre).cut(0, bars)
-            notes += [note._replace(start=note.start + number * bars * own.bar) for note in own.notes]
-        tunes.append(replace(windows[first], notes=tuple(notes), metre=metre))
+        own = [replace(window, metre=metre).cut(0, bars) for window in windows[first : first + count]]
+        notes = [note for number, window in enumerate(own) for note in later(window, number * bars)]
+        tunes.append(replace(own[0], notes=tuple(notes)))
     return tunes

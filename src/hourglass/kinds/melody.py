@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.data import Melody
-from hourglass.data.melody import Note, bar_of, key_of, keyed, named, numbered
+from hourglass.data.melody import Note, bar_of, key_of, keyed, named, pitch_of
 from hourglass.errors import DataError
 from hourglass.kinds.base import as_tensor, refuse_columns
 from hourglass.kinds.token import UNSEEN, TokenKind, as_objects, described
@@ -162,7 +162,7 @@ class MelodyKind(TokenKind):
         return f"bar {getattr(row, 'first', 0) + bar + 1}, beat {1 + position * beats / positions_of(row.metre):g}"
 
     def symbol_name(self, row: Any, symbol: str) -> str:
-        pitch = numbered(symbol)
+        pitch = pitch_of(symbol)
         return MEANT.get(symbol) or super().symbol_name(row, symbol) if pitch is None else named(pitch + tonic_of(row.sharps))
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
@@ -183,7 +183,7 @@ class MelodyKind(TokenKind):
 
     def called(self, symbol: str) -> str:
         """A metre, a key or a note."""
-        if numbered(symbol) is None:
+        if pitch_of(symbol) is None:
             return f"the {'metre' if '/' in symbol else 'key'} {symbol}"
         return f"the note {symbol} (as if in C major)"
 
@@ -259,7 +259,7 @@ def melody_of(symbols: Sequence[str]) -> Melody:
             continue
         length = Fraction(THIRD if thirds else UNIT, UNIT * finer(metre))
         thirds = max(thirds - 1, 0)
-        pitch = numbered(symbol)
+        pitch = pitch_of(symbol)
         if pitch is not None:
             notes.append(Note(min(max(pitch + up, 0), 127), place, length))
         elif symbol != REST and sounds:

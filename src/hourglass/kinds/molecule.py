@@ -88,6 +88,9 @@ class MoleculeKind(TokenKind):
         known, longest = frozenset(self.alphabet), max(map(len, self.alphabet))
         return (cut(row, known, longest) for row in rows)
 
+    def _as_learned(self, rows: Sequence[Any]) -> list[Any]:
+        return list(rows)  # a string is a SMILES, even where lists of symbols were learned from
+
     @property
     def piece(self) -> str:
         whole = any(len(SYMBOL.findall(piece)) > 1 for piece in self.alphabet)

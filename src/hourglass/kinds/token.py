@@ -58,7 +58,7 @@ class TokenKind(Kind):
             return None
         if all(isinstance(row, str) for row in raw):
             return f"a list of {len(raw)} strings is {len(raw)} rows of {cls.symbol}s"
-        return f"a list of {len(raw)} lists of strings is {len(raw)} rows of symbols" if all(map(_is_listed, raw)) else None
+        return f"a list of {len(raw)} lists of strings is {len(raw)} rows of symbols" if all(map(is_listed, raw)) else None
 
     @classmethod
     def learn(
@@ -94,18 +94,21 @@ class TokenKind(Kind):
     def _symbols(cls, rows: Sequence[Any], first_row: int = 0) -> Iterator[Sequence[str]]:
         """The symbols of each row."""
         for number, row in enumerate(rows, first_row):
-            if not isinstance(row, str) and not _is_listed(row):
+            if not isinstance(row, str) and not is_listed(row):
                 raise DataError(f"Row {number} is {shown(row)}, no string. Leave it out, or write what it stands for.")
             symbols = cls.split(row, number) if isinstance(row, str) else row
             if not symbols:
                 raise DataError(f"Row {number} is empty. Leave it out.")
             yield symbols
 
-    @classmethod
-    def symbols_of(cls, raw: Any, *, drawn: bool = False) -> list[Sequence[str]]:
+    def symbols_of(self, raw: Any, *, drawn: bool = False) -> list[Sequence[str]]:
         """The symbols of each row of raw data; those that are ``drawn`` may have none."""
-        rows = enumerate(cls.rows_of(raw))
-        return [() if drawn and row in EMPTY else next(iter(cls._symbols([row], number))) for number, row in rows]
+        rows = enumerate(self._as_learned(self.rows_of(raw)))
+        return [() if drawn and row in EMPTY else next(iter(self._symbols([row], number))) for number, row in rows]
+
+    def _as_learned(self, rows: Sequence[Any]) -> list[Any]:
+        """Rows, lists of symbols being read of a line too, where files have blanks between them."""
+        return [row.split() if self.listed and isinstance(row, str) else row for row in rows]
 
     # How alarms speak of a row
 
@@ -119,7 +122,7 @@ class TokenKind(Kind):
 
     def exceeds(self, row: Any) -> bool:
         """Whether a row of raw data is longer than all that were learned from."""
-        return len(next(iter(self._symbols([row])))) > self.shape[0]
+        return len(next(iter(self._symbols(self._as_learned([row]))))) > self.shape[0]
 
     def known(self, raw: Any) -> np.ndarray[Any, Any]:
         """Which rows of raw data (n,) a model of this kind can take: those of known symbols, and no longer than its own."""
@@ -140,7 +143,7 @@ class TokenKind(Kind):
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
-        rows = self.rows_of(raw)
+        rows = self._as_learned(self.rows_of(raw))
         return self._numbered(self._symbols(rows, first_row), len(rows), first_row)
 
     def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> np.ndarray[Any, Any]:
@@ -273,5 +276,6 @@ def described(raw: Any) -> str:
     return f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
 
 
-def _is_listed(row: Any) -> bool:
+def is_listed(row: Any) -> bool:
+    """Whether a row is a list of symbols."""
     return isinstance(row, (list, tuple)) and all(isinstance(symbol, str) for symbol in row)
