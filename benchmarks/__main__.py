@@ -26,7 +26,10 @@ ROOT = HERE.parent
 RESULTS = HERE / "results.json"
 WHOLE = HERE / "RESULTS.md"
 README = ROOT / "README.md"
-HEAD = "# Measured\n\nAll figures of the works that were measured, written by `python -m benchmarks`; [README.md](README.md) says what the works are.\n"
+HEAD = """# Measured
+
+All figures of the works that were measured, written by `python -m benchmarks`; [README.md](README.md) says what the works are.
+"""
 START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 PACKAGES = (
     "hourglass-ae",

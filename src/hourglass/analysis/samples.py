@@ -251,6 +251,8 @@ def quality(
     asked = None if model is None else model.kind_.name
     train, test = as_raw(X_train, kind=asked), as_raw(X_test, kind=asked)
     kind: Any = KINDS[infer(train).kind] if model is None else model.kind_
+    if model is None and kind.symbolic:
+        kind = kind.learn(train)
     made = samples if model is None else model.sample(min(length(model._checked(test)), MOST_DRAWN), random_state=random_state)
     drawn = as_raw(made, kind=kind.name)
     if kind.symbolic:  # of tables, the column
@@ -295,8 +297,7 @@ def _of_symbols(kind: Any, drawn: Any, train: Any, test: Any) -> list[tuple[str,
     if kind.name == "molecule":
         few = [taken(pile, spread(length(pile), MOST_MOLECULES)) for pile in (drawn, train, test)]
         return [*chemistry.known(drawn, train, test), *chemistry.measured(*few)]
-    unfitted = isinstance(kind, type)  # of rows that no model tells of: as they come
-    return sequences.measured(kind((0, 1), "str") if unfitted else kind, drawn, train, test)
+    return sequences.measured(kind, drawn, train, test)
 
 
 def _of_model(model: GeneratingAutoencoder, test: Any) -> list[tuple[str, float, float, str]]:

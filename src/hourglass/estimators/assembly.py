@@ -75,13 +75,10 @@ def assemble(
     generator: torch.Generator,
     *,
     conditions: Conditions | None = None,
-    given: Tensor | None = None,
-    order: Tensor | None = None,
 ) -> Hourglass:
     """The model that an estimator's parameters ask for, its scaling learned from ``values``, its networks freshly drawn.
 
-    What starts from rows takes the first in their ``order``. What is ``given`` beside them is raw, as ``conditions`` take it.
-    Without ``values`` the model is blank, for a file to fill.
+    Without ``values`` it is blank, for a model file to fill.
     """
     bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
     likelihood = parameters["likelihood"] or default_likelihood(kind)
@@ -101,7 +98,7 @@ def assemble(
     squashed = kind.unit and isinstance(decoding, Network) and not decoding.restores
     if squashed and not likelihood.takes_logits:
         decoder = nn.Sequential(decoder, nn.Sigmoid())
-    model = Hourglass(
+    return Hourglass(
         kind.shape,
         scaling=kind.scaling(values),
         corruption=corruption,
@@ -113,12 +110,6 @@ def assemble(
         objective=objective,
         conditions=conditions,
     ).to(generator.device)
-    if values is not None and order is not None:
-        chosen = order[: FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))]
-        known = None if conditions is None or given is None else conditions(given[chosen]).float()
-        x = model.scaling(values[chosen]).float()
-        _start(model, x, known, bottleneck, generator, squashed=squashed or likelihood.takes_logits)
-    return model
 
 
 def _gaps(kind: Kind, corruption: Corruption | None) -> Gaps:
@@ -129,15 +120,21 @@ def _gaps(kind: Kind, corruption: Corruption | None) -> Gaps:
     return Gaps(marks, beside=1 if kind.name == "series" else -1)
 
 
-def _start(
-    model: Hourglass, x: Tensor, known: Tensor | None, bottleneck: Bottleneck, generator: torch.Generator, *, squashed: bool
+def start(
+    model: Hourglass, parameters: dict[str, Any], kind: Kind, x: Tensor, generator: torch.Generator, *, known: Tensor | None = None
 ) -> None:
-    """Start what starts from some rows x (n, *shape): variances, a prior, and the linear paths."""
+    """Start what starts from some rows x (n, *shape), and what is known beside them: variances, a prior, and the linear paths."""
+    bottleneck, likelihood = parameters["bottleneck"], parameters["likelihood"] or default_likelihood(kind)
     model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
     if model.bottleneck.prior is not None:
         model.bottleneck.prior.start(x, generator)
     if isinstance(bottleneck, (Plain, Variational)):
-        start_as_pca(model, x, bottleneck, squashed, known)
+        start_as_pca(model, x, bottleneck, kind.unit or likelihood.takes_logits, known)
+
+
+def rows_to_start_from(model: Hourglass, kind: Kind) -> int:
+    """How many rows are looked at for that, at most."""
+    return FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))
 
 
 def default_likelihood(kind: Kind) -> Likelihood:

@@ -23,7 +23,16 @@ from hourglass import storage
 from hourglass.batches import Batches, Patches
 from hourglass.errors import CheckpointError, DataError, HourglassWarning, ModelFileError, ParameterError, suggest
 from hourglass.estimators import conditions, patches
-from hourglass.estimators.assembly import SYMBOLIC, WAIST, assemble, default_likelihood, network_from, require_sides
+from hourglass.estimators.assembly import (
+    SYMBOLIC,
+    WAIST,
+    assemble,
+    default_likelihood,
+    network_from,
+    require_sides,
+    rows_to_start_from,
+    start,
+)
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.parameters import SIDES, plan_from, seed_from, to_config
 from hourglass.kinds import Album, Series, as_raw, length, taken
@@ -138,9 +147,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             raw_condition = self._learn_condition(condition, raw, len(values))
             tensors, facts = self._unfinished(values, raw_condition)
             generator = self._generator(facts["seed"])
-            order = torch.randperm(len(values), generator=generator, device=generator.device)
+            model = self._build(values, raw_condition, generator)
+            some, order = (torch.randperm(len(values), generator=generator, device=generator.device) for _ in range(2))
             held_out = min(round(len(order) * self.validation_fraction), len(order) - 1) if len(order) >= 10 else 0
-            model = self._build(values, generator, raw_condition, order[held_out:])
+            self._start(model, values, raw_condition, some[~torch.isin(some, order[:held_out])], generator)
             given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
             train, validation = self._batches(values, model, order, held_out, given)
             plan = plan_from(self._asked, len(train), self._network, train.per_step)
@@ -174,8 +184,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 values = self._learn(raw)
                 known = self._learn_condition(condition, raw, len(values))
                 generator = self._generator(seed_from(self.random_state))
-                order = torch.randperm(len(values), generator=generator, device=generator.device)
-                self._adopt(self._build(values, generator, known, order))
+                model = self._build(values, known, generator)
+                some = torch.randperm(len(values), generator=generator, device=generator.device)
+                self._start(model, values, known, some, generator)
+                self._adopt(model)
                 self.history_: list[dict[str, Any]] = []
         else:
             values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(raw)).to(self._device)
@@ -289,21 +301,22 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Whether pictures of any size are corrected, in place of rows of one shape rebuilt."""
         return getattr(self._network, "restores", False)
 
-    def _build(
-        self,
-        values: Tensor | Album | None,
-        generator: torch.Generator,
-        given: Tensor | None = None,
-        order: Tensor | None = None,
-    ) -> Hourglass:
-        """The model that is asked for, scaled by all rows, and started by those that are learned from, in an order of chance."""
+    def _build(self, values: Tensor | Album | None, given: Tensor | None, generator: torch.Generator) -> Hourglass:
+        """The model that is asked for, scaled by the rows, freshly drawn."""
         numbers = values if isinstance(values, Tensor) else None
         self._parameters, self._made_of = self.get_params(deep=False), self._asked
         told = self.condition_kind_
         known = None if told is None else Conditions(told.scaling(given), told.shape[0])
-        return assemble(
-            type(self).__name__, self._made_of, self.kind_, numbers, generator, conditions=known, given=given, order=order
-        )
+        return assemble(type(self).__name__, self._made_of, self.kind_, numbers, generator, conditions=known)
+
+    def _start(
+        self, model: Hourglass, values: Tensor | Album, given: Tensor | None, some: Tensor, generator: torch.Generator
+    ) -> None:
+        """Start what starts from rows, from the first of ``some`` by their numbers."""
+        if isinstance(values, Tensor):
+            some = some[: rows_to_start_from(model, self.kind_)]
+            known = None if model.conditions is None or given is None else model.conditions(given[some]).float()
+            start(model, self._made_of, self.kind_, model.scaling(values[some]).float(), generator, known=known)
 
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
@@ -567,7 +580,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.condition_kind_ = None if condition is None else TableKind.from_config(condition)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
-            model = self._build(None, self._generator(0))
+            model = self._build(None, None, self._generator(0))
         storage.load_tensors(model, tensors, path)
         for name in header.get("frozen", ()):
             model.get_parameter(name).requires_grad_(False)
