@@ -344,7 +344,7 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
     """A figure with the worst columns at its foot, and the axes that are left above them."""
     of_columns = np.square(before - after).reshape(len(before), -1).mean(0)
     worst = _largest(of_columns, n)
-    return _over_bars("error of the column (1: no better than its mean)", [columns(model)[i] for i in worst], of_columns[worst])
+    return _over_bars("error (1: no better than its mean)", [columns(model)[i] for i in worst], of_columns[worst])
 
 
 def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) -> tuple[Figure, Axes]:

@@ -62,7 +62,7 @@ def corruption(text: str) -> Corruption:
     --------
     >>> import hourglass as hg
     >>> hg.corruption("blur:2+saltpepper:0.1")
-    Blur(std=2.0) + SaltAndPepper(share=0.1)
+    Together(parts=(Blur(std=2.0), SaltAndPepper(share=0.1)))
     """
     parts = [_named(*item.strip().partition(":")[::2]) for item in text.split("+")]
     return parts[0] if len(parts) == 1 else Together(tuple(parts))
