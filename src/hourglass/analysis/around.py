@@ -84,7 +84,7 @@ def neighbours(
         raise DataError(f"Neighbours are those of a single row. Got {len(centre)}.")
     rng, count = np.random.default_rng(seed_from(random_state)), DRAWN * n
     ways = rng.normal(size=(count, centre.shape[1]))
-    away = np.linspace(0, float(radius), count + 1)[1:]  # the nearest first
+    away = np.linspace(0, float(radius), count + 1)[1:].round(12)  # the nearest first, in numbers that can be read
     z = centre + away[:, None] * ways / np.linalg.norm(ways, axis=1, keepdims=True)
     made = model._decoded(torch.from_numpy(z.astype(centre.dtype)), condition)
     (own,) = kind.from_tensor(kind.to_tensor(raw))
@@ -109,12 +109,12 @@ def alike(kind: Any, rows: list[Any], known: list[Any]) -> tuple[Array, Array, A
     import polars as pl
 
     if not rows:
-        return np.zeros(0, int), np.zeros(0), pl.Series("similarity" if kind.name == "molecule" else "edits", [], pl.Float64)
+        return np.zeros(0, int), np.zeros(0), pl.Series("similarity" if kind.name == "molecule" else "edits", [], pl.Float32)
     if kind.name == "molecule":
         some = [row for row, smiles in enumerate(rows) if is_molecule(smiles)]
         table = np.zeros((len(rows), len(known)), np.float32)  # an empty one, or what can't be read, is like none
         table[some] = tanimoto([rows[row] for row in some], known)
-        return table.argmax(1), table.max(1), pl.Series("similarity", table.max(1).astype(np.float64))
+        return table.argmax(1), table.max(1), pl.Series("similarity", table.max(1))
     others = kind.symbols_of(as_objects(known))
     table = np.stack([edits(symbols, others) for symbols in kind.symbols_of(as_objects(rows), drawn=True)])
     return table.argmin(1), table.min(1), pl.Series("edits", table.min(1))
