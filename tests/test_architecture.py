@@ -35,7 +35,7 @@ SHARED = {
     "kinds": {"base", "columns", "token", "windows"},
     "estimators": {
         *("assembly", "base", "beats", "blame", "drift", "events", "fitted", "judges", "members", "parameters", "patches"),
-        *("conditions", "generating", "linear", "samplers"),
+        *("checkpoints", "conditions", "generating", "linear", "samplers"),
         *("pictures", "progress", "recipes", "regions", "running", "tiles", "watch"),
     },
 }  # what files of a room may import of their own

@@ -212,9 +212,10 @@ def test_learning_in_pieces_costs_what_it_says_from_the_start():
 
 
 def test_progress_reaches_the_waist_within():
-    module = hg.Matched(hg.Variational(2, warmup=0.5)).build((4,))
-    module.progress = 0.25
-    assert module.base.progress == module.progress == 0.25
+    waist = hg.Matched(hg.Variational(2, warmup=0.5))
+    model = hg.VariationalAutoencoder(waist, max_epochs=1, random_state=0).fit(load_wine().data)
+    model.model_.progress = 0.25
+    assert model.bottleneck_.base.progress == model.model_.progress == 0.25
 
 
 def test_held_out_rows_pass_in_batches_that_small_ones_allow():

@@ -80,7 +80,9 @@ class Hourglass(nn.Module):
 
     @progress.setter
     def progress(self, share: float) -> None:
-        self.bottleneck.progress = share
+        for module in self.bottleneck.modules():  # a waist may be within another
+            if isinstance(module, BottleneckModule):
+                module.progress = share
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None, given: Tensor | None = None) -> Code:
         """Codes (batch, codes) of x and their cost (batch,); what an open waist lets pass is a list of tensors."""

@@ -248,7 +248,7 @@ def _require_drawn(owner: str, bottleneck: Bottleneck, objective: Objective, con
         )
     if conditions is not None and isinstance(bottleneck, Open):
         raise ParameterError(f"{owner} can't take a condition without a waist. Give a bottleneck, or leave the condition out.")
-    if conditions is not None and isinstance(getattr(getattr(bottleneck, "base", bottleneck), "prior", None), VampPrior):
+    if conditions is not None and isinstance(getattr(bottleneck, "prior", None), VampPrior):
         raise ParameterError("A VampPrior can't go with a condition, as its inputs have none. Use MixturePrior().")
 
 

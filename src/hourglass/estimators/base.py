@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import warnings
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,8 +19,8 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
-from hourglass.errors import CheckpointError, DataError, HourglassWarning, ModelFileError, ParameterError, suggest
-from hourglass.estimators import conditions, patches
+from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError, suggest
+from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
     SYMBOLIC,
     WAIST,
@@ -40,7 +38,6 @@ from hourglass.kinds.base import as_codes, as_tensor
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
-from hourglass.parts.base import as_json
 from hourglass.parts.scaling import Conditions
 from hourglass.training import Epoch, Trainer
 
@@ -145,7 +142,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         with self._or_as_before():
             values = self._learn(raw, timeless=timeless, only=only)
             raw_condition = self._learn_condition(condition, raw, len(values))
-            tensors, facts = self._unfinished(values, raw_condition)
+            run = self._run_on(values, raw_condition)
+            state = checkpoints.unfinished(self.checkpoint, run)
+            facts: dict[str, Any] = {"run": run, "seed": seed_from(self.random_state)} if state is None else state[1]
             generator = self._generator(facts["seed"])
             model = self._build(values, raw_condition, generator)
             some, order = (torch.randperm(len(values), generator=generator, device=generator.device) for _ in range(2))
@@ -155,8 +154,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             train, validation = self._batches(values, model, order, held_out, given)
             plan = plan_from(self._asked, len(train), self._network, train.per_step)
             trainer = Trainer(model, train, validation, plan, generator)
-            if tensors:
-                self._go_on(trainer, tensors, facts)
+            if self.checkpoint is not None and state is not None:
+                checkpoints.go_on(trainer, self.checkpoint, state)
         self._adopt(model)
         self._run(trainer, facts)
         return self
@@ -324,12 +323,22 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.encoder_, self.bottleneck_, self.decoder_ = model.encoder, model.bottleneck, model.decoder
         self._trainer = trainer
 
+    def _run_on(self, values: Tensor | Album, condition: Tensor | None) -> dict[str, Any]:
+        """What a run on data, and on what is known beside it, is told from others by."""
+        told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
+        return {
+            "parameters": to_config(self.get_params(deep=False)),
+            "kind": self.kind_.to_config(),
+            "data": checkpoints.digest(values),
+            "condition": None if condition is None else [told, checkpoints.digest(condition)],
+        }
+
     def _run(self, trainer: Trainer, facts: dict[str, Any]) -> None:
         """Train, with a checkpoint and the callbacks after each epoch."""
 
         def stop(epoch: Epoch) -> bool:
             if self.checkpoint is not None:
-                self._write_checkpoint(trainer, facts)
+                checkpoints.write(self.checkpoint, trainer, facts)
             if self.callbacks:
                 self._by_dtype = {}  # of earlier weights: what a callback asks the model is answered by those of now
             answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
@@ -349,48 +358,6 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _generator(self, seed: int) -> torch.Generator:
         return torch.Generator(self._device).manual_seed(seed)
-
-    # Checkpoints
-
-    def _unfinished(self, values: Tensor | Album, condition: Tensor | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The state of an unfinished run from the checkpoint, or the facts that a new run is known by."""
-        told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
-        run = {
-            "parameters": to_config(self.get_params(deep=False)),
-            "kind": self.kind_.to_config(),
-            "data": f"{tuple(values.shape)} {zlib.crc32(_sample(values)):08x}",
-            "condition": None if condition is None else [told, f"{zlib.crc32(_sample(condition)):08x}"],
-        }
-        if self.checkpoint is None or not Path(self.checkpoint).exists():
-            return {}, {"run": run, "seed": seed_from(self.random_state)}
-        if Path(self.checkpoint).is_dir():
-            raise CheckpointError(
-                f"The checkpoint {str(self.checkpoint)!r} is a folder: name a file, such as run.safetensors in it."
-            )
-        tensors, facts = storage.read(self.checkpoint)
-        if "run" not in facts:
-            raise CheckpointError(f"{str(self.checkpoint)!r} is a finished model, not a checkpoint: choose another path.")
-        for name, value in run.items():
-            if facts["run"].get(name) != json.loads(as_json(value)):
-                raise CheckpointError(
-                    f"The checkpoint {str(self.checkpoint)!r} belongs to a run with other {name}: "
-                    "delete it to begin anew, or choose another path."
-                )
-        return tensors, facts
-
-    def _go_on(self, trainer: Trainer, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        try:
-            trainer.load_state(tensors, facts)
-        except (RuntimeError, KeyError) as error:  # networks of the user's own have changed
-            raise CheckpointError(
-                f"The checkpoint {str(self.checkpoint)!r} belongs to a run with other networks: "
-                "delete it to begin anew, or choose another path."
-            ) from error
-
-    def _write_checkpoint(self, trainer: Trainer, facts: dict[str, Any]) -> None:
-        assert self.checkpoint is not None
-        tensors, state = trainer.state()
-        storage.write(self.checkpoint, tensors, {"run": facts["run"], "seed": facts["seed"], **state})
 
     # Passing data through
 
@@ -642,8 +609,3 @@ def _warn_of_collapse(trainer: Trainer) -> None:
             HourglassWarning,
             stacklevel=5,
         )
-
-
-def _sample(values: Tensor | Album) -> Any:
-    """Bytes that tell one pile of data from another: all of a tensor, of pictures the first."""
-    return np.ascontiguousarray(values[0]).data if isinstance(values, Album) else values.cpu().contiguous().numpy().data

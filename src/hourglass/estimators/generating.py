@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PATHS = ("straight", "spherical")
 MOST_COMPARED = 5000  # rows of which the usual distance is told
+TOGETHER = 2**26  # numbers of the rows that are looked at together
 SAMPLER = "sampler."  # before the names of its tensors in a file
 FEWEST = 3  # rows that a sampler is fitted to, one of which is held out
 CLOSE = 0.01  # of those rows are nearer to another one than a copy is
@@ -297,6 +298,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         some = self._flat(taken(raw, spread(length(raw), MOST_COMPARED)))
         near = _Nearest(np.concatenate([judged, some]), 2)
         self._collect(raw, near.look)
+        near.settle()
         row, distance = near.found[: len(judged), 0], near.away[: len(judged), 0]
         among = near.away[len(judged) :].max(1) if length(raw) > 1 else np.array([np.inf])  # one of the two is itself
         return pl.DataFrame(
@@ -364,17 +366,26 @@ class _Nearest:
 
     def __init__(self, rows: NDArray[Any], k: int) -> None:
         self.rows, self.k, self.seen = rows, k, 0
+        self.waiting: list[NDArray[Any]] = []
         self.found, self.away = np.empty((len(rows), 0), np.intp), np.empty((len(rows), 0))
 
     def look(self, model: nn.Module, x: Tensor) -> Tensor:
-        """Look at some more."""
-        known = x.flatten(1).nan_to_num(0).cpu().numpy()
+        """Look at some more, as soon as they are many enough to be worth it."""
+        self.waiting.append(x.flatten(1).nan_to_num(0).cpu().numpy())
+        if sum(part.size for part in self.waiting) >= TOGETHER:
+            self.settle()
+        return x.new_empty(len(x), 0)  # nothing of them is kept
+
+    def settle(self) -> None:
+        """Look at those that wait."""
+        if not self.waiting:
+            return
+        known, self.waiting = np.concatenate(self.waiting), []
         found, away = nearest_rows(known, self.rows, min(self.k, len(known)))
         found, away = np.hstack([self.found, found + self.seen]), np.hstack([self.away, away])
         order = np.argsort(away, 1, kind="stable")[:, : self.k]
         self.found, self.away = np.take_along_axis(found, order, 1), np.take_along_axis(away, order, 1)
         self.seen += len(known)
-        return x.new_empty(len(x), 0)  # nothing of them is kept
 
 
 def nearest_rows(known: NDArray[Any], rows: NDArray[Any], k: int = 1) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -169,6 +169,11 @@ class Matched(Bottleneck):
     def weighed(self) -> bool:
         return True
 
+    @property
+    def prior(self) -> Prior | None:
+        """That of the waist within, if it has one."""
+        return getattr(self.base, "prior", None)
+
     def build(self, shape: tuple[int, ...] = ()) -> BottleneckModule:
         return _Matched(self, shape)
 
@@ -179,14 +184,6 @@ class _Matched(BottleneckModule):
         self.base = asked.base.build(shape)
         self.prior = self.base.prior or StandardNormal().build(asked.width, shape)
         self.weight = asked.weight
-
-    @property
-    def progress(self) -> float:
-        return self.base.progress
-
-    @progress.setter
-    def progress(self, share: float) -> None:
-        self.base.progress = share
 
     def density(self, encoded: Tensor | None = None) -> Density | None:
         assert self.prior is not None

@@ -1,0 +1,67 @@
+"""Runs that can be gone on with: their state in a file after each epoch, and the facts that they are known by."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from hourglass import storage
+from hourglass.errors import CheckpointError
+from hourglass.kinds import Album
+from hourglass.parts.base import as_json
+from hourglass.training import Trainer
+
+State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and facts that fit in JSON
+
+
+def digest(values: Tensor | Album) -> str:
+    """What tells one pile of data from another: of a tensor all of it, of pictures their number and the first."""
+    data = np.ascontiguousarray(values[0]) if isinstance(values, Album) else values.cpu().contiguous().numpy()
+    return f"{tuple(values.shape)} {zlib.crc32(data.data):08x}"
+
+
+def unfinished(path: str | os.PathLike[str] | None, run: dict[str, Any]) -> State | None:
+    """The state of that run as a file has it, if there is one.
+
+    Raises
+    ------
+    CheckpointError
+        The file is of another run, or none.
+    """
+    if path is None or not Path(path).exists():
+        return None
+    if Path(path).is_dir():
+        raise CheckpointError(f"The checkpoint {str(path)!r} is a folder: name a file, such as run.safetensors in it.")
+    tensors, facts = storage.read(path)
+    if "run" not in facts:
+        raise CheckpointError(f"{str(path)!r} is a finished model, not a checkpoint: choose another path.")
+    for name, value in run.items():
+        if facts["run"].get(name) != json.loads(as_json(value)):
+            raise _other(path, name)
+    return tensors, facts
+
+
+def go_on(trainer: Trainer, path: str | os.PathLike[str], state: State) -> None:
+    """Let a trainer go on from there."""
+    try:
+        trainer.load_state(*state)
+    except (RuntimeError, KeyError) as error:  # networks of the user's own, of which the file says nothing
+        raise _other(path, "networks") from error
+
+
+def write(path: str | os.PathLike[str], trainer: Trainer, facts: dict[str, Any]) -> None:
+    """Note how far a run is, with the facts that it is known by and its seed."""
+    tensors, state = trainer.state()
+    storage.write(path, tensors, {"run": facts["run"], "seed": facts["seed"], **state})
+
+
+def _other(path: str | os.PathLike[str], what: str) -> CheckpointError:
+    return CheckpointError(
+        f"The checkpoint {str(path)!r} belongs to a run with other {what}: delete it to begin anew, or choose another path."
+    )
