@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 # the same examples each time, and as much time for them as a busy machine takes
@@ -14,7 +15,8 @@ settings.load_profile("hourglass")
 
 @pytest.fixture(autouse=True)
 def chance(request):
-    """Where a module has an ``rng`` of its own, a test draws the same from it, whichever tests ran before."""
+    """A test draws the same from torch, and from its module's own ``rng`` where it has one, whichever tests ran before."""
+    torch.manual_seed(1)
     if isinstance(rng := getattr(request.module, "rng", None), np.random.Generator):
         rng.bit_generator.state = np.random.default_rng(1).bit_generator.state
 
