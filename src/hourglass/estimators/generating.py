@@ -49,8 +49,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
     def fit_sampler(self, X: Any, sampler: str = "auto", *, condition: Any = None, random_state: Any = None) -> Self:
         """Fit a distribution to the codes of X, for `sample` to draw from.
 
-        The codes of a variational model are drawn as each row has them; of rows of symbols, where `sample` writes the likeliest
-        symbols, they are the means.
+        The codes of a variational model are drawn as each row has them; of melodies, which would repeat themselves too little,
+        they are the means.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         check_is_fitted(self)
         seed = seed_from(random_state)
         waist = self._waist
-        generator = None if self.kind_.symbolic else self._generator(seed)
+        generator = None if self.kind_.typical else self._generator(seed)
 
         def codes(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
             z = model.encode(x, generator, given).z
