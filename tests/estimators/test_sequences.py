@@ -76,6 +76,14 @@ def test_a_file_gives_the_same(model, tmp_path):
     assert hg.info(tmp_path / "model.safetensors")["data"] == "rows of up to 5 characters, 3 different ones"
 
 
+def test_a_mixture_is_fitted_to_codes_as_they_are_drawn():
+    vague = hg.VariationalAutoencoder(hg.Variational(4), max_epochs=1, random_state=0).fit(LINES)
+    codes, mixture = vague.encode(LINES), vague.fit_sampler(LINES, "mixture", random_state=0).sampler_.module
+    spread = mixture.draw(torch.Generator().manual_seed(0), 20_000).var(0)
+    np.testing.assert_allclose(spread, codes.mean.var(0) + np.square(codes.std).mean(0), rtol=0.4)
+    assert codes.mean.var(0).min() < 0.1
+
+
 def test_a_flow_is_fitted_kept_in_a_file_and_drawn_from(model, tmp_path, monkeypatch):
     monkeypatch.setattr(samplers, "FLOWING_STEPS", 1)
     model.fit_sampler(LINES, "flow", random_state=0)

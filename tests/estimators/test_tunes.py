@@ -1,9 +1,11 @@
 """Models of melodies: samples, ways and tunes that go on."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
@@ -34,6 +36,13 @@ def test_rows_are_windows(vae, tunes):
     drawn = vae.sample(5, random_state=0)
     assert len(drawn) == 5 and all(isinstance(melody, hg.Melody) for melody in drawn)
     assert drawn == vae.sample(5, random_state=0)
+
+
+def test_a_mixture_is_fitted_to_means(vae, tunes):
+    codes = vae.transform(vae.kind_.learned(tunes))
+    fitted = codes[np.arange(len(codes)) % 5 > 0]  # the others are held out
+    mixture = copy.copy(vae).fit_sampler(tunes, "mixture", random_state=0).sampler_.module
+    np.testing.assert_allclose(mixture.draw(torch.Generator().manual_seed(0), 20_000).var(0), fitted.var(0), rtol=0.1)
 
 
 def test_a_saved_model_is_the_same(vae, tunes, tmp_path):
