@@ -90,7 +90,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     of_strings = kind_name(kind) != "melody" and getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
     X = [X] if isinstance(X, data.Melody) else X
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
-        return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X), kind=kind)
+        return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
