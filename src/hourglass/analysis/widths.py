@@ -17,7 +17,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
 from hourglass.data import Record
-from hourglass.errors import DataError, HourglassWarning, ParameterError
+from hourglass.errors import DataError, HourglassWarning, ParameterError, StoppedWarning
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import KINDS, as_raw, infer, kind_name, length, taken
@@ -33,7 +33,6 @@ WIDTHS = (2, 4, 8, 16, 32, 64)
 ENOUGH = 0.95  # share of the best explained variance that a recommended width reaches
 MEASURED = {"explained_variance": "explained variance", "right": "share of right symbols"}  # columns, and in words
 MOST_SPREAD = 5000  # rows of symbols, spread out to ones and zeros, that PCA learns from
-STOPPED = "Training was stopped by hand"  # how the warning of a fit begins that Ctrl-C ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,12 +262,10 @@ def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int |
 def _ended_by_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C, which a fit takes as its own early end and says so in a warning, end everything."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", STOPPED, HourglassWarning)
+        warnings.simplefilter("error", StoppedWarning)
         try:
             yield
-        except HourglassWarning as warning:
-            if not str(warning).startswith(STOPPED):  # another one, made an error by the caller's filters
-                raise
+        except StoppedWarning as warning:
             raise KeyboardInterrupt from warning
 
 

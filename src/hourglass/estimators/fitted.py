@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, HourglassWarning
+from hourglass.errors import DataError, StoppedWarning
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
@@ -116,7 +116,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         except KeyboardInterrupt:
             warnings.warn(
                 f"Training was stopped by hand after {len(trainer.history)} epochs: the best weights so far are kept.",
-                HourglassWarning,
+                StoppedWarning,
                 stacklevel=5,
             )
             return False
