@@ -85,7 +85,7 @@ class SeriesKind(Kind):
     period: float = 0.0  # of the record, in samples
     length: int = 0  # of the record, in samples
     scale: str = "channel"
-    incomplete: bool = False
+    gaps: bool = False
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -240,10 +240,6 @@ class SeriesKind(Kind):
         return f"a record{many}{rate}, in windows of {time} samples{period} every {self.stride}"
 
     @property
-    def gaps(self) -> bool:
-        return self.incomplete
-
-    @property
     def names(self) -> tuple[str, ...]:
         only = self.shape[0] == 1
         return tuple(f"sample {i}" if only else f"{channel}, sample {i}" for channel in self.channels for i in range(self.shape[1]))
@@ -276,7 +272,7 @@ def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learn
         stride=int(min(wanted.stride or max(window // OVERLAP, 1), window)),
         period=period,
         length=len(record),
-        incomplete=bool(np.isnan(record.values).any()),
+        gaps=bool(np.isnan(record.values).any()),
     )
 
 
@@ -309,7 +305,7 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
         channels=names,
         ragged=ragged,
         rate=wanted.rate,
-        incomplete=bool(np.isnan(array).any()),
+        gaps=bool(np.isnan(array).any()),
     )
 
 

@@ -36,7 +36,7 @@ class TableKind(Kind):
     ending: ClassVar[str] = ".csv"
     columns: tuple[Column, ...] = ()  # empty: an array of numbers, whose columns have numbers for names
     container: str = "numpy"
-    incomplete: bool = False  # whether cells were missing
+    gaps: bool = False  # whether cells were missing
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -61,7 +61,7 @@ class TableKind(Kind):
         if gaps.all(0).any():
             raise DataError(f"Column {int(gaps.all(0).argmax())} has no value in any row. Leave it out.")
         _warn_of_constants(numbers, [str(i) for i in range(numbers.shape[1])])
-        return cls((numbers.shape[1],), str(dtype if dtype.kind in "iub" else numbers.dtype), incomplete=bool(gaps.any()))
+        return cls((numbers.shape[1],), str(dtype if dtype.kind in "iub" else numbers.dtype), gaps=bool(gaps.any()))
 
     @classmethod
     def _of_columns(cls, raw: Any, columns: Mapping[str, str], timeless: bool) -> Self:
@@ -172,10 +172,6 @@ class TableKind(Kind):
         return any(cell != NUMBER for cell in self.cells)
 
     @property
-    def gaps(self) -> bool:
-        return self.incomplete
-
-    @property
     def categories(self) -> Runs:
         ends = accumulate(cell.width for cell in self.cells)
         return tuple((end - cell.levels, end) for cell, end in zip(self.cells, ends, strict=True) if cell.levels)
@@ -260,7 +256,7 @@ class TableKind(Kind):
             )
             for column in config["columns"]
         )
-        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["incomplete"])
+        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["gaps"])
 
 
 def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
