@@ -267,7 +267,7 @@ def takes_bfloat16(model: Hourglass, device: torch.device) -> bool:
 
 
 def mean_loss(
-    model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = MOST_JUDGED
+    model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int
 ) -> tuple[float, float | None]:
     """The loss over all rows, in nats an example, by the formula of training with the model in evaluation mode.
 
@@ -306,7 +306,7 @@ def watched_units(model: nn.Module) -> Iterator[Tensors]:
             handle.remove()
 
 
-def first_non_finite(model: Hourglass, x: Tensor, given: Tensor | None = None) -> str:
+def first_non_finite(model: Hourglass, x: Tensor, given: Tensor | None) -> str:
     """The name of the first tensor on the way through the model that holds NaN or infinity, parameters before what they make."""
     if x.isinf().any():  # a missing element is NaN
         return "the input"

@@ -350,7 +350,7 @@ def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callabl
     far = torch.where(usable, judged.distance, -torch.inf)
     errors = judged.errors.where(usable[:, None, None], torch.inf)
     runs = judged.runs.where(mine[:, None, None], 0.0)
-    scores = combined_steps(*Steps(looked.x.shape[1], windows.window, windows.stride).take_in(Judged(far, errors, runs)))
+    scores = combined_steps(*Steps(windows.window, windows.stride).take_in(Judged(far, errors, runs)))
     return scores[torch.isfinite(scores)]
 
 

@@ -103,7 +103,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             raise DataError(f"All {len(values)} rows are equal, so there is nothing to learn. Check that the right file was read.")
         return values
 
-    def _train(self, trainer: Trainer, stop: Callable[[Epoch], bool] = lambda epoch: False) -> bool:
+    def _train(self, trainer: Trainer, stop: Callable[[Epoch], bool]) -> bool:
         """Train to the end, to Ctrl-C, or until ``stop`` says so, then take the best weights; False after Ctrl-C."""
         self.history_: list[dict[str, Any]] = [asdict(epoch) for epoch in trainer.history]
         try:

@@ -35,7 +35,7 @@ class Steps:
     A window is as many parts of ``stride`` steps; block b of the record has part k of window b - k.
     """
 
-    def __init__(self, channels: int, length: int, stride: int) -> None:
+    def __init__(self, length: int, stride: int) -> None:
         self.length, self.stride = length, stride
         self.parts = math.ceil(length / stride)
         before = (self.parts - 1, self.parts, stride)
@@ -99,7 +99,7 @@ class Stream:
         self._kind = detector.kind_
         self._channels, self._length = self._kind.shape
         self._stride = self._kind.stride
-        self._steps = Steps(self._channels, self._length, self._stride)
+        self._steps = Steps(self._length, self._stride)
         self._tail: Numbers = np.empty((0, self._channels), np.float32)
         self._ending = self._tail
         self._seen = 0

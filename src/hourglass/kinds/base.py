@@ -276,19 +276,15 @@ def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(array if usable else np.array(array, dtype=array.dtype.newbyteorder("="), copy=True, order="C"))
 
 
-def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int = 0, names: tuple[str, ...] = ()) -> None:
+def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int = 0) -> None:
     """Raise `DataError` that names the first NaN or infinity of an array (n, ...)."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     row, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
     value = values[(row, *place)]
     what = "NaN" if np.isnan(value) else str(value)
-    where = f"column {names[place[0]]!r}" if names else f"{'column' if len(place) == 1 else 'pixel'} {_joined(place)}"
+    where = f"column {place[0]}" if len(place) == 1 else f"pixel {tuple(place)}"
     raise DataError(f"{describe} holds {what} in row {first_row + row}, {where}. Fill it, or leave that row or column out.")
-
-
-def _joined(place: list[int]) -> str:
-    return str(place[0]) if len(place) == 1 else str(tuple(place))
 
 
 def ragged(shapes: list[tuple[int, ...]]) -> str:
