@@ -543,13 +543,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         }
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        condition = header.get("condition")
+        condition = header["condition"]
         self.condition_kind_ = None if condition is None else TableKind.from_config(condition)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
             model = self._build(None, None, self._generator(0))
         storage.load_tensors(model, tensors, path)
-        for name in header.get("frozen", ()):
+        for name in header["frozen"]:
             model.get_parameter(name).requires_grad_(False)
         self._adopt(model.eval())
 

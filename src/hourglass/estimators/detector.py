@@ -583,7 +583,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             inner = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
             self.estimator_ = recipes.brought_home(inner)
-            self.estimator = clone(inner) if header.get("asked", True) else None
+            self.estimator = clone(inner) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())

@@ -345,7 +345,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         own = {name.removeprefix(SAMPLER): tensor for name, tensor in tensors.items() if name.startswith(SAMPLER)}
         super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
-        if header.get("sampler") is not None:
+        if header["sampler"] is not None:
             self.sampler_ = samplers.blank(header["sampler"], own, self._waist)
             if self.sampler_.module is not None:
                 self.sampler_.module.to(self._device)
