@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hourglass.parts.likelihoods import Runs
     from hourglass.parts.scaling import Scaling
 
-FLOATS = (np.float32, np.float64)
-
 
 @dataclass(frozen=True)
 class Kind(ABC):
@@ -285,6 +283,13 @@ def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int =
     what = "NaN" if np.isnan(value) else str(value)
     where = f"column {place[0]}" if len(place) == 1 else f"pixel {tuple(place)}"
     raise DataError(f"{describe} holds {what} in row {first_row + row}, {where}. Fill it, or leave that row or column out.")
+
+
+def described(raw: Any, *, typed: bool = False) -> str:
+    """What came, as a sentence has it; of an array the type too, where it may be that which is wrong."""
+    if not isinstance(raw, np.ndarray):
+        return f"a {type(raw).__name__}"
+    return f"an array of {raw.dtype} of shape {raw.shape}" if typed else f"an array of shape {raw.shape}"
 
 
 def ragged(shapes: list[tuple[int, ...]]) -> str:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hourglass.data.record import float_of
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds import columns as of_columns
-from hourglass.kinds.base import FLOATS, Kind, column_names, container_of
+from hourglass.kinds.base import Kind, column_names, container_of
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
@@ -384,6 +385,4 @@ def _as_numbers(raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
             return None
     if raw.dtype.kind in TEMPORAL:
         return None
-    if raw.dtype in FLOATS or raw.dtype == np.uint8:
-        return np.asarray(raw)
-    return np.asarray(raw, dtype=np.float32 if raw.dtype.itemsize < 4 else np.float64)
+    return np.asarray(raw, dtype=raw.dtype if raw.dtype == np.uint8 else float_of(raw.dtype))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
+from hourglass.data.record import float_of
 from hourglass.errors import DataError
-from hourglass.kinds.base import FLOATS
 
 Values = NDArray[np.floating[Any]]
 LOOKED_AT = 2**17  # samples of a record that its period is looked for in
@@ -147,12 +147,6 @@ def as_floats(raw: NDArray[Any], first_row: int = 0) -> NDArray[np.floating[Any]
         except (ValueError, TypeError) as error:
             raise DataError(f"Values of a series are numbers. Got an array of {raw.dtype} that holds other things.") from error
     return raw.astype(float_of(raw.dtype), copy=False)
-
-
-def float_of(dtype: Any) -> np.dtype[Any]:
-    """The type of floats that numbers of a type are taken as."""
-    dtype = np.dtype(dtype)
-    return dtype if dtype in FLOATS else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
 def starts_of(length: int, window: int, stride: int) -> NDArray[np.intp]:
