@@ -34,6 +34,7 @@ __all__ = [
     "reconstruction",
     "scaled",
     "ssim",
+    "survival",
     "trustworthiness",
 ]
 
@@ -380,6 +381,28 @@ def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
         return (same | behind).all(1)
 
     return float(model._passed(X, condition, whole).double().mean())
+
+
+def survival(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
+    """How much of X survives the waist, as one share: of rows of symbols `exact`, of all others `explained_variance`.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted one.
+    X : as in ``fit``
+        Data.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row, or one for all.
+
+    Returns
+    -------
+    float
+        1 is all.
+    """
+    if model.kind_.symbolic:
+        return exact(model, X, condition)
+    return explained_variance(*before_and_after(model, X, condition))
 
 
 def scaled(model: BaseAutoencoder, X: Any) -> Array:

@@ -105,11 +105,9 @@ def compress(job: Job) -> Made:
     _keep(job, model, show)
     _say(job.run, "Writing the codes")
     making.encode(model, job.X, job.run.path / "codes.parquet")
-    seen = job.X if job.unseen is None else job.unseen
-    if model.kind_.symbolic:
-        share, what = hg.metrics.exact(model, seen[: making.MOST_SHOWN]), "come back without a fault"
-    else:
-        share, what = hg.metrics.explained_variance(*hg.metrics.before_and_after(model, seen)), "of the variance survives"
+    seen, symbolic = job.X if job.unseen is None else job.unseen, model.kind_.symbolic
+    share = hg.metrics.survival(model, seen[: making.MOST_SHOWN] if symbolic else seen)
+    what = "come back without a fault" if symbolic else "of the variance survives"
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
     words = f"Each row is kept in {width:,} numbers in place of {model.n_features_in_:,}. Of {of}, {share:.1%} {what}."
