@@ -341,8 +341,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 checkpoints.write(self.checkpoint, trainer, facts)
             if self.callbacks:
                 self._by_dtype = {}  # of earlier weights: what a callback asks the model is answered by those of now
-            answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
-            return any(answers)
+            return self._asked_to_stop(epoch)
 
         try:
             finished = self._train(trainer, stop)

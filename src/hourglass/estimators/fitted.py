@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -46,6 +46,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     by_name: ClassVar[dict[str, type[Fitted]]] = {}
     columns: dict[str, str] | None = None
+    callbacks: Sequence[Callable[..., Any]] = ()
     verbose: bool = False
     model_: Any
     _widest = 1  # numbers that a row becomes on its way through the model, at least
@@ -124,6 +125,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             trainer.restore_best()
             trainer.model.eval()
         return True
+
+    def _asked_to_stop(self, epoch: Epoch) -> bool:
+        """Whether a callback wants training to end."""
+        answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
+        return any(answers)
 
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""

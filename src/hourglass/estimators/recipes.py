@@ -98,7 +98,7 @@ def _watch_members(
     plan = dataclasses.replace(members.PLAN, max_epochs=max_epochs, max_seconds=detector.max_seconds)
     trainer, folds = members.trainer(model, x, plan, generator)
     detector._adopt(model)
-    detector._train(trainer, partial(_asked_to_stop, detector))
+    detector._train(trainer, detector._asked_to_stop)
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
     kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
     usual = x if aside is None else torch.cat([x, aside])
@@ -121,11 +121,6 @@ def _watch_members(
         if aside is not None:
             watch.alarm.add_references(torch.cat([watch(part) for part in torch.split(aside, at_once)]))
     return watch, scores
-
-
-def _asked_to_stop(detector: Any, epoch: Epoch) -> bool:
-    answers = [callback(detector, epoch) for callback in detector.callbacks]  # all are called, whatever the first says
-    return any(answers)
 
 
 def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
