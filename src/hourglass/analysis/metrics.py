@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +41,15 @@ __all__ = [
 Array = NDArray[Any]
 MAX_NEIGHBOURHOOD = 2000  # rows of a trustworthiness within `codes`: its time and memory grow with their square
 SSIM_PAD = 5  # pixels that SSIM's window of 11 reaches beyond a border, mirrored
+
+
+class Measure(NamedTuple):
+    """A line of what `quality` finds."""
+
+    measure: str
+    samples: float
+    real: float  # the same of rows that are real
+    good: str  # "more", "less" or "as real"
 
 
 # Reconstructions: X and X2, of one shape
