@@ -279,7 +279,7 @@ def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     """What is known of the steps of a stretch: of each the least error that a window around it finds."""
     mine = windows.starts[(windows.starts < end) & (windows.starts + windows.window > start)]
     every = max(len(mine) // LONGEST, 1)
-    some = Windows(windows.record, windows.window, windows.stride, starts=mine[::every])
+    some = windows.at(mine[::every])
     values = detector.kind_.to_tensor(some)
     looked = seen_in(detector._model_for(values.dtype), detector.kind_, values)
     shape = (values.shape[1], end - start)

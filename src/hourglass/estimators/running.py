@@ -21,6 +21,11 @@ Numbers = NDArray[np.floating[Any]]
 NEUTRAL = (-torch.inf, torch.inf, 0.0)  # of a largest distance, of a least error, of a largest run
 
 
+def windows_at_once(channels: int, length: int) -> int:
+    """How many windows are looked at together."""
+    return max(AT_ONCE // (channels * length), 1)
+
+
 class Found(NamedTuple):
     """What is known of steps."""
 
@@ -133,7 +138,7 @@ class Stream:
         n = (len(self._tail) - self._length) // self._stride + 1
         if n < 1:
             return np.empty(0)
-        size = max(AT_ONCE // (self._channels * self._length), 1)
+        size = windows_at_once(self._channels, self._length)
         found = [self._taken_in(first, min(first + size, n)) for first in range(0, n, size)]
         self._tail = self._tail[n * self._stride :].copy()
         return np.concatenate(found)

@@ -61,7 +61,11 @@ class Windows(Sequence[Any]):
         """Windows at random places, as many as lie beside one another: at a fixed distance all could have one phase."""
         room = len(self.record) - self.window + 1
         starts = np.random.default_rng(0).integers(room, size=max(len(self.record) // self.window, 1))
-        return Windows(self.record, self.window, self.stride, self.origin, np.sort(starts))
+        return self.at(np.sort(starts))
+
+    def at(self, starts: NDArray[np.intp]) -> Windows:
+        """Those that begin there."""
+        return Windows(self.record, self.window, self.stride, self.origin, starts)
 
     def covered(self) -> Values:
         """The values of the record (time, channels), NaN where there is no window."""
@@ -84,7 +88,7 @@ class Windows(Sequence[Any]):
 
     def __getitem__(self, which: Any) -> Any:
         if isinstance(which, (slice, np.ndarray)):
-            return Windows(self.record, self.window, self.stride, self.origin, self.starts[which])
+            return self.at(self.starts[which])
         start = self.starts[which]
         return self.record.values[start : start + self.window]
 
