@@ -301,7 +301,7 @@ def _symbols(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Co
     readable = kind.readable(test)
     if not len(readable):
         raise DataError("Each held-out row of the sweep has a symbol that was never seen, or is too long. Give others as X_test.")
-    x, rebuilt = (model._passed(readable, None, function).numpy() for function in (lambda _, x: x, _reconstructed))
+    x, rebuilt = model._seen(readable).numpy(), model._passed(readable, None, lambda inner, x: inner.reconstruct(x)).numpy()
 
     def right(after: Array) -> Figures:
         counted = x.any(-1)  # what lies behind the end doesn't
@@ -311,13 +311,9 @@ def _symbols(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Co
     def compared(widths: Sequence[int], seed: int) -> dict[int, Figures]:
         rows = kind.opened(train)
         some = np.random.default_rng(seed).permutation(length(rows))[:MOST_SPREAD]
-        return _by_pca(model._passed(taken(rows, some), None, lambda _, x: x).numpy(), x, widths, seed, right)
+        return _by_pca(model._seen(taken(rows, some)).numpy(), x, widths, seed, right)
 
     return right(rebuilt), compared
-
-
-def _reconstructed(model: Any, x: Any) -> Any:
-    return model.reconstruct(x)
 
 
 def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int, figures: Callable[[Array], Figures]) -> dict[int, Figures]:

@@ -151,21 +151,25 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         What is ``beside`` has as many rows, of which those of the chunk are handed over too.
         """
         raw = self._checked(X)
-        n, size = length(raw), rows_at_once(self.kind_.shape, self._widest)
         result: Tensor | None = None
         with torch.inference_mode():
-            for start in range(0, n, size):
-                stop = min(start + size, n)
-                values = self.kind_.to_tensor(rows(raw, start, stop), start).to(self._device)
-                assert len(values) == stop - start  # a row each
-                model = self._model_for(values.dtype)
-                own = (each[start : start + len(values)].to(self._device) for each in beside)
-                part = function(model, model.scaling(values), *own)
+            for some, model, x in self._chunks(raw):
+                part = function(model, x, *(each[some].to(self._device) for each in beside))
                 if result is None:
-                    result = torch.empty((n, *part.shape[1:]), dtype=part.dtype)
-                result[start : start + len(part)] = part
+                    result = torch.empty((length(raw), *part.shape[1:]), dtype=part.dtype)
+                result[some] = part
         assert result is not None  # _checked refuses empty data
         return result
+
+    def _chunks(self, raw: Any) -> Iterator[tuple[slice, Any, Tensor]]:
+        """All rows of checked data, some at a time: which they are, the model in their precision, and how it sees them."""
+        n, size = length(raw), rows_at_once(self.kind_.shape, self._widest)
+        for start in range(0, n, size):
+            some = slice(start, min(start + size, n))
+            values = self.kind_.to_tensor(rows(raw, some.start, some.stop), start).to(self._device)
+            assert len(values) == some.stop - start  # a row each
+            model = self._model_for(values.dtype)
+            yield some, model, model.scaling(values)
 
     def _seen(self, X: Any) -> Tensor:
         """All rows as the networks see them (n, *shape)."""

@@ -297,7 +297,9 @@ class GeneratingAutoencoder(BaseAutoencoder):
         raw, judged = self._checked(X), self._flat_drawn(samples)
         some = self._flat(taken(raw, spread(length(raw), MOST_COMPARED)))
         near = _Nearest(np.concatenate([judged, some]), 2)
-        self._collect(raw, near.look)
+        with torch.inference_mode():
+            for _, _, x in self._chunks(raw):
+                near.look(x)
         near.settle()
         row, distance = near.found[: len(judged), 0], near.away[: len(judged), 0]
         among = near.away[len(judged) :].max(1) if length(raw) > 1 else np.array([np.inf])  # one of the two is itself
@@ -369,12 +371,11 @@ class _Nearest:
         self.waiting: list[NDArray[Any]] = []
         self.found, self.away = np.empty((len(rows), 0), np.intp), np.empty((len(rows), 0))
 
-    def look(self, model: nn.Module, x: Tensor) -> Tensor:
+    def look(self, x: Tensor) -> None:
         """Look at some more, as soon as they are many enough to be worth it."""
         self.waiting.append(x.flatten(1).nan_to_num(0).cpu().numpy())
         if sum(part.size for part in self.waiting) >= TOGETHER:
             self.settle()
-        return x.new_empty(len(x), 0)  # nothing of them is kept
 
     def settle(self) -> None:
         """Look at those that wait."""

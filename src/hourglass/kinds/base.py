@@ -232,7 +232,9 @@ def rows(raw: Any, start: int, stop: int) -> Any:
 
 
 def taken(raw: Any, index: np.ndarray[Any, Any]) -> Any:
-    """Rows of an array or a table by number."""
+    """Rows of a list, an array or a table by number."""
+    if isinstance(raw, list):
+        return [raw[number] for number in index]
     if hasattr(raw, "iloc"):
         return raw.iloc[index]
     return raw.take(index) if hasattr(raw, "to_batches") else raw[index]
