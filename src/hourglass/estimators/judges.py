@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,11 +14,10 @@ from hourglass.estimators.fitted import rows_at_once
 from hourglass.estimators.pictures import MapWatch
 from hourglass.estimators.watch import WIDTH, Watch
 from hourglass.kinds.windows import Windows
-from hourglass.parts.alarm import Alarm
+from hourglass.parts.alarm import Alarm, rank_beyond
 from hourglass.parts.maps import MapAlarm, thumbnails
 
 FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
-FIFTH = 5  # at least: the rank of that one
 
 
 class Judge(NamedTuple):
@@ -31,7 +29,7 @@ class Judge(NamedTuple):
 
 def rank(detector: Any, kept: int) -> int:
     """Of the kept row that distances are measured to: beyond a cluster of strange rows, where there may be some among the kept."""
-    return max(FIFTH, math.ceil(FURTHER * kept)) if detector.contaminated else 1
+    return rank_beyond(FURTHER, kept) if detector.contaminated else 1
 
 
 def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:

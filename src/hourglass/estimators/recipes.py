@@ -112,7 +112,7 @@ def _watch_members(
         for part in torch.split(held_out, at_once):
             mine = x[part]  # (m, members, elements)
             expected = watch.expected_out_of_fold(mine)
-            errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
+            errors.append(watch.errors_from(mine.flatten(0, 1), expected.flatten(0, 1)))
         watch.alarm.calibrate(x[held_out.flatten()], torch.cat(errors))
         scores = torch.full((len(x),), -torch.inf)
         scores[held_out.flatten()] = watch.alarm(x[held_out.flatten()], torch.cat(errors))

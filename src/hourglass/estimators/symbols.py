@@ -54,7 +54,7 @@ class SymbolWatch(Watch):
         """Those of the symbols."""
         return symbols_of(kind)
 
-    def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:
+    def errors(self, x: Tensor) -> Tensor:
         """Nats (n, length)."""
         return self._rebuilt(x)[0]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hourglass.parts.alarm import rank_beyond
 from hourglass.parts.bell import bell
 from hourglass.parts.scaling import PerWindow, Scaling
 from hourglass.parts.tracing import Settled, traced
@@ -21,7 +22,6 @@ COST = 6.0  # of the usual distance to a copy that is not moved, what the furthe
 MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
 MOST_TRIED = 2000  # rows, to tell the usual distance
 BLOCK = 2**21  # distances that are held at a time
-FIFTH = 5  # at least: the rank of the copy that distances are measured to, where it is not the nearest
 
 
 class _Copies(NamedTuple):
@@ -143,7 +143,7 @@ class Memory(nn.Module, Settled):
         return order.values.gather(1, which)[:, 0], order.indices.gather(1, which)[:, 0]
 
     def _rank(self, copies: int) -> int:
-        return max(min(max(FIFTH, math.ceil(self.beyond * copies)), copies), 1)
+        return max(min(rank_beyond(self.beyond, copies), copies), 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The nearest copies (n, channels, time)."""
