@@ -85,7 +85,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         check_is_fitted(self)
         seed = seed_from(random_state)
         waist = self._waist
-        generator = None if self.kind_.typical else self._generator(seed)
+        generator = None if self.kind_.samples_from_means else self._generator(seed)
 
         def codes(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
             z = model.encode(x, generator, given).z

@@ -12,7 +12,7 @@ from hourglass.estimators import beats, pictures, symbols
 from hourglass.estimators.beats import RebuildingWatch
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.estimators.pictures import MapWatch
-from hourglass.estimators.watch import WIDTH, Watch
+from hourglass.estimators.watch import WIDEST, Watch
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, rank_beyond
 from hourglass.parts.maps import MapAlarm, thumbnails
@@ -47,7 +47,7 @@ def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generat
     kind, kept = detector.kind_, _kept(detector, x, generator)
     alarm = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
     watch = Watch(detector.estimator_.model_, alarm)
-    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDTH))])
+    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDEST))])
     alarm.calibrate(aside.flatten(1), errors)
     return watch
 
@@ -79,7 +79,7 @@ def _blank_stretches(detector: Any, header: dict[str, Any], tensors: dict[str, T
 
 def _learn_symbols(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kind = detector.kind_
-    return symbols.learn(detector.estimator_.model_, kind, x, aside, rows_at_once(kind.shape, WIDTH))
+    return symbols.learn(detector.estimator_.model_, kind, x, aside, rows_at_once(kind.shape, WIDEST))
 
 
 def _blank_symbols(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:

@@ -22,7 +22,7 @@ from hourglass.estimators.beats import SeriesWatch
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.judges import JUDGES, blank_map_alarm, rank
 from hourglass.estimators.pictures import MapWatch
-from hourglass.estimators.watch import WIDTH, Watch
+from hourglass.estimators.watch import WIDEST, Watch
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
@@ -106,7 +106,7 @@ def _watch_members(
     watch = members.EnsembleWatch(model, alarm)
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
-    at_once = rows_at_once(model.shape, WIDTH)
+    at_once = rows_at_once(model.shape, WIDEST)
     errors = []
     with torch.inference_mode():
         for part in torch.split(held_out, at_once):

@@ -11,7 +11,7 @@ from hourglass.model import Hourglass
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.scaling import Scaling
 
-WIDTH = 1024  # numbers that a row becomes on the way, at least: those of all members, often in double precision
+WIDEST = 1024  # what a row counts as at least, see `rows_at_once`: numbers of all members, often in double precision
 
 
 class Watch(nn.Module):

@@ -82,7 +82,7 @@ class MelodyKind(TokenKind):
     name: ClassVar[str] = "melody"
     ending: ClassVar[str] = ""
     symbol: ClassVar[str] = "position"
-    typical: ClassVar[bool] = True  # codes as drawn make tunes that repeat themselves less
+    samples_from_means: ClassVar[bool] = True  # codes as drawn make tunes that repeat themselves less
     bars: int = 2
 
     @classmethod
