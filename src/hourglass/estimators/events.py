@@ -235,7 +235,7 @@ def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = 
 
 
 def with_events(detector: Any, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
-    """Steps with the alarms of their events; beside each which event that is, and at its first step why."""
+    """The frame of steps with an alarm wherever an event is, the number of that event, and at its first step its reason."""
     import polars as pl
 
     scores = frame["score"].to_numpy() if windows.record.place is None else scored_steps(detector, windows)

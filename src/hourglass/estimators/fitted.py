@@ -37,7 +37,10 @@ CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32,
 
 
 def rows_at_once(shape: tuple[int, ...], widest: int = 1) -> int:
-    """How many elements of a shape, or of what they become on the way at least, stay in the processor's cache together."""
+    """How many rows pass through a model at a time: as many as fit the processor's cache.
+
+    A row counts as large as its shape, or as ``widest`` where the model makes more of it.
+    """
     return max(1, CHUNK // max(math.prod(shape), widest))
 
 
@@ -49,7 +52,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     callbacks: Sequence[Callable[..., Any]] = ()
     verbose: bool = False
     model_: Any
-    _widest = 1  # numbers that a row becomes on its way through the model, at least
+    _widest = 1  # what a row counts as at least, see `rows_at_once`
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -39,7 +39,7 @@ def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Te
 
 
 def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
-    """The rows that distances are measured to, which a detector with an estimator has none of unless it is asked to."""
+    """The rows that distances are measured to; with an estimator none, unless ``neighbours`` asks for some."""
     return x[torch.randperm(len(x), generator=generator)[: detector.neighbours or 0]]
 
 

@@ -135,7 +135,10 @@ def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 def _hold_out(
     make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any, raw: Any, generator: torch.Generator, rows: Any = None
 ) -> Watch:
-    """The watch that is made of raw data, a fifth of whose ``rows``, where they are other than they came, is held out."""
+    """The watch that ``make`` makes of raw data, with a fifth of the rows held out.
+
+    ``rows`` are those rows where they are not the data as it came: windows of a record.
+    """
     rows = raw if rows is None else rows
     n = length(rows)
     if n < FEWEST:

@@ -76,7 +76,7 @@ class Windows(Sequence[Any]):
         return self.record.values if inside.all() else np.where(inside[:, None], self.record.values, np.nan)
 
     def between(self) -> NDArray[np.intp]:
-        """Where a window may begin anywhere between two of them that follow one another, or where one of them does."""
+        """Places (m,) at which a window may begin: those of these windows, and all between two of them that follow one another."""
         every = starts_of(len(self.record), self.window, self.stride)
         there = np.isin(every, self.starts)
         offsets = np.arange(len(self.record) - self.window + 1)

@@ -145,7 +145,10 @@ class Alarm(nn.Module):
         return strange
 
     def outside(self, x: Tensor) -> Tensor:
-        """How far each element lies outside the range of the training rows (n, elements); so does a column's first gap ever."""
+        """How far each element lies outside the range of the training rows (n, elements).
+
+        A first gap in a column counts `FIRST_GAP`.
+        """
         beyond: Tensor = (x - self.within(x)).nan_to_num(0)
         return beyond + x.isnan() * (self.gapless[self.column_of] * self.begins)
 

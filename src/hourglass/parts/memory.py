@@ -51,8 +51,8 @@ class Memory(nn.Module, Settled):
     usual : float, default=1
         The usual mean squared distance of a row to the nearest of the others, none being moved.
     beyond : float, default=0
-        The share of the copies that are nearer than the one that counts, where some rows may be strange: a cluster of them then
-        doesn't make its likes look usual. That one is the fifth nearest at least. At 0 the nearest counts.
+        Share of the nearest copies that are skipped, since some remembered rows may be strange: a cluster of them then doesn't
+        vouch for itself. The copy that counts is the fifth nearest at least. At 0 the nearest counts.
     """
 
     rows: Tensor

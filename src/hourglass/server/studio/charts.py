@@ -93,7 +93,7 @@ def number(value: float) -> str:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """From the least to the most, without what so far out lies that all else would be flat."""
+    """From the least to the most, but for values so far out that all else would look flat."""
     ordered = sorted(values)
     low, high = ordered[0], ordered[-1]
     if len(ordered) >= MANY:
