@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
         MissingExtraError,
         ModelFileError,
         ParameterError,
+        StoppedWarning,
         TrainingDivergedError,
     )
     from hourglass.estimators import (
@@ -157,6 +158,7 @@ __all__ = [
     "Series",
     "Speckle",
     "StandardNormal",
+    "StoppedWarning",
     "Structural",
     "SwapSymbols",
     "Temporal",
@@ -215,6 +217,7 @@ _HOMES = {  # of all that is no part
         "MissingExtraError",
         "ModelFileError",
         "ParameterError",
+        "StoppedWarning",
         "TrainingDivergedError",
     ),
     "hourglass.estimators": (

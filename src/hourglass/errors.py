@@ -11,6 +11,7 @@
     └── MissingExtraError (ImportError)   an optional dependency isn't installed
 
     HourglassWarning (UserWarning)        the fit goes on, but is perhaps not what was meant
+    └── StoppedWarning                    training was stopped by hand, and the best so far is kept
 
 Unfitted use is scikit-learn's own ``NotFittedError``. Each message is one sentence or two: what is wrong, where, what to do.
 """
@@ -64,6 +65,10 @@ class MissingExtraError(HourglassError, ImportError):
 
 class HourglassWarning(UserWarning):
     """The work goes on, but the result is perhaps not what was meant."""
+
+
+class StoppedWarning(HourglassWarning):
+    """Training was stopped by hand, with Ctrl-C: the best weights so far are kept."""
 
 
 def suggest(name: object, known: Iterable[str]) -> str:

@@ -11,12 +11,12 @@ from hourglass.parts.bottlenecks import BottleneckModule, Code, Codes
 from hourglass.parts.corruptions import Corruption
 from hourglass.parts.densities import Density, Normal
 from hourglass.parts.likelihoods import LikelihoodModule
-from hourglass.parts.objectives import Elbo, Loss, Objective
+from hourglass.parts.objectives import Elbo, Learner, Loss, Objective
 from hourglass.parts.scaling import Conditions, Scaling
 from hourglass.parts.sequence import Embedding, sharpened
 
 
-class Hourglass(nn.Module):
+class Hourglass(Learner):
     """An autoencoder: scaling, corruption, encoder, bottleneck, decoder and likelihood in a row.
 
     "raw" below is a tensor of numbers as the kind of data gives them, "x" the scaled floats that the networks see (batch, *shape).
@@ -48,6 +48,7 @@ class Hourglass(nn.Module):
         self.decoder = decoder
         self.likelihood = likelihood
         self.objective = objective or Elbo()
+        self.steady = self.objective.steady
         self.conditions = conditions
         self.reads: bool = getattr(decoder, "reads", False)
         self.spells = any(isinstance(module, Embedding) for module in encoder.modules())

@@ -100,7 +100,7 @@ class Muon(Optimizer):
                 parameter.add_(update.reshape(parameter.shape), alpha=-rate * 0.2 * max(shape) ** 0.5)
 
 
-def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
+def orthogonal(matrices: Tensor) -> Tensor:
     """The nearly orthogonal matrix near each of some (..., rows, columns): singular values moved to about 1 by Newton and Schulz.
 
     X <- a X + (b A + c A²) X with A = X Xᵀ and (a, b, c) = (3.4445, -4.7750, 2.0315), five times, which sends singular values into
@@ -108,7 +108,7 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     """
     wide = matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
     x: Tensor = wide / torch.linalg.matrix_norm(wide, keepdim=True).clamp(min=1e-7)
-    for _ in range(steps):
+    for _ in range(5):
         a = x @ x.mT
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
     return x if wide is matrices else x.mT

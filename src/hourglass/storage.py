@@ -68,7 +68,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         digest, newer = header.pop("digest", None), header["format"] > FORMAT
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error
-    if digest not in (None, _digest(header)):  # older files have none
+    if digest != _digest(header):
         raise _damaged(path)
     if newer:
         raise ModelFileError(

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from hourglass.batches import Batch, Batches, Patches
 from hourglass.errors import TrainingDivergedError
-from hourglass.model import Hourglass
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts.networks import seeded_by
+from hourglass.parts.objectives import Learner
 from hourglass.parts.precision import has_bfloat16
 
 Tensors = dict[str, Tensor]
@@ -81,7 +81,7 @@ class Trainer:
 
     Parameters
     ----------
-    model : Hourglass
+    model : Learner
         What to train.
     train, validation : Batches or Patches
         Rows to learn from, and rows held out to choose the best weights by; ``validation`` may be None.
@@ -93,7 +93,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Hourglass,
+        model: Learner,
         train: Batches | Patches,
         validation: Batches | Patches | None,
         plan: Plan,
@@ -105,7 +105,6 @@ class Trainer:
         self.plan = plan
         self.generator = generator
         self.optimizers = OPTIMIZERS[plan.optimizer](model)
-        self.steady = model.objective.steady if isinstance(model, Hourglass) else True
         self.in_half = takes_bfloat16(model, generator.device)
         self.history: list[Epoch] = []
         self.best: Tensors = _snapshot(model)
@@ -150,7 +149,7 @@ class Trainer:
         return (
             (plan.max_epochs is not None and done >= plan.max_epochs)
             or (plan.max_seconds is not None and self._seconds() >= plan.max_seconds)
-            or (self.validation is not None and self.steady and done - self.best_epoch >= self._patience())
+            or (self.validation is not None and self.model.steady and done - self.best_epoch >= self._patience())
         )
 
     def _patience(self) -> float:
@@ -225,7 +224,7 @@ class Trainer:
     def _keep_best(self) -> None:
         """Remember the weights if they are the best so far; a held-out loss that is not finite never is."""
         loss = self.history[-1].validation
-        if loss is None or self.best_loss is None or loss <= self.best_loss or not self.steady:
+        if loss is None or self.best_loss is None or loss <= self.best_loss or not self.model.steady:
             self.best, self.best_epoch, self.best_loss = _snapshot(self.model), len(self.history), loss
 
     def _diverged(self, batch: Batch, number: int, value: float) -> TrainingDivergedError:
@@ -260,14 +259,14 @@ class Trainer:
             optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
 
 
-def takes_bfloat16(model: Hourglass, device: torch.device) -> bool:
+def takes_bfloat16(model: Learner, device: torch.device) -> bool:
     """Whether training steps are computed in bfloat16: by models that convolve or spell, where it is quick, unless they refuse."""
     with torch.autocast(device.type, torch.bfloat16):
         return (model.convolves or model.spells) and has_bfloat16(device) and model.runs()
 
 
 def mean_loss(
-    model: Hourglass, batches: Batches | Patches, generator: torch.Generator, batch_size: int = MOST_JUDGED
+    model: Learner, batches: Batches | Patches, generator: torch.Generator, batch_size: int
 ) -> tuple[float, float | None]:
     """The loss over all rows, in nats an example, by the formula of training with the model in evaluation mode.
 
@@ -306,7 +305,7 @@ def watched_units(model: nn.Module) -> Iterator[Tensors]:
             handle.remove()
 
 
-def first_non_finite(model: Hourglass, x: Tensor, given: Tensor | None = None) -> str:
+def first_non_finite(model: Learner, x: Tensor, given: Tensor | None) -> str:
     """The name of the first tensor on the way through the model that holds NaN or infinity, parameters before what they make."""
     if x.isinf().any():  # a missing element is NaN
         return "the input"

@@ -172,6 +172,9 @@ def test_images_are_measured_in_pixels_from_0_to_1(images):
         },
         rel=1e-4,
     )
+    assert (
+        metrics.survival(images.model, images.X_test) == metrics.reconstruction(images.model, images.X_test)["explained_variance"]
+    )
 
 
 def test_tables_are_measured_in_standard_deviations(table):

@@ -15,7 +15,9 @@ from hypothesis.extra import numpy as hnp
 
 from hourglass.data import files, read, reads_pictures, write
 from hourglass.errors import DataError, FileError
+from hourglass.kinds import Album, as_raw
 
+TUNE = "X:1\nM:4/4\nL:1/4\nK:C\nCDEF|\n"
 X = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 
@@ -243,6 +245,19 @@ def test_a_table_beside_pictures_without_an_ending_is_not_the_data():
     Path("scan/IM1").unlink()
     assert read("scan").shape == (2, 2)
     assert not reads_pictures("scan")
+
+
+def test_only_pictures_may_stay_in_their_files(sentence):
+    for folder in ("days", "tunes", "shots"):
+        Path(folder).mkdir()
+    write("days/1.csv", pl.DataFrame({"heat": [1.0, 2.0]}))
+    Path("tunes/1.abc").write_text(TUNE)
+    write("shots", np.zeros((2, 4, 4), np.uint8))
+    assert as_raw("days", apart=True).equals(read("days"))
+    assert as_raw("tunes", apart=True) == read("tunes")
+    assert as_raw(["tunes/1.abc"], apart=True) == read(["tunes/1.abc"])
+    assert isinstance(as_raw("shots", apart=True), Album)
+    assert sentence(FileError, as_raw, "gone", apart=True) == sentence(FileError, read, "gone")
 
 
 def test_lines_end_where_they_end_alone():

@@ -96,7 +96,7 @@ def test_ctrl_c_keeps_the_best_so_far():
         if epoch.epoch == 3:
             raise KeyboardInterrupt
 
-    with pytest.warns(hg.HourglassWarning, match="stopped by hand after 3 epochs"):
+    with pytest.warns(hg.StoppedWarning, match="stopped by hand after 3 epochs"):
         model = hg.Autoencoder(3, callbacks=(press,), random_state=0).fit(X)
     assert len(model.history_) == 3
     assert model.transform(X).shape == (len(X), 3)

@@ -81,11 +81,15 @@ def test_a_damaged_header(path, before, after):
         hg.info(path)
 
 
+GONE = object()
+
+
 def rewritten(path, tensors=None, **changes):
     old, header = storage.read(path)
     tensors = tensors or old
     facts = {**header, "checksum": storage._checksum(tensors), **changes}
-    save_file(tensors, path, metadata={storage.KEY: json.dumps(facts)})
+    facts = {name: value for name, value in facts.items() if value is not GONE}
+    save_file(tensors, path, metadata={storage.KEY: json.dumps(facts | {"digest": storage._digest(facts)})})
 
 
 def test_a_newer_version(path):
@@ -93,10 +97,17 @@ def test_a_newer_version(path):
     assert refused(path).startswith(f"'{path}' was written by Hourglass 9.9, which is newer than this ")
 
 
-def test_a_file_without_a_digest_is_older(path, fitted):
+def test_a_header_without_a_digest_is_damaged(path):
+    tensors, header = storage.read(path)
+    save_file(tensors, path, metadata={storage.KEY: json.dumps(header)})
+    assert refused(path) == f"'{path}' is damaged or was cut short: copy or make it again."
+
+
+def test_a_header_that_says_too_little(path, fitted):
     rewritten(path)
-    assert b"digest" not in path.read_bytes()
     np.testing.assert_array_equal(hg.load(path).transform(X), fitted.transform(X))
+    rewritten(path, frozen=GONE)
+    assert refused(path) == f"'{path}' doesn't say 'frozen', which a model file has to: save the model again."
 
 
 def test_tensors_that_do_not_fit(path):

@@ -79,7 +79,7 @@ def test_the_linear_path_stays_pca_where_it_is(bottleneck, kept):
 
 @pytest.mark.parametrize("size", [(12, 16), (11, 15)])
 def test_a_flat_picture_is_doubled_without_a_checkerboard(size):
-    doubled = Doubled(3, 2, size, generator())(torch.randn(1, 3, 1, 1, generator=generator()).expand(1, 3, 6, 8))
+    doubled = Doubled(3, 2, size, generator(), gain=1.0)(torch.randn(1, 3, 1, 1, generator=generator()).expand(1, 3, 6, 8))
     assert doubled.shape == (1, 2, *size)
     inner = doubled[..., 2:-2, 2:-2]  # at the borders zeros lie beside it
     torch.testing.assert_close(inner, inner[..., :1, :1].expand_as(inner))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hourglass.analysis.metrics import Array
+from hourglass.analysis.metrics import Array, Measure
 from hourglass.data.molecules import libraries, smiles_of
 from hourglass.errors import DataError
 
@@ -27,7 +27,6 @@ PART = 1000  # molecules that are compared with all others at a time
 LARGE = 8  # atoms of a ring that few real molecules have
 KNOWN_FILTERS = ("PAINS", "BRENK")  # catalogues of RDKit
 SOME = (1000, 10_000)  # samples of which MOSES counts how many differ
-Line = tuple[str, float, float, str]
 
 
 def tanimoto(first: Any, second: Any) -> Array:
@@ -219,13 +218,13 @@ MEASURES: dict[str, tuple[Callable[[Pile, Pile], float], str]] = {
 }
 
 
-def measured(drawn: Any, train: Any, test: Any) -> list[Line]:
+def measured(drawn: Any, train: Any, test: Any) -> list[Measure]:
     """What MOSES measures of drawn molecules, and of training rows in their place, against molecules held out."""
     mine, learned, real = (Pile(raw) for raw in (drawn, train, test))
-    return [(name, measure(mine, real), measure(learned, real), good) for name, (measure, good) in MEASURES.items()]
+    return [Measure(name, measure(mine, real), measure(learned, real), good) for name, (measure, good) in MEASURES.items()]
 
 
-def known(drawn: Any, train: Any, test: Any) -> list[Line]:
+def known(drawn: Any, train: Any, test: Any) -> list[Measure]:
     """How many of the drawn molecules can be read, differ, and are not in the training data; of rows held out the same."""
     learned = set(map(libraries().canonical, smiles_of(train)))
     piles = [[libraries().canonical(smiles) for smiles in smiles_of(pile)] for pile in (drawn, test)]
@@ -236,7 +235,7 @@ def known(drawn: Any, train: Any, test: Any) -> list[Line]:
         **{name: [len(set(good[:count])) / max(len(good[:count]), 1) for good in valid] for name, count in most.items()},
         "novel": [len(set(good) - learned) / max(len(set(good)), 1) for good in valid],
     }
-    return [(name, mine, theirs, "more") for name, (mine, theirs) in shares.items()]
+    return [Measure(name, mine, theirs, "more") for name, (mine, theirs) in shares.items()]
 
 
 def apart(pile: Pile, real: Pile, name: str) -> float:

@@ -180,7 +180,7 @@ def text(lines: Sequence[tuple[str, str, str]]) -> Figure:
     return figure
 
 
-def heat_maps(strips: list[tuple[str, Array]], names: list[str]) -> Figure:
+def heat_maps(strips: list[tuple[str, Array]], names: Sequence[str]) -> Figure:
     """Titled tables of standardised columns (n, columns), from violet (below the mean) to orange (above), three side by side."""
     shown = min(len(names), MAX_COLUMNS)
     across = min(3, len(strips))

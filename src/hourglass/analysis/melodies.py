@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hourglass.analysis.metrics import total_variation
+from hourglass.analysis.metrics import Measure, total_variation
 from hourglass.data import Melody
 from hourglass.data.melody import likeliest_sharps, pitch_of, share_in_key
 from hourglass.errors import DataError
@@ -128,16 +128,16 @@ def known(melodies: Sequence[Melody], X: Sequence[Melody]) -> np.ndarray[Any, An
     return np.array([_pattern(melody) in found for melody in melodies], dtype=bool)
 
 
-def measured(drawn: Sequence[Melody], train: Sequence[Melody], test: Sequence[Melody]) -> list[tuple[str, float, float, str]]:
+def measured(drawn: Sequence[Melody], train: Sequence[Melody], test: Sequence[Melody]) -> list[Measure]:
     """All measures of samples beside windows of tunes held out, and of training windows in their place, last of those held out."""
     bars = max((melody.bars for melody in drawn), default=1)
     drawn = [melody for melody in drawn if melody.notes]
     train, test = ([window for tune in tunes for window in tune.windows(bars, step=1)] for tunes in (train, test))
-    lines = [(f"{of} variation", variation(test, drawn, of), variation(test, train, of), "less") for of in OF_NOTES]
-    lines += [("notes in key", in_key(drawn), in_key(train), "more")]
-    lines += [("half bars repeated", repetition(drawn), repetition(train), "as real")]
+    lines = [Measure(f"{of} variation", variation(test, drawn, of), variation(test, train, of), "less") for of in OF_NOTES]
+    lines += [Measure("notes in key", in_key(drawn), in_key(train), "more")]
+    lines += [Measure("half bars repeated", repetition(drawn), repetition(train), "as real")]
     ours, theirs = (float(known(pile, train).sum() / max(len(pile), 1)) for pile in (drawn, test))
-    return [*lines, ("known, transposed or not", ours, theirs, "less")]
+    return [*lines, Measure("known, transposed or not", ours, theirs, "less")]
 
 
 def _pattern(melody: Melody) -> Hashable:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,12 +34,22 @@ __all__ = [
     "reconstruction",
     "scaled",
     "ssim",
+    "survival",
     "trustworthiness",
 ]
 
 Array = NDArray[Any]
 MAX_NEIGHBOURHOOD = 2000  # rows of a trustworthiness within `codes`: its time and memory grow with their square
 SSIM_PAD = 5  # pixels that SSIM's window of 11 reaches beyond a border, mirrored
+
+
+class Measure(NamedTuple):
+    """A line of what `quality` finds."""
+
+    measure: str
+    samples: float
+    real: float  # the same of rows that are real
+    good: str  # "more", "less" or "as real"
 
 
 # Reconstructions: X and X2, of one shape
@@ -380,6 +390,28 @@ def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
         return (same | behind).all(1)
 
     return float(model._passed(X, condition, whole).double().mean())
+
+
+def survival(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
+    """How much of X survives the waist, as one share: of rows of symbols `exact`, of all others `explained_variance`.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted one.
+    X : as in ``fit``
+        Data.
+    condition : as in ``fit``, optional
+        For models that were fitted with one: one for each row, or one for all.
+
+    Returns
+    -------
+    float
+        1 is all.
+    """
+    if model.kind_.symbolic:
+        return exact(model, X, condition)
+    return explained_variance(*before_and_after(model, X, condition))
 
 
 def scaled(model: BaseAutoencoder, X: Any) -> Array:

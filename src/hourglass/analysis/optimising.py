@@ -130,12 +130,12 @@ def optimise(
         numbers = found.new(made, keep)
         if not numbers.size:
             continue
-        made, codes = _some(made, numbers), codes[numbers]
+        made, codes = taken(made, numbers), codes[numbers]
         foretold = _foretold(regression, codes)
         values = sign * known.measured(made) if known.measures else foretold[0]
         told = np.flatnonzero(np.isfinite(values))  # what can't be measured is no candidate
         codes, values = codes[told], values[told]
-        found.add(_some(made, told), codes, values, *(each[told] for each in foretold))
+        found.add(taken(made, told), codes, values, *(each[told] for each in foretold))
         if known.measures:
             Z, y = np.concatenate([Z, codes]), np.concatenate([y, values])
     if not found.lines:
@@ -177,7 +177,7 @@ class _Found:
             once = {key(row): number for number, row in reversed(list(enumerate(made))) if has_symbols(self.kind, row)}
             numbers = np.array(sorted(number for name, number in once.items() if name not in self.seen), int)
             self.seen |= set(once)
-        return numbers if keep is None or not numbers.size else numbers[np.asarray(keep(_some(made, numbers)), bool)]
+        return numbers if keep is None or not numbers.size else numbers[np.asarray(keep(taken(made, numbers)), bool)]
 
     def add(self, rows: Any, *beside: Array) -> None:
         """Take candidates in."""
@@ -207,7 +207,7 @@ class _Known:
             order = np.argsort(-sign * values[some], kind="stable")
             learned = np.unique(np.concatenate([order[: MOST_LEARNED // 2], spread(len(some), MOST_LEARNED // 2)]))
         self.Z = self.codes[learned]
-        self.y = sign * (values[some][learned] if values is not None else self.measured(_some(self.rows, learned)))
+        self.y = sign * (values[some][learned] if values is not None else self.measured(taken(self.rows, learned)))
         if not np.isfinite(self.y).all():
             raise DataError("The property has values that are not finite. Leave those rows out.")
 
@@ -300,7 +300,3 @@ SURROGATES: dict[str, Callable[[int], Any]] = {
     "ridge": lambda width: make_pipeline(StandardScaler(), BayesianRidge()),
 }
 SEARCHES: dict[str, Callable[[Any, Array, Array, Any], Array]] = {"bayesian": _bayesian, "gradient": _gradient}
-
-
-def _some(rows: Any, numbers: Array) -> Any:
-    return [rows[i] for i in numbers] if isinstance(rows, list) else taken(rows, numbers)

@@ -95,7 +95,7 @@ def reconstructions(
         return drawing.strips_of_images(strips)
     if fitted[0].kind_.name == "series":
         return curves(strips, n)
-    return drawing.heat_maps(strips, columns(fitted[0]))
+    return drawing.heat_maps(strips, fitted[0].kind_.element_names)
 
 
 def code_map(model: BaseAutoencoder | AnomalyDetector, X: Any, labels: Any = None, *, condition: Any = None) -> Figure:
@@ -229,11 +229,6 @@ def noun(model: BaseAutoencoder | AnomalyDetector) -> str:
     return {"image": "images", "molecule": "molecules", "melody": "melodies"}.get(model.kind_.name, "rows")
 
 
-def columns(model: BaseAutoencoder) -> list[str]:
-    """A name for each number of a row."""
-    return list(model.kind_.element_names)
-
-
 def errors_of(model: BaseAutoencoder, X: Any, condition: Any = None) -> Array:
     """The error of each row (n,): the mean squared one, of symbols in nats."""
     if model.kind_.symbolic:
@@ -344,7 +339,7 @@ def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: 
     """A figure with the worst columns at its foot, and the axes that are left above them."""
     of_columns = np.square(before - after).reshape(len(before), -1).mean(0)
     worst = _largest(of_columns, n)
-    return _over_bars("error (1: no better than its mean)", [columns(model)[i] for i in worst], of_columns[worst])
+    return _over_bars("error (1: no better than its mean)", [model.kind_.element_names[i] for i in worst], of_columns[worst])
 
 
 def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) -> tuple[Figure, Axes]:

@@ -16,7 +16,7 @@ import numpy as np
 from hourglass.analysis import chemistry, melodies, sequences, synthetic
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of
-from hourglass.analysis.metrics import Array, exact
+from hourglass.analysis.metrics import Array, Measure, exact
 from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import BaseAutoencoder
@@ -274,7 +274,7 @@ def quality(
         lines += synthetic.measured(drawn, train, test, target)
     import polars as pl
 
-    frame = pl.DataFrame(lines, schema=["measure", "samples", "real", "good"], orient="row")
+    frame = pl.DataFrame(lines, schema=Measure._fields, orient="row")
     return Quality(frame, looked, columns)
 
 
@@ -290,7 +290,7 @@ def _looked_through(features: Any, train: Any, y_train: Any, random_state: Any) 
     return found
 
 
-def _of_symbols(kind: Any, drawn: Any, train: Any, test: Any) -> list[tuple[str, float, float, str]]:
+def _of_symbols(kind: Any, drawn: Any, train: Any, test: Any) -> list[Measure]:
     """Measures of rows of symbols, by what they stand for."""
     if kind.name == "melody":
         return melodies.measured(*(pile.tolist() for pile in (drawn, train, test)))
@@ -300,7 +300,7 @@ def _of_symbols(kind: Any, drawn: Any, train: Any, test: Any) -> list[tuple[str,
     return sequences.measured(kind, drawn, train, test)
 
 
-def _of_model(model: GeneratingAutoencoder, test: Any) -> list[tuple[str, float, float, str]]:
+def _of_model(model: GeneratingAutoencoder, test: Any) -> list[Measure]:
     """What a model keeps of rows of symbols, without which the figures of its samples say little."""
     kind: Any = model.kind_
     known = kind.readable(taken(test, spread(length(test), MOST_MOLECULES)))
@@ -312,10 +312,10 @@ def _of_model(model: GeneratingAutoencoder, test: Any) -> list[tuple[str, float,
         "nats that the codes tell": math.nan if found.kl is None else found.kl,
         "nats lost with another row's codes": found.worth,
     }
-    return [(name, value, math.nan, "more") for name, value in told.items()]
+    return [Measure(name, value, math.nan, "more") for name, value in told.items()]
 
 
-def _over_features(of: Callable[[Any], Array], drawn: Any, known: Any, unseen: Any) -> list[tuple[str, float, float, str]]:
+def _over_features(of: Callable[[Any], Array], drawn: Any, known: Any, unseen: Any) -> list[Measure]:
     """Measures of samples, and of training rows in their place, against rows held out."""
     real = of(unseen)
     pairs = [
@@ -324,17 +324,17 @@ def _over_features(of: Callable[[Any], Array], drawn: Any, known: Any, unseen: A
         | density_coverage(real, pile)._asdict()
         for pile in (of(drawn), of(known))
     ]
-    return [(name, pairs[0][name], pairs[1][name], "less" if name == "frechet distance" else "more") for name in pairs[0]]
+    return [Measure(name, pairs[0][name], pairs[1][name], "less" if name == "frechet distance" else "more") for name in pairs[0]]
 
 
-def _beside(numbers: Numbers, piles: list[Any], train: Any) -> list[tuple[str, float, float, str]]:
+def _beside(numbers: Numbers, piles: list[Any], train: Any) -> list[Measure]:
     """How near samples and rows held out are to training rows."""
     known = numbers(train)
     mine, theirs = (nearest_rows(known, numbers(pile))[1] for pile in (piles[0], piles[2]))
     limit = np.quantile(theirs, CLOSE)
     return [
-        ("distance to training rows", float(np.median(mine)), float(np.median(theirs)), "as real"),
-        ("copies", float((mine <= limit).mean()), float((theirs <= limit).mean()), "less"),
+        Measure("distance to training rows", float(np.median(mine)), float(np.median(theirs)), "as real"),
+        Measure("copies", float((mine <= limit).mean()), float((theirs <= limit).mean()), "less"),
     ]
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hourglass.analysis.metrics import Array, total_variation
+from hourglass.analysis.metrics import Array, Measure, total_variation
 from hourglass.data.some import spread
 
 JUDGED, COMPARED = 200, 2000  # rows of which the nearest one is looked for, and among which
-Line = tuple[str, float, float, str]
 Row = tuple[str, ...]
 
 
@@ -55,7 +54,7 @@ def edits(row: Sequence[Any], others: Sequence[Sequence[Any]]) -> Array:
     return found
 
 
-def measured(kind: Any, drawn: Any, train: Any, test: Any) -> list[Line]:
+def measured(kind: Any, drawn: Any, train: Any, test: Any) -> list[Measure]:
     """Measures of drawn rows of a kind of symbols, and of rows held out in their place."""
     mine, learned, real = ([*map(tuple, kind.symbols_of(pile, drawn=pile is drawn))] for pile in (drawn, train, test))
     seen = set(learned)
@@ -70,7 +69,7 @@ def measured(kind: Any, drawn: Any, train: Any, test: Any) -> list[Line]:
         "pairs of symbols, total variation": [total_variation(_runs(pile, 2), _runs(learned, 2)) for pile, _ in piles],
     }
     good = {"unique": "more", "novel": "more", "edits to the nearest training row": "as real"}
-    return [(name, ours, theirs, good.get(name, "less")) for name, (ours, theirs) in shares.items()]
+    return [Measure(name, ours, theirs, good.get(name, "less")) for name, (ours, theirs) in shares.items()]
 
 
 def _nearest(rows: list[Row], learned: list[Row]) -> float:

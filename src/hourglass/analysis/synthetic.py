@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from hourglass.analysis.metrics import Array, total_variation
+from hourglass.analysis.metrics import Array, Measure, total_variation
 from hourglass.errors import DataError, HourglassWarning, suggest
 from hourglass.kinds.columns import Column, to_numbers
 from hourglass.kinds.table import TableKind, as_frame
@@ -166,7 +166,7 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     return float(np.mean([roc_auc_score(labels[1] == name, of_class.get(name, never)) for name in np.unique(labels[1])]))
 
 
-def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[tuple[str, float, float, str]]:
+def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[Measure]:
     """All measures of a synthetic table, and of the training rows in its place."""
     measures: dict[str, Callable[[Any], float]] = {
         "column shapes": lambda pile: float(np.mean(column_shapes(test, pile, like=train)["likeness"].to_numpy())),
@@ -174,7 +174,7 @@ def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[tupl
     }
     if target is not None:
         measures["trained on it, AUROC"] = lambda pile: trained_on_synthetic(pile, test, target, like=train)
-    return [(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
+    return [Measure(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
 
 
 def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, pl.DataFrame], dict[str, Column]]:

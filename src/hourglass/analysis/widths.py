@@ -17,7 +17,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
 from hourglass.data import Record
-from hourglass.errors import DataError, HourglassWarning, ParameterError
+from hourglass.errors import DataError, HourglassWarning, ParameterError, StoppedWarning
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import KINDS, as_raw, infer, kind_name, length, taken
@@ -33,7 +33,6 @@ WIDTHS = (2, 4, 8, 16, 32, 64)
 ENOUGH = 0.95  # share of the best explained variance that a recommended width reaches
 MEASURED = {"explained_variance": "explained variance", "right": "share of right symbols"}  # columns, and in words
 MOST_SPREAD = 5000  # rows of symbols, spread out to ones and zeros, that PCA learns from
-STOPPED = "Training was stopped by hand"  # how the warning of a fit begins that Ctrl-C ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,12 +262,10 @@ def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int |
 def _ended_by_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C, which a fit takes as its own early end and says so in a warning, end everything."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", STOPPED, HourglassWarning)
+        warnings.simplefilter("error", StoppedWarning)
         try:
             yield
-        except HourglassWarning as warning:
-            if not str(warning).startswith(STOPPED):  # another one, made an error by the caller's filters
-                raise
+        except StoppedWarning as warning:
             raise KeyboardInterrupt from warning
 
 
@@ -304,7 +301,7 @@ def _symbols(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Co
     readable = kind.readable(test)
     if not len(readable):
         raise DataError("Each held-out row of the sweep has a symbol that was never seen, or is too long. Give others as X_test.")
-    x, rebuilt = (model._passed(readable, None, function).numpy() for function in (lambda _, x: x, _reconstructed))
+    x, rebuilt = model._seen(readable).numpy(), model._passed(readable, None, lambda inner, x: inner.reconstruct(x)).numpy()
 
     def right(after: Array) -> Figures:
         counted = x.any(-1)  # what lies behind the end doesn't
@@ -314,13 +311,9 @@ def _symbols(model: BaseAutoencoder, train: Any, test: Any) -> tuple[Figures, Co
     def compared(widths: Sequence[int], seed: int) -> dict[int, Figures]:
         rows = kind.opened(train)
         some = np.random.default_rng(seed).permutation(length(rows))[:MOST_SPREAD]
-        return _by_pca(model._passed(taken(rows, some), None, lambda _, x: x).numpy(), x, widths, seed, right)
+        return _by_pca(model._seen(taken(rows, some)).numpy(), x, widths, seed, right)
 
     return right(rebuilt), compared
-
-
-def _reconstructed(model: Any, x: Any) -> Any:
-    return model.reconstruct(x)
 
 
 def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int, figures: Callable[[Array], Figures]) -> dict[int, Figures]:

@@ -313,6 +313,5 @@ def _codes(model: Any, X: Any) -> Any:
 
 def _survived(model: Any, X: Any) -> str:
     """What a pass through the waist left of rows, in words."""
-    if model.kind_.symbolic:
-        return f"{percent(hg.metrics.exact(model, X))} of them came back without a fault"
-    return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of their variance survived"
+    what = "of them came back without a fault" if model.kind_.symbolic else "of their variance survived"
+    return f"{percent(hg.metrics.survival(model, X))} {what}"

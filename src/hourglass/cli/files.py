@@ -43,7 +43,7 @@ def numbered(X: Any, rows: list[int]) -> Any:
     strange = [row for row in rows if not 0 <= row < len(X)]
     if strange:
         raise hg.DataError(f"There is no row {strange[0]}: the data has rows 0 to {len(X) - 1}.")
-    return [X[row] for row in rows] if isinstance(X, list) else taken(X, np.array(rows))
+    return taken(X, np.array(rows))
 
 
 def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any, str]:

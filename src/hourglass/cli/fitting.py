@@ -130,9 +130,8 @@ def _taken(asked: Asked) -> Any:
 
 def _survival(model: Any, X: Any) -> str:
     """What survives of rows, in words that 'of the rows' follows; of symbols, how many rows come back without a fault."""
-    if model.kind_.symbolic:
-        return f"every symbol in {percent(hg.metrics.exact(model, X))}"
-    return f"{percent(hg.metrics.explained_variance(*hg.metrics.before_and_after(model, X)))} of the variance"
+    share = percent(hg.metrics.survival(model, X))
+    return f"every symbol in {share}" if model.kind_.symbolic else f"{share} of the variance"
 
 
 def _survival_of_unseen(model: Any, data: str, X: Any) -> str:

@@ -4,7 +4,7 @@ from hourglass.data import datasets
 from hourglass.data.files import atomic
 from hourglass.data.images import image_files, image_names, read_images, write_images
 from hourglass.data.melody import Melody
-from hourglass.data.pictures import ENDINGS, Picture, Pictures, holds_pictures
+from hourglass.data.pictures import ENDINGS, Picture, Pictures
 from hourglass.data.readers import files_of, read, reads_pictures
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
@@ -24,7 +24,6 @@ __all__ = [
     "datasets",
     "files_of",
     "holds_melodies",
-    "holds_pictures",
     "image_files",
     "image_names",
     "is_folder",

@@ -17,7 +17,7 @@ FORMATS = tuple(map("".join, product(DAYS, ("", *CLOCKS))))
 
 
 def date_formats(values: pl.Series) -> Iterator[str]:
-    """The formats that all of a column of text is a date in, gaps left out, the most usual first."""
+    """The formats in which every text of a column is a date, the most usual first; gaps don't count."""
     known = values.drop_nulls()
 
     def fits(form: str, some: pl.Series) -> bool:

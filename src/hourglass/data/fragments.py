@@ -59,6 +59,6 @@ def cut(symbols: Sequence[str], known: frozenset[str], longest: int) -> list[str
 
 
 def _apart(places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Of places in a row those that share no neighbour with the one before: of three alike, the first two are one."""
+    """Places at which pairs can be joined without overlap: in a run of places every other one, so of 'aaa' the first pair."""
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
     return np.concatenate([run[::2] for run in runs])

@@ -74,7 +74,8 @@ class Melody:
             notes = (Note(int(pitch), Fraction(start), Fraction(duration)) for pitch, start, duration in self.notes)
             object.__setattr__(self, "notes", tuple(notes))
         bar_of(self.metre)
-        _ = None if self.key is None else sharps_of(self.key)
+        if self.key is not None:
+            sharps_of(self.key)  # an unknown one is refused
         end = Fraction(0)
         for number, note in enumerate(self.notes):
             if not 0 <= note.pitch <= 127 or note.duration <= 0 or note.start < end:

@@ -26,7 +26,8 @@ ATOM = r"\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]"
 SMILES = re.compile(rf"(?:{ATOM}|[-=#$:/\\.()~]|%\d\d|\d)+")
 TELLING = re.compile(r"[=#()\[\]\d]")  # what molecules have and words have not
 LOOKED_AT, MOST = 100, 0.9  # rows, and the share of them that has to look like molecules
-HALF, FEW = 0.5, 0.1  # the share that has to do so in a column that is called SMILES; and to have what words have not, if written
+HALF = 0.5  # the share that has to look so in a column that is called SMILES
+FEW = 0.1  # the share that has to have what words have not, for strings to be written as a column that is called SMILES
 KEPT = 2**18  # molecules whose symbols are remembered: a pile is read twice, the first time to learn its alphabet
 COLUMN, TITLE = "smiles", "name"
 END = "$$$$"  # of a record

@@ -139,8 +139,6 @@ class Pictures(Sequence[Picture]):
     ----------
     names : list of str
         The names of the files, relative to the folder that they share.
-    paths : list of str
-        Where they are; of a zip, inside it.
     shape : tuple of one int
         The number of files.
 
@@ -175,10 +173,6 @@ class Pictures(Sequence[Picture]):
     @property
     def names(self) -> list[str]:
         return [file.name for file in self._files]
-
-    @property
-    def paths(self) -> list[str]:
-        return [file.path for file in self._files]
 
     @property
     def shape(self) -> tuple[int]:

@@ -77,14 +77,12 @@ def read(
         check_exists(Path(path))
     if holds_melodies(path):
         return read_melodies(path, skip_bad=skip_bad)
-    if not isinstance(path, (str, os.PathLike)):
+    if not isinstance(path, (str, os.PathLike)) or reads_pictures(path):
         return read_images(path, skip_bad=skip_bad)
     path = Path(path)
     with naming(path):
         if tables := _tables_of(path):
             return read_tables(tables, path)
-        if holds_pictures(path):
-            return read_images(path, skip_bad=skip_bad)
         ending = _ending(path, READERS)
         if ending is None:
             raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join((*READERS, *TUNES))}, and images: {_IMAGES}.")
@@ -180,10 +178,12 @@ def files_of(path: str | os.PathLike[str]) -> list[Path]:
     return _tables_of(path) or [Path(name) for name, _ in found_in(path, lambda inside: is_picture(path / inside))]
 
 
-def reads_pictures(path: str | os.PathLike[str]) -> bool:
-    """Whether what lies at a path is taken for pictures: a folder or a zip of tunes or of tables isn't."""
-    there = os.path.exists(path)  # noqa: PTH110 (any string)
-    return there and holds_pictures(path) and not holds_melodies(path) and not _tables_of(Path(path))
+def reads_pictures(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> bool:
+    """Whether a source is taken for pictures: a list, a folder or a zip of tunes isn't, nor is a folder of tables."""
+    if not isinstance(source, (str, os.PathLike)):
+        return not holds_melodies(source)
+    there = os.path.exists(source)  # noqa: PTH110 (any string)
+    return there and holds_pictures(source) and not holds_melodies(source) and not _tables_of(Path(source))
 
 
 def _npy(path: Path) -> NDArray[Any]:

@@ -25,6 +25,12 @@ SPARSE = 50  # steps of the record for each of its samples, from which on its st
 CLOSE = 0.05  # of the sampling rate: two that differ by less are the same
 
 
+def float_of(dtype: Any) -> np.dtype[Any]:
+    """The type of floats that numbers of a type are taken as."""
+    dtype = np.dtype(dtype)
+    return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+
+
 class Record:
     """A long record: samples of one or many channels, one after the other.
 
@@ -75,8 +81,7 @@ class Record:
             raise DataError(f"The values of a record are numbers. Got an array of {array.dtype}.")
         if array.ndim not in (1, 2) or array.size == 0:
             raise DataError(f"A record is an array (time,) or (time, channels) with a sample at least. Got shape {array.shape}.")
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+        array = array.astype(float_of(array.dtype), copy=False)
         self.values: Values = array[:, None] if array.ndim == 1 else array
         if rate is not None and not 0 < rate < np.inf:
             raise ParameterError(f"The 'rate' of a record must be a positive number of samples a second. Got {rate!r} instead.")

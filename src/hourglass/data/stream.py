@@ -155,7 +155,7 @@ def appending(path: str | os.PathLike[str]) -> Iterator[Any]:
     """
     ending = Path(path).suffix.lower()
     with atomic(path) as beside:
-        writer = (_Parquet if ending == ".parquet" else _Text)(beside, "\t" if ending == ".tsv" else ",")
+        writer = _Parquet(beside) if ending == ".parquet" else _Text(beside, "\t" if ending == ".tsv" else ",")
         try:
             yield writer.append
         finally:
@@ -163,7 +163,7 @@ def appending(path: str | os.PathLike[str]) -> Iterator[Any]:
 
 
 class _Parquet:
-    def __init__(self, path: Path, separator: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.writer: Any = None
 

@@ -64,7 +64,10 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     known = Fitted.by_name.get(header["estimator"])
     if known is None:
         raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
-    return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder, "features": features})
+    try:
+        return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder, "features": features})
+    except KeyError as error:
+        raise ModelFileError(f"{str(path)!r} doesn't say {error}, which a model file has to: save the model again.") from error
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, str]:

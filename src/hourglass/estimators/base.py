@@ -341,8 +341,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 checkpoints.write(self.checkpoint, trainer, facts)
             if self.callbacks:
                 self._by_dtype = {}  # of earlier weights: what a callback asks the model is answered by those of now
-            answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
-            return any(answers)
+            return self._asked_to_stop(epoch)
 
         try:
             finished = self._train(trainer, stop)
@@ -543,13 +542,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         }
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        condition = header.get("condition")
+        condition = header["condition"]
         self.condition_kind_ = None if condition is None else TableKind.from_config(condition)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
             model = self._build(None, None, self._generator(0))
         storage.load_tensors(model, tensors, path)
-        for name in header.get("frozen", ()):
+        for name in header["frozen"]:
             model.get_parameter(name).requires_grad_(False)
         self._adopt(model.eval())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hourglass.data.some import spread
 from hourglass.errors import DataError
-from hourglass.estimators.running import Steps
+from hourglass.estimators.running import Steps, windows_at_once
 from hourglass.estimators.watch import Watch
 from hourglass.kinds import Kind
 from hourglass.kinds.windows import Windows, starts_of
@@ -31,7 +31,6 @@ BLOCK = 8  # windows' lengths that such a fifth has at least, where the record h
 ASIDE = 5000  # windows, or rows, held out at most
 STRETCH, STRETCHES = 2000, 20  # windows in a row whose steps are calibrated on, and how often
 REFERENCES = 50_000  # scores that are kept
-CHUNK = 2**18  # numbers of windows that are looked at a time
 FEWEST = 5  # windows that have to be held out
 LEARNED = 10  # that an estimator has to learn from
 Starts = NDArray[np.intp]
@@ -164,7 +163,7 @@ def learn_record(
     between = torch.from_numpy(windows.between())
     room = _room((len(between), record.shape[1], windows.window), most)
     there = between[torch.randperm(len(between), generator=generator)[:room].sort().values]
-    seen = rows = _scaled(scaling, _at(windows, there))
+    seen = rows = _scaled(scaling, windows.at(there.numpy()))
     whole = ~rows.isnan().flatten(1).any(1)
     if int(whole.sum()) >= len(whole) // 2:
         rows, there = rows[whole], there[whole]
@@ -211,7 +210,7 @@ def _begun(
 
 def _looked_up(memory: Memory, x: Tensor, forbidden: Callable[[slice], Tensor]) -> Looked:
     """The nearest copies of windows x; ``forbidden`` says of a slice of them which rows are not to be looked at."""
-    found, size = [], max(CHUNK // x[0].numel(), 1)
+    found, size = [], windows_at_once(*x.shape[1:])
     for first in range(0, len(x), size):
         part = slice(first, min(first + size, len(x)))
         found.append(memory.nearest(x[part], forbidden(part)))
@@ -289,7 +288,7 @@ def parted(windows: Windows) -> tuple[Starts, Starts]:
 
 def _rebuilt(watch: SeriesWatch, x: Tensor) -> Looked:
     """What an estimator makes of windows x."""
-    found = [watch.rebuilt(part) for part in torch.split(x, max(CHUNK // x[0].numel(), 1))]
+    found = [watch.rebuilt(part) for part in torch.split(x, windows_at_once(*x.shape[1:]))]
     expected, distance = (torch.cat(some) for some in zip(*found, strict=True))
     return Looked(x, expected, distance)
 
@@ -338,7 +337,7 @@ def _pieces(windows: Windows) -> list[Windows]:
     many = sum(end - start for start, end in pieces) / (STRETCH * STRETCHES)
     if many > 1:
         pieces = [pieces[i] for i in spread(len(pieces), max(round(len(pieces) / many), 1))]
-    return [Windows(windows.record, windows.window, windows.stride, starts=every[start:end]) for start, end in pieces]
+    return [windows.at(every[start:end]) for start, end in pieces]
 
 
 def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callable[[Windows], Looked]) -> Tensor:
@@ -350,12 +349,8 @@ def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callabl
     far = torch.where(usable, judged.distance, -torch.inf)
     errors = judged.errors.where(usable[:, None, None], torch.inf)
     runs = judged.runs.where(mine[:, None, None], 0.0)
-    scores = combined_steps(*Steps(looked.x.shape[1], windows.window, windows.stride).take_in(Judged(far, errors, runs)))
+    scores = combined_steps(*Steps(windows.window, windows.stride).take_in(Judged(far, errors, runs)))
     return scores[torch.isfinite(scores)]
-
-
-def _at(windows: Windows, starts: Tensor) -> Windows:
-    return Windows(windows.record, windows.window, windows.stride, starts=starts.numpy())
 
 
 def _scaled(scaling: Scaling, windows: Windows) -> Tensor:

@@ -27,7 +27,7 @@ from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.recipes import HOLDS_OUT
 from hourglass.estimators.regions import located
 from hourglass.estimators.running import Stream, scored_steps
-from hourglass.estimators.watch import WIDTH
+from hourglass.estimators.watch import WIDEST
 from hourglass.kinds import Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
@@ -132,7 +132,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     """
 
     estimator_: Any
-    _widest = WIDTH
+    _widest = WIDEST
 
     def __init__(
         self,
@@ -583,7 +583,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             inner = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
             self.estimator_ = recipes.brought_home(inner)
-            self.estimator = clone(inner) if header.get("asked", True) else None
+            self.estimator = clone(inner) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())

@@ -235,7 +235,7 @@ def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = 
 
 
 def with_events(detector: Any, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
-    """Steps with the alarms of their events; beside each which event that is, and at its first step why."""
+    """The frame of steps with an alarm wherever an event is, the number of that event, and at its first step its reason."""
     import polars as pl
 
     scores = frame["score"].to_numpy() if windows.record.place is None else scored_steps(detector, windows)
@@ -279,7 +279,7 @@ def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     """What is known of the steps of a stretch: of each the least error that a window around it finds."""
     mine = windows.starts[(windows.starts < end) & (windows.starts + windows.window > start)]
     every = max(len(mine) // LONGEST, 1)
-    some = Windows(windows.record, windows.window, windows.stride, starts=mine[::every])
+    some = windows.at(mine[::every])
     values = detector.kind_.to_tensor(some)
     looked = seen_in(detector._model_for(values.dtype), detector.kind_, values)
     shape = (values.shape[1], end - start)

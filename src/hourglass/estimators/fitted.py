@@ -7,7 +7,7 @@ import math
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, HourglassWarning
+from hourglass.errors import DataError, StoppedWarning
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
@@ -37,7 +37,10 @@ CHUNK = 2**19  # numbers that pass through the model at a time: 2 MB of float32,
 
 
 def rows_at_once(shape: tuple[int, ...], widest: int = 1) -> int:
-    """How many elements of a shape, or of what they become on the way at least, stay in the processor's cache together."""
+    """How many rows pass through a model at a time: as many as fit the processor's cache.
+
+    A row counts as large as its shape, or as ``widest`` where the model makes more of it.
+    """
     return max(1, CHUNK // max(math.prod(shape), widest))
 
 
@@ -46,9 +49,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     by_name: ClassVar[dict[str, type[Fitted]]] = {}
     columns: dict[str, str] | None = None
+    callbacks: Sequence[Callable[..., Any]] = ()
     verbose: bool = False
     model_: Any
-    _widest = 1  # numbers that a row becomes on its way through the model, at least
+    _widest = 1  # what a row counts as at least, see `rows_at_once`
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -103,7 +107,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             raise DataError(f"All {len(values)} rows are equal, so there is nothing to learn. Check that the right file was read.")
         return values
 
-    def _train(self, trainer: Trainer, stop: Callable[[Epoch], bool] = lambda epoch: False) -> bool:
+    def _train(self, trainer: Trainer, stop: Callable[[Epoch], bool]) -> bool:
         """Train to the end, to Ctrl-C, or until ``stop`` says so, then take the best weights; False after Ctrl-C."""
         self.history_: list[dict[str, Any]] = [asdict(epoch) for epoch in trainer.history]
         try:
@@ -116,7 +120,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         except KeyboardInterrupt:
             warnings.warn(
                 f"Training was stopped by hand after {len(trainer.history)} epochs: the best weights so far are kept.",
-                HourglassWarning,
+                StoppedWarning,
                 stacklevel=5,
             )
             return False
@@ -124,6 +128,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
             trainer.restore_best()
             trainer.model.eval()
         return True
+
+    def _asked_to_stop(self, epoch: Epoch) -> bool:
+        """Whether a callback wants training to end."""
+        answers = [callback(self, epoch) for callback in self.callbacks]  # all are called, whatever the first says
+        return any(answers)
 
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
@@ -145,21 +154,25 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         What is ``beside`` has as many rows, of which those of the chunk are handed over too.
         """
         raw = self._checked(X)
-        n, size = length(raw), rows_at_once(self.kind_.shape, self._widest)
         result: Tensor | None = None
         with torch.inference_mode():
-            for start in range(0, n, size):
-                stop = min(start + size, n)
-                values = self.kind_.to_tensor(rows(raw, start, stop), start).to(self._device)
-                assert len(values) == stop - start  # a row each
-                model = self._model_for(values.dtype)
-                own = (each[start : start + len(values)].to(self._device) for each in beside)
-                part = function(model, model.scaling(values), *own)
+            for some, model, x in self._chunks(raw):
+                part = function(model, x, *(each[some].to(self._device) for each in beside))
                 if result is None:
-                    result = torch.empty((n, *part.shape[1:]), dtype=part.dtype)
-                result[start : start + len(part)] = part
+                    result = torch.empty((length(raw), *part.shape[1:]), dtype=part.dtype)
+                result[some] = part
         assert result is not None  # _checked refuses empty data
         return result
+
+    def _chunks(self, raw: Any) -> Iterator[tuple[slice, Any, Tensor]]:
+        """All rows of checked data, some at a time: which they are, the model in their precision, and how it sees them."""
+        n, size = length(raw), rows_at_once(self.kind_.shape, self._widest)
+        for start in range(0, n, size):
+            some = slice(start, min(start + size, n))
+            values = self.kind_.to_tensor(rows(raw, some.start, some.stop), start).to(self._device)
+            assert len(values) == some.stop - start  # a row each
+            model = self._model_for(values.dtype)
+            yield some, model, model.scaling(values)
 
     def _seen(self, X: Any) -> Tensor:
         """All rows as the networks see them (n, *shape)."""

@@ -85,7 +85,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         check_is_fitted(self)
         seed = seed_from(random_state)
         waist = self._waist
-        generator = None if self.kind_.typical else self._generator(seed)
+        generator = None if self.kind_.samples_from_means else self._generator(seed)
 
         def codes(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
             z = model.encode(x, generator, given).z
@@ -297,7 +297,9 @@ class GeneratingAutoencoder(BaseAutoencoder):
         raw, judged = self._checked(X), self._flat_drawn(samples)
         some = self._flat(taken(raw, spread(length(raw), MOST_COMPARED)))
         near = _Nearest(np.concatenate([judged, some]), 2)
-        self._collect(raw, near.look)
+        with torch.inference_mode():
+            for _, _, x in self._chunks(raw):
+                near.look(x)
         near.settle()
         row, distance = near.found[: len(judged), 0], near.away[: len(judged), 0]
         among = near.away[len(judged) :].max(1) if length(raw) > 1 else np.array([np.inf])  # one of the two is itself
@@ -345,7 +347,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         own = {name.removeprefix(SAMPLER): tensor for name, tensor in tensors.items() if name.startswith(SAMPLER)}
         super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
-        if header.get("sampler") is not None:
+        if header["sampler"] is not None:
             self.sampler_ = samplers.blank(header["sampler"], own, self._waist)
             if self.sampler_.module is not None:
                 self.sampler_.module.to(self._device)
@@ -369,12 +371,11 @@ class _Nearest:
         self.waiting: list[NDArray[Any]] = []
         self.found, self.away = np.empty((len(rows), 0), np.intp), np.empty((len(rows), 0))
 
-    def look(self, model: nn.Module, x: Tensor) -> Tensor:
+    def look(self, x: Tensor) -> None:
         """Look at some more, as soon as they are many enough to be worth it."""
         self.waiting.append(x.flatten(1).nan_to_num(0).cpu().numpy())
         if sum(part.size for part in self.waiting) >= TOGETHER:
             self.settle()
-        return x.new_empty(len(x), 0)  # nothing of them is kept
 
     def settle(self) -> None:
         """Look at those that wait."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,13 +12,12 @@ from hourglass.estimators import beats, pictures, symbols
 from hourglass.estimators.beats import RebuildingWatch
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.estimators.pictures import MapWatch
-from hourglass.estimators.watch import WIDTH, Watch
+from hourglass.estimators.watch import WIDEST, Watch
 from hourglass.kinds.windows import Windows
-from hourglass.parts.alarm import Alarm
+from hourglass.parts.alarm import Alarm, rank_beyond
 from hourglass.parts.maps import MapAlarm, thumbnails
 
 FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
-FIFTH = 5  # at least: the rank of that one
 
 
 class Judge(NamedTuple):
@@ -31,7 +29,7 @@ class Judge(NamedTuple):
 
 def rank(detector: Any, kept: int) -> int:
     """Of the kept row that distances are measured to: beyond a cluster of strange rows, where there may be some among the kept."""
-    return max(FIFTH, math.ceil(FURTHER * kept)) if detector.contaminated else 1
+    return rank_beyond(FURTHER, kept) if detector.contaminated else 1
 
 
 def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
@@ -41,7 +39,7 @@ def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Te
 
 
 def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
-    """The rows that distances are measured to, which a detector with an estimator has none of unless it is asked to."""
+    """The rows that distances are measured to; with an estimator none, unless ``neighbours`` asks for some."""
     return x[torch.randperm(len(x), generator=generator)[: detector.neighbours or 0]]
 
 
@@ -49,7 +47,7 @@ def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generat
     kind, kept = detector.kind_, _kept(detector, x, generator)
     alarm = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
     watch = Watch(detector.estimator_.model_, alarm)
-    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDTH))])
+    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDEST))])
     alarm.calibrate(aside.flatten(1), errors)
     return watch
 
@@ -81,7 +79,7 @@ def _blank_stretches(detector: Any, header: dict[str, Any], tensors: dict[str, T
 
 def _learn_symbols(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kind = detector.kind_
-    return symbols.learn(detector.estimator_.model_, kind, x, aside, rows_at_once(kind.shape, WIDTH))
+    return symbols.learn(detector.estimator_.model_, kind, x, aside, rows_at_once(kind.shape, WIDEST))
 
 
 def _blank_symbols(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:

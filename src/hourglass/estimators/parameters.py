@@ -16,7 +16,7 @@ from hourglass.errors import ModelFileError, ParameterError
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
-from hourglass.parts.base import are_counts, is_count, is_number, is_positive, is_rate
+from hourglass.parts.base import are_counts, is_count, is_number, is_positive, is_rate, plain, revived
 from hourglass.training import SCHEDULES, Plan
 
 Rule = tuple[Callable[[Any], bool], str]
@@ -113,7 +113,7 @@ RUNTIME = ("callbacks", "checkpoint", "device", "verbose")  # of the run, not of
 
 def to_config(parameters: dict[str, Any]) -> dict[str, Any]:
     """Parameters as plain JSON; a user's own module or function leaves only its name."""
-    return {name: _plain(value) for name, value in parameters.items() if name not in RUNTIME}
+    return {name: _written(value) for name, value in parameters.items() if name not in RUNTIME}
 
 
 def from_config(config: dict[str, Any], given: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -129,22 +129,18 @@ def from_config(config: dict[str, Any], given: dict[str, Any], path: str | os.Pa
                     f"pass it, as in hourglass.load(path, {name}=...)."
                 )
             parameters[name] = given[name]
-        elif isinstance(value, dict) and "part" in value:
-            parameters[name] = Part.from_config(value)
         else:
-            parameters[name] = tuple(value) if isinstance(value, list) else value
+            parameters[name] = revived(value)
     return parameters
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Part):
-        return value.to_config()
+def _written(value: Any) -> Any:
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         return None
-    if callable(value):
+    if callable(value) and not isinstance(value, Part):
         named = value if isinstance(value, type) or not isinstance(value, nn.Module) else type(value)
         return {"yours": f"{named.__module__}.{getattr(named, '__qualname__', type(value).__name__)}"}
-    return list(value) if isinstance(value, (tuple, list)) else value
+    return plain(value)
 
 
 def seed_from(random_state: Any) -> int:

@@ -92,7 +92,7 @@ class MapWatch(Watch):
     def place(self, x: Tensor) -> Tensor:
         return super().place(x if self.front is None else self.front(x))
 
-    def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:
+    def errors(self, x: Tensor) -> Tensor:
         """Maps (n, height, width) of what the model, or its front, makes of pictures."""
         if self.front is None:
             return self.model.likelihood.errors(x, self.model.reconstruct(x)).sum(1)

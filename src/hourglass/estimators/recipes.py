@@ -22,7 +22,7 @@ from hourglass.estimators.beats import SeriesWatch
 from hourglass.estimators.fitted import Fitted, rows_at_once
 from hourglass.estimators.judges import JUDGES, blank_map_alarm, rank
 from hourglass.estimators.pictures import MapWatch
-from hourglass.estimators.watch import WIDTH, Watch
+from hourglass.estimators.watch import WIDEST, Watch
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
@@ -98,7 +98,7 @@ def _watch_members(
     plan = dataclasses.replace(members.PLAN, max_epochs=max_epochs, max_seconds=detector.max_seconds)
     trainer, folds = members.trainer(model, x, plan, generator)
     detector._adopt(model)
-    detector._train(trainer, partial(_asked_to_stop, detector))
+    detector._train(trainer, detector._asked_to_stop)
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
     kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
     usual = x if aside is None else torch.cat([x, aside])
@@ -106,13 +106,13 @@ def _watch_members(
     watch = members.EnsembleWatch(model, alarm)
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
-    at_once = rows_at_once(model.shape, WIDTH)
+    at_once = rows_at_once(model.shape, WIDEST)
     errors = []
     with torch.inference_mode():
         for part in torch.split(held_out, at_once):
             mine = x[part]  # (m, members, elements)
             expected = watch.expected_out_of_fold(mine)
-            errors.append(watch.errors(mine.flatten(0, 1), expected.flatten(0, 1)))
+            errors.append(watch.errors_from(mine.flatten(0, 1), expected.flatten(0, 1)))
         watch.alarm.calibrate(x[held_out.flatten()], torch.cat(errors))
         scores = torch.full((len(x),), -torch.inf)
         scores[held_out.flatten()] = watch.alarm(x[held_out.flatten()], torch.cat(errors))
@@ -121,11 +121,6 @@ def _watch_members(
         if aside is not None:
             watch.alarm.add_references(torch.cat([watch(part) for part in torch.split(aside, at_once)]))
     return watch, scores
-
-
-def _asked_to_stop(detector: Any, epoch: Epoch) -> bool:
-    answers = [callback(detector, epoch) for callback in detector.callbacks]  # all are called, whatever the first says
-    return any(answers)
 
 
 def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
@@ -140,7 +135,10 @@ def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 def _hold_out(
     make: Callable[[Any, Any, Rows, Rows, int], Watch], detector: Any, raw: Any, generator: torch.Generator, rows: Any = None
 ) -> Watch:
-    """The watch that is made of raw data, a fifth of whose ``rows``, where they are other than they came, is held out."""
+    """The watch that ``make`` makes of raw data, with a fifth of the rows held out.
+
+    ``rows`` are those rows where they are not the data as it came: windows of a record.
+    """
     rows = raw if rows is None else rows
     n = length(rows)
     if n < FEWEST:

@@ -21,6 +21,11 @@ Numbers = NDArray[np.floating[Any]]
 NEUTRAL = (-torch.inf, torch.inf, 0.0)  # of a largest distance, of a least error, of a largest run
 
 
+def windows_at_once(channels: int, length: int) -> int:
+    """How many windows are looked at together."""
+    return max(AT_ONCE // (channels * length), 1)
+
+
 class Found(NamedTuple):
     """What is known of steps."""
 
@@ -35,7 +40,7 @@ class Steps:
     A window is as many parts of ``stride`` steps; block b of the record has part k of window b - k.
     """
 
-    def __init__(self, channels: int, length: int, stride: int) -> None:
+    def __init__(self, length: int, stride: int) -> None:
         self.length, self.stride = length, stride
         self.parts = math.ceil(length / stride)
         before = (self.parts - 1, self.parts, stride)
@@ -99,7 +104,7 @@ class Stream:
         self._kind = detector.kind_
         self._channels, self._length = self._kind.shape
         self._stride = self._kind.stride
-        self._steps = Steps(self._channels, self._length, self._stride)
+        self._steps = Steps(self._length, self._stride)
         self._tail: Numbers = np.empty((0, self._channels), np.float32)
         self._ending = self._tail
         self._seen = 0
@@ -133,7 +138,7 @@ class Stream:
         n = (len(self._tail) - self._length) // self._stride + 1
         if n < 1:
             return np.empty(0)
-        size = max(AT_ONCE // (self._channels * self._length), 1)
+        size = windows_at_once(self._channels, self._length)
         found = [self._taken_in(first, min(first + size, n)) for first in range(0, n, size)]
         self._tail = self._tail[n * self._stride :].copy()
         return np.concatenate(found)

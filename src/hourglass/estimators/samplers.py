@@ -57,7 +57,10 @@ class Sampler:
 
 
 def names_for(waist: Bottleneck, prior: Any, *, told: bool = False) -> tuple[str, ...]:
-    """The samplers that fit a waist. What is fitted to the codes of all rows would contradict what a model is told of each."""
+    """The samplers that fit a waist.
+
+    With a condition only the prior does, where there is one: what is fitted to all codes knows nothing of conditions.
+    """
     if isinstance(waist, Quantized):
         return ("autoregressive",)
     if prior is None:

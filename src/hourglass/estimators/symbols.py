@@ -39,7 +39,7 @@ class SymbolAlarm(Alarm):
         return torch.log(torch.stack([errors.sum(1) / x.sum(1), errors.amax(1)], 1) + SMALLEST)
 
     def outside(self, x: Tensor) -> Tensor:
-        """How often each symbol comes that no training row had, each time as far out as the first gap ever in a column."""
+        """Of each symbol that no training row had, `FIRST_GAP` for each time it comes; 0 for the others (n, symbols)."""
         return FIRST_GAP * x * (self.points[-1] == 0)
 
 
@@ -54,7 +54,7 @@ class SymbolWatch(Watch):
         """Those of the symbols."""
         return symbols_of(kind)
 
-    def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:
+    def errors(self, x: Tensor) -> Tensor:
         """Nats (n, length)."""
         return self._rebuilt(x)[0]
 

@@ -11,7 +11,7 @@ from hourglass.model import Hourglass
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.scaling import Scaling
 
-WIDTH = 1024  # numbers that a row becomes on the way, at least: those of all members, often in double precision
+WIDEST = 1024  # what a row counts as at least, see `rows_at_once`: numbers of all members, often in double precision
 
 
 class Watch(nn.Module):
@@ -60,12 +60,15 @@ class Watch(nn.Module):
         """What the elements (n, elements) are expected to be."""
         return self.model.reconstruct(x).flatten(1)
 
-    def errors(self, x: Tensor, expected: Tensor | None = None) -> Tensor:
-        """Errors (n, columns), against what is expected, drawn into the range of the training rows."""
-        expected = self.expected(x) if expected is None else expected
+    def errors(self, x: Tensor) -> Tensor:
+        """Errors of rows as the alarm takes them: (n, columns), unless it says otherwise."""
+        return self.errors_from(x, self.expected(x))
+
+    def errors_from(self, x: Tensor, expected: Tensor) -> Tensor:
+        """Errors (n, columns) against what is expected, drawn into the range of the training rows."""
         within = self.alarm.within(expected.flatten(1)).reshape(x.shape)
         return self.alarm.by_column(self.model.likelihood.errors(x, within).flatten(1))
 
     def blame(self, x: Tensor, expected: Tensor) -> Tensor:
         """How much each column adds to a row's strangeness (n, columns)."""
-        return self.alarm.blame(x, self.errors(x, expected))
+        return self.alarm.blame(x, self.errors_from(x, expected))

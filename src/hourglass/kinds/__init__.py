@@ -15,7 +15,7 @@ from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.series import Series, SeriesKind
 from hourglass.kinds.table import TableKind
-from hourglass.kinds.token import TokenKind, WordKind, as_objects
+from hourglass.kinds.token import TokenKind, WordKind, as_objects, is_listed
 from hourglass.kinds.windows import Ragged, Windows
 
 KINDS: dict[str, type[Kind]] = {
@@ -90,7 +90,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     of_strings = kind_name(kind) != "melody" and getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
     X = [X] if isinstance(X, data.Melody) else X
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
-        return Album(data.Pictures(X)) if apart and data.holds_pictures(X) else as_raw(data.read(X), kind=kind)
+        return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
@@ -98,7 +98,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
         return Album(X.readable()) if isinstance(X, data.Pictures) else X
-    strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or _holds_strings(row) for row in X)
+    strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or is_listed(row) for row in X)
     pictures = isinstance(X, (list, tuple)) and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)
     if pictures and kind_name(kind) != "series" and (len({row.shape for row in X}) > 1 or of_differing_depth(X)):
         return Album(X)
@@ -129,10 +129,6 @@ def _are_paths(X: Any) -> bool:
 
 def _is_path(item: Any) -> bool:
     return isinstance(item, os.PathLike) or item.lower().endswith((*data.ENDINGS, *data.TUNES)) or os.path.isfile(item)  # noqa: PTH113 (any string)
-
-
-def _holds_strings(row: Any) -> bool:
-    return isinstance(row, (list, tuple)) and all(isinstance(symbol, str) for symbol in row)
 
 
 def _of_strings(X: Any) -> np.ndarray[Any, Any]:

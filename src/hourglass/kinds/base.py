@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hourglass.parts.likelihoods import Runs
     from hourglass.parts.scaling import Scaling
 
-FLOATS = (np.float32, np.float64)
-
 
 @dataclass(frozen=True)
 class Kind(ABC):
@@ -34,7 +32,7 @@ class Kind(ABC):
     ending: ClassVar[str] = ".txt"  # of a file that such rows are written to; "" is a folder
     unit: ClassVar[bool] = False  # whether the scaled numbers lie between 0 and 1
     symbolic: ClassVar[bool] = False  # whether a row is symbols in a row, each a one among zeros along the last axis
-    typical: ClassVar[bool] = False  # whether samplers are fitted to the means of codes: closer to the data than codes as drawn
+    samples_from_means: ClassVar[bool] = False  # whether samplers are fitted to the means of codes, in place of codes as drawn
     shape: tuple[int, ...]  # of one element, as the networks see it
     dtype: str  # of the raw data
 
@@ -234,7 +232,9 @@ def rows(raw: Any, start: int, stop: int) -> Any:
 
 
 def taken(raw: Any, index: np.ndarray[Any, Any]) -> Any:
-    """Rows of an array or a table by number."""
+    """Rows of a list, an array or a table by number."""
+    if isinstance(raw, list):
+        return [raw[number] for number in index]
     if hasattr(raw, "iloc"):
         return raw.iloc[index]
     return raw.take(index) if hasattr(raw, "to_batches") else raw[index]
@@ -276,19 +276,22 @@ def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(array if usable else np.array(array, dtype=array.dtype.newbyteorder("="), copy=True, order="C"))
 
 
-def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int = 0, names: tuple[str, ...] = ()) -> None:
+def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int = 0) -> None:
     """Raise `DataError` that names the first NaN or infinity of an array (n, ...)."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     row, *place = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
     value = values[(row, *place)]
     what = "NaN" if np.isnan(value) else str(value)
-    where = f"column {names[place[0]]!r}" if names else f"{'column' if len(place) == 1 else 'pixel'} {_joined(place)}"
+    where = f"column {place[0]}" if len(place) == 1 else f"pixel {tuple(place)}"
     raise DataError(f"{describe} holds {what} in row {first_row + row}, {where}. Fill it, or leave that row or column out.")
 
 
-def _joined(place: list[int]) -> str:
-    return str(place[0]) if len(place) == 1 else str(tuple(place))
+def described(raw: Any, *, typed: bool = False) -> str:
+    """What came, as a sentence has it; of an array the type too, where it may be that which is wrong."""
+    if not isinstance(raw, np.ndarray):
+        return f"a {type(raw).__name__}"
+    return f"an array of {raw.dtype} of shape {raw.shape}" if typed else f"an array of shape {raw.shape}"
 
 
 def ragged(shapes: list[tuple[int, ...]]) -> str:

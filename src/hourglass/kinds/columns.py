@@ -295,7 +295,7 @@ def shown(known: Column, number: float) -> str:
 
 
 def expected_time(known: Column, seen: float, expected: float) -> str:
-    """Where on the cycle that a time is furthest from what was expected the expected one lies: 'about 14:30', 'on a Friday'."""
+    """The expected time in words, on the cycle (day, week, year) on which the one seen is furthest from it: 'about 14:30'."""
 
     def apart(period: float) -> float:
         return abs((seen - expected + period / 2) % period - period / 2) / period

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.errors import DataError
-from hourglass.kinds.base import FLOATS, Album, Kind, ragged, refuse_columns, require_finite
+from hourglass.kinds.base import Album, Kind, described, ragged, refuse_columns, require_finite
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ GREYNESS = 0.2  # mean of 4 x (1 - x), which is 0 for black and for white and 1 
 MOST_LOOKED_AT = 1000  # pictures, to tell that
 MOST_NUMBERS = 2**20  # of them
 MOST_BEYOND = 8.0  # of white, that noise may take a float pixel out of its range
+FLOATS = (np.float32, np.float64)
 LUMA = (0.299, 0.587, 0.114)  # what red, green and blue add to a grey (ITU-R BT.601)
 
 
@@ -228,4 +229,4 @@ def _apart(pictures: list[np.ndarray[Any, Any]]) -> str:
 def _what(raw: Any) -> str:
     if isinstance(raw, Album):
         return f"pictures of differing {'depths' if of_differing_depth([*raw]) else 'sizes'}"
-    return f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
+    return described(raw)

@@ -14,8 +14,8 @@ import numpy as np
 from hourglass.data import Melody
 from hourglass.data.melody import Note, bar_of, key_of, keyed, named, pitch_of
 from hourglass.errors import DataError
-from hourglass.kinds.base import as_tensor, refuse_columns
-from hourglass.kinds.token import UNSEEN, TokenKind, as_objects, described
+from hourglass.kinds.base import as_tensor, described, refuse_columns
+from hourglass.kinds.token import UNSEEN, TokenKind, as_objects
 from hourglass.parts.base import Part, is_count
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class MelodyKind(TokenKind):
     name: ClassVar[str] = "melody"
     ending: ClassVar[str] = ""
     symbol: ClassVar[str] = "position"
-    typical: ClassVar[bool] = True  # codes as drawn make tunes that repeat themselves less
+    samples_from_means: ClassVar[bool] = True  # codes as drawn make tunes that repeat themselves less
     bars: int = 2
 
     @classmethod
@@ -124,7 +124,7 @@ class MelodyKind(TokenKind):
         rows = raw.tolist() if isinstance(raw, np.ndarray) else raw
         if isinstance(rows, list) and all(isinstance(row, Melody) for row in rows):
             return rows
-        raise DataError(f"Melodies are a list of hourglass.Melody, as hourglass.read gives them. Got {described(raw)}.")
+        raise DataError(f"Melodies are a list of hourglass.Melody, as hourglass.read gives them. Got {described(raw, typed=True)}.")
 
     def opened(self, raw: Any) -> Any:
         """Windows one after the other; where a tune is at its end, the last one is filled with rests."""

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.data.record import CLOSE, Columns, paced, record_of, roles, seconds, stacked
+from hourglass.data.record import CLOSE, Columns, float_of, paced, record_of, roles, seconds, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
-from hourglass.kinds.base import Kind, container_of
-from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, float_of, overlap_added, starts_of
+from hourglass.kinds.base import Kind, container_of, described
+from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count, is_positive
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class SeriesKind(Kind):
     period: float = 0.0  # of the record, in samples
     length: int = 0  # of the record, in samples
     scale: str = "channel"
-    incomplete: bool = False
+    gaps: bool = False
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -139,7 +139,7 @@ class SeriesKind(Kind):
         if isinstance(raw, np.ndarray) and raw.ndim in (1, 2):
             raw = Record(raw, names=self.channels if raw[:1].size == len(self.channels) else None)
         if not isinstance(raw, Record):
-            raise DataError(f"The model was fitted on {self.describe()}. Got {_what(raw)}.")
+            raise DataError(f"The model was fitted on {self.describe()}. Got {described(raw)}.")
         return Windows(self.fitting(raw), self.shape[1], self.stride, origin)
 
     def fitting(self, record: Record) -> Record:
@@ -175,7 +175,7 @@ class SeriesKind(Kind):
         if isinstance(ready, (Windows, Ragged)):
             return
         if not isinstance(ready, np.ndarray) or ready.shape[1:] != self.raw_shape:
-            raise DataError(f"The model was fitted on series of shape {self.raw_shape}. Got {_what(ready)}.")
+            raise DataError(f"The model was fitted on series of shape {self.raw_shape}. Got {described(ready)}.")
 
     # To numbers and back
 
@@ -240,10 +240,6 @@ class SeriesKind(Kind):
         return f"a record{many}{rate}, in windows of {time} samples{period} every {self.stride}"
 
     @property
-    def gaps(self) -> bool:
-        return self.incomplete
-
-    @property
     def names(self) -> tuple[str, ...]:
         only = self.shape[0] == 1
         return tuple(f"sample {i}" if only else f"{channel}, sample {i}" for channel in self.channels for i in range(self.shape[1]))
@@ -276,7 +272,7 @@ def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learn
         stride=int(min(wanted.stride or max(window // OVERLAP, 1), window)),
         period=period,
         length=len(record),
-        incomplete=bool(np.isnan(record.values).any()),
+        gaps=bool(np.isnan(record.values).any()),
     )
 
 
@@ -285,7 +281,7 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
     if not ragged and not (isinstance(raw, np.ndarray) and raw.ndim in (2, 3)):
         raise DataError(
             "Series are an array (n, time) or (n, time, channels), a list of arrays, a Record or a table with a column of times. "
-            f"Got {_what(raw)}."
+            f"Got {described(raw)}."
         )
     if wanted.window or wanted.stride:
         raise ParameterError("The window and the stride of Series are for a long record, and these are rows. Leave them out.")
@@ -309,7 +305,7 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
         channels=names,
         ragged=ragged,
         rate=wanted.rate,
-        incomplete=bool(np.isnan(array).any()),
+        gaps=bool(np.isnan(array).any()),
     )
 
 
@@ -361,7 +357,3 @@ def _polars(raw: Any) -> Any:
 
 def _has_timed_index(raw: Any) -> bool:
     return type(getattr(raw, "index", None)).__name__ == "DatetimeIndex"
-
-
-def _what(raw: Any) -> str:
-    return f"an array of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hourglass.data.record import float_of
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds import columns as of_columns
-from hourglass.kinds.base import FLOATS, Kind, column_names, container_of
+from hourglass.kinds.base import Kind, column_names, container_of
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
@@ -36,7 +37,7 @@ class TableKind(Kind):
     ending: ClassVar[str] = ".csv"
     columns: tuple[Column, ...] = ()  # empty: an array of numbers, whose columns have numbers for names
     container: str = "numpy"
-    incomplete: bool = False  # whether cells were missing
+    gaps: bool = False  # whether cells were missing
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -61,7 +62,7 @@ class TableKind(Kind):
         if gaps.all(0).any():
             raise DataError(f"Column {int(gaps.all(0).argmax())} has no value in any row. Leave it out.")
         _warn_of_constants(numbers, [str(i) for i in range(numbers.shape[1])])
-        return cls((numbers.shape[1],), str(dtype if dtype.kind in "iub" else numbers.dtype), incomplete=bool(gaps.any()))
+        return cls((numbers.shape[1],), str(dtype if dtype.kind in "iub" else numbers.dtype), gaps=bool(gaps.any()))
 
     @classmethod
     def _of_columns(cls, raw: Any, columns: Mapping[str, str], timeless: bool) -> Self:
@@ -172,10 +173,6 @@ class TableKind(Kind):
         return any(cell != NUMBER for cell in self.cells)
 
     @property
-    def gaps(self) -> bool:
-        return self.incomplete
-
-    @property
     def categories(self) -> Runs:
         ends = accumulate(cell.width for cell in self.cells)
         return tuple((end - cell.levels, end) for cell, end in zip(self.cells, ends, strict=True) if cell.levels)
@@ -260,7 +257,7 @@ class TableKind(Kind):
             )
             for column in config["columns"]
         )
-        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["incomplete"])
+        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["gaps"])
 
 
 def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
@@ -388,6 +385,4 @@ def _as_numbers(raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
             return None
     if raw.dtype.kind in TEMPORAL:
         return None
-    if raw.dtype in FLOATS or raw.dtype == np.uint8:
-        return np.asarray(raw)
-    return np.asarray(raw, dtype=np.float32 if raw.dtype.itemsize < 4 else np.float64)
+    return np.asarray(raw, dtype=raw.dtype if raw.dtype == np.uint8 else float_of(raw.dtype))

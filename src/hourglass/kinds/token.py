@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.errors import DataError, shown
-from hourglass.kinds.base import Kind, column_names, refuse_columns
+from hourglass.kinds.base import Kind, column_names, described, refuse_columns
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class TokenKind(Kind):
             found: list[Row] = raw.tolist()
             return found
         raise DataError(
-            f"Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. Got {described(raw)}."
+            "Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. "
+            f"Got {described(raw, typed=True)}."
         )
 
     @classmethod
@@ -269,11 +270,6 @@ def as_objects(rows: Sequence[Any]) -> np.ndarray[Any, Any]:
     for number, row in enumerate(rows):
         found[number] = row
     return found
-
-
-def described(raw: Any) -> str:
-    """What came in place of rows, as a sentence has it."""
-    return f"an array of {raw.dtype} of shape {raw.shape}" if isinstance(raw, np.ndarray) else f"a {type(raw).__name__}"
 
 
 def is_listed(row: Any) -> bool:

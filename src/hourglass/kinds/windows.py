@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
+from hourglass.data.record import float_of
 from hourglass.errors import DataError
-from hourglass.kinds.base import FLOATS
 
 Values = NDArray[np.floating[Any]]
 LOOKED_AT = 2**17  # samples of a record that its period is looked for in
@@ -61,7 +61,11 @@ class Windows(Sequence[Any]):
         """Windows at random places, as many as lie beside one another: at a fixed distance all could have one phase."""
         room = len(self.record) - self.window + 1
         starts = np.random.default_rng(0).integers(room, size=max(len(self.record) // self.window, 1))
-        return Windows(self.record, self.window, self.stride, self.origin, np.sort(starts))
+        return self.at(np.sort(starts))
+
+    def at(self, starts: NDArray[np.intp]) -> Windows:
+        """Those that begin there."""
+        return Windows(self.record, self.window, self.stride, self.origin, starts)
 
     def covered(self) -> Values:
         """The values of the record (time, channels), NaN where there is no window."""
@@ -72,7 +76,7 @@ class Windows(Sequence[Any]):
         return self.record.values if inside.all() else np.where(inside[:, None], self.record.values, np.nan)
 
     def between(self) -> NDArray[np.intp]:
-        """Where a window may begin anywhere between two of them that follow one another, or where one of them does."""
+        """Places (m,) at which a window may begin: those of these windows, and all between two of them that follow one another."""
         every = starts_of(len(self.record), self.window, self.stride)
         there = np.isin(every, self.starts)
         offsets = np.arange(len(self.record) - self.window + 1)
@@ -84,7 +88,7 @@ class Windows(Sequence[Any]):
 
     def __getitem__(self, which: Any) -> Any:
         if isinstance(which, (slice, np.ndarray)):
-            return Windows(self.record, self.window, self.stride, self.origin, self.starts[which])
+            return self.at(self.starts[which])
         start = self.starts[which]
         return self.record.values[start : start + self.window]
 
@@ -147,12 +151,6 @@ def as_floats(raw: NDArray[Any], first_row: int = 0) -> NDArray[np.floating[Any]
         except (ValueError, TypeError) as error:
             raise DataError(f"Values of a series are numbers. Got an array of {raw.dtype} that holds other things.") from error
     return raw.astype(float_of(raw.dtype), copy=False)
-
-
-def float_of(dtype: Any) -> np.dtype[Any]:
-    """The type of floats that numbers of a type are taken as."""
-    dtype = np.dtype(dtype)
-    return dtype if dtype in FLOATS else np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
 def starts_of(length: int, window: int, stride: int) -> NDArray[np.intp]:

@@ -18,6 +18,7 @@ UPPER = 0.95  # the quantile of a term that tells its scale
 NORMAL = 1.645  # standard deviations to that quantile of a normal distribution
 POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
+FIFTH = 5  # at least: the rank of a row beyond a cluster of strange ones
 CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
 
 
@@ -144,7 +145,10 @@ class Alarm(nn.Module):
         return strange
 
     def outside(self, x: Tensor) -> Tensor:
-        """How far each element lies outside the range of the training rows (n, elements); so does a column's first gap ever."""
+        """How far each element lies outside the range of the training rows (n, elements).
+
+        A first gap in a column counts `FIRST_GAP`.
+        """
         beyond: Tensor = (x - self.within(x)).nan_to_num(0)
         return beyond + x.isnan() * (self.gapless[self.column_of] * self.begins)
 
@@ -196,6 +200,11 @@ def centred_upwards(terms: Tensor) -> tuple[Tensor, Tensor]:
 def shares_up_to(points: Tensor, x: Tensor) -> Tensor:
     """The share of the rows x (n, elements) that are at most as large as each point (points, elements); gaps don't count."""
     return torch.stack([(x <= point).sum(0) for point in points]) / (~x.isnan()).sum(0)
+
+
+def rank_beyond(share: float, n: int) -> int:
+    """The rank, among n rows by their distance, of the one that is measured to where a share of them may be strange."""
+    return max(FIFTH, math.ceil(share * n))
 
 
 def near(x: Tensor, kept: Tensor, rank: int = 1) -> Tensor:

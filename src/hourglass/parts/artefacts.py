@@ -110,13 +110,6 @@ class DropSpans(Artefact):
     def hides(self) -> bool:
         return True
 
-    @property
-    def everywhere(self) -> bool:
-        return False
-
-    def marks(self, seen: Tensor) -> Tensor | None:
-        return seen.isnan()
-
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         length = x.shape[2]
         long = (drawn(self.share, x, generator) * length).round()

@@ -34,12 +34,12 @@ class Part:
 
     def to_config(self) -> dict[str, Any]:
         """The part as plain JSON: its name under ``part`` and its fields."""
-        return {"part": type(self).__name__, **{name: _plain(value) for name, value in self.get_params().items()}}
+        return {"part": type(self).__name__, **{name: plain(value) for name, value in self.get_params().items()}}
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> Part:
         """The part that `to_config` wrote; only names that Hourglass knows are made."""
-        values = {name: _revived(value) for name, value in config.items() if name != "part"}
+        values = {name: revived(value) for name, value in config.items() if name != "part"}
         known = Part._by_name.get(config["part"])
         if known is None:
             raise ModelFileError(f"The file asks for an unknown part, {config['part']!r}. Update Hourglass to read it.")
@@ -56,16 +56,18 @@ class Part:
             )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A part, a tuple or a number as plain JSON."""
     if isinstance(value, Part):
         return value.to_config()
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
-def _revived(value: Any) -> Any:
+def revived(value: Any) -> Any:
+    """What `plain` wrote; lists become tuples."""
     if isinstance(value, dict) and "part" in value:
         return Part.from_config(value)
-    return tuple(_revived(item) for item in value) if isinstance(value, list) else value
+    return tuple(revived(item) for item in value) if isinstance(value, list) else value
 
 
 def as_json(config: Any) -> str:

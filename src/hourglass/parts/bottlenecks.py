@@ -74,7 +74,7 @@ class Bottleneck(Part):
 
     @property
     def weighed(self) -> bool:
-        """Whether codes cost anything but their divergence from a prior, nat for nat."""
+        """Whether the cost of codes is anything but their plain divergence from the prior."""
         return False
 
     @abstractmethod

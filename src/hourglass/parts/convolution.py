@@ -99,7 +99,7 @@ class Doubled(nn.Module):
     The four are the same at the start, so that a flat picture has a flat one for its double, and no checkerboard.
     """
 
-    def __init__(self, before: int, after: int, size: Size, generator: torch.Generator, gain: float = 1.0) -> None:
+    def __init__(self, before: int, after: int, size: Size, generator: torch.Generator, gain: float) -> None:
         super().__init__()
         self.size = size
         self.filters = _filters(before, 4 * after, generator, gain=0.0)

@@ -44,14 +44,14 @@ class Corruption(Part):
     @property
     def everywhere(self) -> bool:
         """Whether the damage may be anywhere, so that all has to be rebuilt; or just at the marks, and the rest is intact."""
-        return True
+        return not self.hides
 
     def marks(self, seen: Tensor) -> Tensor | None:
         """Where something damaged stands out, which the encoder is told: not 0 there; None where nothing ever does.
 
         Of pictures (batch, channels, height, width) it is (batch, 1, height, width), else of the shape of what is seen.
         """
-        return None
+        return seen.isnan() if self.hides else None
 
     def suspects(self, seen: Tensor) -> Tensor | None:
         """Which elements may be damaged, as far as can be seen: a mask that fits them; None for all."""
@@ -64,7 +64,7 @@ class Corruption(Part):
 
     @property
     def lattice(self) -> int:
-        """How far apart pixels lie that are hidden at a time, where all of a picture is mended in turns; 1 is all at once."""
+        """Spacing of the pixels that are hidden together when a picture is mended in turns; 1: all is mended at once."""
         return 1
 
     @property
@@ -245,9 +245,6 @@ class Hide(Corruption):
     @property
     def everywhere(self) -> bool:
         return self.rest
-
-    def marks(self, seen: Tensor) -> Tensor | None:
-        return seen.isnan()
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         share = self.share * torch.empty_like(x[..., :1]).uniform_(generator=generator)  # of each row

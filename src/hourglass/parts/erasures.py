@@ -27,10 +27,6 @@ class Erasure(Damage):
     def hides(self) -> bool:
         return True
 
-    @property
-    def everywhere(self) -> bool:
-        return False
-
     def marks(self, seen: Tensor) -> Tensor | None:
         return seen.isnan().any(1, keepdim=True)
 

@@ -247,7 +247,7 @@ class Bernoulli(Likelihood):
 
 
 class _Bernoulli(LikelihoodModule):
-    def __init__(self, draws: bool = False) -> None:
+    def __init__(self, draws: bool) -> None:
         super().__init__()
         self.draws = draws
 

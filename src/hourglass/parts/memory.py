@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hourglass.parts.alarm import rank_beyond
 from hourglass.parts.bell import bell
 from hourglass.parts.scaling import PerWindow, Scaling
 from hourglass.parts.tracing import Settled, traced
@@ -21,7 +22,6 @@ COST = 6.0  # of the usual distance to a copy that is not moved, what the furthe
 MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
 MOST_TRIED = 2000  # rows, to tell the usual distance
 BLOCK = 2**21  # distances that are held at a time
-FIFTH = 5  # at least: the rank of the copy that distances are measured to, where it is not the nearest
 
 
 class _Copies(NamedTuple):
@@ -51,8 +51,8 @@ class Memory(nn.Module, Settled):
     usual : float, default=1
         The usual mean squared distance of a row to the nearest of the others, none being moved.
     beyond : float, default=0
-        The share of the copies that are nearer than the one that counts, where some rows may be strange: a cluster of them then
-        doesn't make its likes look usual. That one is the fifth nearest at least. At 0 the nearest counts.
+        Share of the nearest copies that are skipped, since some remembered rows may be strange: a cluster of them then doesn't
+        vouch for itself. The copy that counts is the fifth nearest at least. At 0 the nearest counts.
     """
 
     rows: Tensor
@@ -143,7 +143,7 @@ class Memory(nn.Module, Settled):
         return order.values.gather(1, which)[:, 0], order.indices.gather(1, which)[:, 0]
 
     def _rank(self, copies: int) -> int:
-        return max(min(max(FIFTH, math.ceil(self.beyond * copies)), copies), 1)
+        return max(min(rank_beyond(self.beyond, copies), copies), 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The nearest copies (n, channels, time)."""

@@ -112,9 +112,9 @@ class Added(nn.Sequential):
 
 
 class Gaps(nn.Module):
-    """What encoders see of missing and hidden elements, which are NaN: something in their place, and beside them which they are.
+    """Fills missing and hidden elements (NaN) for the encoder, and tells it beside them which they are.
 
-    Of a table it is the mean, which is zero, of a picture (batch, channels, height, width) what is around the gap.
+    Those of a table with the mean, which is zero, those of a picture (batch, channels, height, width) with what is around them.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hourglass.parts.base import Part, is_amount, is_count
 from hourglass.parts.bottlenecks import Code
@@ -26,6 +26,22 @@ class Loss(NamedTuple):
     def total(self) -> Tensor:
         """What training minimises."""
         return self.nll + self.cost
+
+
+class Learner(nn.Module):
+    """Base of what the training loop trains: it has a loss, and says what the loop has to know of it."""
+
+    convolves = spells = False  # whether it has filters, or an embedding of symbols: with these half the precision may be quick
+    steady = True  # whether the loss is the same all through training
+    progress = 1.0  # how much of training has passed, from 0 to 1
+
+    def loss(self, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
+        """The loss of a batch x (batch, ...); ``given`` (batch, conditions) is known beside it."""
+        raise NotImplementedError
+
+    def runs(self) -> bool:
+        """Whether a row passes, in the precision that is tried."""
+        return True
 
 
 class Model(Protocol):

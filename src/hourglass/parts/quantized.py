@@ -15,7 +15,7 @@ from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code
 from hourglass.parts.precision import in_full
 
 ROUNDS = 10  # of k-means, at the start
-FADING = 0.99  # of what was seen of a code, a step
+FADING = 0.99  # share of a code's counts that is kept at each step
 UNUSED = 0.1  # of the rows that a code would have if all had as many: below it, the code begins anew
 
 

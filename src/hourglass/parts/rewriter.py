@@ -15,7 +15,7 @@ from hourglass.parts.networks import Network, linear
 from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, Neighbours, OneShot, Writer
 
 REACH = 16  # places before and behind that a head tells apart by their distance
-NEARBY = 0.5  # by which, at first, a head minds each place less than the one nearer to its own
+NEARBY = 0.5  # how much less, at first, a head minds each place than the next one nearer to its own
 
 
 @dataclass(frozen=True)

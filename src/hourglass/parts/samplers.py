@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from hourglass.parts.densities import LOG_2PI
 from hourglass.parts.networks import Added, linear
-from hourglass.parts.objectives import Loss
+from hourglass.parts.objectives import Learner, Loss
 
 WIDTH = 128  # of the state that remembers what was drawn so far
 WIDE, BLOCKS = 512, 3  # of the network that says where codes flow
@@ -47,7 +47,7 @@ class Mixture(nn.Module):
         return torch.logsumexp(self.log_weight + each, 1)
 
 
-class Flow(nn.Module):
+class Flow(Learner):
     """Codes that flow from normal noise, at time 0, to where codes are, at time 1, with a velocity that is learned.
 
     It trains like a model: ``loss`` is what the loop minimises, here of squared velocities. (Lipman et al., "Flow Matching for
@@ -60,7 +60,6 @@ class Flow(nn.Module):
 
     def __init__(self, codes: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.convolves, self.spells, self.progress = False, False, 1.0
         self.register_buffer("mean", torch.zeros(codes))
         self.register_buffer("scale", torch.ones(codes))
         self.register_buffer("waves", torch.linspace(0, 5, WAVES).exp())
@@ -121,7 +120,7 @@ def _added(width: int, generator: torch.Generator) -> nn.Module:
     )
 
 
-class Autoregressive(nn.Module):
+class Autoregressive(Learner):
     """Places one after the other, each by those before it: a gated recurrent network over indices (batch, places).
 
     It trains like a model: ``loss`` is what the loop minimises. (Cho et al., "Learning Phrase Representations using RNN
@@ -131,7 +130,6 @@ class Autoregressive(nn.Module):
     def __init__(self, choices: int, places: int, generator: torch.Generator) -> None:
         super().__init__()
         self.choices, self.places = choices, places
-        self.convolves, self.spells, self.progress = False, False, 1.0
         self.words = linear(choices + 1, WIDTH, generator)  # the last stands before the first place
         self.step = nn.GRUCell(WIDTH, WIDTH, device="meta").to_empty(device="cpu")
         for parameter in self.step.parameters():

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from hourglass.data import Record
+from hourglass.kinds.base import container_of
+from hourglass.kinds.table import as_frame
 from hourglass.server.batching import Answer
 from hourglass.server.limits import Limits, Refusal
 from hourglass.server.rows import numbers, of_records, rows_for
@@ -225,13 +228,9 @@ def _known(asked: Any) -> Any:
 
 def _rows(found: Any) -> Answer:
     """Rows of any container as an array, a polars table, or a list."""
-    import polars as pl
-
-    if type(found).__module__.partition(".")[0] == "pandas":
-        return {"rows": pl.from_pandas(found)}
-    if hasattr(found, "to_batches"):
-        return {"rows": pl.from_arrow(found)}
-    return {"rows": getattr(found, "values", found)}  # of a Record its samples
+    if isinstance(found, Record):
+        return {"rows": found.values}
+    return {"rows": found if container_of(found) == "numpy" else as_frame(found)}
 
 
 def _masks(mask: list[Any]) -> list[Any]:

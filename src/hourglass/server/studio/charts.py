@@ -77,11 +77,11 @@ def bars(counts: Sequence[float], label: str) -> str:
     )
 
 
-def nice(low: float, high: float, most: int = 5) -> list[float]:
+def nice(low: float, high: float) -> list[float]:
     """A few round numbers within a range."""
     if high <= low:
         return [low]
-    rough = (high - low) / most
+    rough = (high - low) / 5
     power = 10 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
     return [round(i * step, 12) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
@@ -93,7 +93,7 @@ def number(value: float) -> str:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """From the least to the most, without what so far out lies that all else would be flat."""
+    """From the least to the most, but for values so far out that all else would look flat."""
     ordered = sorted(values)
     low, high = ordered[0], ordered[-1]
     if len(ordered) >= MANY:

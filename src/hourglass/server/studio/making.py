@@ -28,7 +28,7 @@ def detect(model: Any, X: Any, path: Path) -> Path:
 
 def mend(model: Any, data: str, path: Path) -> Path:
     """Damaged data mended; pictures in files keep their names, sizes and formats."""
-    if not (Path(data).exists() and reads_pictures(data)):
+    if not reads_pictures(data):
         return _written(model, model.denoise(Source(data).read()), path)
     with atomic(path) as folder:
         for picture in Pictures(data):

@@ -42,16 +42,17 @@ class Job(NamedTuple):
 def main(path: str) -> None:
     """Do what the run in a folder was asked for; failures become a sentence in ``failed.txt``."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf to it
-    run, told = Run(Path(path)), list[str]()
-    warnings.showwarning = lambda message, category, *_: told.append(str(message)) if _ours(category) else None
+    run, told = Run(Path(path)), list[Warning | str]()
+    warnings.showwarning = lambda message, *_: told.append(message)
     try:
         _say(run, "Reading the data")
         job = _job(run, run.asked)
         if run.stopping:
             raise KeyboardInterrupt
         result = NEEDS[run.asked.need](job)
-        stopped = any("stopped by hand" in line for line in told)
-        write_json(run.path / "result.json", {"stopped": stopped, "warnings": told, **result})
+        stopped = any(isinstance(warning, hg.StoppedWarning) for warning in told)
+        others = [str(each) for each in told if isinstance(each, hg.HourglassWarning) and not isinstance(each, hg.StoppedWarning)]
+        write_json(run.path / "result.json", {"stopped": stopped, "warnings": others, **result})
     except KeyboardInterrupt:
         _fail(run, NOTHING_KEPT)
     except hg.HourglassError as error:
@@ -60,10 +61,6 @@ def main(path: str) -> None:
         traceback.print_exc()
         what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         _fail(run, f"Something went wrong that shouldn't have ({what}). What happened is in {run.path}/log.txt.")
-
-
-def _ours(category: type[Warning]) -> bool:
-    return issubclass(category, hg.HourglassWarning)
 
 
 def _fail(run: Run, sentence: str) -> None:
@@ -108,11 +105,9 @@ def compress(job: Job) -> Made:
     _keep(job, model, show)
     _say(job.run, "Writing the codes")
     making.encode(model, job.X, job.run.path / "codes.parquet")
-    seen = job.X if job.unseen is None else job.unseen
-    if model.kind_.symbolic:
-        share, what = hg.metrics.exact(model, seen[: making.MOST_SHOWN]), "come back without a fault"
-    else:
-        share, what = hg.metrics.explained_variance(*hg.metrics.before_and_after(model, seen)), "of the variance survives"
+    seen, symbolic = job.X if job.unseen is None else job.unseen, model.kind_.symbolic
+    share = hg.metrics.survival(model, seen[: making.MOST_SHOWN] if symbolic else seen)
+    what = "come back without a fault" if symbolic else "of the variance survives"
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
     words = f"Each row is kept in {width:,} numbers in place of {model.n_features_in_:,}. Of {of}, {share:.1%} {what}."

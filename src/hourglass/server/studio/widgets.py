@@ -105,7 +105,7 @@ def whole(label: str, value: int | None, change: Handler, least: int, *, hint: s
     return field(label, shown, read, hint=hint, kind="number", min=str(least), step="1")
 
 
-def choice(label: str, options: Mapping[str, str], value: str, change: Handler, *, hint: str = "", hidden: bool = False) -> Element:
+def choice(label: str, options: Mapping[str, str], value: str, change: Handler, *, hidden: bool = False) -> Element:
     """One of a few, by name and words; ``change`` gets the name. A ``hidden`` label is read, not seen."""
     with box("field", "label"):
         text("span", label, "unseen" if hidden else "")
@@ -117,19 +117,16 @@ def choice(label: str, options: Mapping[str, str], value: str, change: Handler, 
                 if name == value:
                     option.props["selected"] = True
         menu.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
-        if hint:
-            text("small", hint)
     return menu
 
 
-def tick(label: str, value: bool, change: Handler, hint: str = "") -> Element:
+def tick(label: str, value: bool, change: Handler, hint: str) -> Element:
     """A box to tick; ``change`` gets whether it is."""
     with box("tick", "label"):
         mark = box("", "input", type="checkbox", **({"checked": ""} if value else {}))
         mark.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.checked)")
         text("span", label)
-        if hint:
-            text("small", hint)
+        text("small", hint)
     return mark
 
 

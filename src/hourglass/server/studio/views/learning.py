@@ -156,8 +156,7 @@ def _done(run: Run) -> None:
         if result.get("figures"):
             w.figures(result["figures"])
         for words in result.get("warnings", []):
-            if "stopped by hand" not in words:
-                w.notice(words, "info")
+            w.notice(words, "info")
         _files(w.box("downloads"), run)
         _next(run)
     more.draw(run)
