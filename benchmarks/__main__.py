@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import megabytes
-from benchmarks.works import WORKS, Row, Work
+from benchmarks.works import CHIEF, WORKS, Row, Work
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -167,14 +167,25 @@ def headline(work: Work, median: dict[str, dict[str, float]]) -> list[str]:
     """One line for a work: its first figure, beside the peer that comes nearest, and how many of its targets are met."""
     same = [row for row in work.rows if row.figure == work.rows[0].figure]
     row = min((row for row in same if row.peer), key=lambda row: judged(row, median)[0], default=same[0])
-    met = [held for held in (judged(row, median)[1] for row in work.rows) if held is not None]
-    return [work.title, *beside_peer(row, median, judged(row, median)[0]), f"{sum(met)} of {len(met)}" if met else ""]
+    *shown, _ = beside_peer(row, median, math.nan)
+    held = targets(work, median)
+    return [work.title, *shown, f"{sum(held)} of {len(held)}"]
+
+
+def targets(work: Work, median: dict[str, dict[str, float]]) -> list[bool]:
+    """Whether each target of a work is met."""
+    return [met for met in (judged(row, median)[1] for row in work.rows) if met is not None]
 
 
 def summary(results: dict[str, Any]) -> str:
-    """The measured works in Markdown, a line each."""
-    head = ["work", "figure", "Hourglass", "nearest peer", "times better", "targets met"]
-    return markdown(head, [headline(work, medians(results[work.name])) for work in WORKS if work.name in results])
+    """How many targets are met, and the first figure of each chief work in Markdown."""
+    measured = [(work, medians(results[work.name])) for work in WORKS if work.name in results]
+    held = [met for work, median in measured for met in targets(work, median)]
+    head = ["work", "figure", "Hourglass", "best of the others", "targets met"]
+    return (
+        f"{len(measured)} works have {len(held)} targets, and {sum(held)} of them are met. Of some works the first figure:\n\n"
+        + markdown(head, [headline(work, median) for work, median in measured if work.name in CHIEF])
+    )
 
 
 def table(results: dict[str, Any]) -> str:

@@ -377,8 +377,6 @@ WORKS = (
             ),
             Row("similarity to the nearest molecule held out", "nearest_similarity", "GRU", better=operator.gt),
             Row("samples that pass the filters PAINS and BRENK", "passed_filters", "GRU", better=operator.gt),
-            Row("drawn with fit_sampler: with a ring of 8 atoms or more", "fitted_large_rings"),
-            *(Row(f"drawn with fit_sampler: distance of {name}", f"fitted_{name}_distance") for name in PROPERTIES),
         ),
         side_by_side=True,
     ),
@@ -473,4 +471,9 @@ WORKS = (
             Row("hourglass --help, s", "help_s", target=at_most(0.5)),
         ),
     ),
+)
+
+CHIEF = (  # of which README.md has a line
+    *("article", "default", "adbench", "cards", "castings", "photos", "xrays", "beats", "digits-samples", "synthetic-cards"),
+    *("melodies", "molecules", "service"),
 )

@@ -6,25 +6,15 @@ CLEAN and OTHERS are folders of pictures, of any sizes; DAMAGE is a text such as
 import sys
 
 import numpy as np
-import torch
 
 import hourglass as hg
 
-clean, others, text = sys.argv[1:]
-damage, chance = hg.corruption(text), torch.Generator().manual_seed(0)
-
-
-def damaged(picture: np.ndarray) -> np.ndarray:
-    """A picture, damaged: floats, and NaN where it is erased."""
-    x = torch.from_numpy(np.atleast_3d(picture) / np.float32(255)).permute(2, 0, 1)[None]  # (batch, channels, height, width)
-    return damage(x, chance)[0].permute(1, 2, 0).numpy().reshape(picture.shape)
-
-
-model = hg.DenoisingAutoencoder(corruption=text, max_seconds=300, random_state=0, verbose=True).fit(clean)
+clean, others, damage = sys.argv[1:]
+model = hg.DenoisingAutoencoder(corruption=damage, max_seconds=300, random_state=0, verbose=True).fit(clean)
 model.save("cleaner.safetensors")
 
 pictures = list(hg.read(others))
-before = [damaged(picture) for picture in pictures]
+before = model.damage(pictures, random_state=0)
 after = model.denoise(before)
 for number, (picture, first, second) in enumerate(zip(pictures, before, after, strict=True)):
     figures = (hg.metrics.psnr(picture[None] / 255, np.nan_to_num(other)[None]) for other in (first, second))

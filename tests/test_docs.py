@@ -37,6 +37,7 @@ API = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "api").glob
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ARGUMENTS = {
     "clean_photos.py": ["photos", "photos", "noise:25"],
+    "four_needs.py": ["digits", "beats.npz", "photos", "photos"],
     "clean_xrays.py": ["xrays.npz"],
     "strange_heartbeats.py": ["beats.npz"],
     "digits_on_demand.py": ["digits"],

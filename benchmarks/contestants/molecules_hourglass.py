@@ -18,17 +18,15 @@ with Stopwatch() as rebuilding:
 exact = float(np.sum([a == b for a, b in zip(rebuilt, canonical(possible), strict=True)])) / len(test)
 found = diagnose(model, possible)
 real = Pile(test)
-with Stopwatch() as drawing:
-    drawn = model.sample(SAMPLED, random_state=SEED)
 with Stopwatch() as fitting:
     model.fit_sampler(train[:CODES_OF], random_state=SEED)
-fitted = samples_judged(model.sample(SAMPLED, random_state=SEED), known, real)
+with Stopwatch() as drawing:
+    drawn = model.sample(SAMPLED, random_state=SEED)
 report(
     exact=exact,
     kl=found.kl,
     shuffled=found.worth,
     **samples_judged(drawn, known, real),
-    **{f"fitted_{name}": value for name, value in fitted.items()},
     molecules_per_s=float(np.median([epoch["examples_per_second"] for epoch in model.history_])),
     epochs=len(model.history_),
     fit_s=watch.seconds,
