@@ -45,8 +45,10 @@ def axes(panel: int, title: str) -> np.ndarray:
 
 for place, picture in zip(axes(0, "compress: digits, and from 32 numbers"), [*some, *compressing.reconstruct(some)], strict=True):
     place.imshow(picture, cmap="gray", vmin=0, vmax=255)
-for place, one in zip(axes(1, "flag: heartbeats, and what is strange"), found.iter_rows(named=True), strict=False):
-    place.plot(new[one["row"]], color="gray")
+places = axes(1, "flag: usual heartbeats, and what is strange")
+for place, beat in zip(places, [*usual[:SHOWN], *new[found["row"][:SHOWN]]], strict=False):
+    place.plot(beat, color="gray")
+for place, one in zip(places[SHOWN:], found.iter_rows(named=True), strict=False):
     place.axvspan(one["start"], one["end"], color="tab:red", alpha=0.3, linewidth=0)
 for place, picture in zip(axes(2, "clean: noisy photos, and cleaned"), [*noisy, *cleaned], strict=False):
     place.imshow(picture.clip(0, 1), cmap="gray")
