@@ -94,6 +94,7 @@ def test_a_run_trains_on_its_own_and_is_found_again_and_stopped(folder, asked):
     found.stop()
     until(lambda: found.state is not State.training)
     assert found.state is State.stopped
+    assert found.result["warnings"] == []
     assert found.result["figures"]["numbers kept"] == "2"
     assert found.model().transform(hg.read(asked.data)).shape == (60, 2)
     assert hg.read(found.path / "codes.parquet").shape == (60, 2)
