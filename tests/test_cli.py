@@ -479,6 +479,22 @@ def test_help_is_quick_as_torch_is_not_imported():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_threads_soon_sleep_unless_the_user_has_them_wait_otherwise(before, after):
+    code = (
+        "import os, sys; sys.argv = ['hourglass', '--version']\n"
+        "from hourglass import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    )
+    asked = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | before
+    done = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{after} False"
+
+
 def test_the_module_is_the_command():
     done = process("--version")
     assert (done.returncode, done.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from importlib.metadata import version
@@ -21,6 +22,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+# How often a thread of torch's looks whether the others are done, before it sleeps. GNU's OpenMP looks 300,000 times by default;
+# on a machine with other work to do, that keeps busy the very processors that the others wait for.
+LOOKS = "3000"
 
 Data = Annotated[
     str, typer.Argument(help="A file, a folder of images or tunes, or the name of a dataset (see: hourglass datasets).")
@@ -64,6 +69,8 @@ def common(version: Version = False) -> None:
 def main() -> None:
     """Run the command; bad input ends it with one clear line and exit code 1, Ctrl-C with 130."""
     warnings.showwarning = show_warning
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", LOOKS)  # read when torch is imported
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # what a log of another encoding can't hold
     try:
