@@ -307,7 +307,7 @@ def _flattened(Z: Array, errors: Array, what: str, error: str) -> _Points:
     from sklearn.decomposition import PCA
 
     with np.errstate(invalid="ignore"):  # where all codes are alike
-        pca = PCA(2, svd_solver="full").fit(Z)
+        pca = PCA(2, svd_solver="full").set_output(transform="default").fit(Z)
     share = float(np.nansum(pca.explained_variance_ratio_))  # NaN is nothing
     title = f"{Z.shape[1]:,} {what}, by PCA ({share:.0%} of their variance)"
     return _Points(pca.transform(Z), errors, title, ("first direction", "second direction"), error)
