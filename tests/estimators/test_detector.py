@@ -364,3 +364,13 @@ def test_a_value_too_large_to_reckon_with_is_an_alarm_everywhere(estimator, valu
     np.testing.assert_allclose(blame.group_by("row").agg(pl.col("share").sum())["share"], 1)
     if estimator is not None:
         assert (watch.estimator_.score_samples(strange) < -1e30).all()
+
+
+@pytest.mark.parametrize("reasons", [-1, 1.5, True])
+def test_how_many_reasons_are_named_is_a_count(detector, reasons):
+    with pytest.raises(hg.ParameterError) as error:
+        detector.alarms(NEW[:5], reasons=reasons)
+    assert str(error.value) == f"The 'reasons' of alarms must be an int of at least 0. Got {reasons!r} instead."
+    with pytest.raises(hg.ParameterError) as error:
+        detector.explain(NEW[:5], most=reasons)
+    assert str(error.value) == f"The 'most' that are named must be an int of at least 0 or None. Got {reasons!r} instead."
