@@ -417,6 +417,7 @@ def survival(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
     float
         1 is all.
     """
+    check_is_fitted(model)
     if model.kind_.symbolic:
         return exact(model, X, condition)
     return explained_variance(*before_and_after(model, X, condition))
