@@ -163,7 +163,7 @@ def training_curves(model: BaseAutoencoder) -> Figure:
     """
     from matplotlib.ticker import MaxNLocator
 
-    check_is_fitted(model)
+    check_is_fitted(model, "history_")
     if not model.history_:
         raise DataError("The model has no training curve: it was stopped before its first epoch was over. Fit it again.")
     figure, axes = drawing.one_plot(2.8, "epoch", "loss (nats a row)")
