@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,15 @@ def test_public_names_are_sorted_reachable_and_documented():
     assert dir(hg) == hg.__all__
     for name in hg.__all__:
         assert inspect.getdoc(getattr(hg, name)), f"{name} has no docstring"
+
+
+def test_the_version_is_that_of_the_package():
+    assert hg.__version__ == version("hourglass-ae")
+
+
+@pytest.mark.parametrize("room", [hg.metrics, hg.plots])
+def test_what_is_offered_is_public(room):
+    assert dir(room) == sorted(room.__all__)
 
 
 def test_editors_see_the_names_that_are_loaded_lazily():

@@ -290,3 +290,17 @@ def test_the_command_says_what_it_can_t_do(folder, autoencoder):
     ):
         result = subprocess.run([sys.executable, "-m", "hourglass", *arguments], capture_output=True, text=True, check=False)
         assert (result.returncode, result.stderr.strip()) == (1, said)
+
+
+@pytest.mark.parametrize("kind", ["table", "series"])
+def test_a_value_too_large_to_reckon_with_is_an_alarm_too(folder, kind):
+    rows = ARRAY.astype("f4") if kind == "table" else BEATS[:160].astype("f4")
+    watch = hg.AnomalyDetector(hg.Autoencoder(2, kind=kind, **QUICK), random_state=0).fit(rows)
+    watch.export_onnx(folder / "watch.onnx")
+    watch.estimator_.export_onnx(folder / "own.onnx")
+    strange = rows[:3].copy()
+    strange[:, 2] = 1e20, 1e30, -9.96921e36
+    watch, own = hg.OnnxModel(folder / "watch.onnx"), hg.OnnxModel(folder / "own.onnx")
+    assert watch.predict(strange).tolist() == [-1, -1, -1]
+    assert not np.isnan(watch.score_samples(strange)).any()
+    assert (own.score_samples(strange) == -np.inf).all()

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +13,7 @@ from sklearn.datasets import load_wine
 from torch import nn
 
 import hourglass as hg
+from hourglass.parts.networks import draws, seeded_by
 from hourglass.training import SCHEDULES, watched_units
 
 X = load_wine().data
@@ -229,3 +232,103 @@ def test_held_out_rows_pass_in_batches_that_small_ones_allow():
     rows = np.random.default_rng(0).normal(size=(2000, 6))
     hg.Autoencoder(2, encoder=Watched(6, 2), batch_size=4, max_epochs=1, validation_fraction=0.5, random_state=0).fit(rows)
     assert max(seen) == 64
+
+
+# Whatever torch is set to
+
+
+def test_networks_are_of_single_precision_whatever_is_the_default():
+    rows = load_wine().data.astype(np.float32)
+    wanted = hg.Autoencoder(3, max_epochs=2, random_state=0).fit(rows)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        own = nn.Linear(13, 3)
+        model = hg.Autoencoder(3, max_epochs=2, random_state=0).fit(rows)
+        np.testing.assert_array_equal(model.transform(rows), wanted.transform(rows))
+        assert torch.get_default_dtype() == torch.float64
+        assert hg.Autoencoder(3, encoder=own, max_epochs=1).fit(rows).transform(rows).dtype == np.float32
+    finally:
+        torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_fitting_works_where_gradients_are_off(mode):
+    rows = load_wine().data.astype(np.float32)
+    wanted = hg.Autoencoder(3, max_epochs=2, random_state=0).fit(rows)
+    with mode():
+        model = hg.Autoencoder(3, max_epochs=1, random_state=0).fit(rows)
+        model = hg.Autoencoder(3, max_epochs=2, random_state=0).fit(rows)
+        model.partial_fit(rows)
+    wanted.partial_fit(rows)
+    np.testing.assert_array_equal(model.transform(rows), wanted.transform(rows))
+    assert not any(tensor.is_inference() for tensor in model.model_.state_dict().values())
+
+
+# Parameters, and pickles, between calls of partial_fit
+
+
+def test_another_rate_is_that_of_the_next_call():
+    rows = load_wine().data.astype(np.float32)
+    model = hg.Autoencoder(3, random_state=0).partial_fit(rows)
+    codes = model.transform(rows)
+    model.set_params(learning_rate=1e-12).partial_fit(rows)
+    np.testing.assert_allclose(model.transform(rows), codes, atol=1e-5)
+    model.set_params(learning_rate=1e-2, optimizer="muon").partial_fit(rows)
+    assert np.abs(model.transform(rows) - codes).max() > 1e-3
+    assert [record["learning_rate"] for record in model.history_[1:]] == [1e-12, 1e-2]
+
+
+def test_a_pickle_goes_on_as_the_original_would():
+    rows = load_wine().data.astype(np.float32)
+    model = hg.Autoencoder(3, random_state=0).partial_fit(rows)
+    copy = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model))))
+    np.testing.assert_array_equal(copy.partial_fit(rows).transform(rows), model.partial_fit(rows).transform(rows))
+
+
+# Torch's global generator
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.dropout = nn.Linear(13, 3), nn.Dropout(0.3)
+
+    def forward(self, x):
+        h = self.dropout(self.linear(x))
+        return h + 0.01 * torch.rand_like(h) if self.training else h
+
+
+def test_fits_in_threads_are_those_of_one_after_the_other():
+    rows = load_wine().data.astype(np.float32)
+    own = Noisy()
+    before = torch.get_rng_state()
+
+    def fitted(seed):
+        return hg.Autoencoder(3, encoder=own, max_epochs=5, random_state=seed).fit(rows).transform(rows)
+
+    alone = [fitted(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fitted, range(4)))
+    np.testing.assert_array_equal(together, alone)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("network", "random"),
+    [
+        (nn.Sequential(nn.Linear(2, 2), nn.SiLU()), False),
+        (nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)), True),
+        (nn.LSTM(2, 2, 2, dropout=0.1), True),
+        (nn.LSTM(2, 2), False),
+        (nn.RReLU(), True),
+        (Noisy(), True),
+    ],
+)
+def test_which_networks_may_draw_from_it(network, random):
+    assert draws(network) is random
+    generator = torch.Generator().manual_seed(0)
+    before = torch.get_rng_state()
+    with seeded_by(generator, network):
+        assert torch.equal(torch.get_rng_state(), before) is not random
+    assert torch.equal(torch.get_rng_state(), before)

@@ -101,6 +101,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time the table below 
     )
     from hourglass.runtime import OnnxModel
 
+__version__: str
+
 __all__ = [
     "AnomalyDetector",
     "Autoencoder",
@@ -236,6 +238,10 @@ _HOME = dict.fromkeys(__all__, "hourglass.parts") | {name: home for home, names 
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hourglass-ae")
     if name not in _HOME:
         raise AttributeError(f"module 'hourglass' has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)

@@ -7,6 +7,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from hourglass.parts.alarm import strangest_if_nan
 from hourglass.parts.bottlenecks import BottleneckModule, Code, Codes
 from hourglass.parts.corruptions import Corruption
 from hourglass.parts.densities import Density, Normal
@@ -165,7 +166,7 @@ class Hourglass(Learner):
 
     def nll(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """Negative log-likelihood of x's own reconstruction (batch,), in nats."""
-        return self.likelihood.of_rows(x, self.decode(self.encode(x, None, given).z, given, x))
+        return strangest_if_nan(self.likelihood.of_rows(x, self.decode(self.encode(x, None, given).z, given, x)))
 
     # Training
 

@@ -113,6 +113,12 @@ class Trainer:
         self._seconds_before = 0.0
         self._started = 0.0
 
+    def follow(self, plan: Plan) -> None:
+        """Go on by another plan; another optimiser begins without a memory."""
+        if plan.optimizer != self.plan.optimizer:
+            self.optimizers = OPTIMIZERS[plan.optimizer](self.model)
+        self.plan = plan
+
     # The loop
 
     def epochs(self) -> Iterator[Epoch]:
@@ -161,7 +167,7 @@ class Trainer:
     def _epoch(self) -> Epoch:
         began, seen, total, rate = time.perf_counter(), 0, 0.0, 0.0
         self.model.train()
-        with seeded_by(self.generator):  # dropout, for one
+        with seeded_by(self.generator, self.model):  # dropout, for one
             for number, batch in enumerate(self.train.shuffled(self.plan.batch_size, self.generator)):
                 self.model.progress = self._progress(number)
                 rate = self._rate(number)

@@ -3,11 +3,13 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+from sklearn import config_context
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 import hourglass as hg
 from hourglass.analysis import Sweep
+from hourglass.analysis.comparison import CLASSICAL
 from hourglass.analysis.page import percent
 from hourglass.analysis.widths import _say
 
@@ -306,3 +308,12 @@ def test_widths_of_rows_of_symbols(tmp_path):
         hg.sweep(rows, bottlenecks=(1,), X_test=["xyz"], estimator=estimator)
     with pytest.raises(hg.DataError, match=r"No bottleneck of the sweep \(8\) is below the number of features, 6\."):
         hg.sweep(rows, bottlenecks=(8,), estimator=estimator)
+
+
+def test_scikit_learn_may_be_set_to_give_frames(wine):
+    with config_context(transform_output="pandas"):
+        found = hg.sweep(wine, bottlenecks=(1, 3), estimator=QUICK, random_state=0)
+        hg.plots.code_map(found.models[3], wine)
+        far = CLASSICAL["PCA"](wine.to_numpy(), 0)(wine.to_numpy())
+    assert found.frame["codes"].to_list() == [1, 3]
+    assert isinstance(far, np.ndarray)

@@ -109,6 +109,88 @@ def test_fields_of_a_part_are_set_together():
         ae.set_params(bottleneck__m=3)
 
 
+def test_fields_of_parts_within_parts_are_set():
+    vae = hg.VariationalAutoencoder(hg.Variational(2, prior=hg.MixturePrior(3)))
+    assert vae.get_params()["bottleneck__prior__components"] == 3
+    vae.set_params(bottleneck__prior__components=5, bottleneck__n=4)
+    assert vae.bottleneck == hg.Variational(4, prior=hg.MixturePrior(5))
+    matched = hg.Autoencoder(hg.Matched(hg.TopK(8, k=2))).set_params(bottleneck__base__k=3)
+    assert matched.bottleneck == hg.Matched(hg.TopK(8, k=3))
+    search = GridSearchCV(hg.Autoencoder(hg.Matched(hg.Plain(4)), max_epochs=1), {"bottleneck__base__n": [1, 2]}, cv=2).fit(X)
+    assert search.best_params_["bottleneck__base__n"] in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("waist", "name", "sentence"),
+    [
+        (8, "bottleneck__n", "The 'bottleneck' 8 of Autoencoder has no field 'n', as it is no part."),
+        (hg.Plain(8), "bottleneck__n__k", "The 'bottleneck__n' 8 has no field 'k', as it is no part."),
+        (
+            hg.Matched(hg.TopK(8, k=2)),
+            "bottleneck__base__m",
+            "The 'bottleneck__base' TopK(n=8, k=2) has no field 'm'. Known: k, n.",
+        ),
+    ],
+)
+def test_fields_that_are_none_are_refused(waist, name, sentence):
+    with pytest.raises(hg.ParameterError) as error:
+        hg.Autoencoder(waist).set_params(**{name: 1})
+    assert str(error.value) == sentence
+
+
+def test_only_a_table_has_a_schema():
+    model = hg.Autoencoder(2, max_epochs=1).fit(np.random.default_rng(0).integers(0, 255, (20, 8, 8)).astype(np.uint8))
+    assert not hasattr(model, "schema_")
+    with pytest.raises(hg.DataError, match=r"Only a table has columns\. The model was fitted on"):
+        _ = model.schema_
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model: hg.report(model, X, "page.html"),
+        lambda model: hg.metrics.reconstruction(model, X),
+        lambda model: hg.metrics.exact(model, X),
+        lambda model: hg.metrics.survival(model, X),
+        lambda model: hg.plots.reconstructions(model, X),
+        lambda model: hg.plots.errors(model, X),
+        lambda model: hg.plots.code_map(model, X),
+        hg.plots.training_curves,
+    ],
+)
+def test_what_looks_at_a_model_says_that_it_is_not_fitted(call):
+    with pytest.raises(NotFittedError):
+        call(hg.Autoencoder(2))
+
+
+def test_seeds_of_any_size_are_taken():
+    rows = X[:20].astype(np.float32)
+    codes = [hg.Autoencoder(2, max_epochs=1, random_state=seed).fit(rows).transform(rows) for seed in (5, 5 + 2**64)]
+    np.testing.assert_array_equal(*codes)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_a_device_that_is_not_there():
+    with pytest.raises(hg.ParameterError) as error:
+        hg.Autoencoder(2, device="cuda").fit(X)
+    assert str(error.value) == (
+        "The 'device' parameter of Autoencoder can't be 'cuda', as torch finds no CUDA. Leave it out, or use 'cpu'."
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, path: model.save(path.with_suffix(".onnx")),
+        lambda model, path: model.export_onnx(path.with_suffix(".safetensors")),
+    ],
+)
+def test_files_of_another_ending_are_refused(tmp_path, call):
+    with pytest.raises(hg.FileError, match=r"use (save|export_onnx) for that, or name a file that ends in"):
+        call(hg.Autoencoder(2, max_epochs=1).fit(X), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "call", [lambda vae: vae.sample(2), lambda vae: vae.sample(2, temperature=0.5), lambda vae: vae.interpolate("ab", "ba")]
 )

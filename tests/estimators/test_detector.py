@@ -348,3 +348,29 @@ def test_callbacks_see_each_epoch_of_the_ensemble_and_can_end_it():
     )
     assert len(det.fit(USUAL).history_) == 2
     assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("estimator", [None, PLAIN, hg.VariationalAutoencoder(2, max_epochs=1)])
+@pytest.mark.parametrize("value", [np.float32(1e20), np.float32(1e30), np.float32(-9.96921e36), 1e300])
+def test_a_value_too_large_to_reckon_with_is_an_alarm_everywhere(estimator, value):
+    watch = hg.AnomalyDetector(estimator, alarm_rate=0.05, max_epochs=1, random_state=0).fit(USUAL.astype("f4")[:300])
+    strange = np.stack([np.full(8, value), np.r_[value, USUAL[0, 1:]]]).astype(np.asarray(value).dtype)
+    assert watch.predict(strange).tolist() == [-1, -1]
+    assert (watch.decision_function(strange) < 0).all()
+    assert watch.alarms(strange)["alarm"].all()
+    np.testing.assert_allclose(watch.p_values(strange), watch._alarm.least_rate, rtol=1e-6)
+    blame = watch.explain(strange)
+    assert blame.filter(row=1)["column"][0] == "x0"
+    np.testing.assert_allclose(blame.group_by("row").agg(pl.col("share").sum())["share"], 1)
+    if estimator is not None:
+        assert (watch.estimator_.score_samples(strange) < -1e30).all()
+
+
+@pytest.mark.parametrize("reasons", [-1, 1.5, True])
+def test_how_many_reasons_are_named_is_a_count(detector, reasons):
+    with pytest.raises(hg.ParameterError) as error:
+        detector.alarms(NEW[:5], reasons=reasons)
+    assert str(error.value) == f"The 'reasons' of alarms must be an int of at least 0. Got {reasons!r} instead."
+    with pytest.raises(hg.ParameterError) as error:
+        detector.explain(NEW[:5], most=reasons)
+    assert str(error.value) == f"The 'most' that are named must be an int of at least 0 or None. Got {reasons!r} instead."

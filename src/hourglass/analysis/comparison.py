@@ -40,7 +40,7 @@ def _forest(usual: Array, seed: int) -> Callable[[Array], Array]:
 
 
 def _components(usual: Array, seed: int) -> Callable[[Array], Array]:
-    found = PCA(0.9, svd_solver="full").fit(usual)
+    found = PCA(0.9, svd_solver="full").set_output(transform="default").fit(usual)
     return lambda x: np.square(x - found.inverse_transform(found.transform(x))).mean(1)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.data.some import spread
 from hourglass.errors import DataError
@@ -37,6 +38,11 @@ __all__ = [
     "survival",
     "trustworthiness",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 Array = NDArray[Any]
 MAX_NEIGHBOURHOOD = 2000  # rows of a trustworthiness within `codes`: its time and memory grow with their square
@@ -350,6 +356,7 @@ def codes(model: BaseAutoencoder, X_train: Any, y_train: Any, X_test: Any, y_tes
 
 def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> tuple[Array, Array]:
     """X and its reconstruction, both as `scaled` has them."""
+    check_is_fitted(model)
     raw = as_raw(X, kind=model.kind_.name)
     if model.kind_.name == "table":  # before categories and whole numbers are rounded to
         after = model._passed(raw, condition, lambda inner, x, given=None: inner.reconstruct(x, given)).numpy()
@@ -381,6 +388,7 @@ def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
     DataError
         The data is of another kind.
     """
+    check_is_fitted(model)
     if not model.kind_.symbolic:
         raise DataError(f"Only rows of symbols are rebuilt exactly or not. The model was fitted on {model.kind_.describe()}.")
 
@@ -409,6 +417,7 @@ def survival(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
     float
         1 is all.
     """
+    check_is_fitted(model)
     if model.kind_.symbolic:
         return exact(model, X, condition)
     return explained_variance(*before_and_after(model, X, condition))

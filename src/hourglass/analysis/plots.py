@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.alarms import blame, calibration, moved_columns, overlays, strangest
@@ -51,6 +52,10 @@ __all__ = [
 MAX_POINTS = 5000
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def reconstructions(
     models: BaseAutoencoder | Sequence[BaseAutoencoder] | Mapping[int, BaseAutoencoder] | Sweep,
     X: Any,
@@ -83,6 +88,8 @@ def reconstructions(
         X doesn't fit the models, or there is no model.
     """
     fitted = _listed(models)
+    for model in fitted:
+        check_is_fitted(model)
     strips: list[tuple[str, Array]] = []
     if fitted[0].kind_.symbolic:
         return _rebuilt_symbols(fitted, X, n, condition)
@@ -124,6 +131,7 @@ def code_map(model: BaseAutoencoder | AnomalyDetector, X: Any, labels: Any = Non
     DataError
         X doesn't fit the model, or labels are not one a row.
     """
+    check_is_fitted(model)
     points, some, n = (_judged if isinstance(model, AnomalyDetector) else _coded)(model, X, condition)
     figure, axes = drawing.one_plot(3.8, *points.axes)
     axes.set_title(points.title, fontsize=8, color=drawing.INK, loc="left")
@@ -155,6 +163,7 @@ def training_curves(model: BaseAutoencoder) -> Figure:
     """
     from matplotlib.ticker import MaxNLocator
 
+    check_is_fitted(model, "history_")
     if not model.history_:
         raise DataError("The model has no training curve: it was stopped before its first epoch was over. Fit it again.")
     figure, axes = drawing.one_plot(2.8, "epoch", "loss (nats a row)")
@@ -198,6 +207,7 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10, condition: Any = None
     DataError
         X doesn't fit the model.
     """
+    check_is_fitted(model)
     if model.kind_.symbolic:
         figure, top = _over_worst_symbols(model, X, n, condition)
         drawing.histogram(top, errors_of(model, X, condition), noun(model), "nats")
@@ -307,7 +317,7 @@ def _flattened(Z: Array, errors: Array, what: str, error: str) -> _Points:
     from sklearn.decomposition import PCA
 
     with np.errstate(invalid="ignore"):  # where all codes are alike
-        pca = PCA(2, svd_solver="full").fit(Z)
+        pca = PCA(2, svd_solver="full").set_output(transform="default").fit(Z)
     share = float(np.nansum(pca.explained_variance_ratio_))  # NaN is nothing
     title = f"{Z.shape[1]:,} {what}, by PCA ({share:.0%} of their variance)"
     return _Points(pca.transform(Z), errors, title, ("first direction", "second direction"), error)

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sklearn.utils.validation import check_is_fitted
+
 from hourglass.analysis.alarm_page import alarm_page
 from hourglass.analysis.mending_page import mending_page
 from hourglass.analysis.model_page import model_page
@@ -71,6 +73,7 @@ def report(
     """
     if Path(path).suffix.lower() != ".html":
         raise FileError(f"Can't write a page to '{path}'. Name a file that ends in .html.")
+    check_is_fitted(model)
     if condition is not None and getattr(model, "condition_kind_", None) is None:
         raise ParameterError("The model was fitted without a condition, so its page can't be given one. Leave condition= out.")
     raw = as_raw(X, apart=mends(model), kind=model.kind_.name)

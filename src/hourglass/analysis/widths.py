@@ -321,7 +321,8 @@ def _by_pca(train: Array, test: Array, widths: Sequence[int], seed: int, figures
     from sklearn.decomposition import PCA
 
     flat, rows = test.reshape(len(test), -1), train.reshape(len(train), -1)
-    pca = PCA(min(widths[-1], len(rows) - 1, rows.shape[1]), random_state=seed).fit(rows)  # n centred rows span n - 1 directions
+    most = min(widths[-1], len(rows) - 1, rows.shape[1])  # n centred rows span n - 1 directions
+    pca = PCA(most, random_state=seed).set_output(transform="default").fit(rows)
     Z = pca.transform(flat)
     return {width: figures(Z[:, :width] @ pca.components_[:width] + pca.mean_) for width in widths}
 

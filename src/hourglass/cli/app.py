@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +53,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 def _say_version(asked: bool) -> None:
     if asked:
-        say(f"hourglass {version('hourglass-ae')}")
+        say(f"hourglass {hg.__version__}")
         raise typer.Exit
 
 

@@ -273,9 +273,9 @@ def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator:
 def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: torch.Generator) -> nn.Module:
     """A user's module, copied, or made by the user's function from the elements' shape and the number of codes."""
     if isinstance(asked, nn.Module):
-        return copy.deepcopy(asked).cpu()
+        return copy.deepcopy(asked).cpu().float()
     with seeded_by(generator):
         made = asked(shape, codes)
     if not isinstance(made, nn.Module):
         raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
-    return made.cpu()
+    return made.cpu().float()

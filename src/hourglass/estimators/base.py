@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
-from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError, suggest
+from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
 from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
     SYMBOLIC,
@@ -31,13 +31,13 @@ from hourglass.estimators.assembly import (
     rows_to_start_from,
     start,
 )
-from hourglass.estimators.fitted import Fitted, rows_at_once
+from hourglass.estimators.fitted import Fitted, rows_at_once, trainable
 from hourglass.estimators.parameters import SIDES, plan_from, seed_from, to_config
-from hourglass.kinds import Album, Series, as_raw, length, taken
+from hourglass.kinds import Album, Melodies, Series, as_raw, length, taken
 from hourglass.kinds.base import as_codes, as_tensor
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Part, Plain
+from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Plain
 from hourglass.parts.scaling import Conditions
 from hourglass.training import Epoch, Trainer
 
@@ -52,19 +52,20 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     condition_kind_: TableKind | None
     _trainer: Trainer | None
+    _paused: checkpoints.State | None = None  # of the trainer, in a copy or a pickle
 
     def __init__(
         self,
         bottleneck: int | Bottleneck | None = None,
         *,
-        kind: str | Series | None = None,
+        kind: str | Series | Melodies | None = None,
         columns: dict[str, str] | None = None,
         encoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         decoder: str | Network | nn.Module | Callable[..., nn.Module] | None = None,
         corruption: Corruption | str | None = None,
         likelihood: Likelihood | None = None,
         objective: Objective | str | None = None,
-        hidden: tuple[int, ...] | None = None,
+        hidden: Sequence[int] | None = None,
         max_epochs: int | None = None,
         max_seconds: float | None = None,
         batch_size: int | None = None,
@@ -75,7 +76,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         patience: int | None = None,
         gradient_clip: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        device: str | None = None,
+        device: str | torch.device | None = None,
         random_state: Any = None,
         callbacks: Sequence[Callable[..., Any]] = (),
         verbose: bool = False,
@@ -136,6 +137,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """
         return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition)
 
+    @trainable()
     def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Self:
         """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows."""
         self._require_valid()
@@ -160,8 +162,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._run(trainer, facts)
         return self
 
+    @trainable()
     def partial_fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
         """Go once over X at a constant rate, from where training stands; the first call settles kind and scaling.
+
+        Parameters that say how to train, such as ``learning_rate``, may be set anew between calls. A pickled copy goes on as the
+        original would; a model file holds the weights alone.
 
         Parameters
         ----------
@@ -194,11 +200,14 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 self._require_learnable(values)
         given = self._told(condition, length(raw))
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
+        plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
+        plan = dataclasses.replace(plan, schedule="constant", max_epochs=None, max_seconds=None)
         if self._trainer is None:
-            plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
-            plan = dataclasses.replace(plan, schedule="constant", max_epochs=None, max_seconds=None)
             self._trainer = Trainer(self.model_, batches, None, plan, self._generator(seed_from(self.random_state)))
             self._trainer.history = [Epoch(**record) for record in self.history_]
+            if self._paused is not None:
+                self._trainer.load_state(*self._paused)
+        self._trainer.follow(plan)
         try:
             self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
         finally:
@@ -321,7 +330,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
         super()._adopt(model)
         self.encoder_, self.bottleneck_, self.decoder_ = model.encoder, model.bottleneck, model.decoder
-        self._trainer = trainer
+        self._trainer, self._paused = trainer, None
 
     def _run_on(self, values: Tensor | Album, condition: Tensor | None) -> dict[str, Any]:
         """What a run on data, and on what is known beside it, is told from others by."""
@@ -456,7 +465,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,)
-            Nats, of densities over the scaled data; higher is more usual.
+            Nats, of densities over the scaled data; higher is more usual. A missing cell costs nothing, so rows with different
+            numbers of gaps don't compare: one without any value has the highest score there is.
         """
         return -self._passed(X, condition, lambda model, x, given=None: model.nll(x, given)).numpy()
 
@@ -574,23 +584,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # scikit-learn's conventions
 
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name; those of a part, such as ``bottleneck__k``, replace it by a changed copy."""
-        changed: dict[str, dict[str, Any]] = {}
-        for name in [name for name in params if "__" in name]:
-            owner, _, field = name.partition("__")
-            if isinstance(part := params.get(owner, getattr(self, owner, None)), Part):
-                if field not in part.get_params():
-                    raise ParameterError(f"The '{owner}' {part!r} has no field {field!r}. {suggest(field, part.get_params())}")
-                changed.setdefault(owner, {})[field] = params.pop(name)
-        for owner, fields in changed.items():
-            params[owner] = dataclasses.replace(params.get(owner, getattr(self, owner)), **fields)
-        super().set_params(**params)
-        return self
-
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        return state | {"_trainer": None} if "model_" in state else state
+        if "model_" not in state:
+            return state
+        paused = self._paused if self._trainer is None else self._trainer.state()
+        return state | {"_trainer": None, "_paused": paused}
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

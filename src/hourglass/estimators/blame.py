@@ -16,6 +16,7 @@ from hourglass.parts.alarm import Alarm
 if TYPE_CHECKING:
     import polars as pl
 
+HUGE = 1e300  # at most a column is to blame so much: shares of infinity would be none
 TINY = 1e-6  # of a column's range: what rounding leaves of a zero
 Numbers = NDArray[np.floating[Any]]
 
@@ -33,7 +34,7 @@ class Cells(NamedTuple):
 def judged(watch: Watch, x: Tensor) -> Tensor:
     """Of each column of scaled rows x (n, elements): how much it is to blame, and the cell expected (n, 2, columns)."""
     expected = watch.expected(x)
-    cells = watch.scaling.inverse(watch.alarm.within(expected))
+    cells = watch.scaling.inverse(watch.alarm.plausible(expected))
     return torch.stack([watch.blame(x, expected), cells], 1).double()
 
 
@@ -44,12 +45,13 @@ def explained(watch: Watch, kind: Any, cells: Cells, most: int | None) -> pl.Dat
     names, alarm = np.array(kind.names, dtype=object), watch.alarm
     ends = watch.scaling.inverse(torch.stack([alarm.points[0], alarm.points[-1]]).double()).numpy()
     low, high = np.where(np.abs(ends) < TINY * (ends[1] - ends[0]), 0, ends)
-    order = np.argsort(-cells.blame, axis=1, kind="stable")[:, :most]
+    blame = np.nan_to_num(cells.blame, nan=HUGE).clip(max=HUGE)
+    order = np.argsort(-blame, axis=1, kind="stable")[:, :most]
     place, column = np.repeat(np.arange(len(order)), order.shape[1]), order.ravel()
     numeric = np.array([not cell.levels and not cell.cycles for cell in kind.cells])[column]
     observed, expected = cells.observed[place, column], cells.expected[place, column]
     values = {"observed": observed, "expected": expected, "low": low[column], "high": high[column]}
-    share = cells.blame / cells.blame.sum(1, keepdims=True)
+    share = blame / blame.sum(1, keepdims=True)
     reasons = [
         kind.reason(c, seen, wanted, (low[c], high[c]), _often(alarm, kind, int(c), seen))
         for c, seen, wanted in zip(column, observed, expected, strict=True)

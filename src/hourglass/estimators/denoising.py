@@ -55,8 +55,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables,
         of up to 0.5 for series; for rows of symbols typos in up to a fifth, of melodies swaps alone. `BlindSpot` learns from noisy
         pictures, without clean ones.
-    kind, columns, encoder, decoder, likelihood, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, schedule, \
-    validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
+    kind, columns, encoder, decoder, likelihood, objective, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, \
+    schedule, validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`. Of a restorer an epoch is 100 steps, each of 32,768 pixels.
 
     Attributes

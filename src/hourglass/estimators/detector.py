@@ -22,16 +22,16 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.blame import Cells, explained, judged
 from hourglass.estimators.drift import Drift, compare
 from hourglass.estimators.events import events, stretched, with_events
-from hourglass.estimators.fitted import Fitted
+from hourglass.estimators.fitted import Fitted, trainable
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.recipes import HOLDS_OUT
 from hourglass.estimators.regions import located
 from hourglass.estimators.running import Stream, scored_steps
 from hourglass.estimators.watch import WIDEST
-from hourglass.kinds import Series, as_raw, length, taken
+from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
-from hourglass.parts.base import is_number, is_rate
+from hourglass.parts.base import is_count, is_number, is_rate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -138,7 +138,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self,
         estimator: BaseAutoencoder | None = None,
         *,
-        kind: str | Series | None = None,
+        kind: str | Series | Melodies | None = None,
         alarm_rate: float | str = "auto",
         contamination: float | str = "auto",
         neighbours: int | None = None,
@@ -167,6 +167,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     # Fitting
 
+    @trainable()
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is usual.
 
@@ -275,7 +276,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,)
-            The negated score of `Alarm`, roughly in standard deviations: usual rows lie around -1, strange ones further below.
+            The negated score of `Alarm`, roughly in standard deviations. Half of the usual rows lie above about -1 with nothing
+            set, above about 0 with ``neighbours=0`` or an estimator; strange ones are further below, alarms below ``offset_``.
         """
         scores = self._scores(X)
         return np.negative(scores, out=scores)
@@ -328,6 +330,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             The detector was not fitted on a record.
         """
         self._require_record("events")
+        _require_most(most)
         raw = self._checked(X)
         return events(self, raw, scored_steps(self, raw), most)
 
@@ -414,6 +417,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         import polars as pl
 
+        if not is_count(reasons, 0):
+            raise ParameterError(f"The 'reasons' of alarms must be an int of at least 0. Got {reasons!r} instead.")
         raw = self._checked(X)
         scores = self._scores(raw)
         alarm = -scores < self.offset_
@@ -462,6 +467,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         DataError
             X doesn't fit what was fitted.
         """
+        _require_most(most)
         raw = self._checked(X)
         scores = self._scores(raw)
         if isinstance(raw, Windows):
@@ -588,6 +594,11 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())
         self.alarm_rate_, self.offset_ = header["alarm_rate"], header["offset"]
+
+
+def _require_most(most: object) -> None:
+    if most is not None and not is_count(most, 0):
+        raise ParameterError(f"The 'most' that are named must be an int of at least 0 or None. Got {most!r} instead.")
 
 
 BLAME = {

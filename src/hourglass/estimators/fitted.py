@@ -21,11 +21,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, StoppedWarning
+from hourglass.errors import DataError, FileError, ParameterError, StoppedWarning
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
-from hourglass.parts.base import one_of
+from hourglass.parts.base import Part, one_of
 from hourglass.training import Epoch, Trainer
 
 if TYPE_CHECKING:
@@ -42,6 +42,22 @@ def rows_at_once(shape: tuple[int, ...], widest: int = 1) -> int:
     A row counts as large as its shape, or as ``widest`` where the model makes more of it.
     """
     return max(1, CHUNK // max(math.prod(shape), widest))
+
+
+@contextmanager
+def trainable() -> Iterator[None]:
+    """Torch as fitting needs it, whatever is set around it: new tensors of float32, and gradients."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _NoColumnsError(DataError, AttributeError):
+    """What only a table has is asked of something else: an `AttributeError` too, so that `hasattr` says no."""
 
 
 class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
@@ -63,7 +79,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         """What was decided for each column of a table, and why: column, type, why, dtype, missing (share of the rows), levels."""
         check_is_fitted(self)
         if self.kind_.name != "table":
-            raise DataError(f"Only a table has columns. The model was fitted on {self.kind_.describe()}.")
+            raise _NoColumnsError(f"Only a table has columns. The model was fitted on {self.kind_.describe()}.")
         return self.kind_.schema()  # type: ignore[attr-defined, no-any-return]
 
     @contextmanager
@@ -210,9 +226,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         Raises
         ------
         FileError
-            The file can't be written.
+            The file can't be written, or ends in ``.onnx``.
         """
         check_is_fitted(self)
+        if str(path).lower().endswith(".onnx"):
+            raise FileError(f"Can't save a model to '{path}': use export_onnx for that, or name a file that ends in .safetensors.")
         storage.write(path, self._tensors(), self._header())
 
     def export_onnx(self, path: str | os.PathLike[str], X: Any = None) -> None:
@@ -237,11 +255,13 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         MissingExtraError
             onnx, onnxscript or onnxruntime isn't installed.
         FileError
-            The file can't be written.
+            The file can't be written, or ends in ``.safetensors``.
         """
         from hourglass import export
 
         check_is_fitted(self)
+        if str(path).lower().endswith(".safetensors"):
+            raise FileError(f"Can't export a model to '{path}': use save for that, or name a file that ends in .onnx.")
         raw = None if X is None else self._checked(X)
         export.write(path, self._graph(), self._facts(), self._compared, raw)
 
@@ -273,6 +293,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         }
 
     @classmethod
+    @trainable()
     def _from_file(
         cls, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any]
     ) -> Self:
@@ -290,6 +311,21 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         """Build what a file holds and give it its tensors."""
 
     # scikit-learn's conventions
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; those of a part, such as ``bottleneck__k``, replace it by a changed copy."""
+        changed: dict[str, dict[str, Any]] = {}
+        for name in [name for name in params if "__" in name]:
+            owner, _, field = name.partition("__")
+            part = params.get(owner, getattr(self, owner, None))
+            if isinstance(part, Part):
+                changed.setdefault(owner, {})[field] = params.pop(name)
+            elif owner in self.get_params(deep=False) and not hasattr(part, "set_params"):
+                raise ParameterError(f"The '{owner}' {part!r} of {type(self).__name__} has no field {field!r}, as it is no part.")
+        for owner, fields in changed.items():
+            params[owner] = params.get(owner, getattr(self, owner)).changed(owner, fields)
+        super().set_params(**params)
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()

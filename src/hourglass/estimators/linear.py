@@ -73,7 +73,7 @@ def linear_fit(rows: Tensor, n: int, known: Tensor) -> LinearFit:
     middle = known.mean(0)
     told = torch.linalg.lstsq(known - middle, rows - rows.mean(0), driver="gelsd").solution
     rest = (rows - (known - middle) @ told).numpy()
-    pca = PCA(n, random_state=0).fit(rest)
+    pca = PCA(n, random_state=0).set_output(transform="default").fit(rest)
     variance = torch.from_numpy(pca.explained_variance_)
     lost = torch.from_numpy((rest - pca.inverse_transform(pca.transform(rest))).var(0)) * rows.shape[1] / (rows.shape[1] - n)
     return LinearFit(

@@ -100,6 +100,11 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
         holds, words = RULES.get(name, (lambda _: True, ""))
         if not holds(value):
             raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
+    device = parameters.get("device")
+    if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(
+            f"The 'device' parameter of {owner} can't be {str(device)!r}, as torch finds no CUDA. Leave it out, or use 'cpu'."
+        )
     if parameters.get("hidden") is not None and any(isinstance(parameters[side], (Network, nn.Module)) for side in SIDES):
         raise ParameterError(
             f"The 'hidden' parameter of {owner} gives the widths of its own networks: leave it out beside an encoder or "
@@ -148,7 +153,7 @@ def seed_from(random_state: Any) -> int:
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, Integral):
-        return int(random_state)
+        return int(random_state) % 2**64  # what torch's generators take
     return int(np.random.default_rng(random_state).integers(2**31 - 1))
 
 

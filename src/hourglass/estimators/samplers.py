@@ -107,7 +107,7 @@ def _prior(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int
 def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> Mixture:
     """A mixture with as many components as the codes held out like best."""
     seed %= 2**32  # scikit-learn knows no more
-    scaler = StandardScaler().fit(train.cpu())
+    scaler = StandardScaler().set_output(transform="default").fit(train.cpu())
     known, unseen = scaler.transform(train.cpu()), scaler.transform(test.cpu())
     known = shuffle(known, n_samples=min(len(known), FITTED), random_state=seed)
     best = -np.inf

@@ -123,7 +123,9 @@ class VariationalAutoencoder(GeneratingAutoencoder):
             if objective_from(type(self).__name__, {"objective": self.objective}).draws:
                 choices["bottleneck"] = Variational(OF_SYMBOLS.n)  # as the objective says what codes cost
             if self.hidden is not None:  # which networks that go by a name take by themselves
-                choices |= {name: replace(part, hidden=self.hidden) for name, part in choices.items() if isinstance(part, Causal)}
+                choices |= {
+                    name: replace(part, hidden=tuple(self.hidden)) for name, part in choices.items() if isinstance(part, Causal)
+                }
             return choices
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)

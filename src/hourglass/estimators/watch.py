@@ -66,8 +66,8 @@ class Watch(nn.Module):
 
     def errors_from(self, x: Tensor, expected: Tensor) -> Tensor:
         """Errors (n, columns) against what is expected, drawn into the range of the training rows."""
-        within = self.alarm.within(expected.flatten(1)).reshape(x.shape)
-        return self.alarm.by_column(self.model.likelihood.errors(x, within).flatten(1))
+        plausible = self.alarm.plausible(expected.flatten(1)).reshape(x.shape)
+        return self.alarm.by_column(self.model.likelihood.errors(x, plausible).flatten(1))
 
     def blame(self, x: Tensor, expected: Tensor) -> Tensor:
         """How much each column adds to a row's strangeness (n, columns)."""

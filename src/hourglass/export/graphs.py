@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.kinds import Kind
+from hourglass.parts.alarm import strangest_if_nan
 from hourglass.parts.tracing import Settled
 
 BLOCK = 256  # scores of a reference that are looked at together
@@ -76,7 +77,7 @@ class AutoencoderGraph(Graph):
         x = self.scaled(numbers)
         z = model.encode(x).z
         output = model.decode(z)
-        score = -model.likelihood.of_rows(x, model.decode(z, None, x) if model.reads else output)
+        score = -strangest_if_nan(model.likelihood.of_rows(x, model.decode(z, None, x) if model.reads else output))
         return z, self.unscaled(mean(output)), score, self.unscaled(mean(model.decode(codes)))
 
 

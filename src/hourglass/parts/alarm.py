@@ -137,7 +137,7 @@ class Alarm(nn.Module):
     def combined(self, terms: Tensor, x: Tensor) -> Tensor:
         """The score (n,) of rows with these terms (n, terms)."""
         far: Tensor = torch.linalg.vector_norm(self.outside(x), dim=1)
-        return self.joined((terms - self.centre) / self.scale) + BEYOND * far
+        return strangest_if_nan(self.joined((terms - self.centre) / self.scale) + BEYOND * far)
 
     def joined(self, terms: Tensor) -> Tensor:
         """How strange rows are (n,) by their terms (n, terms), in standard deviations: the largest counts most."""
@@ -155,6 +155,10 @@ class Alarm(nn.Module):
     def within(self, x: Tensor) -> Tensor:
         """x, drawn into the range of the training rows."""
         return x.clamp(self.points[0], self.points[-1])
+
+    def plausible(self, expected: Tensor) -> Tensor:
+        """What is expected, drawn into that range; NaN, which networks make of enormous values, is the middle of it."""
+        return torch.where(expected.isnan(), self.points[POINTS // 2], self.within(expected))
 
     def blame(self, x: Tensor, errors: Tensor) -> Tensor:
         """How much each column adds to a row's strangeness (n, columns): its relative error, and how far out of range it is."""
@@ -183,6 +187,11 @@ class Alarm(nn.Module):
     def least_rate(self) -> float:
         """The smallest rate of false alarms that the reference can promise."""
         return self.of_one / (len(self.reference) + self.of_one)
+
+
+def strangest_if_nan(scores: Tensor) -> Tensor:
+    """Scores, of which NaN is the highest there can be: only values too large to reckon with have one."""
+    return torch.where(scores.isnan(), torch.inf, scores)
 
 
 def centred_upwards(terms: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeGuard
 
@@ -26,15 +26,34 @@ class Part:
         Part._by_name[cls.__name__] = cls
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The fields by name, as scikit-learn's ``get_params``."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The fields by name, and those of parts within it as ``base__k``, as scikit-learn's ``get_params``."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        inner = {name: value for name, value in found.items() if deep and isinstance(value, Part)}
+        return found | {f"{name}__{deeper}": value for name, part in inner.items() for deeper, value in part.get_params().items()}
+
+    def changed(self, name: str, values: dict[str, Any]) -> Self:
+        """A copy with other values of fields, also of those of parts within it; ``name`` is what it is called by."""
+        known, own = self.get_params(deep=False), {field: value for field, value in values.items() if "__" not in field}
+        inner: dict[str, dict[str, Any]] = {}
+        for field in values.keys() - own.keys():
+            owner, _, deeper = field.partition("__")
+            inner.setdefault(owner, {})[deeper] = values[field]
+        for field in [*own, *inner]:
+            if field not in known:
+                raise ParameterError(f"The '{name}' {self!r} has no field {field!r}. {suggest(field, known)}")
+        for owner, fields_ in inner.items():
+            part = own.get(owner, known[owner])
+            if not isinstance(part, Part):
+                raise ParameterError(f"The '{name}__{owner}' {part!r} has no field {min(fields_)!r}, as it is no part.")
+            own[owner] = part.changed(f"{name}__{owner}", fields_)
+        return replace(self, **own)
 
     def __sklearn_clone__(self) -> Self:
         return self
 
     def to_config(self) -> dict[str, Any]:
         """The part as plain JSON: its name under ``part`` and its fields."""
-        return {"part": type(self).__name__, **{name: plain(value) for name, value in self.get_params().items()}}
+        return {"part": type(self).__name__, **{name: plain(value) for name, value in self.get_params(deep=False).items()}}
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> Part:

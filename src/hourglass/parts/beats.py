@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hourglass.parts.alarm import Alarm, centred_upwards
+from hourglass.parts.alarm import Alarm, centred_upwards, strangest_if_nan
 from hourglass.parts.memory import run_lengths, smoothed
 from hourglass.parts.tracing import traced
 
@@ -118,7 +118,7 @@ class SeriesAlarm(Alarm):
 
 def combined(distance: Tensor, errors: Tensor) -> Tensor:
     """The soft maximum of the distance, in standard deviations, and of what the error counts; at least that of a usual window."""
-    return functional.softplus(torch.logaddexp(distance, PEAK * errors - LATE))
+    return strangest_if_nan(functional.softplus(torch.logaddexp(distance, PEAK * errors - LATE)))
 
 
 def log_distance(mean_square: Tensor) -> Tensor:

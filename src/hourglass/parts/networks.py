@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, are_counts, one_of
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+
+GLOBAL = threading.RLock()  # held by who has torch's global generators
+RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -190,11 +194,28 @@ def on_processor(generator: torch.Generator) -> torch.Generator:
     return generator if generator.device.type == "cpu" else torch.Generator().manual_seed(generator.initial_seed())
 
 
+def draws(network: nn.Module) -> bool:
+    """Whether a part of a network may draw from torch's global generators: dropout, or what is neither ours nor torch's."""
+    return any(
+        type(module).__module__.split(".")[0] not in ("hourglass", "torch")
+        or isinstance(module, RANDOM)
+        or bool(getattr(module, "dropout", 0))
+        for module in network.modules()
+    )
+
+
 @contextmanager
-def seeded_by(generator: torch.Generator) -> Iterator[None]:
-    """For what draws from torch's global generators, as a user's network may: they go on from ours, and are put back."""
-    with torch.random.fork_rng(devices=[generator.device] if generator.device.type == "cuda" else []):
-        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=generator.device)))
+def seeded_by(generator: torch.Generator, network: nn.Module | None = None) -> Iterator[None]:
+    """For what draws from torch's global generators, as a user's network may: they go on from ours, and are put back.
+
+    They belong to the whole process, so threads wait for one another, but not for a network that draws nothing.
+    """
+    seed = int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
+    if network is not None and not draws(network):
+        yield
+        return
+    with GLOBAL, torch.random.fork_rng(devices=[generator.device] if generator.device.type == "cuda" else []):
+        torch.manual_seed(seed)
         yield
 
 

@@ -234,7 +234,7 @@ def _by_pca(train: Any, some: Any, width: int) -> Any:
     from sklearn.decomposition import PCA
 
     flat = train[:MOST_FOR_PCA].reshape(len(train[:MOST_FOR_PCA]), -1).astype(np.float32)
-    pca = PCA(min(width, *flat.shape), random_state=0).fit(flat)
+    pca = PCA(min(width, *flat.shape), random_state=0).set_output(transform="default").fit(flat)
     after = pca.inverse_transform(pca.transform(some.reshape(len(some), -1).astype(np.float32))).reshape(some.shape)
     return np.clip(np.rint(after), 0, 255).astype(np.uint8) if some.dtype == np.uint8 else after
 
