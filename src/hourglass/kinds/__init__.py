@@ -95,13 +95,13 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     X = [X] if isinstance(X, data.Melody) else X
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
+    if hasattr(X, "toarray"):
+        raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
     if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
         X = _as_table(X)
     if container_of(X) != "numpy":
         return X.to_frame() if hasattr(X, "to_frame") else X
-    if hasattr(X, "toarray"):
-        raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
         return Album(X.readable()) if isinstance(X, data.Pictures) else X
     X = _unmasked(X, kind_name(kind)) if isinstance(X, np.ma.MaskedArray) else X
