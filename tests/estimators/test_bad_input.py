@@ -1,8 +1,10 @@
 """Each bad input with its exact sentence."""
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
@@ -31,7 +33,8 @@ def changed(row, column, value):
         (changed(4, 2, np.inf), "The table holds inf in row 4, column 2. Fill it, or leave that row or column out."),
         (
             pl.DataFrame({"b": ["x", "y"]}),
-            "No column is left to learn from: 'b' is an identifier (2 different values in 2 rows).",
+            "No column is left to learn from: 'b' is an identifier (2 different values in 2 rows). "
+            "To learn the text itself, say kind='token' (by characters) or kind='words'.",
         ),
         (
             [np.zeros((4, 4)), np.zeros((4, 5))],
@@ -125,3 +128,111 @@ def test_damage_of_pictures_on_a_table():
         hg.ParameterError, match=r"can't be HalfErased.side='any'. for .* it is for images. Use Noise, Mask or Hide"
     ):
         hg.Autoencoder(2, corruption="half").fit(np.random.default_rng(0).normal(size=(50, 4)))
+
+
+class Endless(torch.utils.data.Dataset):
+    """A dataset of torch as many are: it knows its length, and goes on behind it."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        return torch.zeros(2, 3), 0
+
+
+def masked(shape):
+    return np.ma.masked_equal(np.zeros(shape), 0)
+
+
+STACK = "torch.stack([dataset[i][0] for i in range(len(dataset))])"
+
+
+@pytest.mark.parametrize(
+    ("X", "sentence"),
+    [
+        (None, "Data is an array, a table, a list of rows or a path. Got None."),
+        (5, "Data is an array, a table, a list of rows or a path. Got a value of the type int."),
+        ({1, 2}, "Data is an array, a table, a list of rows or a path. Got a value of the type set. Make a list of it."),
+        (
+            (row for row in GOOD),
+            "Data is an array, a table, a list of rows or a path. Got a value of the type generator. Make a list of it.",
+        ),
+        (
+            {"a": [1, 2], "b": [1]},
+            "A dict is read as the columns of a table, a list of dicts as its rows, and this dict can't be: could not create "
+            "a new DataFrame: height of column 'b' (1) does not match height of column 'a' (2). "
+            "Pass pandas.DataFrame(...) of it, or an array.",
+        ),
+        (
+            Endless(),
+            f"The Endless of torch is no array. Pass one of all its rows, without the labels: {STACK}.numpy().",
+        ),
+        (
+            torch.utils.data.TensorDataset(torch.zeros(3, 4)),
+            f"The TensorDataset of torch is no array. Pass one of all its rows, without the labels: {STACK}.numpy().",
+        ),
+        (
+            torch.utils.data.DataLoader(Endless()),
+            "The DataLoader of torch is no array. Pass one of all its rows, without the labels: "
+            "torch.cat([x for x, *_ in loader]).numpy().",
+        ),
+        (
+            masked((3, 4, 4)),
+            "The array of shape (3, 4, 4) has a mask, and only a table may have gaps. Fill it, as in X.filled(0), or leave out "
+            "what is masked.",
+        ),
+        (
+            pd.DataFrame(),
+            "Found array with 0 sample(s) (shape=(0, 0)) while a minimum of 2 is required: Autoencoder can't learn from nothing.",
+        ),
+        (
+            pd.DataFrame(index=range(5)),
+            "Found array with 0 feature(s) (shape=(5, 0)) while a minimum of 1 is required.",
+        ),
+        (
+            pd.Series([f"a remark of many words, number {i}" for i in range(40)]),
+            "No column is left to learn from: '0' is of no use (free text, 40 different values in 40 rows). "
+            "To learn the text itself, say kind='token' (by characters) or kind='words'.",
+        ),
+    ],
+    ids=[
+        *(
+            "None",
+            "int",
+            "set",
+            "generator",
+            "dict",
+            "dataset",
+            "tensors",
+            "loader",
+            "mask",
+            "no columns",
+            "only an index",
+            "texts",
+        ),
+    ],
+)
+def test_what_is_no_data(X, sentence):
+    with pytest.raises(hg.DataError) as caught:
+        hg.Autoencoder(2, max_epochs=1).fit(X)
+    assert str(caught.value) == sentence
+
+
+def test_a_table_of_no_columns_has_no_symbols(sentence):
+    model = hg.Autoencoder(2, max_epochs=1, kind="token", random_state=0).fit(["abba", "baab"] * 10)
+    assert sentence(hg.DataError, model.transform, pl.DataFrame()) == (
+        "The table has no columns, so there are no rows of symbols. Give it one."
+    )
+
+
+def test_a_single_row_is_no_table_and_a_single_picture_no_pile(sentence):
+    table = pd.DataFrame(GOOD, columns=list("abcde"))
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(table)
+    assert sentence(hg.DataError, model.transform, table.iloc[0]) == (
+        "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
+    )
+    assert sentence(hg.DataError, model.transform, table["a"]).startswith("The table has no column 'b'")
+    images = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(np.zeros((10, 8, 8), np.uint8))
+    assert sentence(hg.DataError, images.transform, np.zeros((8, 8), np.uint8)) == (
+        "The model was fitted on images of shape (8, 8). Got an array of shape (8, 8). A single picture goes in as picture[None]."
+    )

@@ -100,3 +100,14 @@ def test_a_missing_extra_names_the_command(monkeypatch, sentence):
     assert sentence(hg.MissingExtraError, KIND.learn, as_raw(["CCO"])) == (
         "Molecules need RDKit and selfies. Run: pip install 'hourglass-ae[molecules]'"
     )
+
+
+def test_columns_beside_smiles_are_left_out_with_a_word(recwarn):
+    table = pl.DataFrame({"smiles": ["CCO", "CCN", "CCC"] * 10, "logP": range(30), "name": "x"})
+    said = "The table is taken for molecules, for its column of SMILES, and 2 other columns are left out. "
+    with pytest.warns(hg.HourglassWarning) as caught:
+        model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table)
+    assert [str(warning.message) for warning in caught] == [said + "To learn from all of them, say kind='table'."]
+    model.transform(table)
+    hg.Autoencoder(1, max_epochs=1, random_state=0, kind="molecule").fit(table)
+    assert not recwarn

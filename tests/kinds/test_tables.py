@@ -1,6 +1,7 @@
 """Tables as people have them: what each column is taken for, its numbers, and its way back."""
 
 import datetime as dt
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import hourglass as hg
-from hourglass.kinds import KINDS
+from hourglass.kinds import KINDS, as_raw, kind_from_config
 from hourglass.kinds import columns as of_columns
 from hourglass.parts.cells import Cell
 from hourglass.parts.scaling import expand, on_cycles
@@ -421,3 +422,157 @@ def test_gaps_that_were_not_there_in_training_cost_nothing(sentence):
         "Row 0 has a gap, and what this Autoencoder learned from first had none. "
         "Fill it, or begin with rows of which some have gaps."
     )
+
+
+def of_all(raw, **given):
+    """Rows to numbers and back: the kind, the rows of codes alone, and those in the place of the first."""
+    kind = learned(raw, **given)
+    assert kind_from_config(json.loads(json.dumps(kind.to_config()))) == kind
+    numbers = kind.to_array(raw)
+    return kind, kind.from_array(numbers), kind.from_array(numbers, raw)
+
+
+@pytest.mark.parametrize("gap", ["nan", "NaN", "NA", "+nan", " ", None])
+def test_words_for_nothing_among_numbers_that_are_text_are_gaps(gap):
+    kind = learned(pd.DataFrame({"a": ["1.5", " 2", gap, "4"] * 50, "b": ["u", "v"] * 100}))
+    assert (kind.columns[0].type, kind.columns[0].missing, kind.gaps) == ("numeric", 0.25, True)
+    np.testing.assert_array_equal(kind.to_array(pd.DataFrame({"a": ["7", gap], "b": ["u", "v"]})), [[7, 0], [np.nan, 1]])
+    table = pd.DataFrame({"a": ["1.5", "2", gap, "4"] * 50, "b": rng.normal(size=200)})
+    assert np.isfinite(hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table).score(table))
+
+
+def test_words_for_nothing_are_words_among_words():
+    assert learned(pl.DataFrame({"a": ["NA", "IT"] * 20})).columns[0].levels == ("IT", "NA", "other")
+    assert learned(pl.DataFrame({"a": ["NA", "nan"] * 20})).columns[0].type == "categorical"
+
+
+@pytest.mark.parametrize("whole", [["01001", "20000"], ["007", "8"]])
+def test_digits_behind_a_zero_are_a_code(whole):
+    table = pl.DataFrame({"zip": whole * 20, "x": ["0.5", "0"] * 20})
+    kind, _, back = of_all(table)
+    assert [column.type for column in kind.columns] == ["categorical", "numeric"]
+    assert back["zip"].equals(table["zip"])
+    assert learned(table, columns={"zip": "numeric"}).to_array(table)[0, 0] == float(whole[0])
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("rows", "types", "first"),
+    [
+        ([[1.0, "u"], [NAN, "v"]], ["numeric", "categorical"], [[1, 0], [np.nan, 1]]),
+        ([[1, "u"], [2.5, "v"]], ["numeric", "categorical"], [[1, 0], [2.5, 1]]),
+        (np.array([["u", 1.0], [NAN, 2.0]], dtype=object), ["categorical", "numeric"], [[0, 1], [np.nan, 2]]),
+        (np.array([["u", 1], ["v", pd.NA]], dtype=object), ["categorical", "numeric"], [[0, 1], [1, np.nan]]),
+        (np.array([[pd.Timestamp(0), "u"], [pd.NaT, "v"]], dtype=object), ["datetime", "categorical"], [[0, 0], [np.nan, 1]]),
+    ],
+    ids=["list with a gap", "list of ints and floats", "NaN beside text", "NA", "NaT"],
+)
+def test_rows_of_several_types(rows, types, first):
+    raw = as_raw([*rows] * 20 if isinstance(rows, list) else np.tile(rows, (20, 1)))
+    kind = learned(raw)
+    assert [column.type for column in kind.columns] == types
+    np.testing.assert_array_equal(kind.to_array(raw)[:2], first)
+    assert kind.gaps == bool(np.isnan(first).any())
+
+
+def test_numbers_that_pandas_calls_categories_are_categories():
+    table = pd.DataFrame(
+        {
+            "whole": pd.Categorical([3, 1, 2, 1] * 20, categories=[1, 2, 3, 9], ordered=True),
+            "float": pd.Categorical([1.5, 2.0, None, 2.0] * 20),
+            "text": pd.Categorical(["u", "v", "v", "w"] * 20, categories=["w", "v", "u", "z"], ordered=True),
+            "x": rng.normal(size=80),
+        }
+    )
+    kind, alone, back = of_all(table)
+    assert [column.type for column in kind.columns] == ["categorical"] * 3 + ["numeric"]
+    assert kind.columns[0].levels == ("1", "2", "3", "other")
+    pd.testing.assert_frame_equal(back, table)
+    pd.testing.assert_frame_equal(alone, table)
+    assert kind.to_array(table.astype({"whole": int}))[:3, 0].tolist() == [2, 0, 1]
+    assert of_all(table, columns={"whole": "numeric"})[2]["whole"][:2].tolist() == [3, 1]
+    rare = pd.DataFrame({"c": pd.Categorical([3, 1] * 40 + [7])})
+    assert of_all(rare)[2]["c"].tolist()[-2:] == [1, "other"]
+
+
+def test_types_come_back_whole():
+    hours = [dt.timedelta(hours=i) for i in range(40)]
+    times = pl.Series([dt.datetime(2024, 1, 1) + hour for hour in hours])
+    table = pl.DataFrame(
+        {
+            "size": pl.Series(["u", "v"] * 20, dtype=pl.Enum(["v", "u", "z"])),
+            "at": times.cast(pl.Datetime("ms")),
+            "there": times.cast(pl.Datetime("ns", "Europe/Rome")),
+            "took": pl.Series(hours, dtype=pl.Duration("ms")),
+        }
+    )
+    for back in of_all(table)[1:]:
+        assert back.equals(table)
+        assert back.schema == table.schema
+
+
+@pytest.mark.parametrize("name", ["count", "*", "^x.*$", "", "value", "level"])
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas])
+def test_whatever_a_column_is_called(name, convert):
+    words, numbers, times = ["u", "v"] * 20, np.arange(40.0) % 7, [dt.datetime(2024, 1, 1 + day % 7) for day in range(40)]
+    for values in (words, numbers, times, [1, 0] * 20):
+        table = convert(pl.DataFrame({name: pl.Series(values), "x1": np.arange(40.0) % 9}))
+        kind, alone, back = of_all(table)
+        assert kind.columns[0].used
+        assert [*back.columns] == [*alone.columns] == [name, "x1"]
+        assert back.equals(table)
+    model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table, condition=pl.DataFrame({name: words}))
+    assert model.transform(table, pl.DataFrame({name: ["u"]})).shape == (40, 1)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas])
+def test_results_have_the_order_of_the_columns_that_came(model, convert):
+    order = ["city", "id", "amount", *(name for name in FRAME.columns[::-1] if name not in ("city", "id", "amount"))]
+    other = convert(FRAME.select(order))
+    places = [FRAME.columns.index(name) for name in order]
+    np.testing.assert_array_equal(model.feature_errors(other), model.feature_errors(FRAME)[:, places])
+    assert [*model.reconstruct(other).columns] == order
+    assert [*model.reconstruct(other)["city"]] == [*model.reconstruct(FRAME)["city"]]
+    assert model.feature_errors(convert(FRAME.select(USED))).shape == (N, len(USED))
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [1.5, 2.5, 3.5], pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])])
+def test_labels_of_columns_that_are_no_text_come_back(labels, tmp_path):
+    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=labels, index=range(100, 160))
+    model = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(table)
+    model.save(tmp_path / "m.safetensors")
+    for each in (model, hg.load(tmp_path / "m.safetensors")):
+        assert each.reconstruct(table).columns.equals(table.columns)
+        assert each.inverse_transform(each.transform(table)).columns.equals(table.columns)
+        assert each.sample(2).columns.equals(table.columns)
+
+
+def test_codes_as_frames():
+    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"], index=range(100, 160))
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(table)
+    codes = pd.DataFrame(model.transform(table), index=table.index, columns=["code0", "code1"])
+    wanted = model.inverse_transform(codes)
+    assert wanted.index.equals(table.index)
+    polars = pl.DataFrame(codes)
+    for other in (codes[["code1", "code0"]], codes.astype("Float64"), polars.lazy().select("code1", "code0"), polars.to_arrow()):
+        np.testing.assert_allclose(model.inverse_transform(other), wanted, rtol=1e-6)
+    with pytest.raises(hg.DataError, match="The array of codes holds NaN in row 0, column 0"):
+        model.inverse_transform(codes.astype("Float64").mask(codes == codes))
+
+
+def test_what_is_masked_in_an_array_is_a_gap():
+    masked = np.ma.masked_equal(np.arange(80).reshape(40, 2) % 7, 3)
+    kind = learned(as_raw(masked))
+    assert kind.gaps
+    np.testing.assert_array_equal(kind.to_array(as_raw(masked))[:3], [[0, 1], [2, np.nan], [4, 5]])
+    words = np.ma.array([["u", "v"], ["w", "v"]] * 20, mask=[[False, True], [False, False]] * 20)
+    assert [column.missing for column in learned(as_raw(words)).columns] == [0, 0.5]
+
+
+def test_a_dict_of_columns_and_a_list_of_rows_are_tables():
+    table = pl.DataFrame({"a": ["u", "v"] * 20, "b": np.arange(40.0) % 7})
+    assert as_raw(table.to_dict()).equals(table)
+    assert as_raw(table.to_dict(as_series=False)).equals(table)
+    assert as_raw(table.to_dicts()).equals(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -125,6 +126,7 @@ def _taken(asked: Asked) -> Any:
     if asked.network["kind"] is None:
         inferred = hg.infer(X)
         say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
+        warnings.filterwarnings("ignore", "The table is taken for molecules", hg.HourglassWarning)  # which is said by now
     return X
 
 

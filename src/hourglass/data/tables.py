@@ -170,11 +170,11 @@ def check_lines(path: Path, lines: Iterable[str], separator: str, width: int) ->
 
 
 def typed(column: pl.Series, separator: str = ",") -> pl.Series:
-    """The column as whole numbers if all of it allows that, else as numbers, else as the text it is."""
+    """The column as whole numbers if all of it allows that, else as numbers, else as the text it is, as codes such as 01001 are."""
     import polars as pl
 
     text = as_numbers(column, separator)
-    for dtype in (pl.Int64, pl.Float64):
+    for dtype in () if has_leading_zeros(text) else (pl.Int64, pl.Float64):
         numbers = text.cast(dtype, strict=False)
         if numbers.null_count() == text.null_count():
             return numbers
@@ -187,6 +187,11 @@ def as_numbers(column: pl.Series, separator: str) -> pl.Series:
     if separator == ";" or (separator != "," and _has_decimal_commas(text)):
         text = text.str.replace(",", ".", literal=True)
     return text.set(text.is_in(MISSING), None)
+
+
+def has_leading_zeros(text: pl.Series) -> bool:
+    """Whether some of the text is digits behind a zero, as codes such as 01001 are, not numbers."""
+    return bool(text.str.contains(r"^[+-]?0\d+$").any())
 
 
 def _has_decimal_commas(text: pl.Series) -> bool:

@@ -34,7 +34,7 @@ from hourglass.estimators.assembly import (
 from hourglass.estimators.fitted import Fitted, rows_at_once, trainable
 from hourglass.estimators.parameters import SIDES, plan_from, seed_from, to_config
 from hourglass.kinds import Album, Melodies, Series, as_raw, length, taken
-from hourglass.kinds.base import as_codes, as_tensor
+from hourglass.kinds.base import as_codes, as_tensor, indexed_like
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Plain
@@ -420,7 +420,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             rebuilt: Tensor = model.scaling.inverse(model.likelihood.mean(model.decode(z, *given)))
             return rebuilt
 
-        return self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt))
+        return indexed_like(self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt)), Z)
 
     def _from_codes(self, codes: Tensor, condition: Any, function: Callable[..., Tensor]) -> Tensor:
         """A function of model, codes (n, width) and what is given, if anything is, over all of them, a chunk at a time."""
@@ -510,8 +510,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             errors: Tensor = model.likelihood.errors(x, model.reconstruct(x, given))
             return errors.masked_fill(x.isnan(), 0)
 
-        errors = self._passed(X, condition, errors_of)
-        return self.kind_.summed(errors)
+        raw = self._checked(X)
+        return self.kind_.placed(self.kind_.summed(self._passed(raw, condition, errors_of)), raw)
 
     def _passed(self, X: Any, condition: Any, function: Callable[..., Tensor]) -> Tensor:
         """A function of model, x and what is given, if anything is, over all rows."""

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from hourglass.errors import DataError, suggest
-from hourglass.kinds.columns import OTHER, as_words
+from hourglass.kinds.columns import OTHER, UNNAMED, as_words
 from hourglass.kinds.table import TableKind, as_frame
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _require_rows(frame: pl.DataFrame, n: int) -> None:
 def _require_known(kind: TableKind, frame: pl.DataFrame) -> None:
     for column in kind.columns:
         if column.type == "categorical" and not column.rare:
-            strange = set(as_words(frame[column.name]).drop_nulls().unique()) - set(column.levels)
+            strange = set(as_words(frame[column.name].alias(UNNAMED)).drop_nulls()) - set(column.levels)
             if strange:
                 label = min(strange)
                 raise DataError(f"The model knows no {column.name} {label!r}. {suggest(label, set(column.levels) - {OTHER})}")

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, FileError, ParameterError, StoppedWarning
+from hourglass.errors import DataError, FileError, HourglassWarning, ParameterError, StoppedWarning
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
@@ -106,6 +106,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required: "
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
+        if asked is None and (said := kind.left_out(raw)):
+            warnings.warn(said, HourglassWarning, stacklevel=4)
         self.kind_: Kind = self._suited(kind.learn(raw, self.columns, timeless=timeless, asked=part), raw, timeless)
         if kind.name == "table":
             validate_data(self, raw, reset=True, skip_check_array=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from hourglass import data
+from hourglass.data.record import float_of
 from hourglass.errors import DataError
 from hourglass.kinds.base import Album, Kind, container_of, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
@@ -88,16 +91,20 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     read yet. Of the ``kind`` of series, rows may differ in length.
     """
     of_strings = kind_name(kind) != "melody" and getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
+    _refuse_torch_data(X)
     X = [X] if isinstance(X, data.Melody) else X
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
-    X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
-    if container_of(X) != "numpy":
-        return X.to_frame() if hasattr(X, "to_frame") else X
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
+    X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
+    if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
+        X = _as_table(X)
+    if container_of(X) != "numpy":
+        return X.to_frame() if hasattr(X, "to_frame") else X
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
         return Album(X.readable()) if isinstance(X, data.Pictures) else X
+    X = _unmasked(X, kind_name(kind)) if isinstance(X, np.ma.MaskedArray) else X
     strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or is_listed(row) for row in X)
     pictures = isinstance(X, (list, tuple)) and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)
     if pictures and kind_name(kind) != "series" and (len({row.shape for row in X}) > 1 or of_differing_depth(X)):
@@ -106,7 +113,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
         if kind_name(kind) == "series" and all(np.ndim(row) in (1, 2) for row in X):
             return Ragged(X)
         raise DataError(ragged([np.shape(row) for row in X]))
-    return _of_strings(X) if strings else np.asarray(X)
+    return _of_strings(X) if strings else _as_array(X)
 
 
 def kind_name(kind: str | Series | Melodies | None) -> str | None:
@@ -129,6 +136,57 @@ def _are_paths(X: Any) -> bool:
 
 def _is_path(item: Any) -> bool:
     return isinstance(item, os.PathLike) or item.lower().endswith((*data.ENDINGS, *data.TUNES)) or os.path.isfile(item)  # noqa: PTH113 (any string)
+
+
+def _refuse_torch_data(X: Any) -> None:
+    """Refuse the datasets and loaders of torch, if it is there: they needn't end, and some look like pictures."""
+    torch_data = sys.modules.get("torch.utils.data")
+    if torch_data is None or not isinstance(X, (torch_data.Dataset, torch_data.DataLoader)):
+        return
+    loads = isinstance(X, torch_data.DataLoader)
+    how = "torch.cat([x for x, *_ in loader])" if loads else "torch.stack([dataset[i][0] for i in range(len(dataset))])"
+    raise DataError(f"The {type(X).__name__} of torch is no array. Pass one of all its rows, without the labels: {how}.numpy().")
+
+
+def _as_table(X: Any) -> Any:
+    """A dict of columns, or a list of rows that are dicts, as a table."""
+    import polars as pl
+
+    try:
+        return pl.DataFrame(X, infer_schema_length=None)
+    except Exception as error:  # polars raises several kinds
+        raise DataError(
+            f"A dict is read as the columns of a table, a list of dicts as its rows, and this {type(X).__name__} can't be: "
+            f"{str(error).splitlines()[0]}. Pass pandas.DataFrame(...) of it, or an array."
+        ) from error
+
+
+def _unmasked(X: Any, kind: str | None) -> np.ndarray[Any, Any]:
+    """A masked array as one with gaps where it is masked, which only a table may have."""
+    mask = np.ma.getmaskarray(X)
+    if not mask.any():
+        return np.asarray(X)
+    if X.ndim != 2 or kind not in (None, "table"):
+        raise DataError(
+            f"The array of shape {X.shape} has a mask, and only a table may have gaps. Fill it, as in X.filled(0), or leave out "
+            "what is masked."
+        )
+    of_numbers = X.dtype.kind in "fiub"
+    found: np.ndarray[Any, Any] = np.array(X.data, dtype=float_of(X.dtype) if of_numbers else object)
+    found[mask] = np.nan if of_numbers else None
+    return found
+
+
+def _as_array(X: Any) -> np.ndarray[Any, Any]:
+    """Rows as an array: of objects, if some of them are text and others are not."""
+    found = np.asarray(X)
+    if found.dtype.kind in "US" and isinstance(X, (list, tuple)):
+        found = np.asarray(X, dtype=object)
+    if found.ndim == 0 and not isinstance(X, np.ndarray):
+        what = "None" if X is None else f"a value of the type {type(X).__name__}"
+        how = " Make a list of it." if isinstance(X, Iterable) else ""
+        raise DataError(f"Data is an array, a table, a list of rows or a path. Got {what}.{how}")
+    return found
 
 
 def _of_strings(X: Any) -> np.ndarray[Any, Any]:

@@ -47,6 +47,11 @@ class Kind(ABC):
         """Why this looks like data of this kind, or None if it doesn't."""
 
     @classmethod
+    def left_out(cls, raw: Any) -> str | None:
+        """What to say of what raw data has and this kind leaves out, where nobody has asked for it; None if that is nothing."""
+        return None
+
+    @classmethod
     @abstractmethod
     def learn(
         cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
@@ -89,6 +94,10 @@ class Kind(ABC):
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Numbers (n, *shape), added up over what is one element of the raw data, as an array (n, *raw_shape)."""
         return self.arrange(values)
+
+    def placed(self, numbers: np.ndarray[Any, Any], raw: Any) -> np.ndarray[Any, Any]:
+        """Numbers of each element (n, *raw_shape), as raw data has the elements: of a table, in the order of its columns."""
+        return numbers
 
     @abstractmethod
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
@@ -259,13 +268,31 @@ def refuse_columns(columns: Mapping[str, str] | None, what: str) -> None:
 
 def as_codes(Z: Any, width: int) -> np.ndarray[Any, Any]:
     """Codes (n, width) as float64 if they are, else as float32; `DataError` where they are none, or none of that width."""
-    codes = np.asarray(Z if not hasattr(Z, "to_numpy") else Z.to_numpy())
+    codes = _in_order(Z, [f"code{i}" for i in range(width)])
     if codes.dtype.kind not in "fiub":
         raise DataError(f"Codes are numbers, as transform gives them. Got an array of {codes.dtype}.")
     if codes.ndim != 2 or codes.shape[1] != width:
         raise DataError(f"The model has {width} codes, so Z must be of shape (n, {width}). Got {codes.shape}.")
     require_finite(codes, "The array of codes")
     return codes if codes.dtype == np.float64 else codes.astype(np.float32)
+
+
+def _in_order(Z: Any, names: list[str]) -> np.ndarray[Any, Any]:
+    """Codes as an array; those of a frame in the order of their names, if it has these."""
+    Z = Z.collect() if container_of(Z) == "polars" and hasattr(Z, "collect") else Z
+    if container_of(Z) == "pyarrow" and hasattr(Z, "to_pandas"):
+        Z = Z.to_pandas()
+    if hasattr(Z, "columns") and set(Z.columns) == set(names):
+        Z = Z[names]
+    codes = np.asarray(Z.to_numpy() if hasattr(Z, "to_numpy") else Z)
+    if codes.dtype.kind == "O" and hasattr(Z, "iloc") and all(dtype.kind in "fiub" for dtype in np.ravel(Z.dtypes)):
+        return np.asarray(Z.to_numpy(float, na_value=np.nan))  # types of pandas that have a missing value of their own
+    return codes
+
+
+def indexed_like(found: Any, like: Any) -> Any:
+    """Rows with the index of those they were made of, where both are of pandas."""
+    return found.set_axis(like.index) if container_of(found) == container_of(like) == "pandas" else found
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.dates import BY_YEAR, OFFSET, date_formats
-from hourglass.data.tables import FILE
+from hourglass.data.tables import FILE, as_numbers, has_leading_zeros
 from hourglass.errors import DataError
 from hourglass.parts.cells import NUMBER, Cell
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left out")  # the last two aren't learned from
 MOST_LEVELS = 64  # of a category, "other" among them
 OTHER = "other"
+UNNAMED = "value"  # what a column is called at work: to polars, a name such as ^x.*$ is a pattern
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 EPOCH = datetime(1970, 1, 1)
 DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
@@ -41,6 +42,9 @@ class Column:
     rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates that are text
     zone: str | None = None  # of times
+    unit: str | None = None  # in which times and spans of time are counted
+    categories: tuple[Any, ...] = ()  # all that may be, in their order, where the data says so
+    ordered: bool = False  # whether pandas compares them
     cell: Cell = NUMBER
 
     @property
@@ -54,12 +58,19 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
 
     ``timeless`` keeps the cycles of times but not the time itself, which is always later in new data.
     """
-    column = _with_nulls(column)
+    import polars as pl
+
+    name, column = column.name, _with_nulls(column.alias(UNNAMED))
+    if asked == "numeric" or (asked is None and _is_numeric_text(column)):
+        column = _without_words(column)
     n, missing = len(column), column.null_count() / max(len(column), 1)
-    found = Column(column.name, "left out", "", column.dtype.base_type().__name__, missing)
+    unit = getattr(column.dtype, "time_unit", None)
+    found = Column(name, "left out", "", column.dtype.base_type().__name__, missing, unit=unit)
+    if isinstance(column.dtype, pl.Enum):
+        found = replace(found, categories=tuple(column.dtype.categories))
     if column.dtype.is_nested() or found.dtype in ("Object", "Binary"):
         raise DataError(
-            f"Column {column.name!r} holds {found.dtype} values, not one number, word or date in each row. "
+            f"Column {name!r} holds {found.dtype} values, not one number, word or date in each row. "
             "Unnest it into columns of its own, or leave it out."
         )
     values = column.drop_nulls()
@@ -67,9 +78,9 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         return replace(found, type=asked or "left out", why="as asked" if asked else "no row has a value")
     if asked is not None:
         return _LEARN[asked](found, values, "as asked", timeless)
-    if column.name == FILE:
+    if name == FILE:
         return replace(found, type="identifier", why="it names the file of each row")
-    if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(values):
+    if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
         return replace(found, type="identifier", why="a number for each row")
     if column.dtype.is_numeric() or column.dtype.is_temporal() or found.dtype == "Boolean":
         numeric = column.dtype.is_numeric() or found.dtype == "Duration"
@@ -79,21 +90,20 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
     return _words(found, values, timeless)
 
 
-def _numbers_rows(values: pl.Series) -> bool:
+def _numbers_rows(name: str, values: pl.Series) -> bool:
     if values.n_unique() < len(values):
         return False
     consecutive = int(values.max()) - int(values.min()) == len(values) - 1  # type: ignore[arg-type]
-    return consecutive or IDENTIFIER.search(values.name) is not None
+    return consecutive or IDENTIFIER.search(name) is not None
 
 
 def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
     import polars as pl
 
-    if found.dtype == "String":
-        if values.cast(pl.Float64, strict=False).null_count() == 0:
-            return _numeric(found, values, "text that reads as numbers", timeless)
-        if _date_format(values) is not None:
-            return _datetime(found, values, "text that reads as dates", timeless)
+    if _is_numeric_text(values):
+        return _numeric(found, values, "text that reads as numbers", timeless)
+    if found.dtype == "String" and _date_format(values) is not None:
+        return _datetime(found, values, "text that reads as dates", timeless)
     counts = values.cast(pl.String).value_counts(sort=True)["count"]
     if len(counts) == len(values) or len(counts) > max(len(values) / 2, MOST_LEVELS):
         spaces = values.cast(pl.String).str.count_matches(" ").mean()
@@ -118,9 +128,9 @@ def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Colu
 
 
 def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    counts = as_words(values).value_counts(sort=True, name="count").sort("count", values.name, descending=[True, False])
+    counts = as_words(values).value_counts(sort=True).sort("count", UNNAMED, descending=[True, False])
     fewest = max(2, len(values) // 2000)
-    frequent = [str(level) for level in counts.filter(counts["count"] >= fewest)[values.name] if level != OTHER]
+    frequent = [str(level) for level in counts.filter(counts["count"] >= fewest)[UNNAMED] if level != OTHER]
     levels = (*frequent[: MOST_LEVELS - 1], OTHER)
     if (rare := len(counts) - len(levels) + 1) > 0:
         why += f", {rare:,} of them rare"
@@ -163,6 +173,27 @@ def _with_nulls(values: pl.Series) -> pl.Series:
     return values.fill_nan(None) if values.dtype.is_float() else values
 
 
+def _without_words(values: pl.Series) -> pl.Series:
+    """Text among numbers, in which the words for a missing value are null; other columns as they are."""
+    import polars as pl
+
+    values = values.cast(pl.String) if values.dtype in (pl.Categorical, pl.Enum) else values
+    if values.dtype != pl.String:
+        return values
+    text = as_numbers(values, ",")
+    return text.set(text.cast(pl.Float64, strict=False).is_nan(), None)
+
+
+def _is_numeric_text(values: pl.Series) -> bool:
+    """Whether all of a column's text is numbers, but for words that stand for none; codes such as 01001 are no numbers."""
+    import polars as pl
+
+    if values.dtype != pl.String:
+        return False
+    known = _without_words(values).drop_nulls()
+    return bool(len(known) and known.cast(pl.Float64, strict=False).null_count() == 0 and not has_leading_zeros(known))
+
+
 def as_words(values: pl.Series) -> pl.Series:
     """Cells as the names of levels; whole numbers have the same as floats."""
     import polars as pl
@@ -174,6 +205,13 @@ def as_words(values: pl.Series) -> pl.Series:
     return words
 
 
+def names_of(categories: Sequence[Any]) -> list[str]:
+    """What categories are called as levels."""
+    import polars as pl
+
+    return as_words(pl.Series([*categories])).to_list() if categories else []
+
+
 # Into numbers
 
 
@@ -181,7 +219,8 @@ def to_numbers(known: Column, values: pl.Series, first_row: int = 0) -> NDArray[
     """A column as floats, NaN where a value is missing: numbers, places of levels, or seconds."""
     import polars as pl
 
-    values = _with_nulls(values)
+    values = _with_nulls(values.alias(UNNAMED))
+    values = _without_words(values) if known.type == "numeric" else values
     words = as_words(values) if known.type in ("categorical", "boolean") else values
     if known.type == "categorical":
         places = pl.Series(range(len(known.levels)), dtype=pl.Float64)
@@ -235,6 +274,10 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
 
 def from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Series:
     """A column of the type that it had."""
+    return _from_numbers(known, numbers).alias(known.name)
+
+
+def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Series:
     import polars as pl
 
     if known.type in ("categorical", "boolean"):
@@ -242,18 +285,19 @@ def from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Series
         found = levels.gather(pl.Series(np.nan_to_num(numbers).astype(np.int64))).set(pl.Series(np.isnan(numbers)), None)
         dtype = getattr(pl, known.dtype)
         if dtype in (pl.Categorical, pl.Enum):
-            found = found.cast(pl.Categorical)
+            whole = names_of(known.categories)
+            found = found.cast(pl.Enum(whole) if dtype == pl.Enum and found.drop_nulls().is_in(whole).all() else pl.Categorical)
         elif dtype == pl.Boolean or known.type == "boolean":
             found = (found == "true").cast(dtype, strict=False)
         elif dtype.is_integer() or dtype.is_float():
             found = found.cast(dtype, strict=False)
-        return found.alias(known.name)  # levels that were dates stay text
-    values = pl.Series(known.name, numbers.astype(np.float64)).fill_nan(None)
+        return found  # levels that were dates stay text
+    values = pl.Series(UNNAMED, numbers.astype(np.float64)).fill_nan(None)
     if known.type == "datetime":
         return _times(known, values)
     if known.dtype == "Duration":
-        return (values * 1e6).round().cast(pl.Duration("us"))
-    if known.dtype in ("String", "Decimal"):
+        return (values * 1e6).round().cast(pl.Duration("us")).dt.cast_time_unit(known.unit or "us")  # type: ignore[arg-type]
+    if known.dtype in ("String", "Decimal", "Categorical", "Enum"):
         return values
     dtype = getattr(pl, known.dtype)
     return values.round().clip(dtype.min(), dtype.max()).cast(dtype, strict=False) if dtype.is_integer() else values.cast(dtype)
@@ -270,6 +314,7 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
     if known.format is not None:
         times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
         return times.dt.strftime(known.format)
+    times = times.dt.cast_time_unit(known.unit or "us")  # type: ignore[arg-type]
     return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
 
 

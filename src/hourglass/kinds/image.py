@@ -75,7 +75,9 @@ class ImageKind(Kind):
         if 0 in self.shape:
             raise DataError("A model of pictures of differing sizes mends them, with denoise, and can do nothing else with them.")
         if not isinstance(raw, np.ndarray) or raw.shape[1:] != self.raw_shape:
-            raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.")
+            single = isinstance(raw, np.ndarray) and raw.shape == self.raw_shape
+            how = " A single picture goes in as picture[None]." if single else ""
+            raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.{how}")
         _dtype(raw)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:

@@ -44,13 +44,23 @@ class MoleculeKind(TokenKind):
     def _recognise_table(cls, table: Any) -> str | None:
         names = column_names(table)
         called = molecules.COLUMN in names or sum(map(molecules.is_smiles_column, names)) == 1
-        if not called and len(names) > 1:
+        if not called and len(names) != 1:
             return None
         some = cls.column_of_table(rows(table, 0, molecules.LOOKED_AT))
         if not (molecules.look_like_smiles(some, molecules.HALF, 0) if called else molecules.look_like_smiles(some)):
             return None
         others = f"; the other {len(names) - 1} are left out" if len(names) > 1 else ""
         return f"a column of {length(table)} SMILES is {length(table)} molecules{others}"
+
+    @classmethod
+    def left_out(cls, raw: Any) -> str | None:
+        others = len(column_names(raw)) - 1 if hasattr(raw, "columns") else 0
+        if not others:
+            return None
+        return (
+            f"The table is taken for molecules, for its column of SMILES, and {others} other column{'s' * (others > 1)} "
+            f"{'are' if others > 1 else 'is'} left out. To learn from all of them, say kind='table'."
+        )
 
     @classmethod
     def column_of_table(cls, table: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ from hourglass.data.record import float_of
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds.base import Kind, column_names, container_of
-from hourglass.kinds.columns import OTHER, TYPES, Column
+from hourglass.kinds.columns import OTHER, TYPES, UNNAMED, Column
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
 
@@ -38,6 +38,7 @@ class TableKind(Kind):
     columns: tuple[Column, ...] = ()  # empty: an array of numbers, whose columns have numbers for names
     container: str = "numpy"
     gaps: bool = False  # whether cells were missing
+    labels: tuple[Any, ...] = ()  # of columns of pandas, where they aren't text: numbers, or tuples
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -69,10 +70,12 @@ class TableKind(Kind):
         frame = as_frame(raw)
         asked = _asked(columns, frame.columns)
         learned = tuple(of_columns.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
+        if container_of(raw) == "pandas":
+            learned = tuple(_with_categories(column, dtype) for column, dtype in zip(learned, raw.dtypes, strict=True))
         used = [column for column in learned if column.used]
         _say_left_out(learned, asked)
         shape = (sum(column.cell.width for column in used),)
-        kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used))
+        kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used), _labels(raw))
         _warn_of_constants(kind._numbers(frame), [repr(column.name) for column in used], used)
         return kind
 
@@ -83,6 +86,10 @@ class TableKind(Kind):
         names, known = column_names(raw), [column.name for column in self.columns if column.used]
         for name in known:
             if name not in names:
+                if len(names) == 1 and set(known) <= set(map(str, getattr(raw, "index", ()))):
+                    raise DataError(
+                        "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
+                    )
                 raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, names)}")
         extra = [name for name in names if name not in {column.name for column in self.columns}]
         if extra:
@@ -115,7 +122,7 @@ class TableKind(Kind):
         dtypes = {frame[column.name].dtype for column in used}
         dtype = np.float32 if dtypes == {pl.Float32} else np.float64
         if all(column.type == "numeric" for column in used) and dtypes <= {pl.Float32, pl.Float64}:
-            numbers = frame.select(column.name for column in used).to_numpy().astype(dtype, order="C", copy=False)
+            numbers = frame[[column.name for column in used]].to_numpy().astype(dtype, order="C", copy=False)
             if np.isfinite(numbers).all():
                 return numbers
         return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used]).astype(dtype)
@@ -124,16 +131,33 @@ class TableKind(Kind):
         container = self.container if like is None else container_of(like)
         if not self.columns and container == "numpy":
             return numbers
-        frame = self._frame(numbers, None if like is None else self._named(like))
+        named = None if like is None else self._named(like)
+        frame = self._frame(numbers, named)
+        frame = frame if named is None else frame[named.columns]
         if container == "numpy":
             return frame.to_numpy()
         if container == "pandas":
-            found = frame.to_pandas()
-            if like is None:
-                return found
-            names = {str(name): name for name in like.columns}  # which may be numbers
-            return found.set_index(like.index).rename(columns=names)
+            return self._of_pandas(frame, like)
         return frame.to_arrow() if container == "pyarrow" else frame
+
+    def _of_pandas(self, frame: pl.DataFrame, like: Any = None) -> Any:
+        """A frame of pandas, with the labels and categories that were learned, or with labels and index as in ``like``."""
+        import pandas as pd
+
+        found = frame.to_pandas()
+        for column in self.columns:
+            if column.categories and column.type != "numeric" and column.name in found:
+                found[column.name] = _as_categories(found[column.name], column)
+        if like is not None:
+            return found.set_axis(like.index).set_axis(like.columns, axis=1)
+        labels = [label for label, column in zip(self.labels, self.columns, strict=True) if column.used] if self.labels else []
+        return found.set_axis(pd.Index(labels), axis=1) if labels else found
+
+    def placed(self, numbers: np.ndarray[Any, Any], raw: Any) -> np.ndarray[Any, Any]:
+        if not self.matches_names(raw):
+            return numbers
+        places = {column.name: place for place, column in enumerate(self.columns)}
+        return numbers[:, [places[name] for name in column_names(raw)]]
 
     def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None) -> pl.DataFrame:
         """The columns in their types; those left out as they are in ``like``, if they are there."""
@@ -146,7 +170,7 @@ class TableKind(Kind):
         if like is not None:
             kept = [column.name if column.name in like.columns else None for column in self.columns]
             found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
-        return pl.DataFrame([some for some in found if some is not None])
+        return _framed([some for some in found if some is not None])
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
         """Standardises the numbers and draws in heavy tails; the tails of all of them, where ``squashed``."""
@@ -252,12 +276,14 @@ class TableKind(Kind):
                 **{
                     **column,
                     "levels": tuple(column["levels"]),
+                    "categories": tuple(column["categories"]),
                     "cell": Cell(column["cell"]["levels"], column["cell"]["plain"], tuple(column["cell"]["cycles"])),
                 }
             )
             for column in config["columns"]
         )
-        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["gaps"])
+        labels = tuple(tuple(label) if isinstance(label, list) else label for label in config["labels"])
+        return cls(tuple(config["shape"]), config["dtype"], columns, config["container"], config["gaps"], labels)
 
 
 def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
@@ -271,7 +297,9 @@ def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
 def _say_left_out(learned: tuple[Column, ...], asked: Mapping[str, str]) -> None:
     left = [column for column in learned if not column.used and column.name not in asked]
     if len(left) == len(learned):
-        raise DataError(f"No column is left to learn from: {left[0].name!r} is {_said(left[0])}{_more(len(left) - 1)}.")
+        as_text = len(left) == 1 and left[0].dtype == "String" and bool(left[0].missing < 1)
+        how = " To learn the text itself, say kind='token' (by characters) or kind='words'." if as_text else ""
+        raise DataError(f"No column is left to learn from: {left[0].name!r} is {_said(left[0])}{_more(len(left) - 1)}.{how}")
     for column in left:
         warnings.warn(
             f"Column {column.name!r} is {_said(column)}. It is left out; choose otherwise with columns={{{column.name!r}: ...}}.",
@@ -324,17 +352,15 @@ def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> N
 
 def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
     """Any table as a polars frame, its columns named by text; those of an array by ``names``, or x0, x1 ..."""
-    import polars as pl
-
     container = container_of(raw)
     if container == "polars":
         return raw  # type: ignore[no-any-return]
     if container == "numpy":
         columns = [
-            raw[:, i].astype(f"{raw.dtype.kind}8[us]") if raw.dtype.kind in TEMPORAL else raw[:, i].tolist()
+            raw[:, i].astype(f"{raw.dtype.kind}8[us]") if raw.dtype.kind in TEMPORAL else _cells(raw[:, i])
             for i in range(raw.shape[1])
         ]
-        return pl.DataFrame([_series(names[i] if names else f"x{i}", column) for i, column in enumerate(columns)])
+        return _framed([_series(names[i] if names else f"x{i}", column) for i, column in enumerate(columns)])
     found = column_names(raw)
     for name in found:
         if found.count(name) > 1:
@@ -343,25 +369,77 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
     if 0 < len(others) < len(found):
         raise DataError(f"Of the names of the columns some are text, and {others[0]!r} is not. Make them alike.")
     take = raw.column if container == "pyarrow" else lambda i: _dense(raw.iloc[:, i])
-    return pl.DataFrame([_series(name, take(i)) for i, name in enumerate(found)])
+    return _framed([_series(name, take(i)) for i, name in enumerate(found)])
+
+
+def _framed(columns: list[pl.Series]) -> pl.DataFrame:
+    """Columns as a frame, whatever they are called: in a list, polars gives a column of no name one of its own."""
+    import polars as pl
+
+    return pl.DataFrame({column.name: column for column in columns})
+
+
+def _cells(column: np.ndarray[Any, Any]) -> list[Any]:
+    """The values of a column, None where an object says of itself that it is none: NaN, NaT, or the NA of pandas."""
+    values: list[Any] = column.tolist()
+    return [None if _is_gap(value) else value for value in values] if column.dtype.kind == "O" else values
+
+
+def _is_gap(value: Any) -> bool:
+    if type(value).__name__ == "NAType":
+        return True
+    unlike = value != value  # noqa: PLR0124 (true of NaN and NaT alone)
+    return isinstance(unlike, (bool, np.bool_)) and bool(unlike)
 
 
 def _dense(values: Any) -> Any:
-    """A column of pandas, those of its types that polars has none for in others: what is sparse filled, intervals as text."""
-    inner = getattr(values.dtype, "categories", values).dtype
+    """A column of pandas, the types that polars has not in others: what is sparse filled, intervals and numbers as text."""
+    categories = getattr(values.dtype, "categories", None)
+    inner = values.dtype if categories is None else categories.dtype
+    if categories is not None and inner.kind in "iuf":
+        return values.cat.rename_categories(of_columns.names_of(categories.tolist()))
     if hasattr(values, "sparse"):
         return values.sparse.to_dense()
     return values.astype(str).where(values.notna(), None) if type(inner).__name__ in ("IntervalDtype", "PeriodDtype") else values
+
+
+def _with_categories(column: Column, dtype: Any) -> Column:
+    """A column of pandas with all its categories, in their order, if they are text or numbers."""
+    categories = getattr(dtype, "categories", ())
+    if not all(isinstance(category, (str, int, float)) for category in categories):
+        return column
+    return replace(column, categories=tuple(categories), ordered=bool(getattr(dtype, "ordered", False)))
+
+
+def _as_categories(values: Any, column: Column) -> Any:
+    """Names of levels as the categories of pandas that they were, others behind them."""
+    import pandas as pd
+
+    known = dict(zip(of_columns.names_of(column.categories), column.categories, strict=True))
+    found = [None if value is None or value != value else known.get(value, value) for value in values.tolist()]  # noqa: PLR0124
+    others = {value: None for value in found if value is not None and value not in column.categories}
+    return pd.Categorical(found, [*column.categories, *others], ordered=column.ordered)
+
+
+def _labels(raw: Any) -> tuple[Any, ...]:
+    """The labels of the columns of pandas, if they aren't all text, and plain enough for a model file."""
+    labels = tuple(raw.columns.tolist()) if container_of(raw) == "pandas" else ()
+    parts = [part for label in labels for part in (label if isinstance(label, tuple) else (label,))]
+    of_text = all(isinstance(label, str) for label in labels)
+    return labels if not of_text and all(isinstance(part, (str, int, float)) for part in parts) else ()
 
 
 def _series(name: str, values: Any) -> pl.Series:
     import polars as pl
 
     try:
-        return pl.Series(name, values, nan_to_null=True) if isinstance(values, list) else pl.Series(name, values)
+        found = pl.Series(UNNAMED, values, nan_to_null=True) if isinstance(values, list) else pl.Series(UNNAMED, values)
+        return found.alias(name)
     except Exception as error:  # polars and pyarrow raise several kinds over values of several types
         known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
         other = next((value for value in known if type(value) is not type(known[0])), None)
+        if other is not None and all(isinstance(value, (bool, int, float, np.number)) for value in known):
+            return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
         if other is None:
             raise DataError(f"Column {name!r} holds {_article(known[0])} that no column of a table can: {known[0]!r}.") from error
         raise DataError(

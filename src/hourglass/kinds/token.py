@@ -256,6 +256,8 @@ def one_column(table: Any, wanted: Callable[[str], bool]) -> np.ndarray[Any, Any
     names = column_names(table)
     places = [place for place, name in enumerate(names) if len(names) == 1 or wanted(name)]
     if len(places) != 1:
+        if not names:
+            raise DataError("The table has no columns, so there are no rows of symbols. Give it one.")
         raise DataError(f"Which column has the rows of symbols? The table has {', '.join(names)}. Pass that column alone.")
     if hasattr(table, "iloc"):  # pandas
         column = table.iloc[:, places[0]].tolist()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
-from hourglass.kinds.base import as_codes
+from hourglass.kinds.base import as_codes, indexed_like
 from hourglass.parts.base import is_rate
 from hourglass.runtime.session import Numbers, Session
 
@@ -140,7 +140,7 @@ class OnnxModel:
             The model has no codes.
         """
         self._require("decoded")
-        return self.kind_.from_array(self.session.decode(as_codes(Z, self.session.codes)))
+        return indexed_like(self.kind_.from_array(self.session.decode(as_codes(Z, self.session.codes))), Z)
 
     def reconstruct(self, X: Any) -> Any:
         """X through the waist and back.
