@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import hourglass as hg
-from hourglass.estimators import pictures
+from hourglass.estimators.detection import pictures
 from hourglass.export import writing
 
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
-from hourglass.estimators.recipes import rank
+from hourglass.estimators.detection.recipes import rank
 from hourglass.parts.alarm import Alarm, near
 
 rng = np.random.default_rng(0)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import hourglass as hg
-from hourglass.estimators import pictures
-from hourglass.estimators.regions import Region, regions, told
+from hourglass.estimators.detection import pictures
+from hourglass.estimators.detection.regions import Region, regions, told
 from hourglass.kinds.image import ImageKind
 
 SIDE = 40

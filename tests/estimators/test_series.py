@@ -237,7 +237,7 @@ def test_an_estimator_can_be_the_detector_of_a_record(sick):
 
 
 def test_windows_held_out_share_no_sample_with_those_learned_from():
-    from hourglass.estimators.beats import parted
+    from hourglass.estimators.detection.beats import parted
     from hourglass.kinds.windows import Windows
 
     windows = Windows(hg.Record(np.zeros(20_000)), 100, 25)

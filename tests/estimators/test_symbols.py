@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import hourglass as hg
-from hourglass.estimators.symbols import SymbolAlarm
+from hourglass.estimators.detection.symbols import SymbolAlarm
 
 CHANCE = np.random.default_rng(0)
 SMALL = {"embedding": 8, "widths": (16,), "hidden": (16,)}

@@ -12,8 +12,8 @@ from hourglass.analysis.metrics import Array
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
-from hourglass.estimators.events import in_units
-from hourglass.estimators.running import scored_steps
+from hourglass.estimators.detection.events import in_units
+from hourglass.estimators.detection.running import scored_steps
 from hourglass.kinds import as_raw, taken
 from hourglass.kinds.windows import Windows
 

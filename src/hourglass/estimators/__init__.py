@@ -11,8 +11,8 @@ from hourglass.errors import ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.denoising import DenoisingAutoencoder
-from hourglass.estimators.detector import AnomalyDetector
-from hourglass.estimators.drift import Drift
+from hourglass.estimators.detection.detector import AnomalyDetector
+from hourglass.estimators.detection.drift import Drift
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.tunes import continued
 from hourglass.estimators.variational import VariationalAutoencoder

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 from hourglass.data.record import when
-from hourglass.estimators.running import scored_steps
+from hourglass.estimators.detection.running import scored_steps
 from hourglass.kinds.windows import Windows, dominant_period
 from hourglass.parts.beats import Judged
 

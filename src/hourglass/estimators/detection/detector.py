@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
-from hourglass.estimators import recipes, symbols
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.blame import Cells, explained, judged
-from hourglass.estimators.drift import Drift, compare
-from hourglass.estimators.events import events, stretched, with_events
+from hourglass.estimators.detection import recipes, symbols
+from hourglass.estimators.detection.blame import Cells, explained, judged
+from hourglass.estimators.detection.drift import Drift, compare
+from hourglass.estimators.detection.events import events, stretched, with_events
+from hourglass.estimators.detection.recipes import HOLDS_OUT
+from hourglass.estimators.detection.regions import located
+from hourglass.estimators.detection.running import Stream, scored_steps
+from hourglass.estimators.detection.watch import WIDEST
 from hourglass.estimators.fitted import Fitted, trainable
 from hourglass.estimators.parameters import seed_from
-from hourglass.estimators.recipes import HOLDS_OUT
-from hourglass.estimators.regions import located
-from hourglass.estimators.running import Stream, scored_steps
-from hourglass.estimators.watch import WIDEST
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hourglass.estimators.watch import Watch
+from hourglass.estimators.detection.watch import Watch
 from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from hourglass.errors import DataError, ParameterError
-from hourglass.estimators import beats, members, pictures
-from hourglass.estimators.beats import SeriesWatch
+from hourglass.estimators.detection import beats, members, pictures
+from hourglass.estimators.detection.beats import SeriesWatch
+from hourglass.estimators.detection.judges import JUDGES, blank_map_alarm, rank
+from hourglass.estimators.detection.pictures import MapWatch
+from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import Fitted, rows_at_once
-from hourglass.estimators.judges import JUDGES, blank_map_alarm, rank
-from hourglass.estimators.pictures import MapWatch
-from hourglass.estimators.watch import WIDEST, Watch
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.errors import ParameterError
-from hourglass.estimators.watch import Watch
+from hourglass.estimators.detection.watch import Watch
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Gaussian, Plain

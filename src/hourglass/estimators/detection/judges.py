@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hourglass.estimators import beats, pictures, symbols
-from hourglass.estimators.beats import RebuildingWatch
+from hourglass.estimators.detection import beats, pictures, symbols
+from hourglass.estimators.detection.beats import RebuildingWatch
+from hourglass.estimators.detection.pictures import MapWatch
+from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import rows_at_once
-from hourglass.estimators.pictures import MapWatch
-from hourglass.estimators.watch import WIDEST, Watch
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, rank_beyond
 from hourglass.parts.maps import MapAlarm, thumbnails

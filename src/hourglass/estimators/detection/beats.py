@@ -14,8 +14,8 @@ from torch import Tensor
 
 from hourglass.data.some import spread
 from hourglass.errors import DataError
-from hourglass.estimators.running import Steps, windows_at_once
-from hourglass.estimators.watch import Watch
+from hourglass.estimators.detection.running import Steps, windows_at_once
+from hourglass.estimators.detection.watch import Watch
 from hourglass.kinds import Kind
 from hourglass.kinds.windows import Windows, starts_of
 from hourglass.model import Hourglass

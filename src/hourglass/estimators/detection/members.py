@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hourglass.batches import Batches
 from hourglass.estimators.assembly import default_likelihood
-from hourglass.estimators.watch import Watch
+from hourglass.estimators.detection.watch import Watch
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Hide, Plain, blocks
