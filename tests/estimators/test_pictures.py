@@ -213,3 +213,9 @@ def test_regions_of_a_map():
     assert told(first, (20, 30)) == "bottom right, 3 x 3 pixels, 2.0 times the peak of a usual picture"
     assert told(Region(9, 14, 11, 16, 1.5, 1), (20, 30)) == "middle, 2 x 2 pixels, 1.5 times the peak of a usual picture"
     assert told(Region(0, 0, 20, 30, 3, 1), (20, 30)) == "the picture as a whole, 3.0 times the peak of a usual picture"
+
+
+def test_maps_over_usual_pictures_stay_faint(detector):
+    usual, (marked, _) = parts(5), planted(parts(5))
+    tint = [np.ptp(hg.plots.overlays(detector, some).astype(int), axis=3).max((1, 2)) for some in (usual, marked)]
+    assert (tint[0] < 100).all() and (tint[1] > 150).all()

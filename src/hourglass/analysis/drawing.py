@@ -30,6 +30,7 @@ MAX_COLUMNS = 20
 MIN_ACROSS = 6  # fewer images leave space at their right rather than become giants
 SHOWN = 256  # pixels of a picture's longer side at least, under a score map
 FAINT = 0.15  # of a map's peak, below which nothing is seen of it
+STRONG = 2.0  # times the peak of a usual picture: a weaker map is shown as weak as it is
 BOX, BOX_AFTER = (0.35, 0.95, 1.0), (0.75, 0.85, 0.9)  # colours of the first box, and of others
 GALLERY = 4  # pictures a row
 LINE, NAMED, LETTERS = 0.14, 0.3, 48  # of text: a line in inches, where it starts behind names, and what fits
@@ -215,7 +216,8 @@ def _style_bar(bar: Any, label: str) -> None:
 def overlay(pictures: Array, heat: Array, boxes: Sequence[Sequence[tuple[int, int, int, int]]]) -> Array:
     """Pictures (n, height, width[, channels]) from 0 to 1, enlarged, under their score maps (n, height, width) and boxes.
 
-    The stronger the map, relative to its peak, the brighter its colour and the less of the picture shines through. Boxes are
+    The stronger the map, relative to its peak, the brighter its colour and the less of the picture shines through. Maps have 1 at
+    the peak of a usual picture, and those of usual pictures stay faint. Boxes are
     (top, left, bottom, right), the strongest first, of which the first has a full line. Returns (n, tall, wide, 3) bytes.
     """
     from matplotlib import colormaps
@@ -225,7 +227,7 @@ def overlay(pictures: Array, heat: Array, boxes: Sequence[Sequence[tuple[int, in
     pixels = pixels.repeat(3, axis=3) if pixels.shape[3] == 1 else pixels[..., :3]
     factor = -(-SHOWN // max(pixels.shape[1:3]))  # rounded up
     drawn = pixels.repeat(factor, axis=1).repeat(factor, axis=2).astype(np.float64)
-    strength = np.clip(heat / np.maximum(heat.max((1, 2), keepdims=True), 1e-12), 0, 1)
+    strength = np.clip(heat / np.maximum(heat.max((1, 2), keepdims=True), STRONG), 0, 1)
     strength = np.clip(zoom(strength, (1, factor, factor), order=1, grid_mode=True, mode="nearest"), 0, 1)
     colour = colormaps["inferno"](0.4 + 0.55 * strength)[..., :3]  # neither its black, which hides, nor its palest yellow
     alpha = (0.85 * np.clip((strength - FAINT) / (1 - FAINT), 0, 1) ** 0.75)[..., None]
