@@ -12,7 +12,7 @@ import numpy as np
 from hourglass import data
 from hourglass.data.record import float_of
 from hourglass.errors import DataError
-from hourglass.kinds.base import Album, Kind, container_of, length, ragged, rows, taken
+from hourglass.kinds.base import Album, Kind, collected, container_of, length, ragged, rows, taken
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
@@ -97,7 +97,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
-    X = X.collect() if container_of(X) == "polars" and hasattr(X, "collect") else X
+    X = collected(X)
     if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
         X = _as_table(X)
     if container_of(X) != "numpy":

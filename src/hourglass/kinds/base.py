@@ -255,6 +255,11 @@ def container_of(raw: Any) -> str:
     return root if root in ("pandas", "polars", "pyarrow") else "numpy"
 
 
+def collected(raw: Any) -> Any:
+    """A lazy frame of polars as a frame; all else as it is."""
+    return raw.collect() if container_of(raw) == "polars" and hasattr(raw, "collect") else raw
+
+
 def column_names(table: Any) -> list[str]:
     """The names of a table's columns, as text."""
     return [str(name) for name in getattr(table, "column_names", None) or table.columns]
@@ -279,7 +284,7 @@ def as_codes(Z: Any, width: int) -> np.ndarray[Any, Any]:
 
 def _in_order(Z: Any, names: list[str]) -> np.ndarray[Any, Any]:
     """Codes as an array; those of a frame in the order of their names, if it has these."""
-    Z = Z.collect() if container_of(Z) == "polars" and hasattr(Z, "collect") else Z
+    Z = collected(Z)
     if container_of(Z) == "pyarrow" and hasattr(Z, "to_pandas"):
         Z = Z.to_pandas()
     if hasattr(Z, "columns") and set(Z.columns) == set(names):
