@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -81,7 +80,7 @@ def generate(asked: Asked) -> None:
 def flag(asked: Asked) -> None:
     """A detector."""
     _require_no_network(asked)
-    X = _taken(asked)
+    X, asked = _taken(asked)
     detector = hg.AnomalyDetector(kind=asked.network["kind"], contaminated=asked.contaminated, **asked.training)
     detector.fit(X).save(asked.output)
     rows = "samples" if detector.kind_.of_record else "rows"
@@ -103,7 +102,7 @@ def _require_no_network(asked: Asked) -> None:
 
 def compress(asked: Asked) -> None:
     """An autoencoder, and what survives of rows that it never saw, if there are some."""
-    X = _taken(asked)
+    X, asked = _taken(asked)
     model = hg.Autoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X)
     model.save(asked.output)
     width, symbols = len(model.get_feature_names_out()), " symbols" if model.kind_.symbolic else ""
@@ -120,14 +119,14 @@ FITTERS: dict[Need, Callable[[Asked], None]] = {
 }
 
 
-def _taken(asked: Asked) -> Any:
-    """The data; where its kind wasn't said, what it is taken for is."""
+def _taken(asked: Asked) -> tuple[Any, Asked]:
+    """The data, and the options with its kind; where that wasn't asked for, what it is taken for is said."""
     X = load(asked.data, asked.skip_bad)
-    if asked.network["kind"] is None:
-        inferred = hg.infer(X)
-        say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
-        warnings.filterwarnings("ignore", "The table is taken for molecules", hg.HourglassWarning)  # which is said by now
-    return X
+    if asked.network["kind"] is not None:
+        return X, asked
+    inferred = hg.infer(X)
+    say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
+    return X, asked._replace(network=asked.network | {"kind": inferred.kind})
 
 
 def _survival(model: Any, X: Any) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -391,6 +390,8 @@ class _Nearest:
 
 def nearest_rows(known: NDArray[Any], rows: NDArray[Any], k: int = 1) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Which k of the ``known`` rows are nearest to each row, and how far (n, k), which of equal rows is 0 to the last digit."""
+    from sklearn.neighbors import NearestNeighbors
+
     found = NearestNeighbors(algorithm="brute").fit(known).kneighbors(rows, k, return_distance=False)
     return found, np.asarray(np.linalg.norm(rows[:, None] - known[found], axis=2), np.float64)
 

@@ -6,7 +6,6 @@ import math
 from typing import NamedTuple
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from hourglass.model import Hourglass
@@ -70,6 +69,8 @@ def start_as_pca(model: Hourglass, x: Tensor, bottleneck: Plain | Variational, s
 
 def linear_fit(rows: Tensor, n: int, known: Tensor) -> LinearFit:
     """The fit of rows (m, columns) by n components, and by what is known (m, conditions)."""
+    from sklearn.decomposition import PCA
+
     middle = known.mean(0)
     told = torch.linalg.lstsq(known - middle, rows - rows.mean(0), driver="gelsd").solution
     rest = (rows - (known - middle) @ told).numpy()

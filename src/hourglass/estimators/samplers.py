@@ -9,10 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import shuffle
 from torch import Tensor, nn
 
 from hourglass.batches import Batches
@@ -106,6 +102,11 @@ def _prior(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int
 
 def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> Mixture:
     """A mixture with as many components as the codes held out like best."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.utils import shuffle
+
     seed %= 2**32  # scikit-learn knows no more
     scaler = StandardScaler().set_output(transform="default").fit(train.cpu())
     known, unseen = scaler.transform(train.cpu()), scaler.transform(test.cpu())
