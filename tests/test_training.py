@@ -98,6 +98,14 @@ def test_partial_fit_goes_on_after_fit_and_whatever_the_clock_says():
     assert [epoch["epoch"] for epoch in model.history_] == list(range(1, epochs + 4))
 
 
+def test_a_pickled_copy_takes_another_optimizer_as_the_original_does():
+    model = hg.Autoencoder(3, hidden=(8,), random_state=0).partial_fit(X)
+    copied = pickle.loads(pickle.dumps(model))
+    for each in (model, copied):
+        each.set_params(optimizer="muon").partial_fit(X)
+    np.testing.assert_array_equal(copied.transform(X), model.transform(X))
+
+
 def test_partial_fit_keeps_the_last_good_weights():
     model = hg.Autoencoder(3, random_state=0, learning_rate=1e12).partial_fit(X[:2])
     before = model.transform(X[:1])

@@ -181,10 +181,10 @@ class Hourglass(Learner):
 
     def rebuilding(self, x: Tensor, seen: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood of x, all that counts of it, in nats an example: a scalar."""
-        counted = None if self.corruption is None else self.corruption.counted(x, seen)
-        if counted is None:
+        suspects = None if self.corruption is None else self.corruption.suspects(seen)
+        if suspects is None:
             return self.likelihood.total(x, output) / len(x)
-        return torch.where(counted, self.likelihood.nll(x, output), 0).sum() / len(x)
+        return torch.where(suspects, self.likelihood.nll(x, output), 0).sum() / len(x)
 
     def nll_of_samples(self, x: Tensor, z: Tensor, given: Tensor | None = None) -> Tensor:
         """-log p(x | z) of several codes z (samples, batch, codes) of each x: (samples, batch), in nats."""

@@ -39,18 +39,18 @@ class Epoch:
     kl: float | None = None  # what codes tell: divergence of the posteriors of held-out rows from the prior, where there are some
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How to train: for how long, in what steps. Without ``max_epochs`` and ``max_seconds`` there is no end to make progress to."""
 
-    max_epochs: int | None
-    max_seconds: float | None
+    max_epochs: int | None = None
+    max_seconds: float | None = None
     batch_size: int
     optimizer: str
     learning_rate: float
     schedule: str
-    patience: int | None  # None is a quarter of all epochs, at least 10
-    gradient_clip: float | None
+    patience: float | None = None  # None is a quarter of all epochs, at least 10
+    gradient_clip: float | None = None
 
 
 # Learning rate schedules: the share of the full rate as a function of progress, from 0 at the start to 1 at the end.
@@ -251,7 +251,7 @@ class Trainer:
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in optimizer.state_dict().items()}
         history = [asdict(epoch) for epoch in self.history]
         facts = {"history": history, "best_epoch": self.best_epoch, "best_loss": self.best_loss, "seconds": self._seconds()}
-        return tensors, facts
+        return tensors, facts | {"optimizer": self.plan.optimizer}
 
     def load_state(self, tensors: Tensors, facts: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
@@ -261,8 +261,9 @@ class Trainer:
         self.model.load_state_dict(_under(tensors, "model."))
         self.best = _under(tensors, "best.")
         self.generator.set_state(tensors["generator"])
-        for number, optimizer in enumerate(self.optimizers):
-            optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
+        if facts["optimizer"] == self.plan.optimizer:  # another begins without a memory
+            for number, optimizer in enumerate(self.optimizers):
+                optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
 
 
 def takes_bfloat16(model: Learner, device: torch.device) -> bool:

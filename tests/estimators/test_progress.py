@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -6,8 +7,8 @@ from rich.console import Console
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.training import Epoch, Plan
 
-PLAN = Plan(200, None, 64, "adam", 1e-3, "one-cycle", 10, None)
-BY_TIME = Plan(None, 60.0, 64, "adam", 1e-3, "one-cycle", 10, None)
+PLAN = Plan(max_epochs=200, batch_size=64, optimizer="adam", learning_rate=1e-3, schedule="one-cycle", patience=10)
+BY_TIME = replace(PLAN, max_epochs=None, max_seconds=60.0)
 
 
 def epoch(number, seconds, loss=738.854, validation=739.1):

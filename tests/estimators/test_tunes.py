@@ -38,6 +38,12 @@ def test_rows_are_windows(vae, tunes):
     assert drawn == vae.sample(5, random_state=0)
 
 
+def test_each_pass_is_over_the_same_windows(tunes):
+    model = hg.VariationalAutoencoder(2, batch_size=1000, random_state=0)
+    windows = [len(model.partial_fit(tunes)._trainer.train) for _ in range(2)]
+    assert windows == [sum(melody.bars - 1 for melody in tunes)] * 2  # one from each bar line but the last
+
+
 def test_a_mixture_is_fitted_to_means(vae, tunes):
     codes = vae.transform(vae.kind_.learned(tunes))
     fitted = codes[np.arange(len(codes)) % 5 > 0]  # the others are held out

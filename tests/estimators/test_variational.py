@@ -115,6 +115,16 @@ def test_one_code_moves_and_the_others_stay(digits):
     assert digits.traverse(0).shape == (8, 28, 28)
 
 
+def test_single_rows_of_series_and_of_a_record_are_rows():
+    waves = [np.sin(np.arange(n) / 3).astype(np.float32) for n in (30, 40, 35, 40, 33, 40, 36, 40, 31, 40)]
+    ragged = hg.VariationalAutoencoder(2, kind="series", max_epochs=1, random_state=0).fit(waves)
+    assert [row.shape for row in ragged.interpolate(waves[0], waves[1], steps=3)] == [(40,)] * 3
+    long = np.sin(np.arange(600) / 3).astype(np.float32)
+    model = hg.VariationalAutoencoder(2, kind=hg.Series(window=40), max_epochs=1, random_state=0).fit(hg.Record(long))
+    ways = [model.traverse(0, window, steps=3).values for window in (long[:40], hg.Record(long[:40]))]
+    np.testing.assert_array_equal(*ways)
+
+
 def test_a_copy_is_told_from_what_is_new(digits):
     found = digits.nearest(np.concatenate([X[7:8], 255 - X[:1]]), X)
     assert found["row"][0] == 7 and found["distance"][0] == 0 and found["copy"].to_list() == [True, False]

@@ -89,6 +89,9 @@ def test_an_unknown_part_in_a_file_is_refused():
     with pytest.raises(hg.ModelFileError) as caught:
         Part.from_config({"part": "Wormhole"})
     assert str(caught.value) == "The file asks for an unknown part, 'Wormhole'. Update Hourglass to read it."
+    with pytest.raises(hg.ModelFileError) as caught:
+        Part.from_config({"part": "Noise", "std": 0.1, "colour": "pink"})
+    assert str(caught.value) == "The file asks for Noise with an unknown 'colour'. Update Hourglass to read it."
 
 
 @pytest.mark.parametrize(

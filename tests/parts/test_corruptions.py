@@ -45,16 +45,13 @@ def test_impossible_strengths_are_refused(make, sentence):
 
 
 def test_who_may_be_damaged_and_who_has_to_be_rebuilt():
-    x = torch.linspace(0, 1, 12).reshape(3, 4)
-    seen = x.clone()
+    seen = torch.linspace(0, 1, 12).reshape(3, 4)
     seen[1, 2] = torch.nan
-    assert hg.Noise(0.1).everywhere and hg.Noise(0.1).suspects(seen) is None and hg.Noise(0.1).counted(x, seen) is None
+    assert hg.Noise(0.1).everywhere and hg.Noise(0.1).suspects(seen) is None
     for hidden in (hg.Hide(0.5), hg.Hide(0.5) + hg.Hide(0.1)):
         assert not hidden.everywhere
         assert torch.equal(hidden.suspects(seen), seen.isnan())
-        assert torch.equal(hidden.counted(x, seen), seen.isnan())
     for all_of_it in (hg.Hide(0.5, rest=True), hg.Hide(0.5) + hg.Noise(0.1)):
         assert all_of_it.everywhere
         assert torch.equal(all_of_it.marks(seen), seen.isnan())
         assert all_of_it.suspects(seen) is None
-        assert all_of_it.counted(x, seen) is None

@@ -15,7 +15,6 @@ from hourglass.analysis.metrics import Array
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
-from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import COLLAPSED
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.kinds import length, taken
@@ -353,7 +352,7 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
 def _against_collapse(model: BaseAutoencoder, waist: Bottleneck) -> str:
     """What to do if codes tell nothing: what is the likeliest cause of it comes first."""
     inner = waist.base if isinstance(waist, Matched) else waist
-    likelihood = model._made_of["likelihood"] or default_likelihood(model.kind_)
+    likelihood = model._made_of["likelihood"]
     if isinstance(inner, Variational) and inner.beta > 1:
         return f"A nat that they tell costs {inner.beta:g}: lower beta, to 1 for a bound on the likelihood."
     if isinstance(likelihood, (Gaussian, Mixed)) and not likelihood.learns:

@@ -81,7 +81,7 @@ def assemble(
     Without ``values`` it is blank, for a model file to fill.
     """
     bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
-    likelihood = parameters["likelihood"] or default_likelihood(kind)
+    likelihood = parameters["likelihood"]
     asked = parameters["corruption"]
     corruption = corruption_from(asked) if isinstance(asked, str) else asked
     encoding, decoding = (network_from(owner, side, parameters) for side in SIDES)
@@ -124,7 +124,7 @@ def start(
     model: Hourglass, parameters: dict[str, Any], kind: Kind, x: Tensor, generator: torch.Generator, *, known: Tensor | None = None
 ) -> None:
     """Start what starts from some rows x (n, *shape), and what is known beside them: variances, a prior, and the linear paths."""
-    bottleneck, likelihood = parameters["bottleneck"], parameters["likelihood"] or default_likelihood(kind)
+    bottleneck, likelihood = parameters["bottleneck"], parameters["likelihood"]
     model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
     if model.bottleneck.prior is not None:
         model.bottleneck.prior.start(x, generator)

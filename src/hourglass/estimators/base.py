@@ -195,7 +195,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 self._adopt(model)
                 self.history_: list[dict[str, Any]] = []
         else:
-            values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(raw)).to(self._device)
+            values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(self.kind_.learned(raw))).to(self._device)
             if isinstance(values, Tensor):
                 self._require_learnable(values)
         given = self._told(condition, length(raw))
@@ -216,9 +216,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _require_learnable(self, values: Tensor) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""
-        likelihood = self._made_of["likelihood"] or default_likelihood(self.kind_)
         gaps = values.isnan().flatten(1).any(1)
-        if gaps.any() and not likelihood.masks:
+        if gaps.any() and not self._made_of["likelihood"].masks:
             raise DataError(
                 f"Row {int(gaps.int().argmax())} has a gap, and what this {type(self).__name__} learned from first had none. "
                 "Fill it, or begin with rows of which some have gaps."
@@ -277,7 +276,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         asked: dict[str, Any] = self.get_params(deep=False)
         asked |= {name: choice for name, choice in self._choices().items() if asked[name] is None}
         waist = asked["bottleneck"]
-        return asked | {"bottleneck": waist if isinstance(waist, Bottleneck) else self._waist_of(waist)}
+        return asked | {
+            "bottleneck": waist if isinstance(waist, Bottleneck) else self._waist_of(waist),
+            "likelihood": asked["likelihood"] or default_likelihood(self.kind_),
+        }
 
     def _waist_of(self, n: int) -> Bottleneck:
         """The waist of a number that is asked for."""

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import samplers, tunes
-from hourglass.estimators.assembly import default_likelihood
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.samplers import Sampler
@@ -189,7 +188,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         **sharpening: float,
     ) -> Any:
         """Data of codes (n, width): the mean, or with a generator and ``noisy`` a draw."""
-        likelihood = self._made_of["likelihood"] or default_likelihood(self.kind_)
+        likelihood = self._made_of["likelihood"]
         if noisy is None:
             noisy = self.kind_.name == "table" and likelihood.learns
         noise = generator if noisy else None
@@ -357,7 +356,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         kind = self.kind_
         single = isinstance(kind, TokenKind) and (isinstance(part, str) or (kind.listed and is_listed(part)))
         raw = as_raw([part] if single else part, kind=kind.name)
-        if isinstance(raw, np.ndarray) and raw.shape == kind.raw_shape:
+        if isinstance(raw, np.ndarray) and not kind.of_record and raw.ndim == len(kind.raw_shape) > 0:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,9 +24,9 @@ FITTED = 50_000  # codes, at most, that a mixture is fitted to
 SMEARED = 0.01  # of a code's variance that is added to it in each component
 TOLERANCE = 0.01  # nats a row: it is fitted when a step brings no more
 HELD_OUT = 5  # every fifth row
-PLAN = Plan(None, None, 128, "adam", 3e-3, "one-cycle", 5, 1.0)
+PLAN = Plan(batch_size=128, optimizer="adam", learning_rate=3e-3, schedule="one-cycle", patience=5, gradient_clip=1.0)
 STEPS = 2000  # of training the recurrent network
-FLOWING = Plan(None, None, 512, "adam", 2e-3, "one-cycle", 1_000_000, 1.0)
+FLOWING = replace(PLAN, batch_size=512, learning_rate=2e-3, patience=math.inf)
 FLOWING_STEPS = 6000  # of training a flow
 
 

@@ -62,6 +62,8 @@ class Part:
         known = Part._by_name.get(config["part"])
         if known is None:
             raise ModelFileError(f"The file asks for an unknown part, {config['part']!r}. Update Hourglass to read it.")
+        if unknown := sorted(values.keys() - {field.name for field in fields(known)}):
+            raise ModelFileError(f"The file asks for {config['part']} with an unknown {unknown[0]!r}. Update Hourglass to read it.")
         return known(**values)
 
     def __str__(self) -> str:

@@ -54,13 +54,9 @@ class Corruption(Part):
         return seen.isnan() if self.hides else None
 
     def suspects(self, seen: Tensor) -> Tensor | None:
-        """Which elements may be damaged, as far as can be seen: a mask that fits them; None for all."""
+        """Which elements may be damaged, as far as can be seen, so have to be rebuilt: a mask that fits them; None for all."""
         marks = None if self.everywhere else self.marks(seen)
         return None if marks is None else marks != 0
-
-    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
-        """Which elements of x have to be rebuilt in training, when this is seen of it: a mask that fits x; None for all."""
-        return self.suspects(seen)
 
     @property
     def lattice(self) -> int:
@@ -131,10 +127,6 @@ class Together(Corruption):
     def marks(self, seen: Tensor) -> Tensor | None:
         found = [marks for part in self.parts if (marks := part.marks(seen)) is not None]
         return reduce(lambda first, second: torch.where(second != 0, second, first), found) if found else None
-
-    def counted(self, x: Tensor, seen: Tensor) -> Tensor | None:
-        found = [part.counted(x, seen) for part in self.parts]
-        return reduce(lambda first, second: None if first is None or second is None else first | second, found)
 
     @property
     def lattice(self) -> int:
