@@ -20,7 +20,8 @@ from hourglass.analysis.metrics import Array, Measure, exact
 from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import BaseAutoencoder
-from hourglass.estimators.generating import GeneratingAutoencoder, nearest_rows
+from hourglass.estimators.generating import GeneratingAutoencoder
+from hourglass.estimators.nearest import nearest_rows
 from hourglass.kinds import KINDS, as_objects, as_raw, infer, length, taken
 
 if TYPE_CHECKING:

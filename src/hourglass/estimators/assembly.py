@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,29 +12,23 @@ from torch import Tensor, nn
 
 from hourglass.errors import HourglassWarning, ParameterError
 from hourglass.estimators.linear import start_as_pca
-from hourglass.estimators.parameters import SIDES
+from hourglass.estimators.parameters import NETWORKS, SIDES
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import (
     Bottleneck,
     Categorical,
-    Causal,
-    Convolutional,
     Corruption,
-    Dense,
     Gaussian,
     Hide,
     Likelihood,
     Mixed,
     Network,
     Objective,
-    OneShot,
     Open,
     Plain,
-    Recurrent,
     Restorer,
     Rewriter,
-    Temporal,
     VampPrior,
     Variational,
 )
@@ -45,16 +38,6 @@ from hourglass.parts.networks import Gaps, dry_run, on_processor, seeded_by
 from hourglass.parts.objectives import OBJECTIVES
 from hourglass.parts.scaling import Conditions
 
-NETWORKS: dict[str, Callable[[Any], Network]] = {
-    "dense": Dense,
-    "convolutional": Convolutional,
-    "temporal": lambda hidden: Temporal(),
-    "causal": lambda hidden: Causal() if hidden is None else Causal(hidden=hidden),
-    "one-shot": lambda hidden: OneShot() if hidden is None else OneShot(hidden=hidden),
-    "recurrent": lambda hidden: Recurrent() if hidden is None else Recurrent(hidden=hidden),
-    "restorer": lambda hidden: Restorer(),
-    "rewriter": lambda hidden: Rewriter(),
-}
 WAIST = 32  # numbers, unless it is said
 IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a table has gaps
 PCA_ROWS, PCA_NUMBERS = 10_000, 2**26  # at most that many rows, and numbers of theirs, are looked at

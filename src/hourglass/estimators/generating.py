@@ -17,6 +17,7 @@ from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import samplers, tunes
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.nearest import Nearest
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.samplers import Sampler
 from hourglass.kinds import Kind, as_objects, as_raw, length, taken
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 PATHS = ("straight", "spherical")
 MOST_COMPARED = 5000  # rows of which the usual distance is told
-TOGETHER = 2**26  # numbers of the rows that are looked at together
 SAMPLER = "sampler."  # before the names of its tensors in a file
 FEWEST = 3  # rows that a sampler is fitted to, one of which is held out
 CLOSE = 0.01  # of those rows are nearer to another one than a copy is
@@ -294,7 +294,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
 
         raw, judged = self._checked(X), self._flat_drawn(samples)
         some = self._flat(taken(raw, spread(length(raw), MOST_COMPARED)))
-        near = _Nearest(np.concatenate([judged, some]), 2)
+        near = Nearest(np.concatenate([judged, some]), 2)
         with torch.inference_mode():
             for _, _, x in self._chunks(raw):
                 near.look(x)
@@ -359,40 +359,6 @@ class GeneratingAutoencoder(BaseAutoencoder):
         if isinstance(raw, np.ndarray) and not kind.of_record and raw.ndim == len(kind.raw_shape) > 0:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)
-
-
-class _Nearest:
-    """The k rows that are nearest to each of others, and how far, of rows that come some at a time."""
-
-    def __init__(self, rows: NDArray[Any], k: int) -> None:
-        self.rows, self.k, self.seen = rows, k, 0
-        self.waiting: list[NDArray[Any]] = []
-        self.found, self.away = np.empty((len(rows), 0), np.intp), np.empty((len(rows), 0))
-
-    def look(self, x: Tensor) -> None:
-        """Look at some more, as soon as they are many enough to be worth it."""
-        self.waiting.append(x.flatten(1).nan_to_num(0).cpu().numpy())
-        if sum(part.size for part in self.waiting) >= TOGETHER:
-            self.settle()
-
-    def settle(self) -> None:
-        """Look at those that wait."""
-        if not self.waiting:
-            return
-        known, self.waiting = np.concatenate(self.waiting), []
-        found, away = nearest_rows(known, self.rows, min(self.k, len(known)))
-        found, away = np.hstack([self.found, found + self.seen]), np.hstack([self.away, away])
-        order = np.argsort(away, 1, kind="stable")[:, : self.k]
-        self.found, self.away = np.take_along_axis(found, order, 1), np.take_along_axis(away, order, 1)
-        self.seen += len(known)
-
-
-def nearest_rows(known: NDArray[Any], rows: NDArray[Any], k: int = 1) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Which k of the ``known`` rows are nearest to each row, and how far (n, k), which of equal rows is 0 to the last digit."""
-    from sklearn.neighbors import NearestNeighbors
-
-    found = NearestNeighbors(algorithm="brute").fit(known).kneighbors(rows, k, return_distance=False)
-    return found, np.asarray(np.linalg.norm(rows[:, None] - known[found], axis=2), np.float64)
 
 
 def _line(start: Any, end: Any, share: Any) -> Any:

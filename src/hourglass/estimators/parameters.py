@@ -15,7 +15,22 @@ from torch import nn
 from hourglass.errors import ModelFileError, ParameterError
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
-from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Part
+from hourglass.parts import (
+    Bottleneck,
+    Causal,
+    Convolutional,
+    Corruption,
+    Dense,
+    Likelihood,
+    Network,
+    Objective,
+    OneShot,
+    Part,
+    Recurrent,
+    Restorer,
+    Rewriter,
+    Temporal,
+)
 from hourglass.parts.base import are_counts, is_count, is_number, is_positive, is_rate, plain, revived
 from hourglass.training import SCHEDULES, Plan
 
@@ -42,15 +57,23 @@ def _choice(table: dict[str, Any]) -> Rule:
     return (lambda value: value is None or (isinstance(value, str) and value in table)), f"one of {', '.join(map(repr, table))}"
 
 
+NETWORKS: dict[str, Callable[[Any], Network]] = {
+    "dense": Dense,
+    "convolutional": Convolutional,
+    "temporal": lambda hidden: Temporal(),
+    "causal": lambda hidden: Causal() if hidden is None else Causal(hidden=hidden),
+    "one-shot": lambda hidden: OneShot() if hidden is None else OneShot(hidden=hidden),
+    "recurrent": lambda hidden: Recurrent() if hidden is None else Recurrent(hidden=hidden),
+    "restorer": lambda hidden: Restorer(),
+    "rewriter": lambda hidden: Rewriter(),
+}  # the names of networks: each a function of ``hidden``
+
+
 def _is_network(value: object) -> bool:
-    return isinstance(value, (str, Network, nn.Module)) or callable(value)
+    return isinstance(value, (str, Network)) or callable(value)
 
 
-_NETWORK = _optional(
-    _is_network,
-    "'dense', 'convolutional', 'temporal', 'causal', 'one-shot', 'recurrent', a network part, a torch module, "
-    "a function that makes one",
-)
+_NETWORK = _optional(_is_network, f"{', '.join(map(repr, NETWORKS))}, a network part, a torch module, a function that makes one")
 
 _RATE = (lambda value: value == "auto" or is_rate(value)), "'auto' or a float above 0 and at most 0.5"
 
