@@ -59,7 +59,7 @@ class Plan:
 def one_cycle(progress: float) -> float:
     """Up along a cosine for 30% of the way, down to nothing along another (Smith and Topin 2017, "Super-Convergence")."""
     if progress < 0.3:
-        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.3)) / 2
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.3)) / 2  # from a twenty-fifth, as PyTorch's OneCycleLR
     return max((1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2, 1e-4)
 
 

@@ -136,6 +136,8 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
 
 
 SIDES = ("encoder", "decoder")
+STEPS = 4000  # of training, unless it is said; a choice that suits digits and small tables alike, not a measured best
+EPOCHS = (20, 200)  # at least and at most, whatever the steps: large piles are gone over often enough, tiny ones not for ever
 RUNTIME = ("callbacks", "checkpoint", "device", "verbose")  # of the run, not of the model: a file doesn't keep them
 
 
@@ -186,8 +188,7 @@ def plan_from(parameters: dict[str, Any], n: int, network: Any, batch_size: int)
     batch_size = parameters["batch_size"] or habits.get("batch_size", batch_size)
     max_epochs = parameters["max_epochs"]
     if max_epochs is None and parameters["max_seconds"] is None:
-        steps = math.ceil(n / batch_size)
-        max_epochs = min(max(math.ceil(4000 / steps), 20), 200)
+        max_epochs = min(max(math.ceil(STEPS / math.ceil(n / batch_size)), EPOCHS[0]), EPOCHS[1])
     return Plan(
         max_epochs=max_epochs,
         max_seconds=parameters["max_seconds"],
