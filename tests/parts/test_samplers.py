@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from hourglass.parts.samplers import Autoregressive, Flow, Mixture
+from hourglass.parts.samplers import Autoregressive, Flow, FullMixture
 
 
 def chance(seed=0):
@@ -14,7 +14,7 @@ def chance(seed=0):
 
 
 def a_mixture():
-    found = Mixture(2, 3)
+    found = FullMixture(2, 3)
     found.log_weight.copy_(torch.tensor([0.3, 0.7]).log())
     found.mean.copy_(torch.tensor([[0.0, 1.0, 2.0], [3.0, -1.0, 0.0]]))
     found.root.copy_(torch.tensor([[[1.0, 0, 0], [0.5, 2, 0], [0, -0.3, 0.5]], [[0.4, 0, 0], [0, 0.4, 0], [0.2, 0.1, 1]]]))

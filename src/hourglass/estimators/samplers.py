@@ -16,7 +16,7 @@ from hourglass.batches import Batches
 from hourglass.errors import ParameterError, suggest
 from hourglass.parts import Bottleneck, Quantized
 from hourglass.parts.networks import on_processor
-from hourglass.parts.samplers import Autoregressive, Flow, Mixture
+from hourglass.parts.samplers import Autoregressive, Flow, FullMixture
 from hourglass.training import Plan, Trainer
 
 COMPONENTS = (1, 2, 5, 10, 20, 50)  # that are tried, as long as codes held out like more of them better
@@ -92,7 +92,7 @@ def blank(header: dict[str, Any], tensors: dict[str, Tensor], waist: Bottleneck)
     elif sampler.name == "flow":
         module = Flow(waist.width, torch.Generator())
     else:
-        module = Mixture(*tensors["mean"].shape)
+        module = FullMixture(*tensors["mean"].shape)
     module.load_state_dict(tensors)
     return replace(sampler, module=module)
 
@@ -101,7 +101,7 @@ def _prior(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int
     return model.density()
 
 
-def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> Mixture:
+def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: int) -> FullMixture:
     """A mixture with as many components as the codes held out like best."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -123,7 +123,7 @@ def _mixture(model: Any, waist: Bottleneck, train: Tensor, test: Tensor, seed: i
         if score <= best:
             break
         best, chosen = score, tried
-    found = Mixture(*chosen.means_.shape)
+    found = FullMixture(*chosen.means_.shape)
     found.log_weight.copy_(torch.from_numpy(np.log(chosen.weights_)))
     found.mean.copy_(torch.from_numpy(scaler.inverse_transform(chosen.means_)))
     spread = torch.from_numpy(scaler.scale_)[:, None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hourglass.parts.corruptions import Corruption, Strength, drawn, is_strength
+from hourglass.parts.corruptions import Corruption, Strength, is_strength, strengths
 
 SLOW = (0.5, 2.0)  # periods of a wandering baseline within a window
 WAVES = 2  # that it is made of
@@ -50,7 +50,7 @@ class BaselineWander(Artefact):
         for _ in range(WAVES):
             periods, phase = (x.new_empty(*x.shape[:2], 1).uniform_(*ends, generator=generator) for ends in (SLOW, (0.0, 1.0)))
             added += torch.sin(2 * math.pi * (periods * time + phase))
-        return x + drawn(self.std, x, generator) * added / math.sqrt(WAVES / 2)
+        return x + strengths(self.std, x, generator) * added / math.sqrt(WAVES / 2)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class MainsHum(Artefact):
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         step = torch.arange(x.shape[2], dtype=x.dtype, device=x.device)
         phase = x.new_empty(len(x), 1, 1).uniform_(generator=generator)
-        wave = torch.sin(2 * math.pi * (step / drawn(self.period, x, generator) + phase))
-        return x + math.sqrt(2) * drawn(self.std, x, generator) * wave
+        wave = torch.sin(2 * math.pi * (step / strengths(self.period, x, generator) + phase))
+        return x + math.sqrt(2) * strengths(self.std, x, generator) * wave
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class DropSpans(Artefact):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         length = x.shape[2]
-        long = (drawn(self.share, x, generator) * length).round()
+        long = (strengths(self.share, x, generator) * length).round()
         start = (x.new_empty(len(x), 1, 1).uniform_(generator=generator) * (length - long + 1)).floor()
         step = torch.arange(length, dtype=x.dtype, device=x.device)
         return x.masked_fill((step >= start) & (step < start + long), torch.nan)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from hourglass.errors import ParameterError
 from hourglass.parts.base import are_counts, one_of
-from hourglass.parts.networks import ACTIVATIONS, Network, Residual, drawn, linear
+from hourglass.parts.networks import ACTIVATIONS, Network, Residual, initialised, linear
 
 Size = tuple[int, int]
 
@@ -119,4 +119,4 @@ def level_widths(height: int, width: int) -> tuple[int, ...]:
 
 
 def _filters(before: int, after: int, generator: torch.Generator, *, stride: int = 1, gain: float = math.sqrt(2)) -> nn.Conv2d:
-    return drawn(nn.Conv2d(before, after, 3, stride, padding=1, device="meta"), generator, gain)
+    return initialised(nn.Conv2d(before, after, 3, stride, padding=1, device="meta"), generator, gain)

@@ -21,7 +21,7 @@ def is_strength(value: object, least: float = 0, most: float = math.inf) -> bool
     return len(numbers) == 2 and all(map(is_number, numbers)) and least <= numbers[0] <= numbers[1] <= most
 
 
-def drawn(strength: Strength, x: Tensor, generator: torch.Generator | None) -> Tensor:
+def strengths(strength: Strength, x: Tensor, generator: torch.Generator | None) -> Tensor:
     """The strength for each row of x (batch, 1 ...)."""
     each = x.new_empty(len(x), *(1,) * (x.ndim - 1))
     return each.uniform_(*strength, generator=generator) if isinstance(strength, tuple) else each.fill_(strength)
@@ -168,7 +168,7 @@ class Noise(Corruption):
         self._require("std", is_strength(self.std), "a float of at least 0, or a range of them")
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return x + drawn(self.std, x, generator) * torch.empty_like(x).normal_(generator=generator)
+        return x + strengths(self.std, x, generator) * torch.empty_like(x).normal_(generator=generator)
 
 
 @dataclass(frozen=True)

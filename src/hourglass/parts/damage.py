@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.parts.bell import bell
-from hourglass.parts.corruptions import Corruption, Strength, drawn, is_strength, strongest
+from hourglass.parts.corruptions import Corruption, Strength, is_strength, strengths, strongest
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Poisson(Damage):
     peak: Strength = 30.0
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        peak = drawn(self.peak, x, generator)
+        peak = strengths(self.peak, x, generator)
         return torch.poisson(x.clamp(min=0) * peak, generator=generator) / peak
 
 
@@ -79,7 +79,7 @@ class Speckle(Damage):
     std: Strength = 0.2
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return x * (1 + drawn(self.std, x, generator) * torch.empty_like(x).normal_(generator=generator))
+        return x * (1 + strengths(self.std, x, generator) * torch.empty_like(x).normal_(generator=generator))
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class SaltAndPepper(Damage):
         return white.to(seen.dtype) - black.to(seen.dtype)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        chance, share = per_pixel(x).uniform_(generator=generator), drawn(self.share, x, generator)
+        chance, share = per_pixel(x).uniform_(generator=generator), strengths(self.share, x, generator)
         return torch.where(chance < share / 2, 0.0, torch.where(chance < share, 1.0, x))
 
 
@@ -135,7 +135,7 @@ class Blur(Damage):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         radius = max(math.ceil(4 * strongest(self.std)), 1)
-        std = drawn(self.std, x, generator).flatten(1).clamp(min=1e-3)  # (batch, 1)
+        std = strengths(self.std, x, generator).flatten(1).clamp(min=1e-3)  # (batch, 1)
         line = bell(radius, std, x)  # (batch, 2 radius + 1)
         return filtered(x, line[:, :, None] * line[:, None, :])
 
@@ -160,7 +160,7 @@ class MotionBlur(Damage):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         radius = math.ceil(strongest(self.length) / 2) + 1
-        half = (drawn(self.length, x, generator)[:, 0].clamp(min=1) - 1) / 2  # (batch, 1, 1); its ends are half a pixel further
+        half = (strengths(self.length, x, generator)[:, 0].clamp(min=1) - 1) / 2  # (batch, 1, 1); its ends are half a pixel further
         angle = math.pi * torch.empty_like(half).uniform_(generator=generator)
         steps = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
         down, across = steps[:, None], steps[None, :]
@@ -192,7 +192,7 @@ class LowResolution(Damage):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         size = x.shape[-2:]
-        factors = drawn(self.factor, x, generator).flatten().tolist()
+        factors = strengths(self.factor, x, generator).flatten().tolist()
         smaller = [
             functional.interpolate(picture[None], _divided(size, factor), mode="bicubic", antialias=True)
             for picture, factor in zip(x, factors, strict=True)
@@ -220,7 +220,7 @@ class Jpeg(Damage):
     quality: Strength = 20.0
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        qualities = drawn(self.quality, x, generator).flatten().tolist()
+        qualities = strengths(self.quality, x, generator).flatten().tolist()
         bytes_ = (x.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
         return torch.stack([_as_jpeg(*pair) for pair in zip(bytes_, qualities, strict=True)]).to(x) / 255
 
@@ -245,7 +245,7 @@ class Fade(Damage):
     keep: Strength = 0.5
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        keep = drawn(self.keep, x, generator)
+        keep = strengths(self.keep, x, generator)
         grey = torch.empty_like(keep).uniform_(generator=generator)
         return grey + keep * (x - grey)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.parts.base import one_of
-from hourglass.parts.corruptions import Strength, drawn, strongest
+from hourglass.parts.corruptions import Strength, strengths, strongest
 from hourglass.parts.damage import Damage, per_pixel
 
 MOST_SCRATCHES = 100
@@ -60,7 +60,7 @@ class Erase(Erasure):
     def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         rows, columns = torch.randint(4, 11, (2,), generator=generator, device=x.device).tolist()
         chance = torch.rand(len(x), 1, rows, columns, generator=generator, device=x.device)
-        count = (drawn(self.share, x, generator) * rows * columns).round()
+        count = (strengths(self.share, x, generator) * rows * columns).round()
         chosen = chance.flatten(1).argsort(1).argsort(1).view_as(chance) < count
         whole = functional.interpolate(chosen.to(x.dtype), x.shape[-2:]).bool()  # the nearest
         down, across = (int(torch.randint(size, (), generator=generator, device=x.device)) for size in x.shape[-2:])
@@ -87,7 +87,7 @@ class ErasePixels(Erasure):
     share: Strength = 0.5
 
     def erased(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return per_pixel(x).uniform_(generator=generator) < drawn(self.share, x, generator)
+        return per_pixel(x).uniform_(generator=generator) < strengths(self.share, x, generator)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Scratches(Erasure):
         height, width = x.shape[-2:]
         down = torch.arange(height, dtype=x.dtype, device=x.device)[:, None]
         across = torch.arange(width, dtype=x.dtype, device=x.device)[None, :]
-        count = drawn(self.count, x, generator).round()
+        count = strengths(self.count, x, generator).round()
         found = torch.zeros_like(per_pixel(x), dtype=torch.bool)
         for number in range(round(strongest(self.count))):
             chance = torch.rand(4, len(x), 1, 1, 1, generator=generator, device=x.device)

@@ -186,7 +186,7 @@ def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
 
 def linear(before: int, after: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
     """A linear layer with orthogonal weights times a gain."""
-    return drawn(nn.Linear(before, after, device="meta"), generator, gain)
+    return initialised(nn.Linear(before, after, device="meta"), generator, gain)
 
 
 def on_processor(generator: torch.Generator) -> torch.Generator:
@@ -219,7 +219,7 @@ def seeded_by(generator: torch.Generator, network: nn.Module | None = None) -> I
         yield
 
 
-def drawn(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
+def initialised(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
     """A layer without memory, given some: orthogonal weights times a gain, drawn from our generator instead of the global one."""
     layer = layer.to_empty(device="cpu")
     with torch.no_grad():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.parts.base import are_counts, is_count
-from hourglass.parts.networks import Network, drawn
+from hourglass.parts.networks import Network, initialised
 from hourglass.parts.noise import finest
 from hourglass.parts.precision import quick
 
@@ -175,9 +175,9 @@ def _blocks(width: int, count: int, generator: torch.Generator) -> nn.Module:
 def _convolution(before: int, after: int, size: int, generator: torch.Generator, gain: float = math.sqrt(2)) -> nn.Conv2d:
     """3 x 3 pixels around each; or 2 x 2 side by side, which halves the picture."""
     stride, padding = (1, 1) if size == 3 else (2, 0)
-    return drawn(nn.Conv2d(before, after, size, stride, padding, device="meta"), generator, gain)
+    return initialised(nn.Conv2d(before, after, size, stride, padding, device="meta"), generator, gain)
 
 
 def _doubling(before: int, after: int, generator: torch.Generator) -> nn.ConvTranspose2d:
     """Each pixel becomes 2 x 2 that don't overlap with others, so that no chequers come of it."""
-    return drawn(nn.ConvTranspose2d(before, after, 2, stride=2, device="meta"), generator, 1.0)
+    return initialised(nn.ConvTranspose2d(before, after, 2, stride=2, device="meta"), generator, 1.0)

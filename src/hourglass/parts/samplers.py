@@ -19,7 +19,7 @@ STEPS = 20  # from noise to codes
 NEARBY = 1e-2  # deviations apart, to tell a slope by
 
 
-class Mixture(nn.Module):
+class FullMixture(nn.Module):
     """A mixture of normal distributions with full covariances, of ``components`` and ``codes``."""
 
     log_weight: Tensor

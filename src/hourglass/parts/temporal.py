@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from hourglass.errors import ParameterError
 from hourglass.parts.base import is_count, one_of
-from hourglass.parts.networks import ACTIVATIONS, Network, Residual, drawn, linear
+from hourglass.parts.networks import ACTIVATIONS, Network, Residual, initialised, linear
 
 MOST_LEFT = 32  # steps that the waist is drawn from, at most
 KERNEL = 3
@@ -93,7 +93,7 @@ class _Block(nn.Module):
         width = network.width
         self.first = _Filters((width, width), dilation, network.causal, generator)
         self.activation = ACTIVATIONS[network.activation]()
-        self.second = drawn(nn.Conv1d(width, width, 1, device="meta"), generator, 0.3)
+        self.second = initialised(nn.Conv1d(width, width, 1, device="meta"), generator, 0.3)
 
     def forward(self, h: Tensor) -> Tensor:
         output: Tensor = h + self.second(self.activation(self.first(h)))
@@ -107,7 +107,7 @@ class _Filters(nn.Module):
         self, size: tuple[int, int], dilation: int, causal: bool, generator: torch.Generator, gain: float = math.sqrt(2)
     ) -> None:
         super().__init__()
-        self.filters = drawn(nn.Conv1d(*size, KERNEL, dilation=dilation, device="meta"), generator, gain)
+        self.filters = initialised(nn.Conv1d(*size, KERNEL, dilation=dilation, device="meta"), generator, gain)
         reach = (KERNEL - 1) * dilation
         self.pad = (reach, 0) if causal else (reach // 2, reach - reach // 2)
 

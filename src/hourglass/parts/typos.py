@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from hourglass.parts.corruptions import Corruption, Strength, drawn, is_strength, strongest
+from hourglass.parts.corruptions import Corruption, Strength, is_strength, strengths, strongest
 
 SWAPPED, LEFT_OUT, DOUBLED, PUT_IN, WHOLE = range(5)  # what happens to a symbol
 END = 0
@@ -32,7 +32,7 @@ class SymbolDamage(Corruption):
         there, number = x.sum(-1) > 0, x.argmax(-1)  # (batch, length)
         which, other, hit = (torch.empty_like(x[..., 0]).uniform_(generator=generator) for _ in range(3))
         fault = torch.tensor(self.faults, device=x.device)[(which * len(self.faults)).long()]
-        safe = (hit >= drawn(self.share, x, generator)[..., 0]) | ((number == END) & (fault != PUT_IN))
+        safe = (hit >= strengths(self.share, x, generator)[..., 0]) | ((number == END) & (fault != PUT_IN))
         return edited(x, there, number, another(number, other, x.shape[2]), fault.masked_fill(safe, WHOLE))
 
 
