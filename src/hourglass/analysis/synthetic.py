@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 from hourglass.analysis.metrics import Array, Measure, total_variation
 from hourglass.errors import DataError, HourglassWarning, suggest
 from hourglass.kinds.columns import Column, to_numbers
-from hourglass.kinds.table import TableKind, as_frame
+from hourglass.kinds.frames import as_frame
+from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from hourglass.errors import DataError, suggest
 from hourglass.kinds.columns import OTHER, UNNAMED, as_words
-from hourglass.kinds.table import TableKind, as_frame
+from hourglass.kinds.frames import as_frame
+from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,7 +12,8 @@ import numpy as np
 from hourglass import data
 from hourglass.data.record import float_of
 from hourglass.errors import DataError
-from hourglass.kinds.base import Album, Kind, collected, container_of, length, ragged, rows, taken
+from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.frames import is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
@@ -97,10 +98,8 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
-    X = collected(X)
-    if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
-        X = _as_table(X)
-    if container_of(X) != "numpy":
+    X = tabled(X)
+    if is_table(X):
         return X.to_frame() if hasattr(X, "to_frame") else X
     if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
         return Album(X.readable()) if isinstance(X, data.Pictures) else X
@@ -146,19 +145,6 @@ def _refuse_torch_data(X: Any) -> None:
     loads = isinstance(X, torch_data.DataLoader)
     how = "torch.cat([x for x, *_ in loader])" if loads else "torch.stack([dataset[i][0] for i in range(len(dataset))])"
     raise DataError(f"The {type(X).__name__} of torch is no array. Pass one of all its rows, without the labels: {how}.numpy().")
-
-
-def _as_table(X: Any) -> Any:
-    """A dict of columns, or a list of rows that are dicts, as a table."""
-    import polars as pl
-
-    try:
-        return pl.DataFrame(X, infer_schema_length=None)
-    except Exception as error:  # polars raises several kinds
-        raise DataError(
-            f"A dict is read as the columns of a table, a list of dicts as its rows, and this {type(X).__name__} can't be: "
-            f"{str(error).splitlines()[0]}. Pass pandas.DataFrame(...) of it, or an array."
-        ) from error
 
 
 def _unmasked(X: Any, kind: str | None) -> np.ndarray[Any, Any]:

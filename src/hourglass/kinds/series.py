@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, float_of, paced, record_of, roles, seconds, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
-from hourglass.kinds.base import Kind, container_of, described
+from hourglass.kinds.base import Kind, described
+from hourglass.kinds.frames import container_of, is_table
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count, is_positive
 
@@ -99,7 +100,7 @@ class SeriesKind(Kind):
     ) -> Self:
         wanted = asked if isinstance(asked, Series) else Series()
         container, facts = "numpy", Columns(None, None, [])
-        if container_of(raw) != "numpy":
+        if is_table(raw):
             frame = _polars(raw)
             container, facts = container_of(raw), roles(frame, columns)
             raw = _of_frame(frame, columns, facts, wanted.rate)
@@ -122,7 +123,7 @@ class SeriesKind(Kind):
         if isinstance(raw, (Windows, Ragged)):
             return raw
         origin = None
-        if container_of(raw) != "numpy":
+        if is_table(raw):
             frame = _polars(raw)
             self._require_columns(frame)
             asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
