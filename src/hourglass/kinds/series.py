@@ -14,7 +14,7 @@ from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, float_of, paced, record_of, roles, seconds, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds.base import Kind, described
-from hourglass.kinds.frames import container_of, is_table
+from hourglass.kinds.frames import as_frame, container_of, is_table
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count, is_positive
 
@@ -349,11 +349,7 @@ def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -
 
 def _polars(raw: Any) -> Any:
     """A table as a polars frame; an index of times becomes its first column."""
-    import polars as pl
-
-    if isinstance(raw, pl.DataFrame):
-        return raw
-    return pl.DataFrame(raw.reset_index() if _has_timed_index(raw) else raw)
+    return as_frame(raw.rename(columns=str).reset_index(allow_duplicates=True) if _has_timed_index(raw) else raw)
 
 
 def _has_timed_index(raw: Any) -> bool:
