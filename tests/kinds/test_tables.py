@@ -576,3 +576,33 @@ def test_a_dict_of_columns_and_a_list_of_rows_are_tables():
     assert as_raw(table.to_dict()).equals(table)
     assert as_raw(table.to_dict(as_series=False)).equals(table)
     assert as_raw(table.to_dicts()).equals(table)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+@pytest.mark.parametrize("names", [["a", "b", "c"], ["x2", "x0", "x1"], ["", "^x.*$", "*"]])
+def test_what_learned_from_an_array_rebuilds_a_table(convert, names):
+    numbers = rng.normal(size=(60, 3))
+    table = convert(pl.DataFrame(dict(zip(names, numbers.T, strict=True))))
+    kind, _, _ = of_all(numbers)
+    back = kind.from_array(kind.to_array(table), table)
+    assert type(back) is type(table)
+    assert back.equals(table)
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_rows_of_a_table_are_rebuilt_and_mended_as_those_of_the_array_are(convert):
+    numbers = rng.normal(size=(60, 3))
+    table = convert(pl.DataFrame(numbers, schema=["a", "b", "c"]))
+    cleaner = hg.DenoisingAutoencoder(2, max_epochs=1, random_state=0).fit(numbers)
+    for method in (cleaner.reconstruct, cleaner.denoise):
+        back = method(table)
+        assert type(back) is type(table)
+        np.testing.assert_array_equal(pl.DataFrame(back).to_numpy(), method(numbers))
+
+
+def test_labels_and_index_of_pandas_stay_where_an_array_was_learned_from():
+    numbers = rng.normal(size=(60, 3))
+    table = pd.DataFrame(numbers, columns=[5, 7, 9], index=range(100, 160))
+    kind, _, _ = of_all(numbers)
+    pd.testing.assert_frame_equal(kind.from_array(kind.to_array(table), table), table)

@@ -172,8 +172,8 @@ class TableKind(Kind):
         """The columns in their types; those left out as they are in ``like``, if they are there."""
         import polars as pl
 
-        if not self.columns:
-            return pl.DataFrame(numbers, schema=self.names)
+        if like is not None and not self.columns:  # of an array, whose columns have no names of their own
+            return framed([pl.Series(name, column) for name, column in zip(like.columns, numbers.T, strict=True)])
         used = iter(numbers.T)
         found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
         if like is not None:
