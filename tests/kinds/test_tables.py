@@ -606,3 +606,22 @@ def test_labels_and_index_of_pandas_stay_where_an_array_was_learned_from():
     table = pd.DataFrame(numbers, columns=[5, 7, 9], index=range(100, 160))
     kind, _, _ = of_all(numbers)
     pd.testing.assert_frame_equal(kind.from_array(kind.to_array(table), table), table)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "high"), [("uint8", 255), ("int16", 2**15 - 1), ("int64", 2**30 + 1), ("float32", 0.1), ("float64", 0.1), ("bool", 1)]
+)
+def test_a_table_has_the_numbers_of_the_array_that_was_learned_from(dtype, high):
+    numbers = np.array([[0, high], [high, 0]] * 30, dtype)
+    kind = learned(numbers)
+    wanted = kind.to_array(numbers)
+    for table in (frame := pl.DataFrame(numbers), frame.to_pandas(), frame.to_arrow()):
+        found = kind.to_array(table)
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("values", [["u", "v"], [dt.date(2024, 1, 1), dt.date(2024, 1, 2)]])
+def test_a_table_of_other_things_is_refused_where_numbers_were_learned(values, sentence):
+    words = "The model was fitted on an array of numbers. Got one that holds other things."
+    assert sentence(hg.DataError, learned(rng.normal(size=(60, 1))).to_array, pl.DataFrame({"x": values})) == words

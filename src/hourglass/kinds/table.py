@@ -114,8 +114,8 @@ class TableKind(Kind):
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if self.columns:
             return self._numbers(self._named(raw), first_row)
-        numbers = as_frame(raw).to_numpy() if is_table(raw) else _as_numbers(raw)
-        if numbers is None or numbers.dtype.kind == "O":
+        numbers = _as_numbers(as_frame(raw).to_numpy() if is_table(raw) else raw)
+        if numbers is None:
             raise DataError("The model was fitted on an array of numbers. Got one that holds other things.")
         _require_no_infinity(numbers, first_row)
         return numbers
