@@ -189,6 +189,8 @@ def test_rows_that_do_not_fit_are_refused():
     long = SeriesKind.learn(Ragged([wave[:5], wave[:7]]))
     with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 1 has 8.$"):
         long.to_tensor(Ragged([wave[:5], wave[:8]]))
+    with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 2001 has 8.$"):
+        long.to_tensor(Ragged([wave[:5], wave[:8]]), first_row=2000)
     with pytest.raises(hg.ParameterError, match="The window and the stride of Series are for a long record"):
         SeriesKind.learn(np.zeros((3, 9, 2)) + np.arange(9)[:, None], asked=hg.Series(window=4))
     with pytest.raises(hg.DataError, match="The record is at 100 Hz, and kind= says 50 Hz"):

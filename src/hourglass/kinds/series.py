@@ -184,7 +184,7 @@ class SeriesKind(Kind):
         ready = self.opened(raw)
         if isinstance(ready, Windows):
             return ready.stacked().transpose(0, 2, 1).reshape(len(ready), *self.raw_shape)
-        array = ready.padded(self.shape[1]) if isinstance(ready, Ragged) else as_floats(ready, first_row)
+        array = ready.padded(self.shape[1], first_row) if isinstance(ready, Ragged) else as_floats(ready)
         array = array.reshape(*array.shape[:2], -1)  # (n, time, channels)
         _require_no_infinity(array, first_row)
         return array.reshape(len(array), *self.raw_shape)
