@@ -11,7 +11,7 @@ import numpy as np
 
 from hourglass import data
 from hourglass.data.record import float_of
-from hourglass.errors import DataError
+from hourglass.errors import DataError, ModelFileError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.frames import is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
@@ -122,7 +122,10 @@ def kind_name(kind: str | Series | Melodies | None) -> str | None:
 
 def kind_from_config(config: dict[str, Any]) -> Kind:
     """The kind that ``Kind.to_config`` wrote."""
-    return KINDS[config["kind"]].from_config(config)
+    known = KINDS.get(config["kind"])
+    if known is None:
+        raise ModelFileError(f"The file holds an unknown kind of data, {config['kind']!r}. Update Hourglass to read it.")
+    return known.from_config(config)
 
 
 def _are_paths(X: Any) -> bool:
