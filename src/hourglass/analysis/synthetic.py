@@ -183,7 +183,7 @@ def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HourglassWarning)
         kind = TableKind.learn(as_frame(like))
-    columns = {column.name: column for column in kind.columns if column.used}
+    columns = {column.name: column for column in kind.used}
     tables = as_frame(first), as_frame(second)
     for which, table in zip(("first", "second"), tables, strict=True):
         missing = next((name for name in columns if name not in table.columns), None)

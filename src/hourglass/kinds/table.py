@@ -81,21 +81,21 @@ class TableKind(Kind):
         learned = tuple(of_columns.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
         if container_of(raw) == "pandas":
             learned = tuple(with_categories(column, dtype) for column, dtype in zip(learned, raw.dtypes, strict=True))
-        used = [column for column in learned if column.used]
         _say_left_out(learned, asked)
+        used = [column for column in learned if column.used]
         shape = (sum(column.cell.width for column in used),)
         kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used), labels_of(raw))
-        _warn_of_constants(kind._numbers(frame), [repr(column.name) for column in used], used)
+        _warn_of_constants(kind._numbers(frame), [repr(name) for name in kind.names], used)
         return kind
 
     def check(self, raw: Any) -> None:
         _require_two_dimensions(raw)
         if not self.matches_names(raw):
             return
-        names, known = column_names(raw), [column.name for column in self.columns if column.used]
-        for name in known:
+        names = column_names(raw)
+        for name in self.names:
             if name not in names:
-                if len(names) == 1 and set(known) <= set(map(str, getattr(raw, "index", ()))):
+                if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
                     raise DataError(
                         "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
                     )
@@ -127,14 +127,13 @@ class TableKind(Kind):
         """The cells of the columns that are used (n, cells)."""
         import polars as pl
 
-        used = [column for column in self.columns if column.used]
-        dtypes = {frame[column.name].dtype for column in used}
+        dtypes = {frame[column.name].dtype for column in self.used}
         dtype = np.float32 if dtypes == {pl.Float32} else np.float64
-        if all(column.type == "numeric" for column in used) and dtypes <= {pl.Float32, pl.Float64}:
-            numbers = frame[[column.name for column in used]].to_numpy().astype(dtype, order="C", copy=False)
+        if all(column.type == "numeric" for column in self.used) and dtypes <= {pl.Float32, pl.Float64}:
+            numbers = frame[[*self.names]].to_numpy().astype(dtype, order="C", copy=False)
             if np.isfinite(numbers).all():
                 return numbers
-        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used]).astype(dtype)
+        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in self.used]).astype(dtype)
 
     def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         container = self.container if like is None else container_of(like)
@@ -197,9 +196,14 @@ class TableKind(Kind):
         return Expand(self.cells, inner) if self._expands else inner
 
     @property
+    def used(self) -> tuple[Column, ...]:
+        """The columns that the networks see; none of an array of numbers."""
+        return tuple(column for column in self.columns if column.used)
+
+    @property
     def cells(self) -> tuple[Cell, ...]:
         """What each cell of a row becomes."""
-        return tuple(column.cell for column in self.columns if column.used) if self.columns else (NUMBER,) * self.shape[0]
+        return tuple(column.cell for column in self.used) if self.columns else (NUMBER,) * self.shape[0]
 
     @property
     def _expands(self) -> bool:
@@ -216,12 +220,11 @@ class TableKind(Kind):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(c.name for c in self.columns if c.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
+        return tuple(column.name for column in self.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
 
     @property
     def element_names(self) -> tuple[str, ...]:
-        used = [column for column in self.columns if column.used]
-        return tuple(name for column in used for name in of_columns.element_names(column)) if used else self.names
+        return tuple(name for column in self.used for name in of_columns.element_names(column)) or self.names
 
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Sums over what each cell became (n, columns); NaN for columns left out."""
@@ -244,7 +247,7 @@ class TableKind(Kind):
 
     def reason(self, place: int, observed: float, expected: float, usual: tuple[float, float], often: float) -> str:
         """Why a cell of the column at that place is strange: in words, and in its units."""
-        column = [column for column in self.columns if column.used][place] if self.columns else Column(self.names[place])
+        column = self.used[place] if self.columns else Column(self.names[place])
         if math.isnan(observed):
             return f"{column.name} is missing, as in {often:.2%} of the training rows"
         seen = of_columns.shown(column, observed)
