@@ -82,12 +82,7 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         return replace(found, type="identifier", why="it names the file of each row")
     if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
         return replace(found, type="identifier", why="a number for each row")
-    if column.dtype.is_numeric() or column.dtype.is_temporal() or found.dtype == "Boolean":
-        numeric = column.dtype.is_numeric() or found.dtype == "Duration"
-        type_, why = ("numeric", "numbers") if numeric else ("datetime", "dates or times")
-        type_, why = ("boolean", "true or false") if found.dtype == "Boolean" else (type_, why)
-        return _LEARN[type_](found, values, why, timeless)
-    return _words(found, values, timeless)
+    return _by_type(found, values, timeless)
 
 
 def _numbers_rows(name: str, values: pl.Series) -> bool:
@@ -95,6 +90,16 @@ def _numbers_rows(name: str, values: pl.Series) -> bool:
         return False
     consecutive = int(values.max()) - int(values.min()) == len(values) - 1  # type: ignore[arg-type]
     return consecutive or IDENTIFIER.search(name) is not None
+
+
+def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
+    if found.dtype == "Boolean":
+        return _boolean(found, values, "true or false", timeless)
+    if values.dtype.is_numeric() or found.dtype == "Duration":
+        return _numeric(found, values, "numbers", timeless)
+    if values.dtype.is_temporal():
+        return _datetime(found, values, "dates or times", timeless)
+    return _words(found, values, timeless)
 
 
 def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
