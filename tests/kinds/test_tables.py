@@ -625,3 +625,19 @@ def test_a_table_has_the_numbers_of_the_array_that_was_learned_from(dtype, high)
 def test_a_table_of_other_things_is_refused_where_numbers_were_learned(values, sentence):
     words = "The model was fitted on an array of numbers. Got one that holds other things."
     assert sentence(hg.DataError, learned(rng.normal(size=(60, 1))).to_array, pl.DataFrame({"x": values})) == words
+
+
+def test_types_of_pandas_with_gaps_of_their_own_come_back():
+    table = pd.DataFrame(
+        {
+            "count": pd.array([3, 1, 4, 2] * 20, dtype="Int64"),
+            "size": pd.array([0.5, 1.5, 2.5, 3.5] * 20, dtype="Float32"),
+            "gift": pd.array([True, False] * 40, dtype="boolean"),
+            "city": pd.array(["Rome", "Oslo"] * 40, dtype="string"),
+        }
+    )
+    pd.testing.assert_frame_equal(of_all(table)[2], table)
+    halves = table.assign(count=table["count"] + 0.5)
+    kind = learned(halves)
+    back = kind.from_array(kind.to_array(halves), table)
+    assert (back["count"].dtype, back["count"][0]) == ("float64", 3.5)  # the whole numbers that came can't hold what was learned

@@ -153,6 +153,15 @@ def as_categories(values: Any, column: Column) -> Any:
     return pd.Categorical(found, [*column.categories, *others], ordered=column.ordered)
 
 
+def with_gaps(found: Any, dtypes: Any) -> Any:
+    """A frame of pandas with those types that have a gap of their own (Int64, boolean, string), where they can hold its values."""
+    import pandas as pd
+
+    kinds = [dtype.kind if getattr(dtype, "na_value", None) is pd.NA else None for dtype in dtypes]
+    held = zip(found.columns, dtypes, kinds, strict=True)
+    return found.astype({name: dtype for name, dtype, kind in held if found[name].dtype.kind == kind})
+
+
 def labels_of(raw: Any) -> tuple[Any, ...]:
     """The labels of the columns of pandas, if they aren't all text, and plain enough for a model file."""
     labels = tuple(raw.columns.tolist()) if container_of(raw) == "pandas" else ()

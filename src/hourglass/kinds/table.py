@@ -26,6 +26,7 @@ from hourglass.kinds.frames import (
     is_table,
     labels_of,
     with_categories,
+    with_gaps,
 )
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
@@ -149,7 +150,7 @@ class TableKind(Kind):
         return frame.to_arrow() if container == "pyarrow" else frame
 
     def _of_pandas(self, frame: pl.DataFrame, like: Any = None) -> Any:
-        """A frame of pandas, with the labels and categories that were learned, or with labels and index as in ``like``."""
+        """A frame of pandas, with the labels and categories that were learned, or with labels, index and types as in ``like``."""
         import pandas as pd
 
         found = frame.to_pandas()
@@ -157,7 +158,7 @@ class TableKind(Kind):
             if column.categories and column.type != "numeric" and column.name in found:
                 found[column.name] = as_categories(found[column.name], column)
         if like is not None:
-            return found.set_axis(like.index).set_axis(like.columns, axis=1)
+            return with_gaps(found, like.dtypes).set_axis(like.index).set_axis(like.columns, axis=1)
         labels = [label for label, column in zip(self.labels, self.columns, strict=True) if column.used] if self.labels else []
         return found.set_axis(pd.Index(labels), axis=1) if labels else found
 
