@@ -97,6 +97,13 @@ def test_a_newer_version(path):
     assert refused(path).startswith(f"'{path}' was written by Hourglass 9.9, which is newer than this ")
 
 
+def test_a_kind_of_data_of_a_later_version(path, fitted, sentence):
+    rewritten(path, kind=fitted.kind_.to_config() | {"kind": "video"})
+    words = "The file holds an unknown kind of data, 'video'. Update Hourglass to read it."
+    assert refused(path) == words
+    assert sentence(hg.ModelFileError, hg.info, path) == words
+
+
 def test_a_header_without_a_digest_is_damaged(path):
     tensors, header = storage.read(path)
     save_file(tensors, path, metadata={storage.KEY: json.dumps(header)})

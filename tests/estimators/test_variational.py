@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
 
 import hourglass as hg
-from hourglass.estimators import samplers
+from hourglass.estimators import conditions, samplers
 
 DIGITS = hg.datasets.load("digits")
 X = DIGITS.x_train[:400]
@@ -379,6 +379,18 @@ def test_labels_that_are_missing_leave_the_others_labels(labels, levels):
     (column,) = vae.condition_kind_.columns
     assert (column.type, column.levels, column.missing) == ("categorical", levels, 1 / 3)
     np.testing.assert_allclose(vae.transform(X[:300], labels)[::3], vae.transform(X[:300:3], levels[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "form", [pl.DataFrame.lazy, pl.DataFrame.to_dict, lambda frame: frame.to_dict(as_series=False), pl.DataFrame.to_dicts]
+)
+def test_conditions_come_in_all_forms_of_tables(form):
+    frame = pl.DataFrame({"sort": ["a", "b"] * 30, "size": np.arange(60.0) % 7})
+    kind = conditions.learned(form(frame), 60)
+    assert kind == conditions.learned(frame, 60)
+    np.testing.assert_array_equal(conditions.numbers(kind, form(frame), 60), conditions.numbers(kind, frame, 60))
+    one = form(frame[:1])
+    np.testing.assert_array_equal(conditions.numbers(kind, one, 3), [[kind.columns[0].levels.index("a"), 0]] * 3)
 
 
 def test_a_condition_of_another_name_is_left_as_it_is():

@@ -1,6 +1,7 @@
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
@@ -188,6 +189,8 @@ def test_rows_that_do_not_fit_are_refused():
     long = SeriesKind.learn(Ragged([wave[:5], wave[:7]]))
     with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 1 has 8.$"):
         long.to_tensor(Ragged([wave[:5], wave[:8]]))
+    with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 2001 has 8.$"):
+        long.to_tensor(Ragged([wave[:5], wave[:8]]), first_row=2000)
     with pytest.raises(hg.ParameterError, match="The window and the stride of Series are for a long record"):
         SeriesKind.learn(np.zeros((3, 9, 2)) + np.arange(9)[:, None], asked=hg.Series(window=4))
     with pytest.raises(hg.DataError, match="The record is at 100 Hz, and kind= says 50 Hz"):
@@ -202,7 +205,6 @@ def test_windows_are_cut_when_they_are_asked_for():
 
 
 def test_times_in_the_index_of_a_pandas_frame():
-    pd = pytest.importorskip("pandas")
     index = pd.date_range("2024-01-01", periods=1000, freq="10s", tz="Europe/Berlin", name="at")
     frame = pd.DataFrame({"load": wave}, index=index)
     kind = SeriesKind.learn(frame)
@@ -246,3 +248,31 @@ def test_columns_that_are_left_out_stay_out():
     np.testing.assert_array_equal(kind.to_tensor(labelled)[:, 0], rows.to_numpy())
     np.testing.assert_array_equal(kind.to_tensor(rows.select("s3", "s2", "s1", "s0"))[:, 0], rows.to_numpy())
     assert SeriesKind.learn(labelled, {"s1": "value", "s2": "value"}).to_tensor(labelled).shape == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"x": [1.0, "u"] * 20}, "Column 'x' mixes types: 1.0 is a float, 'u' is a str. Give it one type."),
+        ({0: np.arange(40.0), "0": np.arange(40.0)}, "The table has 2 columns called '0'. Rename all but one."),
+    ],
+)
+def test_a_table_of_pandas_that_is_no_series_is_refused_as_any_table(columns, words, sentence):
+    assert sentence(hg.DataError, SeriesKind.learn, pd.DataFrame(columns)) == words
+    timed = pd.DataFrame(columns).set_index(pd.date_range("2024-01-01", periods=40))
+    assert sentence(hg.DataError, SeriesKind.learn, timed) == words
+
+
+def test_what_is_sparse_is_a_series_as_what_is_dense():
+    sparse = pd.DataFrame({"time": np.arange(1000) / 10, "x": pd.arrays.SparseArray(np.where(wave > 0, wave, 0), fill_value=0)})
+    dense = pl.DataFrame({"time": np.arange(1000) / 10, "x": np.where(wave > 0, wave, 0)})
+    kind = SeriesKind.learn(sparse)
+    assert kind.describe() == SeriesKind.learn(dense).describe()
+    np.testing.assert_array_equal(kind.to_array(sparse), kind.to_array(dense))
+
+
+def test_an_index_of_times_stands_beside_columns_that_are_numbers():
+    frame = pd.DataFrame({0: wave, 1: -wave}, index=pd.date_range("2024-01-01", periods=1000, freq="1s"))
+    kind = SeriesKind.learn(frame)
+    assert (kind.time, kind.channels, kind.rate) == ("index", ("0", "1"), 1)
+    np.testing.assert_array_equal(kind.opened(frame).record.values, np.column_stack([wave, -wave]))

@@ -576,3 +576,68 @@ def test_a_dict_of_columns_and_a_list_of_rows_are_tables():
     assert as_raw(table.to_dict()).equals(table)
     assert as_raw(table.to_dict(as_series=False)).equals(table)
     assert as_raw(table.to_dicts()).equals(table)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+@pytest.mark.parametrize("names", [["a", "b", "c"], ["x2", "x0", "x1"], ["", "^x.*$", "*"]])
+def test_what_learned_from_an_array_rebuilds_a_table(convert, names):
+    numbers = rng.normal(size=(60, 3))
+    table = convert(pl.DataFrame(dict(zip(names, numbers.T, strict=True))))
+    kind, _, _ = of_all(numbers)
+    back = kind.from_array(kind.to_array(table), table)
+    assert type(back) is type(table)
+    assert back.equals(table)
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_rows_of_a_table_are_rebuilt_and_mended_as_those_of_the_array_are(convert):
+    numbers = rng.normal(size=(60, 3))
+    table = convert(pl.DataFrame(numbers, schema=["a", "b", "c"]))
+    cleaner = hg.DenoisingAutoencoder(2, max_epochs=1, random_state=0).fit(numbers)
+    for method in (cleaner.reconstruct, cleaner.denoise):
+        back = method(table)
+        assert type(back) is type(table)
+        np.testing.assert_array_equal(pl.DataFrame(back).to_numpy(), method(numbers))
+
+
+def test_labels_and_index_of_pandas_stay_where_an_array_was_learned_from():
+    numbers = rng.normal(size=(60, 3))
+    table = pd.DataFrame(numbers, columns=[5, 7, 9], index=range(100, 160))
+    kind, _, _ = of_all(numbers)
+    pd.testing.assert_frame_equal(kind.from_array(kind.to_array(table), table), table)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "high"), [("uint8", 255), ("int16", 2**15 - 1), ("int64", 2**30 + 1), ("float32", 0.1), ("float64", 0.1), ("bool", 1)]
+)
+def test_a_table_has_the_numbers_of_the_array_that_was_learned_from(dtype, high):
+    numbers = np.array([[0, high], [high, 0]] * 30, dtype)
+    kind = learned(numbers)
+    wanted = kind.to_array(numbers)
+    for table in (frame := pl.DataFrame(numbers), frame.to_pandas(), frame.to_arrow()):
+        found = kind.to_array(table)
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("values", [["u", "v"], [dt.date(2024, 1, 1), dt.date(2024, 1, 2)]])
+def test_a_table_of_other_things_is_refused_where_numbers_were_learned(values, sentence):
+    words = "The model was fitted on an array of numbers. Got one that holds other things."
+    assert sentence(hg.DataError, learned(rng.normal(size=(60, 1))).to_array, pl.DataFrame({"x": values})) == words
+
+
+def test_types_of_pandas_with_gaps_of_their_own_come_back():
+    table = pd.DataFrame(
+        {
+            "count": pd.array([3, 1, 4, 2] * 20, dtype="Int64"),
+            "size": pd.array([0.5, 1.5, 2.5, 3.5] * 20, dtype="Float32"),
+            "gift": pd.array([True, False] * 40, dtype="boolean"),
+            "city": pd.array(["Rome", "Oslo"] * 40, dtype="string"),
+        }
+    )
+    pd.testing.assert_frame_equal(of_all(table)[2], table)
+    halves = table.assign(count=table["count"] + 0.5)
+    kind = learned(halves)
+    back = kind.from_array(kind.to_array(halves), table)
+    assert (back["count"].dtype, back["count"][0]) == ("float64", 3.5)  # the whole numbers that came can't hold what was learned

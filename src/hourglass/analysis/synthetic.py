@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 from hourglass.analysis.metrics import Array, Measure, total_variation
 from hourglass.errors import DataError, HourglassWarning, suggest
 from hourglass.kinds.columns import Column, to_numbers
-from hourglass.kinds.table import TableKind, as_frame
+from hourglass.kinds.frames import as_frame
+from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -182,7 +183,7 @@ def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HourglassWarning)
         kind = TableKind.learn(as_frame(like))
-    columns = {column.name: column for column in kind.columns if column.used}
+    columns = {column.name: column for column in kind.used}
     tables = as_frame(first), as_frame(second)
     for which, table in zip(("first", "second"), tables, strict=True):
         missing = next((name for name in columns if name not in table.columns), None)

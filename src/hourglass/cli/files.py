@@ -201,7 +201,7 @@ def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
     from hourglass.data import batches
 
     if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
-        return batches(data, dtypes={column.name: column.dtype for column in detector.kind_.columns if column.used})
+        return batches(data, dtypes={column.name: column.dtype for column in detector.kind_.used})
     return iter([load(data, skip_bad)])
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from hourglass.errors import DataError, suggest
 from hourglass.kinds.columns import OTHER, UNNAMED, as_words
-from hourglass.kinds.table import TableKind, as_frame
+from hourglass.kinds.frames import as_frame, tabled
+from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,6 +51,7 @@ def _frame(condition: Any) -> pl.DataFrame:
     """Conditions as a table: a label, labels, or columns."""
     import polars as pl
 
+    condition = tabled(condition)
     if hasattr(condition, "to_frame"):  # a series: as an array it would lose its type where there are gaps
         return as_frame(condition.to_frame(NAME))
     if hasattr(condition, "columns"):

@@ -11,8 +11,9 @@ import numpy as np
 
 from hourglass import data
 from hourglass.data.record import float_of
-from hourglass.errors import DataError
-from hourglass.kinds.base import Album, Kind, collected, container_of, length, ragged, rows, taken
+from hourglass.errors import DataError, ModelFileError
+from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.frames import is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
@@ -90,30 +91,21 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     Pictures of differing sizes or depths become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is
     read yet. Of the ``kind`` of series, rows may differ in length.
     """
-    of_strings = kind_name(kind) != "melody" and getattr(KINDS.get(kind_name(kind) or ""), "symbolic", False)
+    name = kind_name(kind)
     _refuse_torch_data(X)
-    X = [X] if isinstance(X, data.Melody) else X
+    of_strings = name != "melody" and getattr(KINDS.get(name or ""), "symbolic", False)
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
-    X = collected(X)
-    if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
-        X = _as_table(X)
-    if container_of(X) != "numpy":
-        return X.to_frame() if hasattr(X, "to_frame") else X
-    if isinstance(X, (Album, data.Record, data.Pictures, Ragged, Windows)):
-        return Album(X.readable()) if isinstance(X, data.Pictures) else X
-    X = _unmasked(X, kind_name(kind)) if isinstance(X, np.ma.MaskedArray) else X
-    strings = isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(row, str) or is_listed(row) for row in X)
-    pictures = isinstance(X, (list, tuple)) and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)
-    if pictures and kind_name(kind) != "series" and (len({row.shape for row in X}) > 1 or of_differing_depth(X)):
-        return Album(X)
-    if not strings and isinstance(X, (list, tuple)) and len({np.shape(row) for row in X}) > 1:
-        if kind_name(kind) == "series" and all(np.ndim(row) in (1, 2) for row in X):
-            return Ragged(X)
-        raise DataError(ragged([np.shape(row) for row in X]))
-    return _of_strings(X) if strings else _as_array(X)
+    table = tabled(X)
+    if is_table(table):
+        return table.to_frame() if hasattr(table, "to_frame") else table
+    if isinstance(X, data.Pictures):
+        return Album(X.readable())
+    if isinstance(X, (Album, data.Record, Ragged, Windows)):
+        return X
+    return _as_rows([X] if isinstance(X, data.Melody) else X, name)
 
 
 def kind_name(kind: str | Series | Melodies | None) -> str | None:
@@ -123,7 +115,10 @@ def kind_name(kind: str | Series | Melodies | None) -> str | None:
 
 def kind_from_config(config: dict[str, Any]) -> Kind:
     """The kind that ``Kind.to_config`` wrote."""
-    return KINDS[config["kind"]].from_config(config)
+    known = KINDS.get(config["kind"])
+    if known is None:
+        raise ModelFileError(f"The file holds an unknown kind of data, {config['kind']!r}. Update Hourglass to read it.")
+    return known.from_config(config)
 
 
 def _are_paths(X: Any) -> bool:
@@ -148,17 +143,24 @@ def _refuse_torch_data(X: Any) -> None:
     raise DataError(f"The {type(X).__name__} of torch is no array. Pass one of all its rows, without the labels: {how}.numpy().")
 
 
-def _as_table(X: Any) -> Any:
-    """A dict of columns, or a list of rows that are dicts, as a table."""
-    import polars as pl
-
-    try:
-        return pl.DataFrame(X, infer_schema_length=None)
-    except Exception as error:  # polars raises several kinds
-        raise DataError(
-            f"A dict is read as the columns of a table, a list of dicts as its rows, and this {type(X).__name__} can't be: "
-            f"{str(error).splitlines()[0]}. Pass pandas.DataFrame(...) of it, or an array."
-        ) from error
+def _as_rows(X: Any, kind: str | None) -> Any:
+    """Lists and arrays as an array; pictures of differing sizes or depths as an `Album`, series of differing length as `Ragged`."""
+    if isinstance(X, np.ma.MaskedArray):
+        return _unmasked(X, kind)
+    if not isinstance(X, (list, tuple)):
+        return _as_array(X)
+    if X and all(isinstance(row, str) or is_listed(row) for row in X):
+        return _of_strings(X)
+    shapes = [np.shape(row) for row in X]
+    differing = len(set(shapes)) > 1
+    pictures = kind != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)
+    if pictures and (differing or of_differing_depth(X)):
+        return Album(X)
+    if not differing:
+        return _as_array(X)
+    if kind == "series" and all(len(shape) in (1, 2) for shape in shapes):
+        return Ragged(X)
+    raise DataError(ragged(shapes))
 
 
 def _unmasked(X: Any, kind: str | None) -> np.ndarray[Any, Any]:

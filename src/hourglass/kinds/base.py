@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.errors import DataError, ParameterError
+from hourglass.kinds.frames import collected, container_of
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:
@@ -247,22 +248,6 @@ def taken(raw: Any, index: np.ndarray[Any, Any]) -> Any:
     if hasattr(raw, "iloc"):
         return raw.iloc[index]
     return raw.take(index) if hasattr(raw, "to_batches") else raw[index]
-
-
-def container_of(raw: Any) -> str:
-    """The library that a table comes from: numpy, pandas, polars or pyarrow."""
-    root = type(raw).__module__.partition(".")[0]
-    return root if root in ("pandas", "polars", "pyarrow") else "numpy"
-
-
-def collected(raw: Any) -> Any:
-    """A lazy frame of polars as a frame; all else as it is."""
-    return raw.collect() if container_of(raw) == "polars" and hasattr(raw, "collect") else raw
-
-
-def column_names(table: Any) -> list[str]:
-    """The names of a table's columns, as text."""
-    return [str(name) for name in getattr(table, "column_names", None) or table.columns]
 
 
 def refuse_columns(columns: Mapping[str, str] | None, what: str) -> None:

@@ -23,6 +23,9 @@ TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left ou
 MOST_LEVELS = 64  # of a category, "other" among them
 OTHER = "other"
 UNNAMED = "value"  # what a column is called at work: to polars, a name such as ^x.*$ is a pattern
+MOST_DISTINCT = 0.5  # different words for each row; where there are more, and more than MOST_LEVELS, they name their rows
+LEAST_COVERED = 0.5  # of the rows, by the most frequent levels: of a category with fewer, most rows would be "other"
+RARE = 2000  # a level that comes less than once in so many rows is too rare to learn anything about
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 EPOCH = datetime(1970, 1, 1)
 DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
@@ -82,12 +85,7 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         return replace(found, type="identifier", why="it names the file of each row")
     if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
         return replace(found, type="identifier", why="a number for each row")
-    if column.dtype.is_numeric() or column.dtype.is_temporal() or found.dtype == "Boolean":
-        numeric = column.dtype.is_numeric() or found.dtype == "Duration"
-        type_, why = ("numeric", "numbers") if numeric else ("datetime", "dates or times")
-        type_, why = ("boolean", "true or false") if found.dtype == "Boolean" else (type_, why)
-        return _LEARN[type_](found, values, why, timeless)
-    return _words(found, values, timeless)
+    return _by_type(found, values, timeless)
 
 
 def _numbers_rows(name: str, values: pl.Series) -> bool:
@@ -95,6 +93,16 @@ def _numbers_rows(name: str, values: pl.Series) -> bool:
         return False
     consecutive = int(values.max()) - int(values.min()) == len(values) - 1  # type: ignore[arg-type]
     return consecutive or IDENTIFIER.search(name) is not None
+
+
+def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
+    if found.dtype == "Boolean":
+        return _boolean(found, values, "true or false", timeless)
+    if values.dtype.is_numeric() or found.dtype == "Duration":
+        return _numeric(found, values, "numbers", timeless)
+    if values.dtype.is_temporal():
+        return _datetime(found, values, "dates or times", timeless)
+    return _words(found, values, timeless)
 
 
 def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
@@ -105,14 +113,14 @@ def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
     if found.dtype == "String" and _date_format(values) is not None:
         return _datetime(found, values, "text that reads as dates", timeless)
     counts = values.cast(pl.String).value_counts(sort=True)["count"]
-    if len(counts) == len(values) or len(counts) > max(len(values) / 2, MOST_LEVELS):
+    if len(counts) == len(values) or len(counts) > max(MOST_DISTINCT * len(values), MOST_LEVELS):
         spaces = values.cast(pl.String).str.count_matches(" ").mean()
         why = f"{len(counts):,} different values in {len(values):,} rows"
         if isinstance(spaces, float) and spaces >= 2:
             return replace(found, why=f"free text, {why}")
         return replace(found, type="identifier", why=why)
     covered = counts[: MOST_LEVELS - 1].sum() / len(values)
-    if covered < 0.5:
+    if covered < LEAST_COVERED:
         return replace(
             found, why=f"{len(counts):,} levels, of which the {MOST_LEVELS - 1} most frequent cover {covered:.0%} of the rows"
         )
@@ -129,7 +137,7 @@ def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Colu
 
 def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
     counts = as_words(values).value_counts(sort=True).sort("count", UNNAMED, descending=[True, False])
-    fewest = max(2, len(values) // 2000)
+    fewest = max(2, len(values) // RARE)
     frequent = [str(level) for level in counts.filter(counts["count"] >= fewest)[UNNAMED] if level != OTHER]
     levels = (*frequent[: MOST_LEVELS - 1], OTHER)
     if (rare := len(counts) - len(levels) + 1) > 0:

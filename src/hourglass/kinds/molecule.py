@@ -12,7 +12,8 @@ from hourglass.data import molecules
 from hourglass.data.fragments import cut, fragments
 from hourglass.data.nested import SYMBOL
 from hourglass.errors import DataError, shown
-from hourglass.kinds.base import column_names, length, rows
+from hourglass.kinds.base import length, rows
+from hourglass.kinds.frames import column_names
 from hourglass.kinds.token import TokenKind, one_column
 
 FRAGMENTS = 300  # that stand in the alphabet behind its symbols, at most

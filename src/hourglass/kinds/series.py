@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, float_of, paced, record_of, roles, seconds, stacked
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
-from hourglass.kinds.base import Kind, container_of, described
+from hourglass.kinds.base import Kind, described
+from hourglass.kinds.frames import as_frame, container_of, is_table
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count, is_positive
 
@@ -99,7 +100,7 @@ class SeriesKind(Kind):
     ) -> Self:
         wanted = asked if isinstance(asked, Series) else Series()
         container, facts = "numpy", Columns(None, None, [])
-        if container_of(raw) != "numpy":
+        if is_table(raw):
             frame = _polars(raw)
             container, facts = container_of(raw), roles(frame, columns)
             raw = _of_frame(frame, columns, facts, wanted.rate)
@@ -122,7 +123,7 @@ class SeriesKind(Kind):
         if isinstance(raw, (Windows, Ragged)):
             return raw
         origin = None
-        if container_of(raw) != "numpy":
+        if is_table(raw):
             frame = _polars(raw)
             self._require_columns(frame)
             asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
@@ -183,7 +184,7 @@ class SeriesKind(Kind):
         ready = self.opened(raw)
         if isinstance(ready, Windows):
             return ready.stacked().transpose(0, 2, 1).reshape(len(ready), *self.raw_shape)
-        array = ready.padded(self.shape[1]) if isinstance(ready, Ragged) else as_floats(ready, first_row)
+        array = ready.padded(self.shape[1], first_row) if isinstance(ready, Ragged) else as_floats(ready)
         array = array.reshape(*array.shape[:2], -1)  # (n, time, channels)
         _require_no_infinity(array, first_row)
         return array.reshape(len(array), *self.raw_shape)
@@ -348,11 +349,7 @@ def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -
 
 def _polars(raw: Any) -> Any:
     """A table as a polars frame; an index of times becomes its first column."""
-    import polars as pl
-
-    if isinstance(raw, pl.DataFrame):
-        return raw
-    return pl.DataFrame(raw.reset_index() if _has_timed_index(raw) else raw)
+    return as_frame(raw.rename(columns=str).reset_index(allow_duplicates=True) if _has_timed_index(raw) else raw)
 
 
 def _has_timed_index(raw: Any) -> bool:

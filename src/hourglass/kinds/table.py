@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,8 +14,20 @@ import numpy as np
 from hourglass.data.record import float_of
 from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
 from hourglass.kinds import columns as of_columns
-from hourglass.kinds.base import Kind, column_names, container_of
-from hourglass.kinds.columns import OTHER, TYPES, UNNAMED, Column
+from hourglass.kinds.base import Kind
+from hourglass.kinds.columns import OTHER, TYPES, Column
+from hourglass.kinds.frames import (
+    TEMPORAL,
+    as_categories,
+    as_frame,
+    column_names,
+    container_of,
+    framed,
+    is_table,
+    labels_of,
+    with_categories,
+    with_gaps,
+)
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
 
@@ -25,8 +37,6 @@ if TYPE_CHECKING:
 
     from hourglass.parts.likelihoods import Runs
     from hourglass.parts.scaling import Scaling
-
-TEMPORAL = "mM"  # arrays of times, and of spans of time
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class TableKind(Kind):
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
-        if container_of(raw) != "numpy":
+        if is_table(raw):
             return f"a {container_of(raw)} table has rows and columns"
         return f"an array of shape {raw.shape} has rows and columns" if raw.ndim == 2 else None
 
@@ -53,7 +63,7 @@ class TableKind(Kind):
         _require_two_dimensions(raw)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
-        numbers = _as_numbers(raw) if container_of(raw) == "numpy" and not columns else None
+        numbers = None if is_table(raw) or columns else _as_numbers(raw)
         return cls._of_numbers(numbers, raw.dtype) if numbers is not None else cls._of_columns(raw, columns or {}, timeless)
 
     @classmethod
@@ -71,22 +81,22 @@ class TableKind(Kind):
         asked = _asked(columns, frame.columns)
         learned = tuple(of_columns.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
         if container_of(raw) == "pandas":
-            learned = tuple(_with_categories(column, dtype) for column, dtype in zip(learned, raw.dtypes, strict=True))
-        used = [column for column in learned if column.used]
+            learned = tuple(with_categories(column, dtype) for column, dtype in zip(learned, raw.dtypes, strict=True))
         _say_left_out(learned, asked)
+        used = [column for column in learned if column.used]
         shape = (sum(column.cell.width for column in used),)
-        kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used), _labels(raw))
-        _warn_of_constants(kind._numbers(frame), [repr(column.name) for column in used], used)
+        kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used), labels_of(raw))
+        _warn_of_constants(kind._numbers(frame), [repr(name) for name in kind.names], used)
         return kind
 
     def check(self, raw: Any) -> None:
         _require_two_dimensions(raw)
         if not self.matches_names(raw):
             return
-        names, known = column_names(raw), [column.name for column in self.columns if column.used]
-        for name in known:
+        names = column_names(raw)
+        for name in self.names:
             if name not in names:
-                if len(names) == 1 and set(known) <= set(map(str, getattr(raw, "index", ()))):
+                if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
                     raise DataError(
                         "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
                     )
@@ -100,13 +110,13 @@ class TableKind(Kind):
 
     def matches_names(self, raw: Any) -> bool:
         """Whether columns are found by their names, so that `check` has looked at all of them."""
-        return bool(self.columns) and container_of(raw) != "numpy"
+        return bool(self.columns) and is_table(raw)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if self.columns:
             return self._numbers(self._named(raw), first_row)
-        numbers = _as_numbers(raw) if container_of(raw) == "numpy" else as_frame(raw).to_numpy()
-        if numbers is None or numbers.dtype.kind == "O":
+        numbers = _as_numbers(as_frame(raw).to_numpy() if is_table(raw) else raw)
+        if numbers is None:
             raise DataError("The model was fitted on an array of numbers. Got one that holds other things.")
         _require_no_infinity(numbers, first_row)
         return numbers
@@ -118,14 +128,13 @@ class TableKind(Kind):
         """The cells of the columns that are used (n, cells)."""
         import polars as pl
 
-        used = [column for column in self.columns if column.used]
-        dtypes = {frame[column.name].dtype for column in used}
+        dtypes = {frame[column.name].dtype for column in self.used}
         dtype = np.float32 if dtypes == {pl.Float32} else np.float64
-        if all(column.type == "numeric" for column in used) and dtypes <= {pl.Float32, pl.Float64}:
-            numbers = frame[[column.name for column in used]].to_numpy().astype(dtype, order="C", copy=False)
+        if all(column.type == "numeric" for column in self.used) and dtypes <= {pl.Float32, pl.Float64}:
+            numbers = frame[[*self.names]].to_numpy().astype(dtype, order="C", copy=False)
             if np.isfinite(numbers).all():
                 return numbers
-        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in used]).astype(dtype)
+        return np.column_stack([of_columns.to_numbers(column, frame[column.name], first_row) for column in self.used]).astype(dtype)
 
     def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         container = self.container if like is None else container_of(like)
@@ -141,15 +150,15 @@ class TableKind(Kind):
         return frame.to_arrow() if container == "pyarrow" else frame
 
     def _of_pandas(self, frame: pl.DataFrame, like: Any = None) -> Any:
-        """A frame of pandas, with the labels and categories that were learned, or with labels and index as in ``like``."""
+        """A frame of pandas, with the labels and categories that were learned, or with labels, index and types as in ``like``."""
         import pandas as pd
 
         found = frame.to_pandas()
         for column in self.columns:
             if column.categories and column.type != "numeric" and column.name in found:
-                found[column.name] = _as_categories(found[column.name], column)
+                found[column.name] = as_categories(found[column.name], column)
         if like is not None:
-            return found.set_axis(like.index).set_axis(like.columns, axis=1)
+            return with_gaps(found, like.dtypes).set_axis(like.index).set_axis(like.columns, axis=1)
         labels = [label for label, column in zip(self.labels, self.columns, strict=True) if column.used] if self.labels else []
         return found.set_axis(pd.Index(labels), axis=1) if labels else found
 
@@ -163,14 +172,14 @@ class TableKind(Kind):
         """The columns in their types; those left out as they are in ``like``, if they are there."""
         import polars as pl
 
-        if not self.columns:
-            return pl.DataFrame(numbers, schema=self.names)
+        if like is not None and not self.columns:  # of an array, whose columns have no names of their own
+            return framed([pl.Series(name, column) for name, column in zip(like.columns, numbers.T, strict=True)])
         used = iter(numbers.T)
         found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
         if like is not None:
             kept = [column.name if column.name in like.columns else None for column in self.columns]
             found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
-        return _framed([some for some in found if some is not None])
+        return framed([some for some in found if some is not None])
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
         """Standardises the numbers and draws in heavy tails; the tails of all of them, where ``squashed``."""
@@ -188,9 +197,14 @@ class TableKind(Kind):
         return Expand(self.cells, inner) if self._expands else inner
 
     @property
+    def used(self) -> tuple[Column, ...]:
+        """The columns that the networks see; none of an array of numbers."""
+        return tuple(column for column in self.columns if column.used)
+
+    @property
     def cells(self) -> tuple[Cell, ...]:
         """What each cell of a row becomes."""
-        return tuple(column.cell for column in self.columns if column.used) if self.columns else (NUMBER,) * self.shape[0]
+        return tuple(column.cell for column in self.used) if self.columns else (NUMBER,) * self.shape[0]
 
     @property
     def _expands(self) -> bool:
@@ -207,12 +221,11 @@ class TableKind(Kind):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(c.name for c in self.columns if c.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
+        return tuple(column.name for column in self.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
 
     @property
     def element_names(self) -> tuple[str, ...]:
-        used = [column for column in self.columns if column.used]
-        return tuple(name for column in used for name in of_columns.element_names(column)) if used else self.names
+        return tuple(name for column in self.used for name in of_columns.element_names(column)) or self.names
 
     def summed(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Sums over what each cell became (n, columns); NaN for columns left out."""
@@ -235,7 +248,7 @@ class TableKind(Kind):
 
     def reason(self, place: int, observed: float, expected: float, usual: tuple[float, float], often: float) -> str:
         """Why a cell of the column at that place is strange: in words, and in its units."""
-        column = [column for column in self.columns if column.used][place] if self.columns else Column(self.names[place])
+        column = self.used[place] if self.columns else Column(self.names[place])
         if math.isnan(observed):
             return f"{column.name} is missing, as in {often:.2%} of the training rows"
         seen = of_columns.shown(column, observed)
@@ -334,7 +347,7 @@ def _more(count: int) -> str:
 
 
 def _require_two_dimensions(raw: Any) -> None:
-    if container_of(raw) == "numpy" and raw.ndim != 2:
+    if not is_table(raw) and raw.ndim != 2:
         raise DataError(
             f"Expected 2D array, got {raw.ndim}D array instead: a table has rows and columns. "
             "Reshape your data with .reshape(-1, 1) if it has a single column, or .reshape(1, -1) if it is a single row."
@@ -348,108 +361,6 @@ def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> N
             f"The table holds {numbers[row, column]} in row {first_row + row}, column {column}. "
             "Fill it, or leave that row or column out."
         )
-
-
-def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
-    """Any table as a polars frame, its columns named by text; those of an array by ``names``, or x0, x1 ..."""
-    container = container_of(raw)
-    if container == "polars":
-        return raw  # type: ignore[no-any-return]
-    if container == "numpy":
-        columns = [
-            raw[:, i].astype(f"{raw.dtype.kind}8[us]") if raw.dtype.kind in TEMPORAL else _cells(raw[:, i])
-            for i in range(raw.shape[1])
-        ]
-        return _framed([_series(names[i] if names else f"x{i}", column) for i, column in enumerate(columns)])
-    found = column_names(raw)
-    for name in found:
-        if found.count(name) > 1:
-            raise DataError(f"The table has {found.count(name)} columns called {name!r}. Rename all but one.")
-    others = [name for name in (raw.columns if container == "pandas" else ()) if not isinstance(name, str)]
-    if 0 < len(others) < len(found):
-        raise DataError(f"Of the names of the columns some are text, and {others[0]!r} is not. Make them alike.")
-    take = raw.column if container == "pyarrow" else lambda i: _dense(raw.iloc[:, i])
-    return _framed([_series(name, take(i)) for i, name in enumerate(found)])
-
-
-def _framed(columns: list[pl.Series]) -> pl.DataFrame:
-    """Columns as a frame, whatever they are called: in a list, polars gives a column of no name one of its own."""
-    import polars as pl
-
-    return pl.DataFrame({column.name: column for column in columns})
-
-
-def _cells(column: np.ndarray[Any, Any]) -> list[Any]:
-    """The values of a column, None where an object says of itself that it is none: NaN, NaT, or the NA of pandas."""
-    values: list[Any] = column.tolist()
-    return [None if _is_gap(value) else value for value in values] if column.dtype.kind == "O" else values
-
-
-def _is_gap(value: Any) -> bool:
-    if type(value).__name__ == "NAType":
-        return True
-    unlike = value != value  # noqa: PLR0124 (true of NaN and NaT alone)
-    return isinstance(unlike, (bool, np.bool_)) and bool(unlike)
-
-
-def _dense(values: Any) -> Any:
-    """A column of pandas, the types that polars has not in others: what is sparse filled, intervals and numbers as text."""
-    categories = getattr(values.dtype, "categories", None)
-    inner = values.dtype if categories is None else categories.dtype
-    if categories is not None and inner.kind in "iuf":
-        return values.cat.rename_categories(of_columns.names_of(categories.tolist()))
-    if hasattr(values, "sparse"):
-        return values.sparse.to_dense()
-    return values.astype(str).where(values.notna(), None) if type(inner).__name__ in ("IntervalDtype", "PeriodDtype") else values
-
-
-def _with_categories(column: Column, dtype: Any) -> Column:
-    """A column of pandas with all its categories, in their order, if they are text or numbers."""
-    categories = getattr(dtype, "categories", ())
-    if not all(isinstance(category, (str, int, float)) for category in categories):
-        return column
-    return replace(column, categories=tuple(categories), ordered=bool(getattr(dtype, "ordered", False)))
-
-
-def _as_categories(values: Any, column: Column) -> Any:
-    """Names of levels as the categories of pandas that they were, others behind them."""
-    import pandas as pd
-
-    known = dict(zip(of_columns.names_of(column.categories), column.categories, strict=True))
-    found = [None if value is None or value != value else known.get(value, value) for value in values.tolist()]  # noqa: PLR0124
-    others = {value: None for value in found if value is not None and value not in column.categories}
-    return pd.Categorical(found, [*column.categories, *others], ordered=column.ordered)
-
-
-def _labels(raw: Any) -> tuple[Any, ...]:
-    """The labels of the columns of pandas, if they aren't all text, and plain enough for a model file."""
-    labels = tuple(raw.columns.tolist()) if container_of(raw) == "pandas" else ()
-    parts = [part for label in labels for part in (label if isinstance(label, tuple) else (label,))]
-    of_text = all(isinstance(label, str) for label in labels)
-    return labels if not of_text and all(isinstance(part, (str, int, float)) for part in parts) else ()
-
-
-def _series(name: str, values: Any) -> pl.Series:
-    import polars as pl
-
-    try:
-        found = pl.Series(UNNAMED, values, nan_to_null=True) if isinstance(values, list) else pl.Series(UNNAMED, values)
-        return found.alias(name)
-    except Exception as error:  # polars and pyarrow raise several kinds over values of several types
-        known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
-        other = next((value for value in known if type(value) is not type(known[0])), None)
-        if other is not None and all(isinstance(value, (bool, int, float, np.number)) for value in known):
-            return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
-        if other is None:
-            raise DataError(f"Column {name!r} holds {_article(known[0])} that no column of a table can: {known[0]!r}.") from error
-        raise DataError(
-            f"Column {name!r} mixes types: {known[0]!r} is {_article(known[0])}, {other!r} is {_article(other)}. Give it one type."
-        ) from error
-
-
-def _article(value: Any) -> str:
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _as_numbers(raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:

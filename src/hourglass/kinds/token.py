@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.errors import DataError, shown
-from hourglass.kinds.base import Kind, column_names, described, refuse_columns
+from hourglass.kinds.base import Kind, described, refuse_columns
+from hourglass.kinds.frames import column_names
 from hourglass.parts.base import Part
 
 if TYPE_CHECKING:

@@ -125,8 +125,8 @@ class Ragged(Sequence[Any]):
             return Ragged(self.rows[which])
         return Ragged([self.rows[int(i)] for i in which]) if isinstance(which, np.ndarray) else self.rows[which]
 
-    def padded(self, length: int) -> NDArray[np.floating[Any]]:
-        """All of them (n, length, channels), with NaN behind the short ones."""
+    def padded(self, length: int, first_row: int = 0) -> NDArray[np.floating[Any]]:
+        """All of them (n, length, channels), with NaN behind the short ones; ``first_row`` as in `Kind.to_array`."""
         channels = {row.shape[1] if row.ndim == 2 else 1 for row in self.rows}
         if len(channels) > 1 or any(row.ndim not in (1, 2) or not len(row) for row in self.rows):
             shapes = sorted({row.shape for row in self.rows}, key=str)
@@ -136,14 +136,16 @@ class Ragged(Sequence[Any]):
         longest = max(map(len, self.rows))
         if longest > length:
             row = next(i for i, some in enumerate(self.rows) if len(some) > length)
-            raise DataError(f"The model was fitted on rows of at most {length} samples. Row {row} has {len(self.rows[row])}.")
+            raise DataError(
+                f"The model was fitted on rows of at most {length} samples. Row {first_row + row} has {len(self.rows[row])}."
+            )
         found = np.full((len(self.rows), length, *channels), np.nan, float_of(self.dtype))
         for number, one in enumerate(self.rows):
             found[number, : len(one)] = one.reshape(len(one), -1)
         return found
 
 
-def as_floats(raw: NDArray[Any], first_row: int = 0) -> NDArray[np.floating[Any]]:
+def as_floats(raw: NDArray[Any]) -> NDArray[np.floating[Any]]:
     """An array of series in float32 or float64."""
     if raw.dtype.kind not in "fiub":
         try:

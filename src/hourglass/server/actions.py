@@ -11,8 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from hourglass.data import Record
-from hourglass.kinds.base import container_of
-from hourglass.kinds.table import as_frame
+from hourglass.kinds.frames import as_frame, is_table
 from hourglass.server.batching import Answer
 from hourglass.server.limits import Limits, Refusal
 from hourglass.server.rows import numbers, of_records, rows_for
@@ -230,7 +229,7 @@ def _rows(found: Any) -> Answer:
     """Rows of any container as an array, a polars table, or a list."""
     if isinstance(found, Record):
         return {"rows": found.values}
-    return {"rows": found if container_of(found) == "numpy" else as_frame(found)}
+    return {"rows": as_frame(found) if is_table(found) else found}
 
 
 def _masks(mask: list[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 import hourglass as hg
 from hourglass.kinds import KINDS, as_raw, infer
-from hourglass.kinds.table import as_frame
+from hourglass.kinds.frames import as_frame
 from hourglass.server.studio import rows
 from hourglass.server.studio.charts import number
 from hourglass.server.studio.sources import Source

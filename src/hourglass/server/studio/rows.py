@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hourglass.data import Record
 from hourglass.kinds import rows
-from hourglass.kinds.table import as_frame
+from hourglass.kinds.frames import as_frame
 
 SIDE = 160  # pixels of a picture's longer side at most
 POINTS = 240  # of a curve

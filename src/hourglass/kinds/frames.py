@@ -1,0 +1,170 @@
+"""Tables of pandas, polars and pyarrow, and arrays: as one frame of polars, and what of pandas has to come back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hourglass.errors import DataError
+from hourglass.kinds.columns import UNNAMED, Column, names_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TEMPORAL = "mM"  # arrays of times, and of spans of time
+
+
+def container_of(raw: Any) -> str:
+    """The library that a table comes from: numpy, pandas, polars or pyarrow."""
+    root = type(raw).__module__.partition(".")[0]
+    return root if root in ("pandas", "polars", "pyarrow") else "numpy"
+
+
+def is_table(raw: Any) -> bool:
+    """Whether raw data is a table, or a column, of one of these libraries: arrays, lists, records and pictures aren't."""
+    return container_of(raw) != "numpy"
+
+
+def collected(raw: Any) -> Any:
+    """A lazy frame of polars as a frame; all else as it is."""
+    return raw.collect() if container_of(raw) == "polars" and hasattr(raw, "collect") else raw
+
+
+def column_names(table: Any) -> list[str]:
+    """The names of a table's columns, as text."""
+    return [str(name) for name in getattr(table, "column_names", None) or table.columns]
+
+
+def tabled(X: Any) -> Any:
+    """What is a table, but for its form, as one: a lazy frame of polars, a dict of columns, a list of dicts; all else as it is."""
+    if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
+        return _of_dicts(X)
+    return collected(X)
+
+
+def _of_dicts(X: Any) -> pl.DataFrame:
+    """A dict of columns, or a list of rows that are dicts, as a table."""
+    import polars as pl
+
+    try:
+        return pl.DataFrame(X, infer_schema_length=None)
+    except Exception as error:  # polars raises several kinds
+        raise DataError(
+            f"A dict is read as the columns of a table, a list of dicts as its rows, and this {type(X).__name__} can't be: "
+            f"{str(error).splitlines()[0]}. Pass pandas.DataFrame(...) of it, or an array."
+        ) from error
+
+
+def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
+    """Any table as a polars frame, its columns named by text; those of an array by ``names``, or x0, x1 ..."""
+    container = container_of(raw)
+    if container == "polars":
+        return raw  # type: ignore[no-any-return]
+    if container == "numpy":
+        columns = [
+            raw[:, i].astype(f"{raw.dtype.kind}8[us]") if raw.dtype.kind in TEMPORAL else _cells(raw[:, i])
+            for i in range(raw.shape[1])
+        ]
+        return framed([_series(names[i] if names else f"x{i}", column) for i, column in enumerate(columns)])
+    found = column_names(raw)
+    for name in found:
+        if found.count(name) > 1:
+            raise DataError(f"The table has {found.count(name)} columns called {name!r}. Rename all but one.")
+    others = [name for name in (raw.columns if container == "pandas" else ()) if not isinstance(name, str)]
+    if 0 < len(others) < len(found):
+        raise DataError(f"Of the names of the columns some are text, and {others[0]!r} is not. Make them alike.")
+    take = raw.column if container == "pyarrow" else lambda i: _dense(raw.iloc[:, i])
+    return framed([_series(name, take(i)) for i, name in enumerate(found)])
+
+
+def framed(columns: list[pl.Series]) -> pl.DataFrame:
+    """Columns as a frame, whatever they are called: in a list, polars gives a column of no name one of its own."""
+    import polars as pl
+
+    return pl.DataFrame({column.name: column for column in columns})
+
+
+def _cells(column: np.ndarray[Any, Any]) -> list[Any]:
+    """The values of a column, None where an object says of itself that it is none: NaN, NaT, or the NA of pandas."""
+    values: list[Any] = column.tolist()
+    return [None if _is_gap(value) else value for value in values] if column.dtype.kind == "O" else values
+
+
+def _is_gap(value: Any) -> bool:
+    if type(value).__name__ == "NAType":
+        return True
+    unlike = value != value  # noqa: PLR0124 (true of NaN and NaT alone)
+    return isinstance(unlike, (bool, np.bool_)) and bool(unlike)
+
+
+def _series(name: str, values: Any) -> pl.Series:
+    import polars as pl
+
+    try:
+        found = pl.Series(UNNAMED, values, nan_to_null=True) if isinstance(values, list) else pl.Series(UNNAMED, values)
+        return found.alias(name)
+    except Exception as error:  # polars and pyarrow raise several kinds over values of several types
+        known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
+        other = next((value for value in known if type(value) is not type(known[0])), None)
+        if other is not None and all(isinstance(value, (bool, int, float, np.number)) for value in known):
+            return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+        if other is None:
+            raise DataError(f"Column {name!r} holds {_article(known[0])} that no column of a table can: {known[0]!r}.") from error
+        raise DataError(
+            f"Column {name!r} mixes types: {known[0]!r} is {_article(known[0])}, {other!r} is {_article(other)}. Give it one type."
+        ) from error
+
+
+def _article(value: Any) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _dense(values: Any) -> Any:
+    """A column of pandas, the types that polars has not in others: what is sparse filled, intervals and numbers as text."""
+    categories = getattr(values.dtype, "categories", None)
+    inner = values.dtype if categories is None else categories.dtype
+    if categories is not None and inner.kind in "iuf":
+        return values.cat.rename_categories(names_of(categories.tolist()))
+    if hasattr(values, "sparse"):
+        return values.sparse.to_dense()
+    return values.astype(str).where(values.notna(), None) if type(inner).__name__ in ("IntervalDtype", "PeriodDtype") else values
+
+
+def with_categories(column: Column, dtype: Any) -> Column:
+    """A column of pandas with all its categories, in their order, if they are text or numbers."""
+    categories = getattr(dtype, "categories", ())
+    if not all(isinstance(category, (str, int, float)) for category in categories):
+        return column
+    return replace(column, categories=tuple(categories), ordered=bool(getattr(dtype, "ordered", False)))
+
+
+def as_categories(values: Any, column: Column) -> Any:
+    """Names of levels as the categories of pandas that they were, others behind them."""
+    import pandas as pd
+
+    known = dict(zip(names_of(column.categories), column.categories, strict=True))
+    found = [None if value is None or value != value else known.get(value, value) for value in values.tolist()]  # noqa: PLR0124
+    others = {value: None for value in found if value is not None and value not in column.categories}
+    return pd.Categorical(found, [*column.categories, *others], ordered=column.ordered)
+
+
+def with_gaps(found: Any, dtypes: Any) -> Any:
+    """A frame of pandas with those types that have a gap of their own (Int64, boolean, string), where they can hold its values."""
+    import pandas as pd
+
+    kinds = [dtype.kind if getattr(dtype, "na_value", None) is pd.NA else None for dtype in dtypes]
+    held = zip(found.columns, dtypes, kinds, strict=True)
+    return found.astype({name: dtype for name, dtype, kind in held if found[name].dtype.kind == kind})
+
+
+def labels_of(raw: Any) -> tuple[Any, ...]:
+    """The labels of the columns of pandas, if they aren't all text, and plain enough for a model file."""
+    labels = tuple(raw.columns.tolist()) if container_of(raw) == "pandas" else ()
+    parts = [part for label in labels for part in (label if isinstance(label, tuple) else (label,))]
+    of_text = all(isinstance(label, str) for label in labels)
+    return labels if not of_text and all(isinstance(part, (str, int, float)) for part in parts) else ()
