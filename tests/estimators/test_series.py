@@ -70,11 +70,14 @@ def damaged(how):
     [("missing", "no values for 20 samples"), ("flat", "a flat line"), ("high", "its level is"), ("rough", "as rough")],
 )
 def test_explain_marks_the_part_of_the_beat_and_names_what_is_the_matter(det, how, said):
-    lines = det.explain(np.array([damaged(how)]))
+    row = np.array([damaged(how)])
+    lines = det.explain(row)
     found = lines.row(0, named=True)
     assert 40 <= found["start"] < found["end"] <= 68
     assert said in " ".join(lines["reason"])
     assert found["reason"].startswith(f"samples {found['start']}-{found['end'] - 1}: ")
+    assert det.explain(row, most=1).equals(lines[:1])
+    assert det.explain(row, most=0).equals(lines[:0])
 
 
 def test_explain_of_no_alarm_is_an_empty_frame(det):

@@ -444,7 +444,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         X : as in ``fit``
             Rows of the fitted shape.
         most : int, optional
-            How many columns, or regions, of each row to name; all columns and at most five regions unless given.
+            How many columns, regions or stretches of each row to name; unless given, all columns, at most five regions and at most
+            three stretches.
 
         Returns
         -------

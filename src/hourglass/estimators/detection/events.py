@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OF_PEAK = 0.5  # of an alarm's highest error: what belongs to its stretch
 CLEAR = 1.0  # standard deviations that the highest error has to reach, for a stretch to be narrowed down
-MOST = 3  # stretches of a row that are told of
+MOST = 3  # stretches of a row, unless asked otherwise
 BRIEF = 3  # samples that a spike has at most
 BRUNT = 0.9  # of the squared error, that a spike has in so few
 LEVEL, NOISE, GAIN, SIMILAR = 1.2, 2.0, 1.3, 0.8  # from where on an error is one of level, of noise, of gain in a similar shape
@@ -98,11 +98,11 @@ def stretches(seen: Seen, channels: tuple[str, ...], most: int | None = None) ->
     """The strangest stretches of a window: neighbouring steps of at least `OF_PEAK` of its highest error, the channels apart."""
     strange = np.maximum(seen.errors, seen.runs)
     peak = strange.max()
-    labels, count = label(strange >= OF_PEAK * peak, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
+    labels, _ = label(strange >= OF_PEAK * peak, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
     places = find_objects(labels)
     blame = np.array([weight(strange[place][labels[place] == i + 1]) for i, place in enumerate(places)])
     found = []
-    for i in np.argsort(-blame, kind="stable")[: min(count, most or MOST)]:
+    for i in np.argsort(-blame, kind="stable")[: MOST if most is None else most]:
         rows, steps = places[i]
         own = strange[rows, steps][0]
         share = float(blame[i] / blame.sum())

@@ -32,7 +32,7 @@ def regions(heat: Maps, most: int | None = None) -> list[Region]:
     """The strongest regions of a map (height, width): neighbouring pixels of at least `OF_PEAK` of its peak."""
     from scipy.ndimage import find_objects, label
 
-    labels, count = label(heat >= OF_PEAK * heat.max())
+    labels, _ = label(heat >= OF_PEAK * heat.max())
     boxes = find_objects(labels)
     inside = [np.where(labels[box] == number + 1, heat[box], 0) for number, box in enumerate(boxes)]
     total = sum(float(part.sum()) for part in inside) or 1.0
@@ -40,7 +40,7 @@ def regions(heat: Maps, most: int | None = None) -> list[Region]:
         Region(down.start, across.start, down.stop, across.stop, float(part.max()), float(part.sum()) / total)
         for (down, across), part in zip(boxes, inside, strict=True)
     ]
-    return sorted(found, key=lambda region: -region.peak)[: min(count, most or MOST)]
+    return sorted(found, key=lambda region: -region.peak)[: MOST if most is None else most]
 
 
 def told(region: Region, size: tuple[int, int]) -> str:
