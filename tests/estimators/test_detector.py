@@ -156,6 +156,16 @@ def _alarm_of(n):
     return found.set_alarm_rate(0.001)
 
 
+def test_names_of_columns_are_those_of_the_last_fit():
+    frame = pl.DataFrame(USUAL[:300, :3], schema=["a", "b", "c"])
+    found = hg.AnomalyDetector(hg.Autoencoder(2, max_epochs=1), alarm_rate=0.1, random_state=0).fit(frame)
+    assert found.feature_names_in_.tolist() == found.estimator_.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert found.n_features_in_ == 3
+    assert not hasattr(found.fit(USUAL[:300]), "feature_names_in_")
+    assert found.n_features_in_ == 8
+    found.predict(NEW[:2])  # a warning would be an error
+
+
 def test_equal_rows():
     with (
         pytest.raises(hg.DataError, match="All 50 rows are equal, so there is nothing to learn"),

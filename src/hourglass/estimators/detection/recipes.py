@@ -287,9 +287,8 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
         raw = estimator.kind_.opened(raw)
     else:
         detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
-    detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
-    if hasattr(estimator, "feature_names_in_"):
-        detector.feature_names_in_ = estimator.feature_names_in_
+    detector.kind_, detector.history_ = estimator.kind_, estimator.history_
+    detector._learn_names(raw)
     brought_home(estimator)
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
