@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 from scipy.stats import ks_2samp
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -358,6 +359,22 @@ def test_callbacks_see_each_epoch_of_the_ensemble_and_can_end_it():
     )
     assert len(det.fit(USUAL).history_) == 2
     assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("contaminated", [False, True])
+def test_a_callback_that_scores_is_told_that_the_detector_is_not_fitted(contaminated):
+    said = []
+
+    def score(det, epoch):
+        with pytest.raises(NotFittedError) as error:
+            det.score_samples(NEW)
+        said.append(str(error.value))
+
+    settings = {"max_epochs": 1, "contaminated": contaminated, "random_state": 0}
+    found = hg.AnomalyDetector(**settings, callbacks=(score,)).fit(USUAL[:200])
+    assert len(said) == 1 + contaminated
+    assert said[0].startswith("This AnomalyDetector instance is not fitted yet.")
+    np.testing.assert_array_equal(found.score_samples(NEW), hg.AnomalyDetector(**settings).fit(USUAL[:200]).score_samples(NEW))
 
 
 @pytest.mark.parametrize("estimator", [None, PLAIN, hg.VariationalAutoencoder(2, max_epochs=1)])

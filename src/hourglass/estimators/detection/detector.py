@@ -25,7 +25,7 @@ from hourglass.estimators.detection.events import events, stretched, with_events
 from hourglass.estimators.detection.recipes import HOLDS_OUT
 from hourglass.estimators.detection.regions import located
 from hourglass.estimators.detection.running import Stream, scored_steps
-from hourglass.estimators.detection.watch import WIDEST
+from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import Fitted, trainable
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
@@ -98,7 +98,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         The same seed gives the same numbers.
     callbacks : tuple of functions, default=()
         Called as ``callback(detector, epoch)`` after each epoch of the ensemble, as in `Autoencoder`, which is also what they get
-        in place of the detector where rows of symbols are learned from. An estimator has its own.
+        in place of the detector where rows of symbols are learned from. The detector scores nothing before ``fit`` is through. An
+        estimator has its own.
     verbose : bool, default=False
         Whether to show progress.
 
@@ -262,6 +263,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _holds_out(self) -> bool:
         """Whether a share of the rows is kept from learning, to tell what is usual."""
         return self.estimator_ is not None or self.kind_.name not in ("table", "series")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Not before there is an alarm: what learns is the bare model."""
+        return isinstance(getattr(self, "model_", None), Watch)
 
     # Scoring
 
