@@ -9,6 +9,7 @@ from scipy.signal import savgol_filter
 from sklearn.metrics import roc_auc_score
 
 import hourglass as hg
+from hourglass.estimators.detection import detector, running
 
 rng = np.random.default_rng(0)
 STEP = np.linspace(0, 1, 100)
@@ -186,6 +187,13 @@ def test_faults_of_a_record_are_events_with_a_channel_and_a_name(watcher, sick):
     assert (found["p_value"] <= 0.02).all()
     assert watcher.events(sick, most=2).height == 2
     assert watcher.explain(sick).equals(found)
+
+
+def test_a_record_is_scored_once_to_explain_it(watcher, sick, monkeypatch):
+    scored = []
+    monkeypatch.setattr(detector, "scored_steps", lambda *given: scored.append(1) or running.scored_steps(*given))
+    assert watcher.explain(sick).height == 5
+    assert scored == [1]
 
 
 def test_a_step_has_the_alarm_of_its_event(watcher, sick):

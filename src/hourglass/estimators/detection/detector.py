@@ -475,9 +475,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         _require_most(most)
         raw = self._checked(X)
-        scores = self._scores(raw)
         if isinstance(raw, Windows):
-            return self.events(raw, most=most)
+            return events(self, raw, scored_steps(self, raw), most)
+        scores = self._scores(raw)
         return self._blamed(raw, np.flatnonzero(-scores < self.offset_), scores, most)
 
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
