@@ -332,6 +332,14 @@ def test_of_dirty_rows_a_fifth_is_not_learned_from_and_a_tenth_not_usual():
     assert (alarm.reference.diff() >= 0).all()
 
 
+@pytest.mark.parametrize("contaminated", [False, True])
+def test_training_rows_are_scored_where_some_may_be_dirty_alone(contaminated, monkeypatch):
+    scored, score = [], Alarm.forward
+    monkeypatch.setattr(Alarm, "forward", lambda alarm, x, errors: scored.append(len(x)) or score(alarm, x, errors))
+    hg.AnomalyDetector(contaminated=contaminated, max_epochs=1, random_state=0).fit(USUAL[:200])
+    assert scored == ([198, 2, 20] if contaminated else [])  # those held out, those in no fold, and those of the second fit aside
+
+
 def test_each_dirty_row_is_judged():
     rows = USUAL[:200].copy()  # of which two are in no fold of as many rows as the others
     for row in (145, 146, 164):
