@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.detection import recipes, symbols
-from hourglass.estimators.detection.blame import Cells, explained, judged
+from hourglass.estimators.detection import recipes
 from hourglass.estimators.detection.drift import Drift, compare
-from hourglass.estimators.detection.events import events, stretched, with_events
+from hourglass.estimators.detection.events import events, with_events
+from hourglass.estimators.detection.judges import JUDGES
 from hourglass.estimators.detection.recipes import HOLDS_OUT
-from hourglass.estimators.detection.regions import located
 from hourglass.estimators.detection.running import Stream, scored_steps
 from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import Fitted, trainable
@@ -483,25 +482,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
-        return BLAME[self.kind_.family](self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
-
-    def _blamed_columns(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        found = self._collect(strange, judged).numpy() if len(alarms) else np.empty((0, 2, len(self.kind_.names)))
-        observed = self.kind_.to_tensor(strange).double().numpy() if len(alarms) else found[:, 1]
-        cells = Cells(alarms, p_values, found[:, 0], observed, found[:, 1])
-        return explained(self.model_, self.kind_, cells, most)
-
-    def _blamed_stretches(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        values = self.kind_.to_tensor(strange) if len(alarms) else torch.empty(0, *self.kind_.shape)
-        return stretched(self, values, alarms, p_values, most)
-
-    def _blamed_regions(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        heat = self.heatmaps(strange) if len(alarms) else np.empty((0, *self.kind_.shape[1:]))
-        return located(alarms, p_values, heat, most)
-
-    def _blamed_symbols(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        found = self._collect(strange, lambda watch, x: watch.positions(x)).numpy() if len(alarms) else np.empty((0, 3, 0))
-        return symbols.explained(self.kind_, strange, alarms, p_values, found, most=most)
+        return JUDGES[self.kind_.family].explained(self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
 
     def heatmaps(self, X: Any) -> NDArray[np.float32]:
         """How strange each pixel of each picture is.
@@ -605,11 +586,3 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 def _require_most(most: object) -> None:
     if most is not None and not is_count(most, 0):
         raise ParameterError(f"The 'most' that are named must be an int of at least 0 or None. Got {most!r} instead.")
-
-
-BLAME = {
-    "table": AnomalyDetector._blamed_columns,
-    "image": AnomalyDetector._blamed_regions,
-    "series": AnomalyDetector._blamed_stretches,
-    "symbols": AnomalyDetector._blamed_symbols,
-}

@@ -158,11 +158,12 @@ def _shape(values: Numbers, expected: Numbers) -> str:
     return f"another shape: it goes from {reach}, expected {usual_reach}"
 
 
-def stretched(detector: Any, values: torch.Tensor, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-    """A line for each stretch of each of those rows (n, channels, time), in the units of the data."""
+def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` stretches of each strange row, the strangest first."""
     import polars as pl
 
     kind, lines = detector.kind_, []
+    values = kind.to_tensor(strange) if len(rows) else torch.empty(0, *kind.shape)
     looked = seen_in(detector._model_for(values.dtype), kind, values) if len(rows) else []
     for row, p_value, seen in zip(rows, p_values, looked, strict=True):
         for one in stretches(seen, kind.channels, most):
