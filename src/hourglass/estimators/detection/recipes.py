@@ -22,7 +22,8 @@ from hourglass.estimators.detection.beats import SeriesWatch
 from hourglass.estimators.detection.judges import JUDGES, blank_map_alarm, rank
 from hourglass.estimators.detection.pictures import MapWatch
 from hourglass.estimators.detection.watch import WIDEST, Watch
-from hourglass.estimators.fitted import Fitted, rows_at_once
+from hourglass.estimators.fitted import rows_at_once
+from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
@@ -313,7 +314,7 @@ def brought_home(estimator: Any) -> Any:
 def _of_symbols(detector: Any) -> Any:
     """What rebuilds rows of symbols unless there is an estimator."""
     asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "callbacks", "verbose")}
-    return Fitted.by_name["VariationalAutoencoder"](WAIST, decoder="recurrent", **asked)
+    return VariationalAutoencoder(WAIST, decoder="recurrent", **asked)
 
 
 def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
