@@ -59,7 +59,7 @@ class SeriesWatch(Watch, ABC):
 
     def judged(self, looked: Looked) -> Judged:
         """The same, where it is known what is expected of them."""
-        return self.alarm.judge(looked.x, looked.distance, looked.expected)
+        return self.alarm.judge(*looked)
 
     @abstractmethod
     def rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,7 +128,10 @@ class RebuildingWatch(SeriesWatch):
 
 
 class Looked(NamedTuple):
-    """Scaled windows x (n, channels, time), what is expected of them, and how far they are from it (n,), as in ``rebuilt``."""
+    """Scaled windows x (n, channels, time), what is expected of them, and how far they are from it (n,), as in ``rebuilt``.
+
+    In the order in which a `SeriesAlarm` takes them.
+    """
 
     x: Tensor
     expected: Tensor

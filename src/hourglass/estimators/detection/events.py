@@ -59,7 +59,7 @@ def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
         copies, distance = watch.rebuilt(x)
         if kind.scale == "window":
             copies = fitted(x, copies)
-        judged: Judged = watch.alarm.judge(x, distance, copies)
+        judged: Judged = watch.alarm.judge(x, copies, distance)
         expected = in_units(kind, watch.scaling, copies, values)
     found = zip(values.numpy(), expected.numpy(), judged.errors.numpy(), judged.runs.numpy(), strict=True)
     return [Seen(*some, watch.alarm.usual.numpy()) for some in found]
