@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hourglass.estimators.detection.watch import Watch
+from hourglass.estimators.detection.watch import ColumnWatch
 from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TINY = 1e-6  # of a column's range: what rounding leaves of a zero
 Numbers = NDArray[np.floating[Any]]
 
 
-def judged(watch: Watch, x: Tensor) -> Tensor:
+def judged(watch: ColumnWatch, x: Tensor) -> Tensor:
     """Of each column of scaled rows x (n, elements): how much it is to blame, and the cell expected (n, 2, columns)."""
     expected = watch.expected(x)
     cells = watch.scaling.inverse(watch.alarm.plausible(expected))

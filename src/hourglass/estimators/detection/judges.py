@@ -16,7 +16,7 @@ from torch import Tensor
 from hourglass.estimators.detection import beats, blame, events, pictures, regions, symbols
 from hourglass.estimators.detection.beats import RebuildingWatch
 from hourglass.estimators.detection.pictures import MapWatch
-from hourglass.estimators.detection.watch import WIDEST, Watch
+from hourglass.estimators.detection.watch import WIDEST, ColumnWatch, Watch
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, rank_beyond
@@ -56,7 +56,7 @@ def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
 def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kind, kept = detector.kind_, _kept(detector, x, generator)
     alarm = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
-    watch = Watch(detector.estimator_.model_, alarm)
+    watch = ColumnWatch(detector.estimator_.model_, alarm)
     errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDEST))])
     alarm.calibrate(aside.flatten(1), errors)
     return watch
@@ -64,7 +64,7 @@ def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generat
 
 def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
     rows, references = header["sizes"]
-    return Watch(detector.estimator_.model_, Alarm(detector.kind_.column_of, rows, references, rank(detector, rows)))
+    return ColumnWatch(detector.estimator_.model_, Alarm(detector.kind_.column_of, rows, references, rank(detector, rows)))
 
 
 def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
