@@ -20,7 +20,16 @@ MEMBERS = 3
 WIDTH, BLOCKS = 128, 2  # of the networks
 GROUPS = 12  # so many times some of the columns are hidden, until each was hidden once
 MOST_HELD_OUT = 2048  # rows a member that choose the best weights
-PLAN = Plan(10, None, 128, "adam", 4e-3, "cosine", 10, None)
+PLAN = Plan(
+    max_epochs=10,
+    max_seconds=None,
+    batch_size=128,
+    optimizer="adam",
+    learning_rate=4e-3,
+    schedule="cosine",
+    patience=10,
+    gradient_clip=None,
+)
 STEPS = 100  # an epoch
 WIDE = 512  # elements of a row from where on there are fewer steps, for each costs more
 SUSPECTS = 6  # columns that are looked at more closely
