@@ -57,7 +57,7 @@ class SeriesAlarm(Alarm):
 
     @classmethod
     def learned_from(cls, x: Tensor) -> SeriesAlarm:
-        """What training windows x (n, channels, time) say; `settle` has to follow."""
+        """What training windows x (n, channels, time) say; `calibrate_steps` has to follow."""
         cells = min(CELLS, x.shape[2])
         seen = outlines(x)
         plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
@@ -70,7 +70,7 @@ class SeriesAlarm(Alarm):
 
     @property
     def of_one(self) -> float:
-        """Steps of one window say much the same, so they count as one."""
+        """How many scores of the reference count as one independent one: steps of a window say much the same."""
         return float(self.alike)
 
     def step_errors(self, x: Tensor, expected: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class SeriesAlarm(Alarm):
         squared = smoothed((x - expected).square(), 1.0).nan_to_num(0)
         return torch.log(squared / self.spread[:, None] + SMALLEST**2) / 2
 
-    def settle(self, x: Tensor, expected: Tensor, distance: Tensor, *, peaks: bool) -> None:
+    def calibrate_steps(self, x: Tensor, expected: Tensor, distance: Tensor, *, peaks: bool) -> None:
         """Learn from windows x held out, at those mean squared distances (n,) from what is expected of them, what is usual.
 
         Of whole windows the errors count by their peaks.

@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 HUGE = 1e300  # at most a column is to blame so much: shares of infinity would be none
 TINY = 1e-6  # of a column's range: what rounding leaves of a zero
-Numbers = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
-def judged(watch: ColumnWatch, x: Tensor) -> Tensor:
+def blamed_cells(watch: ColumnWatch, x: Tensor) -> Tensor:
     """Of each column of scaled rows x (n, elements): how much it is to blame, and the cell expected (n, 2, columns)."""
     expected = watch.expected(x)
     cells = watch.scaling.inverse(watch.alarm.plausible(expected))
     return torch.stack([watch.blame(x, expected), cells], 1).double()
 
 
-def columns(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+def columns(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Floats, most: int | None) -> pl.DataFrame:
     """A line for each of at most ``most`` columns of each strange row, the most to blame first."""
     import polars as pl
 
     kind, watch, alarm = detector.kind_, detector.model_, detector.model_.alarm
     names = np.array(kind.names, dtype=object)
-    found = detector._collect(strange, judged).numpy() if len(rows) else np.empty((0, 2, len(names)))
+    found = detector._collect(strange, blamed_cells).numpy() if len(rows) else np.empty((0, 2, len(names)))
     cells = kind.to_tensor(strange).double().numpy() if len(rows) else found[:, 1]  # (n, columns) in units
     ends = watch.scaling.inverse(torch.stack([alarm.points[0], alarm.points[-1]]).double()).numpy()
     low, high = np.where(np.abs(ends) < TINY * (ends[1] - ends[0]), 0, ends)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2**18  # scores that are compared with the reference together
 FEWEST = 30  # rows below which a warning says that little can be promised
-Numbers = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
 class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
@@ -269,7 +269,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     # Scoring
 
-    def score_samples(self, X: Any) -> Numbers:
+    def score_samples(self, X: Any) -> Floats:
         """How usual each row is; higher is more usual.
 
         Parameters
@@ -286,12 +286,12 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         scores = self._scores(X)
         return np.negative(scores, out=scores)
 
-    def _scores(self, X: Any) -> Numbers:
+    def _scores(self, X: Any) -> Floats:
         raw = self._checked(X)
         if isinstance(raw, Windows):
             found = scored_steps(self, raw)
             return found if raw.record.place is None else found[raw.record.place]
-        scores: Numbers = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
+        scores: Floats = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
         return scores
 
     def stream(self) -> Stream:
@@ -345,7 +345,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
                 f"{what} is for a detector that was fitted on a record. This one was fitted on {self.kind_.describe()}."
             )
 
-    def decision_function(self, X: Any) -> Numbers:
+    def decision_function(self, X: Any) -> Floats:
         """``score_samples`` less ``offset_``: below 0 is an alarm.
 
         Parameters
@@ -357,7 +357,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         -------
         ndarray of shape (n,)
         """
-        scores: Numbers = self.score_samples(X) - self.offset_
+        scores: Floats = self.score_samples(X) - self.offset_
         return scores
 
     def predict(self, X: Any, *, fdr: float | None = None) -> NDArray[np.intp]:
@@ -380,7 +380,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             raise ParameterError(f"The 'fdr' of a prediction must be a float above 0 and below 1. Got {fdr!r} instead.")
         return np.where(false_discovery_control(self.p_values(X)) <= fdr, -1, 1)
 
-    def p_values(self, X: Any) -> Numbers:
+    def p_values(self, X: Any) -> Floats:
         """The share of usual rows that are at least as strange: of usual rows, a share of at most p has a p-value of at most p.
 
         Parameters
@@ -395,7 +395,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         return self._p_values(self._scores(X))
 
-    def _p_values(self, scores: Numbers) -> Numbers:
+    def _p_values(self, scores: Floats) -> Floats:
         values = np.empty(len(scores))
         for first in range(0, len(scores), AT_ONCE):
             part = slice(first, first + AT_ONCE)
@@ -479,7 +479,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         scores = self._scores(raw)
         return self._blamed(raw, np.flatnonzero(-scores < self.offset_), scores, most)
 
-    def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
+    def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Floats, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
         return JUDGES[self.kind_.family].explained(self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)

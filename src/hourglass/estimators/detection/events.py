@@ -28,7 +28,7 @@ GAINS = 0.5, 2.0  # that the copy of a window can be given
 WIDESPREAD = 0.2  # of a record that is alarming, from where on its rate is looked at
 OTHER_RATE = 0.1  # by which its period then differs
 LONGEST = 200  # windows of an event that are looked at
-Numbers = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
 class Stretch(NamedTuple):
@@ -45,11 +45,11 @@ class Stretch(NamedTuple):
 class Seen(NamedTuple):
     """What is known of each step of a piece of a series, by channel (channels, time)."""
 
-    values: Numbers  # in the units of the data
-    expected: Numbers
-    errors: Numbers  # in standard deviations of a usual step's logarithm
-    runs: Numbers
-    usual: Numbers  # (2, channels) longest run of missing, and of equal samples
+    values: Floats  # in the units of the data
+    expected: Floats
+    errors: Floats  # in standard deviations of a usual step's logarithm
+    runs: Floats
+    usual: Floats  # (2, channels) longest run of missing, and of equal samples
 
 
 def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
@@ -117,7 +117,7 @@ def stretch(seen: Seen, channels: tuple[str, ...], channel: int, place: tuple[in
     return Stretch(start, end, peak, channel, share, name + matter(seen, channel, slice(start, end)))
 
 
-def weight(strange: Numbers) -> float:
+def weight(strange: Floats) -> float:
     """How much strange steps are to blame: their relative squared errors, added up."""
     return float(np.exp(np.minimum(2 * strange, 60.0)).sum())
 
@@ -143,7 +143,7 @@ def matter(seen: Seen, channel: int, steps: slice) -> str:
     return _shape(values[both], expected[both])
 
 
-def _shape(values: Numbers, expected: Numbers) -> str:
+def _shape(values: Floats, expected: Floats) -> str:
     """What differs in shape: more noise, less or more gain, or something else."""
     rough, usual = (float(np.std(np.diff(some, 2))) if len(some) > 3 else 0.0 for some in (values, expected))
     if rough > NOISE * usual > 0:
@@ -158,7 +158,7 @@ def _shape(values: Numbers, expected: Numbers) -> str:
     return f"another shape: it goes from {reach}, expected {usual_reach}"
 
 
-def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
+def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Floats, most: int | None) -> pl.DataFrame:
     """A line for each of at most ``most`` stretches of each strange row, the strangest first."""
     import polars as pl
 
@@ -186,7 +186,7 @@ def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Num
 # Of records
 
 
-def alarming(scores: Numbers, threshold: float, gap: int) -> list[tuple[int, int]]:
+def alarming(scores: Floats, threshold: float, gap: int) -> list[tuple[int, int]]:
     """Stretches (start, end) of steps above a threshold; nearer than ``gap``, two are one."""
     above = np.flatnonzero(scores > threshold)
     if not len(above):
@@ -195,7 +195,7 @@ def alarming(scores: Numbers, threshold: float, gap: int) -> list[tuple[int, int
     return list(zip(above[np.r_[0, cuts + 1]].tolist(), (above[np.r_[cuts, len(above) - 1]] + 1).tolist(), strict=True))
 
 
-def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = None) -> pl.DataFrame:
+def events(detector: Any, windows: Windows, scores: Floats, most: int | None = None) -> pl.DataFrame:
     """A line for each event of a record whose steps have these scores, in the order of time."""
     import polars as pl
 
@@ -298,7 +298,7 @@ def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     return found
 
 
-def other_rate(kind: Any, values: Numbers, alarms: int) -> str:
+def other_rate(kind: Any, values: Floats, alarms: int) -> str:
     """What to say of a record that is alarming all over, with another period than the one that was learned from; else nothing."""
     if not kind.period or alarms < WIDESPREAD * len(values):
         return ""

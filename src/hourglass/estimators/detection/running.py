@@ -18,7 +18,7 @@ from hourglass.parts.beats import Judged, combined_steps
 
 AT_ONCE = 2**18  # numbers of windows that are looked at together, so that they stay in the processor's cache
 PUSHED = 2**18  # samples of a record that are pushed at a time
-Numbers = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 KEPT = (  # of distances, errors and runs: what stands where nothing is known, and which of two is kept
     (-torch.inf, torch.maximum),
     (torch.inf, torch.minimum),
@@ -108,12 +108,12 @@ class Stream:
         self._channels, self._length = self._kind.shape
         self._stride = self._kind.stride
         self._steps = Steps(self._length, self._stride)
-        self._tail: Numbers = np.empty((0, self._channels), np.float32)
+        self._tail: Floats = np.empty((0, self._channels), np.float32)
         self._ending = self._tail
         self._seen = 0
         self.delay = self._length
 
-    def push(self, samples: Any) -> Numbers:
+    def push(self, samples: Any) -> Floats:
         """Take in more samples, and give the scores of those that are known by now.
 
         Parameters
@@ -146,11 +146,11 @@ class Stream:
         self._tail = self._tail[n * self._stride :].copy()
         return np.concatenate(found)
 
-    def _taken_in(self, first: int, last: int) -> Numbers:
+    def _taken_in(self, first: int, last: int) -> Floats:
         piece = self._tail[first * self._stride : (last - 1) * self._stride + self._length]
         return -combined_steps(*self._steps.take_in(self._judged(piece, self._stride))).double().numpy()
 
-    def _judged(self, piece: Numbers, stride: int) -> Judged:
+    def _judged(self, piece: Floats, stride: int) -> Judged:
         windows = np.lib.stride_tricks.sliding_window_view(piece, self._length, axis=0)[::stride]
         values = torch.from_numpy(windows.copy())
         watch = self._detector._model_for(values.dtype)
@@ -158,7 +158,7 @@ class Stream:
             judged: Judged = watch.judge(watch.scaling(values))
         return judged
 
-    def finish(self) -> Numbers:
+    def finish(self) -> Floats:
         """The scores of the samples that are left, when no more come.
 
         Returns
@@ -174,7 +174,7 @@ class Stream:
         return -combined_steps(*self._steps.finish(judged, self._seen)).double().numpy()
 
 
-def scored_steps(detector: Any, windows: Windows) -> Numbers:
+def scored_steps(detector: Any, windows: Windows) -> Floats:
     """How strange each step of a record is, higher is stranger."""
     stream, values = Stream(detector), windows.record.values
     found, known = np.empty(len(values)), 0

@@ -32,7 +32,7 @@ class SymbolAlarm(Alarm):
 
     def calibrate(self, held_out: Tensor, errors: Tensor) -> None:
         """Learn from rows held out, and from their nats, what is usual."""
-        self._settle(held_out, errors)
+        self._calibrate_scores(held_out, errors)
 
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, 2)."""
