@@ -74,9 +74,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     contamination : float or "auto", default="auto"
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
-        How many training rows are kept, to measure the distance to; of pictures, thumbnails of at most 16 x 16 cells. 0 keeps none,
-        and a model file then holds no row of the data. Unless given, at most 5,000, and none for an estimator; one of series takes
-        none.
+        How many training rows are kept at most, to measure the distance to; of pictures, thumbnails of at most 16 x 16 cells; of a
+        record, windows. Unless given, 5,000, of a record 2,000, and with an estimator none. 0 keeps none, and a model file then
+        holds no row of the data. Series are compared with nothing else, so of them 0 is refused: give an estimator, which for
+        series takes no other number. Of rows of symbols none are ever kept.
     features : torch module, optional
         Of pictures: what stands before the autoencoder, such as the first layers of a network that was trained elsewhere. It makes
         (batch, d, h, w) of pictures (batch, channels, height, width) with values from 0 to 1, and is not trained.
@@ -90,9 +91,11 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime",
         "identifier", "left out"; of series "time", "id", "value". For the ensemble; an estimator has its own.
     max_epochs : int, optional
-        How often 100 batches are learned from, by the ensemble: 10 times unless given. Pictures and series need no epochs.
+        How many epochs to train the ensemble, 10 unless given: each is 100 batches of up to 128 rows, or fewer, but no less than
+        25, where rows have more than 512 numbers. Of rows of symbols, passes over all rows, as in `VariationalAutoencoder`.
+        Pictures and series need no epochs, and an estimator has its own.
     max_seconds : float, optional
-        How long to train the ensemble at most.
+        How long to train at most, where ``max_epochs`` counts.
     random_state : int, RandomState, Generator or None
         The same seed gives the same numbers.
     callbacks : tuple of functions, default=()
