@@ -81,6 +81,23 @@ def test_explain_marks_the_part_of_the_beat_and_names_what_is_the_matter(det, ho
     assert det.explain(row, most=0).equals(lines[:0])
 
 
+@pytest.mark.parametrize("value", [np.float32(1e30), np.float32(-3e38), np.float64(1e200)])
+def test_a_value_too_large_to_square_is_named(det, watcher, value):
+    said = f"a spike to {value:.4g}, expected "
+    row = fresh[:1].astype(value.dtype)
+    row[0, 50] = value
+    (found,) = det.explain(row, most=1).iter_rows(named=True)
+    assert found["start"] <= 50 < found["end"]
+    assert said in found["reason"]
+    assert np.isfinite(found["expected"])
+    record = plant(4000, 4).astype(value.dtype)
+    record[1000, 1] = value
+    (event,) = watcher.events(hg.Record(record, 50, names=NAMES), most=1).iter_rows(named=True)
+    assert event["start"] <= 1000 < event["end"]
+    assert event["channels"] == "level"
+    assert event["reason"].startswith(f"level: {said}")
+
+
 def test_explain_of_no_alarm_is_an_empty_frame(det):
     calm = fresh[det.predict(fresh) == 1][:3]
     assert det.explain(calm).columns == [

@@ -28,6 +28,7 @@ GAINS = 0.5, 2.0  # that the copy of a window can be given
 WIDESPREAD = 0.2  # of a record that is alarming, from where on its rate is looked at
 OTHER_RATE = 0.1  # by which its period then differs
 LONGEST = 200  # windows of an event that are looked at
+LARGE, HUGE = 1e12, 1e100  # values above the first are squared in double precision, and count as the second at most
 Floats = NDArray[np.floating[Any]]
 
 
@@ -52,15 +53,19 @@ class Seen(NamedTuple):
     usual: Floats  # (2, channels) longest run of missing, and of equal samples
 
 
-def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
+def seen_in(detector: Any, values: torch.Tensor) -> list[Seen]:
     """What is known of the steps of windows (n, channels, time) in the units of the data."""
+    kind, some = detector.kind_, values
+    if values.nan_to_num(0).abs().max() > LARGE:
+        some = values.double().clamp(-HUGE, HUGE)
+    watch = detector._model_for(some.dtype)
     with torch.inference_mode():
-        x = watch.scaling(values)
+        x = watch.scaling(some)
         copies, distance = watch.rebuilt(x)
         if kind.scale == "window":
             copies = fitted(x, copies)
         judged: Judged = watch.alarm.judge(x, copies, distance)
-        expected = in_units(kind, watch.scaling, copies, values)
+        expected = in_units(kind, watch.scaling, copies, some)
     found = zip(values.numpy(), expected.numpy(), judged.errors.numpy(), judged.runs.numpy(), strict=True)
     return [Seen(*some, watch.alarm.usual.numpy()) for some in found]
 
@@ -124,18 +129,19 @@ def weight(strange: Floats) -> float:
 
 def matter(seen: Seen, channel: int, steps: slice) -> str:
     """What is the matter with a channel's steps, in words."""
-    values, expected = seen.values[channel, steps], seen.expected[channel, steps]
+    values, expected = (some[channel, steps].astype(np.float64) for some in (seen.values, seen.expected))
     n, runs = len(values), seen.runs[channel, steps]
     known = ~np.isnan(values)
     if known.mean() < 0.5:
         return f"no values for {n:,} samples, usual are at most {seen.usual[0, channel]:,.0f}"
     if runs.max() >= 1 and np.mean(np.diff(values[known]) == 0) > 0.5:
         return f"a flat line at {values[known][n // 2 if n // 2 < known.sum() else 0]:.4g} for {n:,} samples"
-    both = known & ~np.isnan(expected)
+    both = known & np.isfinite(expected)
     if not both.any():
         return "nothing to compare with"
     off = values[both] - expected[both]
     at = int(np.abs(off).argmax())
+    off /= abs(off[at]) or 1.0  # so that no square is too large
     if n <= BRIEF or np.sort(np.square(off))[-BRIEF:].sum() > BRUNT * np.square(off).sum():
         return f"a spike to {values[both][at]:.4g}, expected {expected[both][at]:.4g}"
     if abs(off.mean()) > LEVEL * off.std():
@@ -145,10 +151,12 @@ def matter(seen: Seen, channel: int, steps: slice) -> str:
 
 def _shape(values: Floats, expected: Floats) -> str:
     """What differs in shape: more noise, less or more gain, or something else."""
-    rough, usual = (float(np.std(np.diff(some, 2))) if len(some) > 3 else 0.0 for some in (values, expected))
+    scale = max(np.abs(values).max(), np.abs(expected).max()) or 1.0  # so that no square is too large
+    both = values / scale, expected / scale
+    rough, usual = (float(np.std(np.diff(some, 2))) if len(some) > 3 else 0.0 for some in both)
     if rough > NOISE * usual > 0:
-        return f"it is {rough / usual:.1f} times as rough as expected"
-    a, b = values - values.mean(), expected - expected.mean()
+        return f"it is {rough / usual:,.1f} times as rough as expected"
+    a, b = (some - some.mean() for some in both)
     power = float(np.sqrt((a @ a) * (b @ b)))
     if power > 0 and a @ b / power > SIMILAR:
         gain = float(np.sqrt((a @ a) / (b @ b)))
@@ -164,7 +172,7 @@ def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Flo
 
     kind, lines = detector.kind_, []
     values = kind.to_tensor(strange) if len(rows) else torch.empty(0, *kind.shape)
-    looked = seen_in(detector._model_for(values.dtype), kind, values) if len(rows) else []
+    looked = seen_in(detector, values) if len(rows) else []
     for row, p_value, seen in zip(rows, p_values, looked, strict=True):
         for one in stretches(seen, kind.channels, most):
             there = (one.channel, one.peak)
@@ -282,7 +290,7 @@ def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     every = max(len(mine) // LONGEST, 1)
     some = windows.at(mine[::every])
     values = detector.kind_.to_tensor(some)
-    looked = seen_in(detector._model_for(values.dtype), detector.kind_, values)
+    looked = seen_in(detector, values)
     shape = (values.shape[1], end - start)
     found = Seen(
         windows.record.values[start:end].T, np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape), looked[0].usual
