@@ -138,6 +138,14 @@ def test_fields_that_are_none_are_refused(waist, name, sentence):
     assert str(error.value) == sentence
 
 
+def test_names_of_columns_are_forgotten_where_the_next_fit_has_none(tmp_path):
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(pl.DataFrame(X[:, :3], schema=["a", "b", "c"]))
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    model.fit(np.random.default_rng(0).integers(0, 255, (20, 8, 8)).astype(np.uint8)).save(tmp_path / "m.safetensors")
+    assert not hasattr(model, "feature_names_in_")
+    assert not hasattr(hg.load(tmp_path / "m.safetensors"), "feature_names_in_")
+
+
 def test_only_a_table_has_a_schema():
     model = hg.Autoencoder(2, max_epochs=1).fit(np.random.default_rng(0).integers(0, 255, (20, 8, 8)).astype(np.uint8))
     assert not hasattr(model, "schema_")

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 from scipy.stats import ks_2samp
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -154,6 +155,16 @@ def _alarm_of(n):
     with pytest.warns(hg.HourglassWarning, match="tell what is usual"):
         found = hg.AnomalyDetector(PLAIN, alarm_rate=0.05, random_state=0).fit(USUAL[: 5 * n])
     return found.set_alarm_rate(0.001)
+
+
+def test_names_of_columns_are_those_of_the_last_fit():
+    frame = pl.DataFrame(USUAL[:300, :3], schema=["a", "b", "c"])
+    found = hg.AnomalyDetector(hg.Autoencoder(2, max_epochs=1), alarm_rate=0.1, random_state=0).fit(frame)
+    assert found.feature_names_in_.tolist() == found.estimator_.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert found.n_features_in_ == 3
+    assert not hasattr(found.fit(USUAL[:300]), "feature_names_in_")
+    assert found.n_features_in_ == 8
+    found.predict(NEW[:2])  # a warning would be an error
 
 
 def test_equal_rows():
@@ -321,6 +332,14 @@ def test_of_dirty_rows_a_fifth_is_not_learned_from_and_a_tenth_not_usual():
     assert (alarm.reference.diff() >= 0).all()
 
 
+@pytest.mark.parametrize("contaminated", [False, True])
+def test_training_rows_are_scored_where_some_may_be_dirty_alone(contaminated, monkeypatch):
+    scored, score = [], Alarm.forward
+    monkeypatch.setattr(Alarm, "forward", lambda alarm, x, errors: scored.append(len(x)) or score(alarm, x, errors))
+    hg.AnomalyDetector(contaminated=contaminated, max_epochs=1, random_state=0).fit(USUAL[:200])
+    assert scored == ([198, 2, 20] if contaminated else [])  # those held out, those in no fold, and those of the second fit aside
+
+
 def test_each_dirty_row_is_judged():
     rows = USUAL[:200].copy()  # of which two are in no fold of as many rows as the others
     for row in (145, 146, 164):
@@ -348,6 +367,22 @@ def test_callbacks_see_each_epoch_of_the_ensemble_and_can_end_it():
     )
     assert len(det.fit(USUAL).history_) == 2
     assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("contaminated", [False, True])
+def test_a_callback_that_scores_is_told_that_the_detector_is_not_fitted(contaminated):
+    said = []
+
+    def score(det, epoch):
+        with pytest.raises(NotFittedError) as error:
+            det.score_samples(NEW)
+        said.append(str(error.value))
+
+    settings = {"max_epochs": 1, "contaminated": contaminated, "random_state": 0}
+    found = hg.AnomalyDetector(**settings, callbacks=(score,)).fit(USUAL[:200])
+    assert len(said) == 1 + contaminated
+    assert said[0].startswith("This AnomalyDetector instance is not fitted yet.")
+    np.testing.assert_array_equal(found.score_samples(NEW), hg.AnomalyDetector(**settings).fit(USUAL[:200]).score_samples(NEW))
 
 
 @pytest.mark.parametrize("estimator", [None, PLAIN, hg.VariationalAutoencoder(2, max_epochs=1)])

@@ -210,6 +210,9 @@ def test_regions_of_a_map():
     assert first == Region(15, 25, 18, 28, 2.0, 18 / 36)
     assert second == Region(2, 3, 5, 9, 1.0, 18 / 36)
     assert regions(heat, 1) == [first]
+    assert regions(heat, 0) == []
+    assert len(regions(np.eye(12))) == 5  # unless asked otherwise
+    assert len(regions(np.eye(12), 7)) == 7
     assert told(first, (20, 30)) == "bottom right, 3 x 3 pixels, 2.0 times the peak of a usual picture"
     assert told(Region(9, 14, 11, 16, 1.5, 1), (20, 30)) == "middle, 2 x 2 pixels, 1.5 times the peak of a usual picture"
     assert told(Region(0, 0, 20, 30, 3, 1), (20, 30)) == "the picture as a whole, 3.0 times the peak of a usual picture"

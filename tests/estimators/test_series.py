@@ -9,6 +9,7 @@ from scipy.signal import savgol_filter
 from sklearn.metrics import roc_auc_score
 
 import hourglass as hg
+from hourglass.estimators.detection import detector, running
 
 rng = np.random.default_rng(0)
 STEP = np.linspace(0, 1, 100)
@@ -70,11 +71,31 @@ def damaged(how):
     [("missing", "no values for 20 samples"), ("flat", "a flat line"), ("high", "its level is"), ("rough", "as rough")],
 )
 def test_explain_marks_the_part_of_the_beat_and_names_what_is_the_matter(det, how, said):
-    lines = det.explain(np.array([damaged(how)]))
+    row = np.array([damaged(how)])
+    lines = det.explain(row)
     found = lines.row(0, named=True)
     assert 40 <= found["start"] < found["end"] <= 68
     assert said in " ".join(lines["reason"])
     assert found["reason"].startswith(f"samples {found['start']}-{found['end'] - 1}: ")
+    assert det.explain(row, most=1).equals(lines[:1])
+    assert det.explain(row, most=0).equals(lines[:0])
+
+
+@pytest.mark.parametrize("value", [np.float32(1e30), np.float32(-3e38), np.float64(1e200)])
+def test_a_value_too_large_to_square_is_named(det, watcher, value):
+    said = f"a spike to {value:.4g}, expected "
+    row = fresh[:1].astype(value.dtype)
+    row[0, 50] = value
+    (found,) = det.explain(row, most=1).iter_rows(named=True)
+    assert found["start"] <= 50 < found["end"]
+    assert said in found["reason"]
+    assert np.isfinite(found["expected"])
+    record = plant(4000, 4).astype(value.dtype)
+    record[1000, 1] = value
+    (event,) = watcher.events(hg.Record(record, 50, names=NAMES), most=1).iter_rows(named=True)
+    assert event["start"] <= 1000 < event["end"]
+    assert event["channels"] == "level"
+    assert event["reason"].startswith(f"level: {said}")
 
 
 def test_explain_of_no_alarm_is_an_empty_frame(det):
@@ -183,6 +204,13 @@ def test_faults_of_a_record_are_events_with_a_channel_and_a_name(watcher, sick):
     assert (found["p_value"] <= 0.02).all()
     assert watcher.events(sick, most=2).height == 2
     assert watcher.explain(sick).equals(found)
+
+
+def test_a_record_is_scored_once_to_explain_it(watcher, sick, monkeypatch):
+    scored = []
+    monkeypatch.setattr(detector, "scored_steps", lambda *given: scored.append(1) or running.scored_steps(*given))
+    assert watcher.explain(sick).height == 5
+    assert scored == [1]
 
 
 def test_a_step_has_the_alarm_of_its_event(watcher, sick):

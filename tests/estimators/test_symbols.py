@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 import hourglass as hg
 from hourglass.estimators.detection.symbols import SymbolAlarm
+from hourglass.estimators.fitted import Fitted
 
 CHANCE = np.random.default_rng(0)
 SMALL = {"embedding": 8, "widths": (16,), "hidden": (16,)}
@@ -143,3 +144,14 @@ def test_symbols_never_seen_raise_an_alarm_and_are_named(detector, tmp_path):
     detector.save(tmp_path / "detector.safetensors")
     np.testing.assert_array_equal(hg.load(tmp_path / "detector.safetensors").score_samples(rows), -scores)
     assert detector.kind_.describe() == "rows of up to 8 characters, 6 different ones"
+
+
+def test_an_estimator_of_your_own_is_not_taken_for_the_one_of_its_name(monkeypatch):
+    monkeypatch.setattr(Fitted, "by_name", dict(Fitted.by_name))
+
+    class VariationalAutoencoder(hg.VariationalAutoencoder):
+        pass
+
+    assert Fitted.by_name["VariationalAutoencoder"] is VariationalAutoencoder
+    found = hg.AnomalyDetector(max_epochs=1, alarm_rate=0.1, random_state=0).fit(usual(200))
+    assert type(found.estimator_) is hg.VariationalAutoencoder

@@ -109,10 +109,15 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         if asked is None and (said := kind.left_out(raw)):
             warnings.warn(said, HourglassWarning, stacklevel=4)
         self.kind_: Kind = self._suited(kind.learn(raw, self.columns, timeless=timeless, asked=part), raw, timeless)
-        if kind.name == "table":
+        self._learn_names(raw)
+
+    def _learn_names(self, raw: Any) -> None:
+        """Take on what scikit-learn wants to know of the data: how many columns, and of a table their names."""
+        if self.kind_.name == "table":
             validate_data(self, raw, reset=True, skip_check_array=True)
         else:
             self.n_features_in_ = self.kind_.n_features
+            self.__dict__.pop("feature_names_in_", None)
 
     def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
         """A kind that was learned from the data, as this estimator takes it."""

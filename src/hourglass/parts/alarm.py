@@ -95,9 +95,9 @@ class Alarm(nn.Module):
         """Learn from rows held out, and from their errors, what is usual."""
         known = ~held_out[:, self.first].isnan()
         self.spread = (errors.sum(0) / known.sum(0).clamp(min=1)).clamp(min=SMALLEST)
-        self._settle(held_out, errors)
+        self._calibrate_scores(held_out, errors)
 
-    def _settle(self, held_out: Tensor, errors: Tensor) -> None:
+    def _calibrate_scores(self, held_out: Tensor, errors: Tensor) -> None:
         """Learn what terms and scores are usual."""
         terms = self.terms(held_out, errors)
         self.centre, self.scale = centred_upwards(terms)
@@ -180,7 +180,7 @@ class Alarm(nn.Module):
 
     @property
     def of_one(self) -> float:
-        """How many scores of the reference say as much as one that is independent of the others."""
+        """How many scores of the reference count as one independent one."""
         return 1.0
 
     @property

@@ -57,7 +57,7 @@ class SeriesAlarm(Alarm):
 
     @classmethod
     def learned_from(cls, x: Tensor) -> SeriesAlarm:
-        """What training windows x (n, channels, time) say; `settle` has to follow."""
+        """What training windows x (n, channels, time) say; `calibrate_steps` has to follow."""
         cells = min(CELLS, x.shape[2])
         seen = outlines(x)
         plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
@@ -70,29 +70,29 @@ class SeriesAlarm(Alarm):
 
     @property
     def of_one(self) -> float:
-        """Steps of one window say much the same, so they count as one."""
+        """How many scores of the reference count as one independent one: steps of a window say much the same."""
         return float(self.alike)
 
-    def step_errors(self, x: Tensor, copies: Tensor) -> Tensor:
+    def step_errors(self, x: Tensor, expected: Tensor) -> Tensor:
         """Logarithm of the root of each step's smoothed squared error (n, channels, time), over what is usual for its channel."""
-        squared = smoothed((x - copies).square(), 1.0).nan_to_num(0)
+        squared = smoothed((x - expected).square(), 1.0).nan_to_num(0)
         return torch.log(squared / self.spread[:, None] + SMALLEST**2) / 2
 
-    def settle(self, x: Tensor, copies: Tensor, distance: Tensor, *, peaks: bool) -> None:
-        """Learn from windows x held out, at those mean squared distances (n,) from their copies, what is usual.
+    def calibrate_steps(self, x: Tensor, expected: Tensor, distance: Tensor, *, peaks: bool) -> None:
+        """Learn from windows x held out, at those mean squared distances (n,) from what is expected of them, what is usual.
 
         Of whole windows the errors count by their peaks.
         """
-        self.spread = (x - copies).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)  # of each channel
-        errors = self.step_errors(x, copies)
+        self.spread = (x - expected).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)  # of each channel
+        errors = self.step_errors(x, expected)
         for number, term in enumerate((log_distance(distance), errors.flatten(1).amax(1) if peaks else errors.amax(1).flatten())):
             centre, scale = centred_upwards(term[:, None])
             self.centre[number], self.scale[number] = centre[0], scale[0].clamp(min=LEAST_SCALE)
 
-    def judge(self, x: Tensor, distance: Tensor, copies: Tensor) -> Judged:
-        """What is seen of windows x, at those mean squared distances (n,) from their copies."""
+    def judge(self, x: Tensor, expected: Tensor, distance: Tensor) -> Judged:
+        """What is seen of windows x, at those mean squared distances (n,) from what is expected of them."""
         far = (log_distance(distance) - self.centre[0]) / self.scale[0]
-        errors = (self.step_errors(x, copies) - self.centre[1]) / self.scale[1]
+        errors = (self.step_errors(x, expected) - self.centre[1]) / self.scale[1]
         return Judged(far, errors, self.runs(x))
 
     def runs(self, x: Tensor) -> Tensor:

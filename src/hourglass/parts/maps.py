@@ -57,7 +57,7 @@ class MapAlarm(Alarm, Settled):
         if blemished is not None:
             self.width = torch.tensor(max(WIDTHS, key=lambda width: self._shown(errors, blemished, width)))
         self.level = self._peaks(errors, float(self.width)).median()
-        self._settle(held_out, errors)
+        self._calibrate_scores(held_out, errors)
         if around is not None and len(self.kept):
             terms = self.terms(held_out, errors)
             distances = torch.cat([terms[:, 1], self.terms(around, errors)[:, 1]])

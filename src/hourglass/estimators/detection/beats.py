@@ -59,7 +59,7 @@ class SeriesWatch(Watch, ABC):
 
     def judged(self, looked: Looked) -> Judged:
         """The same, where it is known what is expected of them."""
-        return self.alarm.judge(looked.x, looked.distance, looked.expected)
+        return self.alarm.judge(*looked)
 
     @abstractmethod
     def rebuilt(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,7 +128,10 @@ class RebuildingWatch(SeriesWatch):
 
 
 class Looked(NamedTuple):
-    """Scaled windows x (n, channels, time), what is expected of them, and how far they are from it (n,), as in ``rebuilt``."""
+    """Scaled windows x (n, channels, time), what is expected of them, and how far they are from it (n,), as in ``rebuilt``.
+
+    In the order in which a `SeriesAlarm` takes them.
+    """
 
     x: Tensor
     expected: Tensor
@@ -298,7 +301,7 @@ def _rebuilt(watch: SeriesWatch, x: Tensor) -> Looked:
 
 def calibrate_rows(watch: SeriesWatch, looked: Looked) -> Tensor:
     """Learn what is usual from rows held out; their scores (n,)."""
-    watch.alarm.settle(*looked, peaks=True)
+    watch.alarm.calibrate_steps(*looked, peaks=True)
     scores = watch.alarm.of_windows(watch.judged(looked)).float()
     watch.alarm.reference = scores.sort().values
     return scores
@@ -314,7 +317,7 @@ def calibrate(watch: SeriesWatch, windows: Windows, look: Callable[[Windows], Lo
             "Give a longer record, or shorter windows, as in kind=Series(window=32)."
         )
     known = Looked(x[usable], expected[usable], distance[usable])
-    watch.alarm.settle(*known, peaks=False)
+    watch.alarm.calibrate_steps(*known, peaks=False)
     order = torch.cat([_steps(watch, piece, windows.starts, look) for piece in _pieces(windows)]).float().sort().values
     few = torch.from_numpy(spread(len(order), REFERENCES))
     watch.alarm.reference = order[few]

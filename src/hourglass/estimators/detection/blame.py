@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hourglass.estimators.detection.watch import Watch
+from hourglass.estimators.detection.watch import ColumnWatch
 from hourglass.parts.alarm import Alarm
 
 if TYPE_CHECKING:
@@ -18,38 +18,31 @@ if TYPE_CHECKING:
 
 HUGE = 1e300  # at most a column is to blame so much: shares of infinity would be none
 TINY = 1e-6  # of a column's range: what rounding leaves of a zero
-Numbers = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
-class Cells(NamedTuple):
-    """Strange rows, in the order in which they are told."""
-
-    row: NDArray[np.intp]  # (n,) their numbers
-    p_value: Numbers  # (n,)
-    blame: Numbers  # (n, columns)
-    observed: Numbers  # (n, columns) in the units of the table; places of levels, seconds
-    expected: Numbers  # (n, columns)
-
-
-def judged(watch: Watch, x: Tensor) -> Tensor:
+def blamed_cells(watch: ColumnWatch, x: Tensor) -> Tensor:
     """Of each column of scaled rows x (n, elements): how much it is to blame, and the cell expected (n, 2, columns)."""
     expected = watch.expected(x)
     cells = watch.scaling.inverse(watch.alarm.plausible(expected))
     return torch.stack([watch.blame(x, expected), cells], 1).double()
 
 
-def explained(watch: Watch, kind: Any, cells: Cells, most: int | None) -> pl.DataFrame:
-    """A line for each of at most ``most`` columns of each row, the most to blame first."""
+def columns(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Floats, most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` columns of each strange row, the most to blame first."""
     import polars as pl
 
-    names, alarm = np.array(kind.names, dtype=object), watch.alarm
+    kind, watch, alarm = detector.kind_, detector.model_, detector.model_.alarm
+    names = np.array(kind.names, dtype=object)
+    found = detector._collect(strange, blamed_cells).numpy() if len(rows) else np.empty((0, 2, len(names)))
+    cells = kind.to_tensor(strange).double().numpy() if len(rows) else found[:, 1]  # (n, columns) in units
     ends = watch.scaling.inverse(torch.stack([alarm.points[0], alarm.points[-1]]).double()).numpy()
     low, high = np.where(np.abs(ends) < TINY * (ends[1] - ends[0]), 0, ends)
-    blame = np.nan_to_num(cells.blame, nan=HUGE).clip(max=HUGE)
+    blame = np.nan_to_num(found[:, 0], nan=HUGE).clip(max=HUGE)
     order = np.argsort(-blame, axis=1, kind="stable")[:, :most]
     place, column = np.repeat(np.arange(len(order)), order.shape[1]), order.ravel()
     numeric = np.array([not cell.levels and not cell.cycles for cell in kind.cells])[column]
-    observed, expected = cells.observed[place, column], cells.expected[place, column]
+    observed, expected = cells[place, column], found[place, 1, column]
     values = {"observed": observed, "expected": expected, "low": low[column], "high": high[column]}
     share = blame / blame.sum(1, keepdims=True)
     reasons = [
@@ -58,8 +51,8 @@ def explained(watch: Watch, kind: Any, cells: Cells, most: int | None) -> pl.Dat
     ]
     return pl.DataFrame(
         {
-            "row": pl.Series(cells.row[place], dtype=pl.Int64),
-            "p_value": pl.Series(cells.p_value[place], dtype=pl.Float64),
+            "row": pl.Series(rows[place], dtype=pl.Int64),
+            "p_value": pl.Series(p_values[place], dtype=pl.Float64),
             "column": pl.Series(names[column].tolist(), dtype=pl.String),
             "share": pl.Series(share[place, column], dtype=pl.Float64),
             **{name: pl.Series(np.where(numeric, some, np.nan), dtype=pl.Float64).fill_nan(None) for name, some in values.items()},

@@ -18,14 +18,13 @@ from torch import Tensor, nn
 from hourglass import storage
 from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
 from hourglass.estimators.base import BaseAutoencoder
-from hourglass.estimators.detection import recipes, symbols
-from hourglass.estimators.detection.blame import Cells, explained, judged
+from hourglass.estimators.detection import recipes
 from hourglass.estimators.detection.drift import Drift, compare
-from hourglass.estimators.detection.events import events, stretched, with_events
+from hourglass.estimators.detection.events import events, with_events
+from hourglass.estimators.detection.judges import JUDGES
 from hourglass.estimators.detection.recipes import HOLDS_OUT
-from hourglass.estimators.detection.regions import located
 from hourglass.estimators.detection.running import Stream, scored_steps
-from hourglass.estimators.detection.watch import WIDEST
+from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import Fitted, trainable
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2**18  # scores that are compared with the reference together
 FEWEST = 30  # rows below which a warning says that little can be promised
-Numbers = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
 class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
@@ -75,9 +74,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     contamination : float or "auto", default="auto"
         As in scikit-learn: this share of the training rows is flagged. It then takes the place of ``alarm_rate``.
     neighbours : int, optional
-        How many training rows are kept, to measure the distance to; of pictures, thumbnails of at most 16 x 16 cells. 0 keeps none,
-        and a model file then holds no row of the data. Unless given, at most 5,000, and none for an estimator; one of series takes
-        none.
+        How many training rows are kept at most, to measure the distance to; of pictures, thumbnails of at most 16 x 16 cells; of a
+        record, windows. Unless given, 5,000, of a record 2,000, and with an estimator none. 0 keeps none, and a model file then
+        holds no row of the data. Series are compared with nothing else, so of them 0 is refused: give an estimator, which for
+        series takes no other number. Of rows of symbols none are ever kept.
     features : torch module, optional
         Of pictures: what stands before the autoencoder, such as the first layers of a network that was trained elsewhere. It makes
         (batch, d, h, w) of pictures (batch, channels, height, width) with values from 0 to 1, and is not trained.
@@ -91,14 +91,17 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         What columns of a table are, where it is not to be found out: "numeric", "boolean", "categorical", "datetime",
         "identifier", "left out"; of series "time", "id", "value". For the ensemble; an estimator has its own.
     max_epochs : int, optional
-        How often 100 batches are learned from, by the ensemble: 10 times unless given. Pictures and series need no epochs.
+        How many epochs to train the ensemble, 10 unless given: each is 100 batches of up to 128 rows, or fewer, but no less than
+        25, where rows have more than 512 numbers. Of rows of symbols, passes over all rows, as in `VariationalAutoencoder`.
+        Pictures and series need no epochs, and an estimator has its own.
     max_seconds : float, optional
-        How long to train the ensemble at most.
+        How long to train at most, where ``max_epochs`` counts.
     random_state : int, RandomState, Generator or None
         The same seed gives the same numbers.
     callbacks : tuple of functions, default=()
         Called as ``callback(detector, epoch)`` after each epoch of the ensemble, as in `Autoencoder`, which is also what they get
-        in place of the detector where rows of symbols are learned from. An estimator has its own.
+        in place of the detector where rows of symbols are learned from. The detector scores nothing before ``fit`` is through. An
+        estimator has its own.
     verbose : bool, default=False
         Whether to show progress.
 
@@ -263,9 +266,13 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """Whether a share of the rows is kept from learning, to tell what is usual."""
         return self.estimator_ is not None or self.kind_.name not in ("table", "series")
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Not before there is an alarm: what learns is the bare model."""
+        return isinstance(getattr(self, "model_", None), Watch)
+
     # Scoring
 
-    def score_samples(self, X: Any) -> Numbers:
+    def score_samples(self, X: Any) -> Floats:
         """How usual each row is; higher is more usual.
 
         Parameters
@@ -282,12 +289,12 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         scores = self._scores(X)
         return np.negative(scores, out=scores)
 
-    def _scores(self, X: Any) -> Numbers:
+    def _scores(self, X: Any) -> Floats:
         raw = self._checked(X)
         if isinstance(raw, Windows):
             found = scored_steps(self, raw)
             return found if raw.record.place is None else found[raw.record.place]
-        scores: Numbers = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
+        scores: Floats = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
         return scores
 
     def stream(self) -> Stream:
@@ -341,7 +348,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
                 f"{what} is for a detector that was fitted on a record. This one was fitted on {self.kind_.describe()}."
             )
 
-    def decision_function(self, X: Any) -> Numbers:
+    def decision_function(self, X: Any) -> Floats:
         """``score_samples`` less ``offset_``: below 0 is an alarm.
 
         Parameters
@@ -353,7 +360,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         -------
         ndarray of shape (n,)
         """
-        scores: Numbers = self.score_samples(X) - self.offset_
+        scores: Floats = self.score_samples(X) - self.offset_
         return scores
 
     def predict(self, X: Any, *, fdr: float | None = None) -> NDArray[np.intp]:
@@ -376,7 +383,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             raise ParameterError(f"The 'fdr' of a prediction must be a float above 0 and below 1. Got {fdr!r} instead.")
         return np.where(false_discovery_control(self.p_values(X)) <= fdr, -1, 1)
 
-    def p_values(self, X: Any) -> Numbers:
+    def p_values(self, X: Any) -> Floats:
         """The share of usual rows that are at least as strange: of usual rows, a share of at most p has a p-value of at most p.
 
         Parameters
@@ -391,7 +398,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         return self._p_values(self._scores(X))
 
-    def _p_values(self, scores: Numbers) -> Numbers:
+    def _p_values(self, scores: Floats) -> Floats:
         values = np.empty(len(scores))
         for first in range(0, len(scores), AT_ONCE):
             part = slice(first, first + AT_ONCE)
@@ -444,7 +451,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         X : as in ``fit``
             Rows of the fitted shape.
         most : int, optional
-            How many columns, or regions, of each row to name; all columns and at most five regions unless given.
+            How many columns, regions or stretches of each row to name; unless given, all columns, at most five regions and at most
+            three stretches.
 
         Returns
         -------
@@ -469,33 +477,15 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         _require_most(most)
         raw = self._checked(X)
-        scores = self._scores(raw)
         if isinstance(raw, Windows):
-            return self.events(raw, most=most)
+            return events(self, raw, scored_steps(self, raw), most)
+        scores = self._scores(raw)
         return self._blamed(raw, np.flatnonzero(-scores < self.offset_), scores, most)
 
-    def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Numbers, most: int | None) -> pl.DataFrame:
+    def _blamed(self, raw: Any, alarms: NDArray[np.intp], scores: Floats, most: int | None) -> pl.DataFrame:
         """The frame of `explain` for the rows of those numbers."""
         alarms = alarms[np.argsort(-scores[alarms], kind="stable")]
-        return BLAME[self.kind_.family](self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
-
-    def _blamed_columns(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        found = self._collect(strange, judged).numpy() if len(alarms) else np.empty((0, 2, len(self.kind_.names)))
-        observed = self.kind_.to_tensor(strange).double().numpy() if len(alarms) else found[:, 1]
-        cells = Cells(alarms, p_values, found[:, 0], observed, found[:, 1])
-        return explained(self.model_, self.kind_, cells, most)
-
-    def _blamed_stretches(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        values = self.kind_.to_tensor(strange) if len(alarms) else torch.empty(0, *self.kind_.shape)
-        return stretched(self, values, alarms, p_values, most)
-
-    def _blamed_regions(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        heat = self.heatmaps(strange) if len(alarms) else np.empty((0, *self.kind_.shape[1:]))
-        return located(alarms, p_values, heat, most)
-
-    def _blamed_symbols(self, strange: Any, alarms: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-        found = self._collect(strange, lambda watch, x: watch.positions(x)).numpy() if len(alarms) else np.empty((0, 3, 0))
-        return symbols.explained(self.kind_, strange, alarms, p_values, found, most=most)
+        return JUDGES[self.kind_.family].explained(self, taken(raw, alarms), alarms, self._p_values(scores)[alarms], most)
 
     def heatmaps(self, X: Any) -> NDArray[np.float32]:
         """How strange each pixel of each picture is.
@@ -599,11 +589,3 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 def _require_most(most: object) -> None:
     if most is not None and not is_count(most, 0):
         raise ParameterError(f"The 'most' that are named must be an int of at least 0 or None. Got {most!r} instead.")
-
-
-BLAME = {
-    "table": AnomalyDetector._blamed_columns,
-    "image": AnomalyDetector._blamed_regions,
-    "series": AnomalyDetector._blamed_stretches,
-    "symbols": AnomalyDetector._blamed_symbols,
-}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OF_PEAK = 0.5  # of an alarm's highest error: what belongs to its stretch
 CLEAR = 1.0  # standard deviations that the highest error has to reach, for a stretch to be narrowed down
-MOST = 3  # stretches of a row that are told of
+MOST = 3  # stretches of a row, unless asked otherwise
 BRIEF = 3  # samples that a spike has at most
 BRUNT = 0.9  # of the squared error, that a spike has in so few
 LEVEL, NOISE, GAIN, SIMILAR = 1.2, 2.0, 1.3, 0.8  # from where on an error is one of level, of noise, of gain in a similar shape
@@ -28,7 +28,8 @@ GAINS = 0.5, 2.0  # that the copy of a window can be given
 WIDESPREAD = 0.2  # of a record that is alarming, from where on its rate is looked at
 OTHER_RATE = 0.1  # by which its period then differs
 LONGEST = 200  # windows of an event that are looked at
-Numbers = NDArray[np.floating[Any]]
+LARGE, HUGE = 1e12, 1e100  # values above the first are squared in double precision, and count as the second at most
+Floats = NDArray[np.floating[Any]]
 
 
 class Stretch(NamedTuple):
@@ -45,22 +46,26 @@ class Stretch(NamedTuple):
 class Seen(NamedTuple):
     """What is known of each step of a piece of a series, by channel (channels, time)."""
 
-    values: Numbers  # in the units of the data
-    expected: Numbers
-    errors: Numbers  # in standard deviations of a usual step's logarithm
-    runs: Numbers
-    usual: Numbers  # (2, channels) longest run of missing, and of equal samples
+    values: Floats  # in the units of the data
+    expected: Floats
+    errors: Floats  # in standard deviations of a usual step's logarithm
+    runs: Floats
+    usual: Floats  # (2, channels) longest run of missing, and of equal samples
 
 
-def seen_in(watch: Any, kind: Any, values: torch.Tensor) -> list[Seen]:
+def seen_in(detector: Any, values: torch.Tensor) -> list[Seen]:
     """What is known of the steps of windows (n, channels, time) in the units of the data."""
+    kind, some = detector.kind_, values
+    if values.nan_to_num(0).abs().max() > LARGE:
+        some = values.double().clamp(-HUGE, HUGE)
+    watch = detector._model_for(some.dtype)
     with torch.inference_mode():
-        x = watch.scaling(values)
+        x = watch.scaling(some)
         copies, distance = watch.rebuilt(x)
         if kind.scale == "window":
             copies = fitted(x, copies)
-        judged: Judged = watch.alarm.judge(x, distance, copies)
-        expected = in_units(kind, watch.scaling, copies, values)
+        judged: Judged = watch.alarm.judge(x, copies, distance)
+        expected = in_units(kind, watch.scaling, copies, some)
     found = zip(values.numpy(), expected.numpy(), judged.errors.numpy(), judged.runs.numpy(), strict=True)
     return [Seen(*some, watch.alarm.usual.numpy()) for some in found]
 
@@ -98,11 +103,11 @@ def stretches(seen: Seen, channels: tuple[str, ...], most: int | None = None) ->
     """The strangest stretches of a window: neighbouring steps of at least `OF_PEAK` of its highest error, the channels apart."""
     strange = np.maximum(seen.errors, seen.runs)
     peak = strange.max()
-    labels, count = label(strange >= OF_PEAK * peak, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
+    labels, _ = label(strange >= OF_PEAK * peak, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])
     places = find_objects(labels)
     blame = np.array([weight(strange[place][labels[place] == i + 1]) for i, place in enumerate(places)])
     found = []
-    for i in np.argsort(-blame, kind="stable")[: min(count, most or MOST)]:
+    for i in np.argsort(-blame, kind="stable")[: MOST if most is None else most]:
         rows, steps = places[i]
         own = strange[rows, steps][0]
         share = float(blame[i] / blame.sum())
@@ -117,25 +122,26 @@ def stretch(seen: Seen, channels: tuple[str, ...], channel: int, place: tuple[in
     return Stretch(start, end, peak, channel, share, name + matter(seen, channel, slice(start, end)))
 
 
-def weight(strange: Numbers) -> float:
+def weight(strange: Floats) -> float:
     """How much strange steps are to blame: their relative squared errors, added up."""
     return float(np.exp(np.minimum(2 * strange, 60.0)).sum())
 
 
 def matter(seen: Seen, channel: int, steps: slice) -> str:
     """What is the matter with a channel's steps, in words."""
-    values, expected = seen.values[channel, steps], seen.expected[channel, steps]
+    values, expected = (some[channel, steps].astype(np.float64) for some in (seen.values, seen.expected))
     n, runs = len(values), seen.runs[channel, steps]
     known = ~np.isnan(values)
     if known.mean() < 0.5:
         return f"no values for {n:,} samples, usual are at most {seen.usual[0, channel]:,.0f}"
     if runs.max() >= 1 and np.mean(np.diff(values[known]) == 0) > 0.5:
         return f"a flat line at {values[known][n // 2 if n // 2 < known.sum() else 0]:.4g} for {n:,} samples"
-    both = known & ~np.isnan(expected)
+    both = known & np.isfinite(expected)
     if not both.any():
         return "nothing to compare with"
     off = values[both] - expected[both]
     at = int(np.abs(off).argmax())
+    off /= abs(off[at]) or 1.0  # so that no square is too large
     if n <= BRIEF or np.sort(np.square(off))[-BRIEF:].sum() > BRUNT * np.square(off).sum():
         return f"a spike to {values[both][at]:.4g}, expected {expected[both][at]:.4g}"
     if abs(off.mean()) > LEVEL * off.std():
@@ -143,12 +149,14 @@ def matter(seen: Seen, channel: int, steps: slice) -> str:
     return _shape(values[both], expected[both])
 
 
-def _shape(values: Numbers, expected: Numbers) -> str:
+def _shape(values: Floats, expected: Floats) -> str:
     """What differs in shape: more noise, less or more gain, or something else."""
-    rough, usual = (float(np.std(np.diff(some, 2))) if len(some) > 3 else 0.0 for some in (values, expected))
+    scale = max(np.abs(values).max(), np.abs(expected).max()) or 1.0  # so that no square is too large
+    both = values / scale, expected / scale
+    rough, usual = (float(np.std(np.diff(some, 2))) if len(some) > 3 else 0.0 for some in both)
     if rough > NOISE * usual > 0:
-        return f"it is {rough / usual:.1f} times as rough as expected"
-    a, b = values - values.mean(), expected - expected.mean()
+        return f"it is {rough / usual:,.1f} times as rough as expected"
+    a, b = (some - some.mean() for some in both)
     power = float(np.sqrt((a @ a) * (b @ b)))
     if power > 0 and a @ b / power > SIMILAR:
         gain = float(np.sqrt((a @ a) / (b @ b)))
@@ -158,12 +166,13 @@ def _shape(values: Numbers, expected: Numbers) -> str:
     return f"another shape: it goes from {reach}, expected {usual_reach}"
 
 
-def stretched(detector: Any, values: torch.Tensor, rows: NDArray[np.intp], p_values: Numbers, most: int | None) -> pl.DataFrame:
-    """A line for each stretch of each of those rows (n, channels, time), in the units of the data."""
+def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Floats, most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` stretches of each strange row, the strangest first."""
     import polars as pl
 
     kind, lines = detector.kind_, []
-    looked = seen_in(detector._model_for(values.dtype), kind, values) if len(rows) else []
+    values = kind.to_tensor(strange) if len(rows) else torch.empty(0, *kind.shape)
+    looked = seen_in(detector, values) if len(rows) else []
     for row, p_value, seen in zip(rows, p_values, looked, strict=True):
         for one in stretches(seen, kind.channels, most):
             there = (one.channel, one.peak)
@@ -185,7 +194,7 @@ def stretched(detector: Any, values: torch.Tensor, rows: NDArray[np.intp], p_val
 # Of records
 
 
-def alarming(scores: Numbers, threshold: float, gap: int) -> list[tuple[int, int]]:
+def alarming(scores: Floats, threshold: float, gap: int) -> list[tuple[int, int]]:
     """Stretches (start, end) of steps above a threshold; nearer than ``gap``, two are one."""
     above = np.flatnonzero(scores > threshold)
     if not len(above):
@@ -194,7 +203,7 @@ def alarming(scores: Numbers, threshold: float, gap: int) -> list[tuple[int, int
     return list(zip(above[np.r_[0, cuts + 1]].tolist(), (above[np.r_[cuts, len(above) - 1]] + 1).tolist(), strict=True))
 
 
-def events(detector: Any, windows: Windows, scores: Numbers, most: int | None = None) -> pl.DataFrame:
+def events(detector: Any, windows: Windows, scores: Floats, most: int | None = None) -> pl.DataFrame:
     """A line for each event of a record whose steps have these scores, in the order of time."""
     import polars as pl
 
@@ -281,7 +290,7 @@ def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     every = max(len(mine) // LONGEST, 1)
     some = windows.at(mine[::every])
     values = detector.kind_.to_tensor(some)
-    looked = seen_in(detector._model_for(values.dtype), detector.kind_, values)
+    looked = seen_in(detector, values)
     shape = (values.shape[1], end - start)
     found = Seen(
         windows.record.values[start:end].T, np.full(shape, np.nan), np.full(shape, np.inf), np.zeros(shape), looked[0].usual
@@ -297,7 +306,7 @@ def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     return found
 
 
-def other_rate(kind: Any, values: Numbers, alarms: int) -> str:
+def other_rate(kind: Any, values: Floats, alarms: int) -> str:
     """What to say of a record that is alarming all over, with another period than the one that was learned from; else nothing."""
     if not kind.period or alarms < WIDESPREAD * len(values):
         return ""

@@ -1,30 +1,40 @@
-"""How the model of an estimator is watched, so that a detector can be made of it: a row in a table for each family of kinds."""
+"""What a detector does by what the data is: a row in a table for each family of kinds.
+
+There stand how the model of an estimator is watched, so that a detector can be made of it, and who tells what raised an alarm.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from hourglass.estimators.detection import beats, pictures, symbols
+from hourglass.estimators.detection import beats, blame, events, pictures, regions, symbols
 from hourglass.estimators.detection.beats import RebuildingWatch
 from hourglass.estimators.detection.pictures import MapWatch
-from hourglass.estimators.detection.watch import WIDEST, Watch
+from hourglass.estimators.detection.watch import WIDEST, ColumnWatch, Watch
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, rank_beyond
 from hourglass.parts.maps import MapAlarm, thumbnails
 
+if TYPE_CHECKING:
+    import polars as pl
+
 FURTHER = 0.05  # of the kept rows are nearer than the one that the distance is measured to, where some may be strange
+Told = Callable[[Any, Any, NDArray[np.intp], NDArray[np.floating[Any]], int | None], "pl.DataFrame"]
 
 
 class Judge(NamedTuple):
-    """How the model of an estimator is watched, by what the data is."""
+    """How the model of an estimator is watched, by what the data is, and what is told of alarms."""
 
     learn: Callable[[Any, Tensor, Tensor, Any, torch.Generator], Watch]  # of a detector, x, what is held out of it, and that raw
     blank: Callable[[Any, dict[str, Any], dict[str, Tensor]], Watch]  # as a file's header and tensors want it
+    explained: Told  # of a detector, strange rows, their numbers and p-values, and how much at most to tell of each
 
 
 def rank(detector: Any, kept: int) -> int:
@@ -46,7 +56,7 @@ def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
 def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kind, kept = detector.kind_, _kept(detector, x, generator)
     alarm = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
-    watch = Watch(detector.estimator_.model_, alarm)
+    watch = ColumnWatch(detector.estimator_.model_, alarm)
     errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDEST))])
     alarm.calibrate(aside.flatten(1), errors)
     return watch
@@ -54,7 +64,7 @@ def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generat
 
 def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
     rows, references = header["sizes"]
-    return Watch(detector.estimator_.model_, Alarm(detector.kind_.column_of, rows, references, rank(detector, rows)))
+    return ColumnWatch(detector.estimator_.model_, Alarm(detector.kind_.column_of, rows, references, rank(detector, rows)))
 
 
 def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
@@ -87,8 +97,8 @@ def _blank_symbols(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 
 
 JUDGES = {
-    "table": Judge(_learn_columns, _blank_columns),
-    "image": Judge(_learn_maps, _blank_maps),
-    "series": Judge(_learn_stretches, _blank_stretches),
-    "symbols": Judge(_learn_symbols, _blank_symbols),
+    "table": Judge(_learn_columns, _blank_columns, blame.columns),
+    "image": Judge(_learn_maps, _blank_maps, regions.located),
+    "series": Judge(_learn_stretches, _blank_stretches, events.stretched),
+    "symbols": Judge(_learn_symbols, _blank_symbols, symbols.explained),
 }

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hourglass.batches import Batches
 from hourglass.estimators.assembly import default_likelihood
-from hourglass.estimators.detection.watch import Watch
+from hourglass.estimators.detection.watch import ColumnWatch
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Hide, Plain, blocks
@@ -26,7 +26,7 @@ WIDE = 512  # elements of a row from where on there are fewer steps, for each co
 SUSPECTS = 6  # columns that are looked at more closely
 
 
-class EnsembleWatch(Watch):
+class EnsembleWatch(ColumnWatch):
     """From scaled rows x (n, elements) to scores, by an ensemble.
 
     Parameters

@@ -22,7 +22,8 @@ from hourglass.estimators.detection.beats import SeriesWatch
 from hourglass.estimators.detection.judges import JUDGES, blank_map_alarm, rank
 from hourglass.estimators.detection.pictures import MapWatch
 from hourglass.estimators.detection.watch import WIDEST, Watch
-from hourglass.estimators.fitted import Fitted, rows_at_once
+from hourglass.estimators.fitted import rows_at_once
+from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
@@ -78,18 +79,18 @@ def _fit_members(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     scaling = detector.kind_.scaling(values, squashed=True)
     x = scaling(values.double()).float()
     del values
-    watch, scores = _watch_members(detector, x, scaling, generator)
+    watch, rows, errors = _watch_members(detector, x, scaling, generator)
     if detector.contaminated:
-        order = scores.argsort(stable=True)  # the strangest last
+        order = _scores_of(watch, x, rows, errors).argsort(stable=True)  # the strangest last
         learned, usual = (math.ceil(len(x) * (1 - share)) for share in (DOUBTED, TRIMMED))
-        watch, _ = _watch_members(detector, x[order[:learned]], scaling, generator, x[order[learned:usual]])
+        watch, *_ = _watch_members(detector, x[order[:learned]], scaling, generator, x[order[learned:usual]])
     return watch
 
 
 def _watch_members(
     detector: Any, x: Tensor, scaling: Any, generator: torch.Generator, aside: Tensor | None = None
-) -> tuple[Watch, Tensor]:
-    """Train the members on rows x (n, elements); also their scores (n,), as rows that were held out.
+) -> tuple[Watch, Tensor, Tensor]:
+    """Train the members on rows x (n, elements); also the rows (m,) held out, and their errors (m, columns).
 
     Rows ``aside`` (m, elements) are usual as well, but nothing is learned from them.
     """
@@ -107,20 +108,27 @@ def _watch_members(
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
     at_once = rows_at_once(model.shape, WIDEST)
-    errors = []
+    found = []
     with torch.inference_mode():
         for part in torch.split(held_out, at_once):
             mine = x[part]  # (m, members, elements)
             expected = watch.expected_out_of_fold(mine)
-            errors.append(watch.errors_from(mine.flatten(0, 1), expected.flatten(0, 1)))
-        watch.alarm.calibrate(x[held_out.flatten()], torch.cat(errors))
-        scores = torch.full((len(x),), -torch.inf)
-        scores[held_out.flatten()] = watch.alarm(x[held_out.flatten()], torch.cat(errors))
-        if detector.contaminated and (left := scores.isneginf()).any():  # a fold may have a row more than others
-            scores[left] = watch(x[left])
+            found.append(watch.errors_from(mine.flatten(0, 1), expected.flatten(0, 1)))
+        rows, errors = held_out.flatten(), torch.cat(found)
+        watch.alarm.calibrate(x[rows], errors)
         if aside is not None:
             watch.alarm.add_references(torch.cat([watch(part) for part in torch.split(aside, at_once)]))
-    return watch, scores
+    return watch, rows, errors
+
+
+def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
+    """Scores (n,) of rows x (n, elements), of which some were held out, with these errors (m, columns)."""
+    with torch.inference_mode():
+        scores = torch.full((len(x),), -torch.inf)
+        scores[rows] = watch.alarm(x[rows], errors)
+        if (left := scores.isneginf()).any():  # a fold may have a row more than others
+            scores[left] = watch(x[left])
+    return scores
 
 
 def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
@@ -287,9 +295,8 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
         raw = estimator.kind_.opened(raw)
     else:
         detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
-    detector.kind_, detector.history_, detector.n_features_in_ = estimator.kind_, estimator.history_, estimator.n_features_in_
-    if hasattr(estimator, "feature_names_in_"):
-        detector.feature_names_in_ = estimator.feature_names_in_
+    detector.kind_, detector.history_ = estimator.kind_, estimator.history_
+    detector._learn_names(raw)
     brought_home(estimator)
     with torch.inference_mode():
         usual, others = taken(raw, learned), taken(raw, held_out)
@@ -307,7 +314,7 @@ def brought_home(estimator: Any) -> Any:
 def _of_symbols(detector: Any) -> Any:
     """What rebuilds rows of symbols unless there is an estimator."""
     asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "callbacks", "verbose")}
-    return Fitted.by_name["VariationalAutoencoder"](WAIST, decoder="recurrent", **asked)
+    return VariationalAutoencoder(WAIST, decoder="recurrent", **asked)
 
 
 def _blank_estimator(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:

@@ -32,7 +32,7 @@ def regions(heat: Maps, most: int | None = None) -> list[Region]:
     """The strongest regions of a map (height, width): neighbouring pixels of at least `OF_PEAK` of its peak."""
     from scipy.ndimage import find_objects, label
 
-    labels, count = label(heat >= OF_PEAK * heat.max())
+    labels, _ = label(heat >= OF_PEAK * heat.max())
     boxes = find_objects(labels)
     inside = [np.where(labels[box] == number + 1, heat[box], 0) for number, box in enumerate(boxes)]
     total = sum(float(part.sum()) for part in inside) or 1.0
@@ -40,7 +40,7 @@ def regions(heat: Maps, most: int | None = None) -> list[Region]:
         Region(down.start, across.start, down.stop, across.stop, float(part.max()), float(part.sum()) / total)
         for (down, across), part in zip(boxes, inside, strict=True)
     ]
-    return sorted(found, key=lambda region: -region.peak)[: min(count, most or MOST)]
+    return sorted(found, key=lambda region: -region.peak)[: MOST if most is None else most]
 
 
 def told(region: Region, size: tuple[int, int]) -> str:
@@ -55,10 +55,11 @@ def told(region: Region, size: tuple[int, int]) -> str:
     return f"{where}, {long} x {high} pixels, {strength}"
 
 
-def located(rows: NDArray[np.intp], p_values: Maps, heat: Maps, most: int | None) -> pl.DataFrame:
-    """A line for each region of each row, from the maps (n, height, width) of those rows."""
+def located(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Maps, most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` regions of each strange picture, the strongest first."""
     import polars as pl
 
+    heat = detector.heatmaps(strange) if len(rows) else np.empty((0, *detector.kind_.shape[1:]))
     lines = [
         {"row": int(row), "p_value": float(p), **region._asdict(), "reason": told(region, heat.shape[1:])}
         for row, p, one in zip(rows, p_values, heat, strict=True)

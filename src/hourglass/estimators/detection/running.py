@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,12 @@ from hourglass.parts.beats import Judged, combined_steps
 
 AT_ONCE = 2**18  # numbers of windows that are looked at together, so that they stay in the processor's cache
 PUSHED = 2**18  # samples of a record that are pushed at a time
-Numbers = NDArray[np.floating[Any]]
-NEUTRAL = (-torch.inf, torch.inf, 0.0)  # of a largest distance, of a least error, of a largest run
+Floats = NDArray[np.floating[Any]]
+KEPT = (  # of distances, errors and runs: what stands where nothing is known, and which of two is kept
+    (-torch.inf, torch.maximum),
+    (torch.inf, torch.minimum),
+    (0.0, torch.maximum),
+)
 
 
 def windows_at_once(channels: int, length: int) -> int:
@@ -44,7 +49,7 @@ class Steps:
         self.length, self.stride = length, stride
         self.parts = math.ceil(length / stride)
         before = (self.parts - 1, self.parts, stride)
-        self.waiting = [torch.full(before, value) for value in NEUTRAL]  # the last windows, for blocks to come
+        self.waiting = [torch.full(before, value) for value, _ in KEPT]  # the last windows, for blocks to come
         self.windows = 0
 
     def take_in(self, judged: Judged) -> Found:
@@ -53,7 +58,7 @@ class Steps:
         n = len(judged.distance)
         self.windows += n
         joined = [torch.cat([old.to(new), new]) for old, new in zip(self.waiting, laid, strict=True)]
-        settled = [self._gathered(some, n, number) for number, some in enumerate(joined)]
+        settled = [self._gathered(some, n, keep) for some, (_, keep) in zip(joined, KEPT, strict=True)]
         self.waiting = [some[n:].clone() for some in joined]
         return Found(*(some.flatten() for some in settled))
 
@@ -64,16 +69,15 @@ class Steps:
         each = (judged.distance[:, None].expand(n, self.length), judged.errors.amax(1), judged.runs.amax(1))
         return [
             functional.pad(some, behind, value=value).reshape(n, self.parts, self.stride)
-            for some, value in zip(each, NEUTRAL, strict=True)
+            for some, (value, _) in zip(each, KEPT, strict=True)
         ]
 
-    def _gathered(self, joined: Tensor, n: int, number: int) -> Tensor:
-        """Blocks (n, stride) of windows (n + parts - 1, parts, stride)."""
-        least = number == 1
+    def _gathered(self, joined: Tensor, n: int, keep: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Blocks (n, stride) of windows (n + parts - 1, parts, stride); of two windows around a step one is kept."""
         found = joined[self.parts - 1 :, 0]
         for part in range(1, self.parts):
             earlier = joined[self.parts - 1 - part : self.parts - 1 - part + n, part]
-            found = found.minimum(earlier) if least else found.maximum(earlier)
+            found = keep(found, earlier)
         return found
 
     def finish(self, last: Judged, length: int) -> Found:
@@ -82,11 +86,10 @@ class Steps:
         left = length - begin
         found = []
         mine = (last.distance.expand(self.length), last.errors.amax(1)[0], last.runs.amax(1)[0])
-        for number, (some, own) in enumerate(zip(self.waiting, mine, strict=True)):
-            none = some.new_full((self.parts, self.parts, self.stride), NEUTRAL[number])
-            blocks = self._gathered(torch.cat([some, none]), self.parts, number).flatten()[:left].to(own)
-            tail = own[self.length - left :]
-            found.append(blocks.minimum(tail) if number == 1 else blocks.maximum(tail))
+        for some, own, (value, keep) in zip(self.waiting, mine, KEPT, strict=True):
+            none = some.new_full((self.parts, self.parts, self.stride), value)
+            blocks = self._gathered(torch.cat([some, none]), self.parts, keep).flatten()[:left].to(own)
+            found.append(keep(blocks, own[self.length - left :]))
         return Found(*found)
 
 
@@ -105,12 +108,12 @@ class Stream:
         self._channels, self._length = self._kind.shape
         self._stride = self._kind.stride
         self._steps = Steps(self._length, self._stride)
-        self._tail: Numbers = np.empty((0, self._channels), np.float32)
+        self._tail: Floats = np.empty((0, self._channels), np.float32)
         self._ending = self._tail
         self._seen = 0
         self.delay = self._length
 
-    def push(self, samples: Any) -> Numbers:
+    def push(self, samples: Any) -> Floats:
         """Take in more samples, and give the scores of those that are known by now.
 
         Parameters
@@ -143,11 +146,11 @@ class Stream:
         self._tail = self._tail[n * self._stride :].copy()
         return np.concatenate(found)
 
-    def _taken_in(self, first: int, last: int) -> Numbers:
+    def _taken_in(self, first: int, last: int) -> Floats:
         piece = self._tail[first * self._stride : (last - 1) * self._stride + self._length]
         return -combined_steps(*self._steps.take_in(self._judged(piece, self._stride))).double().numpy()
 
-    def _judged(self, piece: Numbers, stride: int) -> Judged:
+    def _judged(self, piece: Floats, stride: int) -> Judged:
         windows = np.lib.stride_tricks.sliding_window_view(piece, self._length, axis=0)[::stride]
         values = torch.from_numpy(windows.copy())
         watch = self._detector._model_for(values.dtype)
@@ -155,7 +158,7 @@ class Stream:
             judged: Judged = watch.judge(watch.scaling(values))
         return judged
 
-    def finish(self) -> Numbers:
+    def finish(self) -> Floats:
         """The scores of the samples that are left, when no more come.
 
         Returns
@@ -171,7 +174,7 @@ class Stream:
         return -combined_steps(*self._steps.finish(judged, self._seen)).double().numpy()
 
 
-def scored_steps(detector: Any, windows: Windows) -> Numbers:
+def scored_steps(detector: Any, windows: Windows) -> Floats:
     """How strange each step of a record is, higher is stranger."""
     stream, values = Stream(detector), windows.record.values
     found, known = np.empty(len(values)), 0

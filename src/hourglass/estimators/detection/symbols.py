@@ -32,7 +32,7 @@ class SymbolAlarm(Alarm):
 
     def calibrate(self, held_out: Tensor, errors: Tensor) -> None:
         """Learn from rows held out, and from their nats, what is usual."""
-        self._settle(held_out, errors)
+        self._calibrate_scores(held_out, errors)
 
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, 2)."""
@@ -88,13 +88,13 @@ def learn(model: Any, kind: Any, x: Tensor, aside: Tensor, at_once: int) -> Symb
     return watch
 
 
-def explained(
-    kind: Any, strange: Any, rows: NDArray[np.intp], p_values: NDArray[Any], found: NDArray[Any], *, most: int | None
-) -> pl.DataFrame:
-    """A line for each of at most ``most`` positions of each strange row, the one that costs most first; found (n, 3, length)."""
+def explained(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: NDArray[Any], most: int | None) -> pl.DataFrame:
+    """A line for each of at most ``most`` positions of each strange row, the one that costs most first."""
     import polars as pl
 
-    names, lines = symbols_of(kind), []
+    kind, lines = detector.kind_, []
+    names = symbols_of(kind)
+    found = detector._collect(strange, lambda watch, x: watch.positions(x)).numpy() if len(rows) else np.empty((0, 3, 0))
     for raw, row, p_value, (nats, seen, wanted) in zip(kind.rows_of(strange), rows, p_values, found, strict=True):
         for place in np.argsort(-nats, kind="stable")[:most]:
             if nats[place] <= 0:  # behind the end

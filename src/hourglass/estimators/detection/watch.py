@@ -15,7 +15,7 @@ WIDEST = 1024  # what a row counts as at least, see `rows_at_once`: numbers of a
 
 
 class Watch(nn.Module):
-    """From scaled rows x (n, *shape) to scores.
+    """Base: from scaled rows x (n, *shape) to scores.
 
     Parameters
     ----------
@@ -61,7 +61,23 @@ class Watch(nn.Module):
         return self.model.reconstruct(x).flatten(1)
 
     def errors(self, x: Tensor) -> Tensor:
-        """Errors of rows as the alarm takes them: (n, columns), unless it says otherwise."""
+        """Errors of rows as the alarm takes them; a watch whose ``forward`` is its own may have none."""
+        raise NotImplementedError
+
+
+class ColumnWatch(Watch):
+    """Of tables: the error of each column counts.
+
+    Parameters
+    ----------
+    model : Hourglass
+        Of an autoencoder.
+    alarm : Alarm
+        What judges the errors.
+    """
+
+    def errors(self, x: Tensor) -> Tensor:
+        """Errors of rows (n, columns)."""
         return self.errors_from(x, self.expected(x))
 
     def errors_from(self, x: Tensor, expected: Tensor) -> Tensor:
