@@ -18,13 +18,19 @@ Unfitted use is scikit-learn's own ``NotFittedError``. Each message is one sente
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 import reprlib
+import sys
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 SHOWN = 60  # characters of what came, in a sentence
 _REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
+_HOUSE = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)  # whose lines no user can change
 
 
 class HourglassError(Exception):
@@ -69,6 +75,14 @@ class HourglassWarning(UserWarning):
 
 class StoppedWarning(HourglassWarning):
     """Training was stopped by hand, with Ctrl-C: the best weights so far are kept."""
+
+
+def warn(message: str, category: type[HourglassWarning] = HourglassWarning) -> None:
+    """Warn of the user's own line that led here, however many of ours are between."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOUSE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def suggest(name: object, known: Iterable[str]) -> str:

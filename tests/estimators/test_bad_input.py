@@ -236,3 +236,10 @@ def test_a_single_row_is_no_table_and_a_single_picture_no_pile(sentence):
     assert sentence(hg.DataError, images.transform, np.zeros((8, 8), np.uint8)) == (
         "The model was fitted on images of shape (8, 8). Got an array of shape (8, 8). A single picture goes in as picture[None]."
     )
+
+
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_warnings_point_at_the_line_of_the_user(fit):
+    with pytest.warns(hg.HourglassWarning, match="A bottleneck of 9 for 5 features") as caught:
+        getattr(hg.Autoencoder(9, max_epochs=1), fit)(GOOD)
+    assert [warning.filename for warning in caught] == [__file__]

@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 
 from hourglass.analysis.metrics import Array
 from hourglass.data.molecules import libraries, smiles_of
-from hourglass.errors import DataError, HourglassWarning, MissingExtraError
+from hourglass.errors import DataError, HourglassWarning, MissingExtraError, warn
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import KINDS, as_raw, infer, length
 
@@ -127,7 +127,7 @@ def _say_left_out(seen: int, n: int) -> None:
     if not seen:
         raise DataError(f"ChemNet sees none of these molecules: {why}.")
     if seen < n:
-        warnings.warn(f"ChemNet doesn't see {n - seen} of {n} molecules: {why}. They are left out.", HourglassWarning, stacklevel=4)
+        warn(f"ChemNet doesn't see {n - seen} of {n} molecules: {why}. They are left out.")
 
 
 class Numbers:

@@ -17,7 +17,7 @@ import numpy as np
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
 from hourglass.data import Record
-from hourglass.errors import DataError, HourglassWarning, ParameterError, StoppedWarning
+from hourglass.errors import DataError, ParameterError, StoppedWarning, warn
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import KINDS, as_raw, infer, kind_name, length, taken
@@ -229,7 +229,7 @@ def _below(widths: list[int], features: int) -> list[int]:
         raise DataError(f"No bottleneck of the sweep ({wide}) is below the number of features, {features}. Give narrower ones.")
     if wide:
         message = f"Bottlenecks that are not below the number of features, {features}, are left out of the sweep: {wide}."
-        warnings.warn(message, HourglassWarning, stacklevel=3)
+        warn(message)
     return kept
 
 

@@ -45,7 +45,7 @@ def read_images(
     files = Pictures(source, skip_bad=skip_bad)
     images: NDArray[Any] | list[NDArray[Any]] = []
     count = 0
-    for count, picture in enumerate(files.decoded(stacklevel=4), 1):
+    for count, picture in enumerate(files, 1):
         pixels = picture.pixels
         if count == 1:
             images = np.empty((len(files), *pixels.shape), pixels.dtype)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hourglass.data.melody import Melody, Note, bar_of, key_of, mode_of, top_line
-from hourglass.errors import DataError, HourglassWarning, MissingExtraError
+from hourglass.errors import DataError, MissingExtraError, warn
 
 TICKS = 480  # of a quarter, in files that are written
 TEMPO = 120  # quarters a minute
@@ -134,7 +133,7 @@ def _pieces(line: Sequence[Note], changes: Sequence[tuple[Fraction, str | None, 
         raise DataError(f"the metre is {strange[0]}, and bars need one such as 4/4")
     if strange:
         words = f"What '{name}' has in {' and '.join(dict.fromkeys(strange))} was left out: bars need a metre such as 4/4."
-        warnings.warn(words, HourglassWarning, stacklevel=2)
+        warn(words)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from hourglass.data.lines import write_lines
 from hourglass.data.nested import SYMBOL, flat, nested
 from hourglass.data.some import spread
 from hourglass.data.tables import text_of, typed
-from hourglass.errors import FileError, HourglassWarning, MissingExtraError
+from hourglass.errors import FileError, MissingExtraError, warn
 
 if TYPE_CHECKING:
     import polars as pl
@@ -165,11 +164,7 @@ def without_bad(raw: Any, path: Path) -> Any:
         raise FileError(f"'{path}' has {len(rows):,} rows, none of which can be read. Check that it is the right file.")
     if len(bad):
         which = ", ".join(f"row {row} ({rows[row]!r})" for row in bad[:NAMED]) + (" and others" if len(bad) > NAMED else "")
-        warnings.warn(
-            f"{len(bad):,} of {len(rows):,} rows of '{path}' were left out, as they can't be read: {which}.",
-            HourglassWarning,
-            stacklevel=3,
-        )
+        warn(f"{len(bad):,} of {len(rows):,} rows of '{path}' were left out, as they can't be read: {which}.")
     return raw.filter(good) if name is not None else raw[good]
 
 

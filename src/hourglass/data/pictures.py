@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hourglass.data.dicom import is_dicom, read_dicom
 from hourglass.data.files import Opener, Save, atomic, check_exists, check_frames, found_in, naming, opened, reason
-from hourglass.errors import DataError, FileError, HourglassWarning, MissingExtraError
+from hourglass.errors import DataError, FileError, MissingExtraError, warn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -196,20 +196,16 @@ class Pictures(Sequence[Picture]):
             raise picture
         return picture
 
-    def __iter__(self) -> Iterator[Picture]:
-        return self.decoded()
-
     def readable(self) -> Pictures:
         """Those that can be read, to find which each is read once; all of them unless bad ones are to be left out."""
         if not self._skip_bad:
             return self
-        good = {picture.name for picture in self.decoded(stacklevel=3)}
+        good = {picture.name for picture in self}
         part = copy.copy(self)
         part._files = [file for file in self._files if file.name in good]
         return part
 
-    def decoded(self, stacklevel: int = 2) -> Iterator[Picture]:
-        """Iterate; `stacklevel` is that of the warning about pictures that were left out."""
+    def __iter__(self) -> Iterator[Picture]:
         bad: list[str] = []
         files, ahead, largest = iter(self._files), 1, 0
         with ThreadPoolExecutor(THREADS) as pool:
@@ -229,7 +225,7 @@ class Pictures(Sequence[Picture]):
             raise FileError(f"None of the {len(bad)} images can be read, the first: '{bad[0]}'. They must be {_KNOWN}.")
         if bad:
             message = f"Left out {len(bad)} of {len(self)} images that could not be read, the first: '{bad[0]}'."
-            warnings.warn(message, HourglassWarning, stacklevel=stacklevel)
+            warn(message)
 
 
 def holds_pictures(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> bool:

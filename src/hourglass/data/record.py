@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.dates import date_formats
 from hourglass.data.tables import FILE
-from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
+from hourglass.errors import DataError, ParameterError, suggest, warn
 
 if TYPE_CHECKING:
     import polars as pl
@@ -200,11 +199,9 @@ def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) ->
     """Values on their places; the mean of those that share one."""
     shared = len(place) - len(np.unique(place))
     if shared:
-        warnings.warn(
+        warn(
             f"Column {name!r}: {shared:,} of {len(place):,} samples stand closer to the one before than half the usual {step:g} s; "
-            "the mean of those that share a step counts.",
-            HourglassWarning,
-            stacklevel=2,
+            "the mean of those that share a step counts."
         )
     total, count = (np.zeros((place[-1] + 1, values.shape[1])) for _ in range(2))
     np.add.at(total, place, np.nan_to_num(values))

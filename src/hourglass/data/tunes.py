@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
@@ -12,7 +11,7 @@ from hourglass.data.files import Opener, atomic, check_exists, found_in, naming,
 from hourglass.data.melody import Melody, as_melodies
 from hourglass.data.midi import midi_of, read_midi
 from hourglass.data.sound import wav_of
-from hourglass.errors import FileError, HourglassError, HourglassWarning, MissingExtraError
+from hourglass.errors import FileError, HourglassError, MissingExtraError, warn
 
 TUNES = (".abc", ".mid", ".midi")
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -138,4 +137,4 @@ def _say(tunes: int, cut: int, thinned: int, bad: list[str]) -> None:
     if thinned:
         parts.append(f"of {thinned} only the top line was taken, as notes sound together")
     if parts:
-        warnings.warn(f"Of {tunes + len(bad):,} tunes {'; '.join(parts).rstrip('.')}.", HourglassWarning, stacklevel=4)
+        warn(f"Of {tunes + len(bad):,} tunes {'; '.join(parts).rstrip('.')}.")

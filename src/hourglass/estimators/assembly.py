@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hourglass.errors import HourglassWarning, ParameterError
+from hourglass.errors import ParameterError, warn
 from hourglass.estimators.linear import start_as_pca
 from hourglass.estimators.parameters import NETWORKS, SIDES
 from hourglass.kinds import Kind
@@ -149,11 +148,9 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"Say what damage it has to mend, as in corruption='{example}', or give a bottleneck."
         )
     if not (isinstance(bottleneck, Open) or bottleneck.drawn) and bottleneck.capacity >= kind.n_features:
-        warnings.warn(
+        warn(
             f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
-            "anything: choose a narrower one.",
-            HourglassWarning,
-            stacklevel=5,
+            "anything: choose a narrower one."
         )
     if corruption is not None:
         _require_made_for(owner, corruption, kind)

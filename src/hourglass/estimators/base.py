@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
-from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
+from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError, warn
 from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
     SYMBOLIC,
@@ -603,9 +603,7 @@ def _warn_of_collapse(trainer: Trainer) -> None:
     """Say so if the codes of the weights that were kept tell next to nothing."""
     kl = trainer.history[trainer.best_epoch - 1].kl if trainer.best_epoch else None
     if kl is not None and kl < COLLAPSED:
-        warnings.warn(
+        warn(
             f"The codes have collapsed: they tell {kl:.2g} nats of a row, so all rows are rebuilt much alike. "
-            "hourglass.diagnose(model, X) says what may help.",
-            HourglassWarning,
-            stacklevel=5,
+            "hourglass.diagnose(model, X) says what may help."
         )

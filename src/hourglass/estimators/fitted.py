@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import os
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, FileError, HourglassWarning, ParameterError, StoppedWarning
+from hourglass.errors import DataError, FileError, ParameterError, StoppedWarning, warn
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
@@ -107,7 +106,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 f"{type(self).__name__} can't learn from {f'{n} sample' + 's' * (n > 1) if n else 'nothing'}."
             )
         if asked is None and (said := kind.left_out(raw)):
-            warnings.warn(said, HourglassWarning, stacklevel=4)
+            warn(said)
         self.kind_: Kind = self._suited(kind.learn(raw, self.columns, timeless=timeless, asked=part), raw, timeless)
         self._learn_names(raw)
 
@@ -141,10 +140,9 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                     if stop(epoch):
                         break
         except KeyboardInterrupt:
-            warnings.warn(
+            warn(
                 f"Training was stopped by hand after {len(trainer.history)} epochs: the best weights so far are kept.",
                 StoppedWarning,
-                stacklevel=5,
             )
             return False
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, float_of, paced, record_of, roles, seconds, stacked
-from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
+from hourglass.errors import DataError, ParameterError, suggest, warn
 from hourglass.kinds.base import Kind, described
 from hourglass.kinds.frames import as_frame, container_of, is_table
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
@@ -293,11 +292,9 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
     names = tuple(f"x{i}" for i in range(array.shape[2]))
     _require_known(array, names)
     if array.shape[1] <= FEW and len(array) >= MANY:
-        warnings.warn(
+        warn(
             f"An array of shape {raw.shape} is {len(array):,} rows of {array.shape[1]} samples. A long record of "
-            f"{array.shape[1]} channels is hg.Record(X, rate).",
-            HourglassWarning,
-            stacklevel=4,
+            f"{array.shape[1]} channels is hg.Record(X, rate)."
         )
     return cls(
         (array.shape[2], array.shape[1]),

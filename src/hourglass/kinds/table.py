@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.data.record import float_of
-from hourglass.errors import DataError, HourglassWarning, ParameterError, suggest
+from hourglass.errors import DataError, ParameterError, suggest, warn
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds.base import Kind
 from hourglass.kinds.columns import OTHER, TYPES, Column
@@ -314,11 +313,7 @@ def _say_left_out(learned: tuple[Column, ...], asked: Mapping[str, str]) -> None
         how = " To learn the text itself, say kind='token' (by characters) or kind='words'." if as_text else ""
         raise DataError(f"No column is left to learn from: {left[0].name!r} is {_said(left[0])}{_more(len(left) - 1)}.{how}")
     for column in left:
-        warnings.warn(
-            f"Column {column.name!r} is {_said(column)}. It is left out; choose otherwise with columns={{{column.name!r}: ...}}.",
-            HourglassWarning,
-            stacklevel=2,
-        )
+        warn(f"Column {column.name!r} is {_said(column)}. It is left out; choose otherwise with columns={{{column.name!r}: ...}}.")
 
 
 def _said(column: Column) -> str:
@@ -334,11 +329,9 @@ def _warn_of_constants(numbers: np.ndarray[Any, Any], names: list[str], columns:
         return
     index = int(constant[0])
     value = f"{first[index]:g}" if columns is None else of_columns.shown(columns[index], float(first[index]))
-    warnings.warn(
+    warn(
         f"Column {names[index]}{_more(len(constant) - 1)} is constant, {value} in every row: "
-        "it teaches nothing and is rebuilt as it is.",
-        HourglassWarning,
-        stacklevel=3,
+        "it teaches nothing and is rebuilt as it is."
     )
 
 

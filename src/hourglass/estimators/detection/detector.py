@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError
+from hourglass.errors import DataError, ModelFileError, ParameterError, warn
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.detection import recipes
 from hourglass.estimators.detection.drift import Drift, compare
@@ -212,11 +211,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         n = len(self._alarm.reference)
         if n < FEWEST:
             least, better = (rows * (HOLDS_OUT if self._holds_out else 1) for rows in (FEWEST, 1000))
-            warnings.warn(
-                f"Only {n} rows tell what is usual: fit on at least {least}, better {better:,}, for alarms to be relied on.",
-                HourglassWarning,
-                stacklevel=3,
-            )
+            warn(f"Only {n} rows tell what is usual: fit on at least {least}, better {better:,}, for alarms to be relied on.")
         if self.contamination != "auto":
             self.alarm_rate_ = float(self.contamination)
             self.offset_ = float(np.quantile(self.score_samples(raw), self.alarm_rate_))
@@ -251,11 +246,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         if rate < least * (1 - 1e-9):
             rows = "rows" if self._alarm.of_one == 1 else "windows' worth of samples"
             needed = int(np.ceil(1 / rate)) * (HOLDS_OUT if self._holds_out else 1)
-            warnings.warn(
+            warn(
                 f"{n} {rows} are too few to promise an alarm rate of {rate:g}: only rows stranger than all of them raise an alarm, "
-                f"a rate of {least:.2g}. Fit on at least {needed:,} {rows}.",
-                HourglassWarning,
-                stacklevel=2,
+                f"a rate of {least:.2g}. Fit on at least {needed:,} {rows}."
             )
         self.alarm_rate_ = float(rate)
         self.offset_ = -self._alarm.threshold(rate)
