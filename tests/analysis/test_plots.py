@@ -305,8 +305,13 @@ def test_names_with_dollars_are_no_formulas():
     assert words(drawn(plots.code_map(model, X, ["$a$", "b\nc"] * 10)).axes[0]) == [r"\$a\$", "b c"]
 
 
+def open_figures():
+    """The figures of pyplot, which other tests may have left."""
+    return sys.modules["matplotlib.pyplot"].get_fignums() if "matplotlib.pyplot" in sys.modules else []
+
+
 def test_nothing_global_is_touched(swept, swept_images, images, table):
-    settings = dict(matplotlib.rcParams)
+    settings, figures = dict(matplotlib.rcParams), open_figures()
     for fitted in (images, table):
         drawn(plots.reconstructions(fitted.model, fitted.X_test))
         drawn(plots.code_map(fitted.model, fitted.X_test, fitted.y_test))
@@ -315,7 +320,7 @@ def test_nothing_global_is_touched(swept, swept_images, images, table):
     drawn(swept.plot())
     drawn(swept_images.plot())
     assert dict(matplotlib.rcParams) == settings
-    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    assert open_figures() == figures
 
 
 def all_figures(fitted, swept):

@@ -412,7 +412,7 @@ def test_a_loaded_sampler_is_where_its_model_is(tmp_path, monkeypatch):
     model = hg.Autoencoder(2, hidden=(8,), max_epochs=1, random_state=0).fit(X[:40]).fit_sampler(X[:40], random_state=0)
     model.save(tmp_path / "m.safetensors")
     moved = []
-    monkeypatch.setattr(samplers.Mixture, "to", lambda module, device: moved.append(device))
+    monkeypatch.setattr(samplers.FullMixture, "to", lambda module, device: moved.append(device))
     hg.load(tmp_path / "m.safetensors")
     assert moved == [model._device]
 
@@ -460,7 +460,7 @@ def test_labels_are_known_whatever_type_they_come_in(known):
 
 
 def test_the_density_of_a_mixture_by_hand():
-    mixture = samplers.Mixture(2, 3)
+    mixture = samplers.FullMixture(2, 3)
     roots = torch.tensor(np.tril(CHANCE.normal(size=(2, 3, 3))) + 2 * np.eye(3), dtype=torch.float32)
     mixture.log_weight.copy_(torch.tensor([0.3, 0.7]).log())
     mixture.mean.copy_(torch.tensor(CHANCE.normal(size=(2, 3))))
