@@ -117,6 +117,12 @@ def test_a_header_that_says_too_little(path, fitted):
     assert refused(path) == f"'{path}' doesn't say 'frozen', which a model file has to: save the model again."
 
 
+def test_a_parameter_of_a_later_version(path):
+    _, header = storage.read(path)
+    rewritten(path, parameters={**header["parameters"], "dreams": True})
+    assert refused(path) == f"'{path}' holds an unknown parameter of Autoencoder, 'dreams'. Update Hourglass to read it."
+
+
 def test_tensors_that_do_not_fit(path):
     tensors = load_file(path)
     tensors["scaling.first.mean"] = torch.zeros(4, dtype=torch.float64)

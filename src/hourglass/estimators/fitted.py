@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
-from hourglass.errors import DataError, FileError, ParameterError, StoppedWarning, warn
+from hourglass.errors import DataError, FileError, ModelFileError, ParameterError, StoppedWarning, warn
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
@@ -302,6 +302,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _from_file(
         cls, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any]
     ) -> Self:
+        if unknown := sorted(header["parameters"].keys() - set(cls._get_param_names())):
+            raise ModelFileError(
+                f"{str(path)!r} holds an unknown parameter of {cls.__name__}, {unknown[0]!r}. Update Hourglass to read it."
+            )
         fitted = cls(**from_config(header["parameters"], given, path))
         fitted.kind_ = kind_from_config(header["kind"])
         fitted.n_features_in_ = fitted.kind_.n_features
