@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -71,9 +72,9 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
         ]
         return framed([_series(names[i] if names else f"x{i}", column) for i, column in enumerate(columns)])
     found = column_names(raw)
-    for name in found:
-        if found.count(name) > 1:
-            raise DataError(f"The table has {found.count(name)} columns called {name!r}. Rename all but one.")
+    for name, count in Counter(found).items():
+        if count > 1:
+            raise DataError(f"The table has {count} columns called {name!r}. Rename all but one.")
     others = [name for name in (raw.columns if container == "pandas" else ()) if not isinstance(name, str)]
     if 0 < len(others) < len(found):
         raise DataError(f"Of the names of the columns some are text, and {others[0]!r} is not. Make them alike.")

@@ -93,14 +93,15 @@ class TableKind(Kind):
         if not self.matches_names(raw):
             return
         names = column_names(raw)
+        there, known = set(names), {column.name for column in self.columns}
         for name in self.names:
-            if name not in names:
+            if name not in there:
                 if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
                     raise DataError(
                         "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
                     )
                 raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, names)}")
-        extra = [name for name in names if name not in {column.name for column in self.columns}]
+        extra = [name for name in names if name not in known]
         if extra:
             raise DataError(
                 f"The model was fitted without a column {extra[0]!r}{_more(len(extra) - 1)}. "
