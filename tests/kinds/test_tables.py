@@ -641,3 +641,10 @@ def test_types_of_pandas_with_gaps_of_their_own_come_back():
     kind = learned(halves)
     back = kind.from_array(kind.to_array(halves), table)
     assert (back["count"].dtype, back["count"][0]) == ("float64", 3.5)  # the whole numbers that came can't hold what was learned
+
+
+def test_tensors_with_a_gradient_or_of_half_the_precision_are_arrays():
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    np.testing.assert_array_equal(as_raw(x), x.detach().numpy())
+    np.testing.assert_array_equal(as_raw(x.bfloat16()), x.detach().bfloat16().float().numpy())
+    assert as_raw(x.double()).dtype == np.float64

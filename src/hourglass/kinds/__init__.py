@@ -181,6 +181,9 @@ def _unmasked(X: Any, kind: str | None) -> np.ndarray[Any, Any]:
 
 def _as_array(X: Any) -> np.ndarray[Any, Any]:
     """Rows as an array: of objects, if some of them are text and others are not."""
+    if hasattr(X, "detach"):  # a tensor of torch, which NumPy takes without a gradient alone, and not in bfloat16
+        X = X.detach().cpu()
+        X = X.float() if X.is_floating_point() and not hasattr(np, str(X.dtype).removeprefix("torch.")) else X
     found = np.asarray(X)
     if found.dtype.kind in "US" and isinstance(X, (list, tuple)):
         found = np.asarray(X, dtype=object)
