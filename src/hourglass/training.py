@@ -250,8 +250,14 @@ class Trainer:
         for number, optimizer in enumerate(self.optimizers):
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in optimizer.state_dict().items()}
         history = [asdict(epoch) for epoch in self.history]
-        facts = {"history": history, "best_epoch": self.best_epoch, "best_loss": self.best_loss, "seconds": self._seconds()}
-        return tensors, facts | {"optimizer": self.plan.optimizer}
+        facts = {
+            "history": history,
+            "best_epoch": self.best_epoch,
+            "best_loss": self.best_loss,
+            "seconds": self._seconds(),
+            "optimizer": self.plan.optimizer,
+        }
+        return tensors, facts
 
     def load_state(self, tensors: Tensors, facts: dict[str, Any]) -> None:
         """Go on from what `state` gave."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Column:
     rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates that are text
     zone: str | None = None  # of times
-    unit: str | None = None  # in which times and spans of time are counted
+    unit: Literal["ns", "us", "ms"] | None = None  # in which times and spans of time are counted
     categories: tuple[Any, ...] = ()  # all that may be, in their order, where the data says so
     ordered: bool = False  # whether pandas compares them
     cell: Cell = NUMBER
@@ -304,7 +304,7 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
     if known.type == "datetime":
         return _times(known, values)
     if known.dtype == "Duration":
-        return (values * 1e6).round().cast(pl.Duration("us")).dt.cast_time_unit(known.unit or "us")  # type: ignore[arg-type]
+        return (values * 1e6).round().cast(pl.Duration("us")).dt.cast_time_unit(known.unit or "us")
     if known.dtype in ("String", "Decimal", "Categorical", "Enum"):
         return values
     dtype = getattr(pl, known.dtype)
@@ -322,7 +322,7 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
     if known.format is not None:
         times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
         return times.dt.strftime(known.format)
-    times = times.dt.cast_time_unit(known.unit or "us")  # type: ignore[arg-type]
+    times = times.dt.cast_time_unit(known.unit or "us")
     return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
 
 

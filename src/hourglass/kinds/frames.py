@@ -64,7 +64,8 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
     """Any table as a polars frame, its columns named by text; those of an array by ``names``, or x0, x1 ..."""
     container = container_of(raw)
     if container == "polars":
-        return raw  # type: ignore[no-any-return]
+        frame: pl.DataFrame = raw
+        return frame
     if container == "numpy":
         columns = [
             raw[:, i].astype(f"{raw.dtype.kind}8[us]") if raw.dtype.kind in TEMPORAL else _cells(raw[:, i])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ LEARNED = 10  # that an estimator has to learn from
 Starts = NDArray[np.intp]
 
 
-class SeriesWatch(Watch, ABC):
+class SeriesWatch(Watch):
     """Base: from scaled windows x (n, channels, time) to scores.
 
     Parameters

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.errors import ParameterError
-from hourglass.estimators.detection.watch import Watch
+from hourglass.estimators.detection.watch import ErrorWatch
 from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Gaussian, Plain
@@ -63,7 +63,7 @@ class Front(nn.Module):
         return seen
 
 
-class MapWatch(Watch):
+class MapWatch(ErrorWatch):
     """From scaled pictures x (n, channels, height, width) to maps, and to scores.
 
     Parameters

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hourglass.estimators.detection.watch import Watch
+from hourglass.estimators.detection.watch import ErrorWatch
 from hourglass.parts.alarm import FIRST_GAP, SMALLEST, Alarm
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class SymbolAlarm(Alarm):
         return FIRST_GAP * x * (self.points[-1] == 0)
 
 
-class SymbolWatch(Watch):
+class SymbolWatch(ErrorWatch):
     """From rows x (n, length, symbols) to scores, by the nats of each symbol when it is rebuilt."""
 
     def seen(self, x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from hourglass.parts.scaling import Scaling
 WIDEST = 1024  # what a row counts as at least, see `rows_at_once`: numbers of all members, often in double precision
 
 
-class Watch(nn.Module):
+class Watch(nn.Module, ABC):
     """Base: from scaled rows x (n, *shape) to scores.
 
     Parameters
@@ -37,10 +38,9 @@ class Watch(nn.Module):
         """Of the model."""
         return self.model.scaling
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """Scores (n,); higher is stranger."""
-        scores: Tensor = self.alarm(self.seen(x), self.errors(x))
-        return scores
 
     def seen(self, x: Tensor) -> Tensor:
         """What the alarm sees of rows (n, elements)."""
@@ -60,21 +60,21 @@ class Watch(nn.Module):
         """What the elements (n, elements) are expected to be."""
         return self.model.reconstruct(x).flatten(1)
 
+
+class ErrorWatch(Watch):
+    """Base of those whose scores come from errors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.alarm(self.seen(x), self.errors(x))
+        return scores
+
+    @abstractmethod
     def errors(self, x: Tensor) -> Tensor:
-        """Errors of rows as the alarm takes them; a watch whose ``forward`` is its own may have none."""
-        raise NotImplementedError
+        """Errors of rows (n, ...), as the alarm takes them."""
 
 
-class ColumnWatch(Watch):
-    """Of tables: the error of each column counts.
-
-    Parameters
-    ----------
-    model : Hourglass
-        Of an autoencoder.
-    alarm : Alarm
-        What judges the errors.
-    """
+class ColumnWatch(ErrorWatch):
+    """Of tables: the error of each column counts."""
 
     def errors(self, x: Tensor) -> Tensor:
         """Errors of rows (n, columns)."""
