@@ -42,6 +42,17 @@ def test_scikit_learn(estimator, check):
     check(estimator)
 
 
+@pytest.mark.parametrize(("n", "columns"), [(100, 30), (200, 300)])
+def test_the_rate_is_kept_where_there_are_many_columns_for_the_rows(n, columns):
+    def usual(n, seed):
+        return np.random.default_rng(seed).standard_t(5, (n, columns))
+
+    found = [hg.AnomalyDetector(alarm_rate=0.05, max_epochs=1, random_state=0).fit(usual(n, seed)) for seed in range(3)]
+    new = usual(1000, 3)
+    assert 0.025 < np.mean([(one.predict(new) == -1).mean() for one in found]) < 0.075
+    assert not any(one.drift(new).drifted for one in found)
+
+
 def test_the_promised_rate_of_false_alarms_is_kept(detector):
     assert (detector.p_values(NEW) <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
     np.testing.assert_array_equal(detector.predict(NEW) == -1, detector.p_values(NEW) <= 0.05)

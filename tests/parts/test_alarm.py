@@ -29,6 +29,19 @@ def test_a_term_with_a_single_value_for_most_rows():
     assert centred_upwards(torch.ones(9, 1))[1].item() == pytest.approx(1e-6)
 
 
+def test_training_rows_are_compared_with_the_range_of_the_others():
+    x = torch.tensor([[1.0, 5.0], [2.0, 5.0], [4.0, torch.nan], [9.0, torch.nan], [3.0, 7.0]])
+    alarm = Alarm.learn((0, 1), x, x[:0])
+    assert not alarm.outside(x).any()
+    with alarm.of_the_others(x):
+        assert alarm.outside(x).tolist() == [[-1, 0], [0, 0], [0, 0], [5, 0], [0, 2]]
+    assert alarm.outside(torch.tensor([[0.0, 8.0]])).tolist() == [[-1, 1]]
+    lonely = torch.tensor([[1.0, 5.0], [2.0, torch.nan], [3.0, torch.nan]])
+    alarm = Alarm.learn((0, 1), lonely, lonely[:0])
+    with alarm.of_the_others(lonely):
+        assert alarm.outside(lonely).tolist() == [[-1, 0], [0, 0], [1, 0]]  # a single value is the range, with or without it
+
+
 def test_a_score_by_hand():
     x = torch.arange(21.0)[:, None]
     alarm = Alarm.learn((0,), x, x[:1])

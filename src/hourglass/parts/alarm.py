@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Self
 
@@ -143,6 +145,22 @@ class Alarm(nn.Module):
         """How strange rows are (n,) by their terms (n, terms), in standard deviations: the largest counts most."""
         strange: Tensor = torch.logsumexp(terms, dim=1)
         return strange
+
+    @contextmanager
+    def of_the_others(self, x: Tensor) -> Iterator[None]:
+        """Meanwhile each of the training rows x is compared with the range of all others, as a new row is with that of all.
+
+        A row is outside of that only where it has the end of the range to itself, and by as much as it is beyond the next one. Left
+        inside its own range, a training row would seem more usual than a new one, the more so the more columns there are.
+        """
+        whole = self.points
+        low, high = (x.nan_to_num(end).topk(2, 0, largest=end < 0).values[1] for end in (torch.inf, -torch.inf))
+        ends = torch.where(low.isfinite() & high.isfinite(), torch.stack([low, high]), whole[[0, -1]])  # a single value has no next
+        self.points = torch.cat([ends[:1], whole[1:-1], ends[1:]])
+        try:
+            yield
+        finally:
+            self.points = whole
 
     def outside(self, x: Tensor) -> Tensor:
         """How far each element lies outside the range of the training rows (n, elements).

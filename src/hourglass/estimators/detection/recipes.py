@@ -115,9 +115,11 @@ def _watch_members(
             expected = watch.expected_out_of_fold(mine)
             found.append(watch.errors_from(mine.flatten(0, 1), expected.flatten(0, 1)))
         rows, errors = held_out.flatten(), torch.cat(found)
-        watch.alarm.calibrate(x[rows], errors)
-        if aside is not None:
-            watch.alarm.add_references(torch.cat([watch(part) for part in torch.split(aside, at_once)]))
+        others = [] if aside is None else [(part, watch.errors(part)) for part in torch.split(aside, at_once)]
+        with alarm.of_the_others(usual):
+            alarm.calibrate(x[rows], errors)
+            for rest in others:
+                alarm.add_references(alarm(*rest))
     return watch, rows, errors
 
 
