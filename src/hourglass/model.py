@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from itertools import product
 
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 
 from hourglass.parts.alarm import strangest_if_nan
 from hourglass.parts.bottlenecks import BottleneckModule, Code, Codes
-from hourglass.parts.corruptions import Corruption
+from hourglass.parts.corruptions import Corruption, Noise
 from hourglass.parts.densities import Density, Normal
 from hourglass.parts.likelihoods import LikelihoodModule
 from hourglass.parts.objectives import Elbo, Learner, Loss, Objective
+from hourglass.parts.restorer import relative_contrast, told
 from hourglass.parts.scaling import Conditions, Scaling
 from hourglass.parts.sequence import Embedding, sharpened
 
@@ -178,6 +180,11 @@ class Hourglass(Learner):
         """What has to be rebuilt, and what is seen of it."""
         x = self.likelihood.drawn(x, generator)
         return x, x if self.corruption is None else self.corruption(x, generator)
+
+    def knowing(self, x: Tensor, seen: Tensor) -> AbstractContextManager[None]:
+        """Meanwhile networks that ask for the strength of the noise know it, where x got nothing but noise."""
+        asked = getattr(self.encoder, "relative", False) and isinstance(self.corruption, Noise)
+        return told((self.encoder, self.decoder), relative_contrast(seen, x)) if asked else nullcontext()
 
     def rebuilding(self, x: Tensor, seen: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood of x, all that counts of it, in nats an example: a scalar."""

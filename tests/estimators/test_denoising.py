@@ -417,6 +417,18 @@ def test_noise_of_a_range_of_strengths_is_made_alike_and_faint_noise_weighs_as_m
     assert (rows[1] - rows[0]).item() == pytest.approx(4 * np.log(3) if varied else 16)
 
 
+@pytest.mark.parametrize(("corruption", "known"), [("noise:5-50", True), ("blur:1-2+noise:5-10", False)])
+def test_how_strong_white_noise_is_is_known_in_training(corruption, known):
+    model = cleaner(corruption, encoder=hg.Restorer((8, 16), blocks=1, patch=16, relative=True)).model_
+    clean = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    seen = clean + 10 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    with model.knowing(clean, seen):
+        contrast = model.encoder.contrast(seen)
+        assert torch.equal(contrast, model.decoder.contrast(seen))
+    assert torch.allclose(contrast, torch.tensor(2.5), rtol=0.2) == known
+    assert not torch.allclose(model.encoder.contrast(seen), torch.tensor(2.5), rtol=0.2)  # afterwards it is looked for again
+
+
 def test_partial_fit_takes_pictures_of_any_size():
     with pytest.MonkeyPatch.context() as patch:
         quickly(patch)

@@ -6,6 +6,7 @@ import torch
 
 import hourglass as hg
 from hourglass.parts.noise import finest
+from hourglass.parts.restorer import relative_contrast
 
 SMALL = hg.Restorer((8, 16), blocks=1)
 
@@ -149,3 +150,12 @@ def test_parts_that_do_not_go_together(model, X, sentence):
     with pytest.raises(hg.ParameterError) as caught:
         model.fit(X)
     assert str(caught.value) == sentence
+
+
+def test_where_the_noise_is_known_contrast_is_relative_to_it():
+    clean = torch.rand(3, 1, 64, 64, generator=chance(), dtype=torch.float64)
+    std = torch.tensor([5.0, 25.0, 1.0], dtype=torch.float64).view(3, 1, 1, 1) / 255
+    seen = clean + std * torch.randn(clean.shape, generator=chance(), dtype=torch.float64)
+    expected = torch.tensor([5.0, 1.0, 25 / 4], dtype=torch.float64).view(3, 1, 1, 1)  # the third has less than is looked at
+    torch.testing.assert_close(relative_contrast(seen, clean), expected, rtol=0.03, atol=0)
+    assert (relative_contrast(seen)[0] < 1).all()  # detail of the picture itself would be taken for noise

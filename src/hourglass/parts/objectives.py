@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -51,6 +52,7 @@ class Model(Protocol):
     progress: float
 
     def damaged(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]: ...
+    def knowing(self, x: Tensor, seen: Tensor) -> AbstractContextManager[None]: ...
     def encode(self, x: Tensor, generator: torch.Generator | None = None, given: Tensor | None = None) -> Code: ...
     def posterior(self, x: Tensor, given: Tensor | None = None) -> Normal: ...
     def decode(self, z: Any, given: Tensor | None = None, x: Tensor | None = None) -> Tensor: ...
@@ -235,5 +237,7 @@ def total_correlation(z: Tensor, posterior: Normal) -> Tensor:
 def _passed(model: Model, x: Tensor, generator: torch.Generator, given: Tensor | None) -> tuple[Tensor, Code]:
     """A batch through the model: its negative log-likelihood, the mean over the batch, and its codes."""
     x, seen = model.damaged(x, generator)
-    code = model.encode(seen, generator, given)
-    return model.rebuilding(x, seen, model.decode(code.z, given, x)), code
+    with model.knowing(x, seen):
+        code = model.encode(seen, generator, given)
+        output = model.decode(code.z, given, x)
+    return model.rebuilding(x, seen, output), code

@@ -46,7 +46,8 @@ class Restorer(Network):
         Pixels a side of the patches of pictures that it learns from.
     relative : bool
         Whether the contrast of each picture is changed on the way in, and back on the way out, so that its finest detail, which is
-        mostly its noise, is always as strong: for noise of any strength in one model.
+        mostly its noise, is always as strong: for noise of any strength in one model. While it learns, how strong the noise is
+        is known.
 
     References
     ----------
@@ -94,14 +95,15 @@ class _Side(nn.Module):
         return relative_contrast(seen[:, : self.channels]) if self.told is None else self.told
 
 
-def relative_contrast(seen: Tensor) -> Tensor:
-    """What brings the finest detail of each picture to the usual strength (batch, 1, 1, 1)."""
-    return USUAL / finest(seen).clamp(min=LEAST)
+def relative_contrast(seen: Tensor, clean: Tensor | None = None) -> Tensor:
+    """What brings the finest detail of each picture to the usual strength (batch, 1, 1, 1); or its noise, where that is known."""
+    noise = finest(seen) if clean is None else (seen - clean).flatten(1).std(1).view(-1, 1, 1, 1)
+    return USUAL / noise.clamp(min=LEAST)
 
 
 @contextmanager
 def told(networks: Iterable[nn.Module], contrast: Tensor | None) -> Iterator[None]:
-    """Let relative restorers take this contrast meanwhile, instead of what each tile of a picture has."""
+    """Let relative restorers take this contrast meanwhile, instead of that of what they see."""
     sides = [network for network in networks if isinstance(network, _Side)]
     for side in sides:
         side.told = contrast
