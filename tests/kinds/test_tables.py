@@ -369,6 +369,26 @@ def test_what_cannot_be_learned_from(frame, sentence):
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ((20, 30, 3), "Pictures (n, height, width) are kind='image', series (n, time, channels) kind='series'. "),
+        (
+            (20, 3, 8, 8),
+            "Pictures (n, height, width, channels) are kind='image': where channels come first, pass X.transpose(0, 2, 3, 1). ",
+        ),
+        ((20, 3, 8, 8, 2), ""),
+    ],
+)
+def test_arrays_that_are_of_another_kind(shape, how):
+    with pytest.raises(hg.DataError) as caught:
+        hg.Autoencoder(1, kind="table").fit(np.zeros(shape))
+    assert str(caught.value) == (
+        f"Expected 2D array, got {len(shape)}D array instead: a table has rows and columns. {how}"
+        "To take all of a row as columns, pass X.reshape(len(X), -1)."
+    )
+
+
 def test_an_array_with_an_empty_column():
     with pytest.raises(hg.DataError, match=r"Column 1 has no value in any row\. Leave it out\."):
         learned(np.c_[np.arange(9.0), np.full(9, np.nan)])
@@ -396,11 +416,40 @@ def test_a_time_comes_back_from_its_cycles(cycles):
     assert apart.abs().max() < 4.01 * 86400
 
 
+@pytest.mark.parametrize(
+    ("place", "observed", "expected", "words"),
+    [
+        (0, 1234.5, 1200.123456, "price is 1,234.5, expected 1,200.12; usual are 10 to 2,000"),
+        (0, 1e7, 0.1 + 0.2, "price is 10,000,000, expected 0.3; usual are 10 to 2,000"),
+        (0, 20.0, 20.0000001, "price is 20, unusual beside the other columns; usual are 10 to 2,000"),
+        (1, 0.0, 1.0, "city is 'Rome' (12.50% of the training rows), expected 'Oslo'"),
+        (1, 0.0, 0.0, "city is 'Rome' (12.50% of the training rows), unusual beside the other columns"),
+        (1, 2.0, 2.0, "city is a rare or unknown level (12.50% of the training rows), unusual beside the other columns"),
+        (2, 3600.0, 7200.0, "at is 1970-01-01 01:00:00, expected about 02:00"),
+        (2, 3600.0, 3610.0, "at is 1970-01-01 01:00:00, unusual beside the other columns"),
+    ],
+)
+def test_why_a_cell_is_strange(place, observed, expected, words):
+    columns = (
+        of_columns.Column("price"),
+        of_columns.Column("city", type="categorical", dtype="String", levels=("Rome", "Oslo", "other"), cell=Cell(3)),
+        of_columns.Column("at", type="datetime", dtype="Datetime", cell=Cell(plain=False, cycles=(86400.0,))),
+    )
+    kind = KINDS["table"]((6,), "float64", columns, "polars")
+    assert kind.reason(place, observed, expected, (10.0, 2000.0), 0.125) == words
+
+
+def test_a_usual_range_of_one_number():
+    kind = KINDS["table"]((1,), "float64")
+    assert kind.reason(0, 5.0, 0.0, (0.0, 0.0), 1.0) == "x0 is 5, expected 0; usual is 0"
+
+
 def test_an_expected_time_is_told_on_the_cycle_that_is_furthest_off():
     at = of_columns.Column("at", type="datetime", cell=Cell(plain=False, cycles=(86400.0, 604800.0)))
     day, friday = 86400, 86400 * 1  # 1970-01-02 was a Friday
     assert of_columns.expected_time(at, friday + 3 * 3600, friday + 14.5 * 3600) == "about 14:30"
     assert of_columns.expected_time(at, friday + 3 * day + 1000, friday) == "on a Friday"
+    assert of_columns.expected_time(at, friday + 10, friday) is None
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.Boolean])
@@ -544,22 +593,31 @@ def test_categories_that_are_no_words_come_back(values, levels):
     assert of_columns.from_numbers(known, of_columns.to_numbers(known, column))[:2].to_list() == levels
 
 
-def test_gaps_that_were_not_there_in_training_cost_nothing(sentence):
+def test_gaps_that_were_not_there_in_training_cost_nothing_and_are_said(sentence):
     table = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
     gap = table.iloc[:2].copy()
     gap.iloc[0, 1] = np.nan
+    said = "Column 'b' has gaps, and had none when the model was fitted: its mean stands in for them."
     for model in (hg.Autoencoder(1, max_epochs=1, random_state=0), hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)):
         model.fit(table)
-        scores, errors = model.score_samples(gap), model.feature_errors(gap)
+        with pytest.warns(hg.HourglassWarning, match=said):
+            scores = model.score_samples(gap)
+        with pytest.warns(hg.HourglassWarning, match=said):
+            errors = model.feature_errors(gap)
         assert errors[0, 1] == 0
         assert (np.isfinite(scores).all(), np.isfinite(errors).all()) == (True, True)
     plain = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table)
-    nats = 0.5 * (plain.feature_errors(gap).sum(1) + np.log(2 * np.pi) * np.array([1, 2]))
-    np.testing.assert_allclose(plain.score_samples(gap), -nats, rtol=1e-5)
+    with pytest.warns(hg.HourglassWarning, match=said):
+        nats = 0.5 * (plain.feature_errors(gap).sum(1) + np.log(2 * np.pi) * np.array([1, 2]))
+    with pytest.warns(hg.HourglassWarning, match=said):
+        np.testing.assert_allclose(plain.score_samples(gap), -nats, rtol=1e-5)
     assert sentence(hg.DataError, plain.partial_fit, gap) == (
         "Row 0 has a gap, and what this Autoencoder learned from first had none. "
         "Fill it, or begin with rows of which some have gaps."
     )
+    numbers = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table.to_numpy())
+    with pytest.warns(hg.HourglassWarning, match="Column 'x1' has gaps, and had none when the model was fitted"):
+        numbers.transform(gap.to_numpy())
 
 
 def of_all(raw, **given):

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from hourglass.parts.scaling import Scaling
 
 
+OTHERS = {  # what an array of so many dimensions may be in place of a table
+    3: "Pictures (n, height, width) are kind='image', series (n, time, channels) kind='series'. ",
+    4: "Pictures (n, height, width, channels) are kind='image': where channels come first, pass X.transpose(0, 2, 3, 1). ",
+}
 ALIKE = "unusual beside the other columns"  # what is said of a cell that is as expected, and still to blame
 
 
@@ -65,7 +69,7 @@ class TableKind(Kind):
     def learn(
         cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
     ) -> Self:
-        _require_two_dimensions(raw)
+        _require_two_dimensions(raw, OTHERS)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
         numbers = None if is_table(raw) or columns else _as_numbers(raw)
@@ -369,12 +373,15 @@ def _more(count: int) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def _require_two_dimensions(raw: Any) -> None:
-    if not is_table(raw) and raw.ndim != 2:
-        raise DataError(
-            f"Expected 2D array, got {raw.ndim}D array instead: a table has rows and columns. "
-            "Reshape your data with .reshape(-1, 1) if it has a single column, or .reshape(1, -1) if it is a single row."
-        )
+def _require_two_dimensions(raw: Any, kinds: Mapping[int, str] | None = None) -> None:
+    """Refuse what has no rows and columns, in the words of a number of dimensions, if there are such."""
+    if is_table(raw) or raw.ndim == 2:
+        return
+    if raw.ndim < 2:
+        how = "Reshape your data with .reshape(-1, 1) if it has a single column, or .reshape(1, -1) if it is a single row."
+    else:
+        how = f"{(kinds or {}).get(raw.ndim, '')}To take all of a row as columns, pass X.reshape(len(X), -1)."
+    raise DataError(f"Expected 2D array, got {raw.ndim}D array instead: a table has rows and columns. {how}")
 
 
 def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> None:
