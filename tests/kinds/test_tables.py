@@ -197,7 +197,10 @@ def test_the_form_of_numbers_is_remembered_for_rows_that_do_not_show_it():
 
 PRICES = pl.DataFrame({"price": [f"{i % 30}.5" for i in range(100)], "x": rng.normal(size=100)})
 UNREAD = PRICES.with_columns(price=pl.when(pl.int_range(100).is_in([7, 31])).then(pl.lit("n/d")).otherwise("price"))
-SAID = "Column 'price' is numeric, but for 'n/d' in row 7, 'n/d' in row 31 (rows are counted from 0): these cells count as missing."
+SAID = (
+    "Column 'price' is numeric, but for 'n/d' in row 7, 'n/d' in row 31 (rows are counted from 0). "
+    "What can't be read counts as missing."
+)
 
 
 def as_objects_of(frame):
@@ -441,6 +444,7 @@ def test_why_a_cell_is_strange(place, observed, expected, words):
 
 def test_a_usual_range_of_one_number():
     kind = KINDS["table"]((1,), "float64")
+    assert (kind.cells is kind.cells, kind.used is kind.used) == (True, True)  # made once, not for each reason
     assert kind.reason(0, 5.0, 0.0, (0.0, 0.0), 1.0) == "x0 is 5, expected 0; usual is 0"
 
 

@@ -284,7 +284,8 @@ def warn_of(known: Column, values: pl.Series, bad: NDArray[np.bool_]) -> None:
         cells = ", ".join(f"{values[row]!r} in row {row}" for row in rows[:FEW])
         rest = f", and {len(rows) - FEW:,} more" if len(rows) > FEW else ""
         warn(
-            f"Column {known.name!r} is {known.type}, but for {cells}{rest} (rows are counted from 0): these cells count as missing."
+            f"Column {known.name!r} is {known.type}, but for {cells}{rest} (rows are counted from 0). "
+            "What can't be read counts as missing."
         )
 
 
