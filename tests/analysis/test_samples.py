@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import polars as pl
 import pytest
@@ -5,6 +7,7 @@ import torch
 from scipy.linalg import sqrtm
 
 import hourglass as hg
+from hourglass.analysis.metrics import total_variation
 from hourglass.analysis.samples import classifier, density_coverage, frechet_distance, precision_recall
 from hourglass.analysis.synthetic import column_shapes, pair_correlations, trained_on_synthetic
 from hourglass.errors import DataError, ParameterError
@@ -200,6 +203,36 @@ def test_pair_correlations_by_hand(people):
     joined = pairs[0].join(pairs[1], on="hair", how="full", coalesce=True).fill_null(0)
     expected = 1 - (joined["proportion"] - joined["proportion_right"]).abs().sum() / 2
     assert pair_correlations(levels, swapped) == pytest.approx(expected)
+
+
+def test_pair_correlations_are_those_of_each_pair_alone():
+    rng = np.random.default_rng(0)
+    numbers = [rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4)) + 1e6 for _ in range(2)]
+    for each in numbers:
+        each[rng.random(each.shape) < 0.2] = np.nan
+    tables = [pl.DataFrame(each, schema=list("abcd")).fill_nan(None) for each in numbers]
+    tables = [table.with_columns(**{name: pl.Series(rng.choice(["u", "v", "w"], 200)) for name in "xyz"}) for table in tables]
+    apart = []
+    for first, second in combinations("abcd", 2):
+        pairs = [table.select(first, second).drop_nulls() for table in tables]
+        apart.append(abs(np.subtract(*(np.corrcoef(pair.to_numpy().T)[0, 1] for pair in pairs))) / 2)
+    for first, second in combinations("xyz", 2):
+        apart.append(total_variation(*(table.select(first, second).rows() for table in tables)))
+    assert pair_correlations(*tables) == pytest.approx(1 - np.mean(apart), abs=1e-9)
+
+
+def test_a_column_of_many_numbers_is_foretold_by_regression():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1200)
+    table = pl.DataFrame({"x": x, "y": 3 * x + rng.normal(size=1200), "few": (x * 2).round().astype(int)})
+    train, test = table[:600], table[600:]
+    assert trained_on_synthetic(train, test, "y") == pytest.approx(0.9, abs=0.05)  # of the variance, 9 in 10 are of x
+    shuffled = train.with_columns(y=train["y"].shuffle(seed=0))
+    assert trained_on_synthetic(shuffled, test, "y") < 0.1
+    assert trained_on_synthetic(train.with_columns(y=pl.lit(None, pl.Float64)), test, "y") == 0
+    assert trained_on_synthetic(train, test, "few") > 0.9  # of classes, the area under the curve
+    names = [hg.quality(train, train, test, target=target).frame["measure"][-1] for target in ("y", "few")]
+    assert names == ["trained on it, R²", "trained on it, AUROC"]
 
 
 def test_pair_correlations_of_columns_with_gaps(people):

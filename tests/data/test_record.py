@@ -66,6 +66,12 @@ def test_times_keep_the_clock_of_their_place():
     assert [when(record, step) for step in range(4)] == [f"2024-03-31 0{clock}:00" for clock in ("1:00", "1:30", "3:00", "3:30")]
 
 
+def test_stamps_with_a_year_of_two_digits():
+    stamps = [f"01/{day:02}/25 02:00 PM" for day in range(1, 15)]
+    record = record_of(pl.DataFrame({"t": stamps, "x": range(14)}))
+    assert (record.start, record.rate) == (dt.datetime(2025, 1, 1, 14, tzinfo=dt.UTC), 1 / 86400)
+
+
 def test_spans_of_time_are_seconds():
     spans = [dt.timedelta(seconds=2 * i) for i in range(5)]
     record = record_of(pl.DataFrame({"t": spans, "x": spans}))

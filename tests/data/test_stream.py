@@ -35,6 +35,20 @@ def test_a_large_csv_is_read_as_its_columns_were_learned(tmp_path, monkeypatch):
     assert found.rows() == [("a", "Berlin, Mitte", "NA", "01001", 1.5), ("b", "Rome", "IT", "2", None)]
 
 
+def test_a_large_csv_with_decimal_commas_is_read_as_a_small_one(tmp_path, monkeypatch):
+    lines = [
+        "price;sold;paid;size\n",
+        *(f"1.{i:03};{i},5;True;n/d\n" if i % 50 == 0 else f"1.{i:03};{i},5;False;{i},25\n" for i in range(1000)),
+    ]
+    (tmp_path / "t.csv").write_text("".join(lines))
+    small = hg.read(tmp_path / "t.csv")
+    assert small.row(7) == (1007, 7.5, False, "7.25")
+    assert small["size"][50] == "n/d"
+    monkeypatch.setattr(stream, "WHOLE", 10)
+    found = pl.concat(batches(tmp_path / "t.csv", rows=300, dtypes={name: str(dtype) for name, dtype in small.schema.items()}))
+    assert found.with_columns(paid=pl.col("paid") == "True").equals(small)
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv"])
 def test_appended_batches_are_the_table(tmp_path, name):
     with appending(tmp_path / name) as append:

@@ -29,6 +29,13 @@ def table(content, name="x.csv"):
         ('a,b\n"x, y",1\n"l1\nl2",2\n"say ""hi""",3\n', [("x, y", 1), ("l1\nl2", 2), ('say "hi"', 3)]),
         ('a,b\n5" nail,1\n', [('5" nail', 1)]),
         ("a;b\n1,5;2\n-3,25;4\n", [(1.5, 2), (-3.25, 4)]),
+        ("a;b\n1.100;2,5\n2.350;4\n", [(1100, 2.5), (2350, 4.0)]),  # thousands, where commas are decimal ones
+        ("a;b\n1.100;x\n2,5;y\n", [(1100.0, "x"), (2.5, "y")]),
+        ("a;b\n1.234.567,5;0.5\n-3;0.25\n", [(1234567.5, 0.5), (-3.0, 0.25)]),  # a column of its own making
+        ("a;b\n1.100;1.5\n2.350;2.5\n", [(1.1, 1.5), (2.35, 2.5)]),
+        ("a;b\n1,5;2\nn/d;3\n1.100,5;4\n", [("1.5", 2), ("n/d", 3), ("1100.5", 4)]),
+        ("a,b\nTrue,1\nfalse,2\n,3\nTRUE,4\n", [(True, 1), (False, 2), (None, 3), (True, 4)]),
+        ("a,b\nTrue,1\nja,2\n", [("True", 1), ("ja", 2)]),
         ("a\tb\n1\t2\n", [(1, 2)]),
         ("a|b\n1|2\n", [(1, 2)]),
         ("a\n1\n2\n", [(1,), (2,)]),
@@ -150,5 +157,6 @@ def test_a_first_row_with_a_gap_is_a_row():
 
 def test_decimal_commas_beside_tabs():
     assert table("a\tb\n1,5\t2\n3,25\t4\n").rows() == [(1.5, 2), (3.25, 4)]
+    assert table("a\tb\n1,500\t2\n3,25\t4\n")["a"].to_list() == [1.5, 3.25]
     assert table("1,5\t2,5\n3,5\t4,5\n", "x.tsv").rows() == [(1.5, 2.5), (3.5, 4.5)]
     assert table("a\tb\n1,500\t2\n3,250\t4\n")["a"].to_list() == ["1,500", "3,250"]  # thousands, or not: it is not said

@@ -214,6 +214,8 @@ def test_a_planted_fault_is_named_first():
     line = first.row(0, named=True)
     assert line["observed"] == pytest.approx(faulty[line["row"], int(line["column"][1:])], rel=1e-4)
     assert line["low"] < line["expected"] < line["high"]
+    usual = np.quantile(USUAL[:, int(line["column"][1:])], [1 / 32, 31 / 32])
+    np.testing.assert_allclose([line["low"], line["high"]], usual, rtol=1e-4)
 
 
 CITIES = {"Rome": "it", "Paris": "fr", "Oslo": "no"}

@@ -169,6 +169,117 @@ def test_text_that_reads_as_numbers_or_dates():
     ]
 
 
+@pytest.mark.parametrize(
+    ("texts", "numbers", "why"),
+    [
+        (["$1,234.50", "$7", "-$2.5"], [1234.5, 7, -2.5], "text that reads as numbers, '$1,234.50' as 1234.50"),
+        (["1.234,50 €", "7 €", "-2,5 €"], [1234.5, 7, -2.5], "text that reads as numbers, '1.234,50 €' as 1234.50"),
+        (["12%", "7.5 %", "0 %"], [12, 7.5, 0], "text that reads as numbers, '12%' as 12"),
+        (["1,100", "2,350", "7"], [1100, 2350, 7], "text that reads as numbers, '1,100' as 1100"),
+    ],
+)
+def test_prices_and_percents_are_numbers_and_that_is_said(texts, numbers, why):
+    column = pl.Series("price", texts * 20)
+    known = of_columns.learn(column)
+    assert (known.type, known.why) == ("numeric", why)
+    np.testing.assert_array_equal(of_columns.to_numbers(known, column)[:3], numbers)
+    np.testing.assert_array_equal(
+        of_columns.to_numbers(known, pl.Series("price", map(float, numbers))), numbers
+    )  # next month as numbers
+    assert of_columns.from_numbers(known, np.array(numbers)).to_list() == numbers
+
+
+def test_the_form_of_numbers_is_remembered_for_rows_that_do_not_show_it():
+    known = of_columns.learn(pl.Series("a", ["1.100,5", "2.350"] * 20))
+    assert of_columns.to_numbers(known, pl.Series("a", ["1.100"])).tolist() == [1100]
+    assert of_columns.to_numbers(known, pl.Series("a", ["1.5", "2.25"])).tolist() == [1.5, 2.25]
+
+
+PRICES = pl.DataFrame({"price": [f"{i % 30}.5" for i in range(100)], "x": rng.normal(size=100)})
+UNREAD = PRICES.with_columns(price=pl.when(pl.int_range(100).is_in([7, 31])).then(pl.lit("n/d")).otherwise("price"))
+SAID = (
+    "Column 'price' is numeric, but for 'n/d' in row 7, 'n/d' in row 31 (rows are counted from 0). "
+    "What can't be read counts as missing."
+)
+
+
+def as_objects_of(frame):
+    return np.array(frame.rows(), dtype=object)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow, as_objects_of])
+def test_a_few_cells_that_are_no_numbers_are_gaps(convert):
+    name = "x0" if convert is as_objects_of else "price"
+    with pytest.warns(hg.HourglassWarning) as caught:
+        model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(convert(UNREAD))
+    assert [str(warning.message) for warning in caught] == [SAID.replace("price", name)]
+    assert model.schema_["missing"].to_list() == [0.02, 0]
+    gaps = PRICES.with_columns(price=pl.when(~pl.int_range(100).is_in([7, 31])).then("price"))
+    with pytest.warns(hg.HourglassWarning) as caught:
+        codes = model.transform(convert(UNREAD))
+    assert {str(warning.message) for warning in caught} == {SAID.replace("price", name)}
+    np.testing.assert_array_equal(codes, model.transform(convert(gaps)))
+    with pytest.warns(hg.HourglassWarning):
+        back = model.reconstruct(convert(UNREAD))
+    assert type(back) is type(convert(UNREAD))
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_cells_that_are_no_numbers_among_those_of_floats(convert):
+    numbers = PRICES.cast({"price": pl.Float64})
+    detector = hg.AnomalyDetector(max_epochs=1, random_state=0).fit(convert(numbers))
+    with pytest.warns(hg.HourglassWarning) as caught:
+        found = detector.alarms(convert(UNREAD))
+    assert {str(warning.message) for warning in caught} == {SAID}
+    empty = numbers.with_columns(price=pl.when(~pl.int_range(100).is_in([7, 31])).then("price"))
+    assert found.equals(detector.alarms(convert(empty)))
+    others = ~pl.int_range(100, eager=True).is_in([7, 31])
+    assert found.filter(others).equals(detector.alarms(convert(numbers)).filter(others))
+
+
+def test_a_column_of_which_most_is_of_another_type_is_refused(sentence):
+    model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(PRICES)
+    words = PRICES.with_columns(price=pl.when(pl.int_range(100) % 2 == 0).then("price").otherwise(pl.lit("cheap")))
+    assert sentence(hg.DataError, model.transform, words[1:]) == (
+        "Column 'price' is numeric, and holds 'cheap' in row 0 (counted from 0). "
+        "Repair that cell, or say columns={'price': 'categorical'} when fitting."
+    )
+
+
+def test_what_to_say_of_a_column_that_is_mostly_numbers():
+    half = pl.DataFrame({"a": ["n/d" if i % 4 == 0 else f"{i}.25" for i in range(400)], "x": rng.normal(size=400)})
+    why = "301 different values in 400 rows, 75% of them numbers; as 'numeric', the others would be gaps"
+    with pytest.warns(hg.HourglassWarning, match=f"Column 'a' is of no use .{why}.. It is left out"):
+        learned(half)
+    with pytest.warns(hg.HourglassWarning, match="Column 'a' is numeric, but for 'n/d' in row 0, .* and 97 more"):
+        assert learned(half, columns={"a": "numeric"}).columns[0].missing == 0.25
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_columns_that_the_model_has_not_are_left_aside(model, convert):
+    more = FRAME.with_columns(new=pl.lit("u"), other=1).select("new", *FRAME.columns, "other")
+    with pytest.warns(hg.HourglassWarning) as caught:
+        codes = model.transform(convert(more))
+    assert {str(warning.message) for warning in caught} == {
+        "The model was fitted without a column 'new' (and 1 more): what is in it is left aside."
+    }
+    np.testing.assert_array_equal(codes, model.transform(FRAME))
+    with pytest.warns(hg.HourglassWarning):
+        assert list(hg.kinds.frames.column_names(model.reconstruct(convert(more)))) == FRAME.columns
+
+
+@pytest.mark.parametrize("words", [["True", "False"], ["TRUE", "FALSE"], ["true", "false"]])
+def test_text_that_is_true_or_false_is_boolean(words):
+    column = pl.Series("a", words * 20)
+    known = of_columns.learn(column)
+    assert (known.type, known.levels) == ("boolean", (words[1], words[0]))
+    for same in (pl.Series([True, False]), pl.Series([1, 0]), pl.Series(["TRUE", "false"]), pl.Series(["1", "0"])):
+        assert of_columns.to_numbers(known, same).tolist() == [1, 0]
+    assert of_columns.from_numbers(known, np.array([1.0, 0.0])).to_list() == words
+    with pytest.raises(hg.DataError, match="Column 'a' is boolean, and holds 'ja' in row 0"):
+        of_columns.to_numbers(known, pl.Series(["ja", "nein"]))
+
+
 def test_types_can_be_overruled():
     table = pl.DataFrame({"zip": [10, 20, 30, 10] * 20, "x": rng.normal(size=80)})
     kind = learned(table, columns={"zip": "categorical"})
@@ -241,7 +352,7 @@ def test_mixed_counts_nats_a_column():
         ),
         (
             pl.DataFrame({"a": [1.0, np.inf, 2.0]}),
-            "Column 'a' holds inf in row 1. Leave that row out, or its cell empty.",
+            "Column 'a' holds inf in row 1 (counted from 0). Leave that row out, or its cell empty.",
         ),
         (
             pl.DataFrame({"a": pl.Series([None, None], dtype=pl.Float64)}),
@@ -259,6 +370,26 @@ def test_what_cannot_be_learned_from(frame, sentence):
     with pytest.raises(hg.DataError) as caught:
         hg.Autoencoder(1, max_epochs=1).fit(frame)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ((20, 30, 3), "Pictures (n, height, width) are kind='image', series (n, time, channels) kind='series'. "),
+        (
+            (20, 3, 8, 8),
+            "Pictures (n, height, width, channels) are kind='image': where channels come first, pass X.transpose(0, 2, 3, 1). ",
+        ),
+        ((20, 3, 8, 8, 2), ""),
+    ],
+)
+def test_arrays_that_are_of_another_kind(shape, how):
+    with pytest.raises(hg.DataError) as caught:
+        hg.Autoencoder(1, kind="table").fit(np.zeros(shape))
+    assert str(caught.value) == (
+        f"Expected 2D array, got {len(shape)}D array instead: a table has rows and columns. {how}"
+        "To take all of a row as columns, pass X.reshape(len(X), -1)."
+    )
 
 
 def test_an_array_with_an_empty_column():
@@ -288,11 +419,41 @@ def test_a_time_comes_back_from_its_cycles(cycles):
     assert apart.abs().max() < 4.01 * 86400
 
 
+@pytest.mark.parametrize(
+    ("place", "observed", "expected", "words"),
+    [
+        (0, 1234.5, 1200.123456, "price is 1,234.5, expected 1,200.12; usual are 10 to 2,000"),
+        (0, 1e7, 0.1 + 0.2, "price is 10,000,000, expected 0.3; usual are 10 to 2,000"),
+        (0, 20.0, 20.0000001, "price is 20, unusual beside the other columns; usual are 10 to 2,000"),
+        (1, 0.0, 1.0, "city is 'Rome' (12.50% of the training rows), expected 'Oslo'"),
+        (1, 0.0, 0.0, "city is 'Rome' (12.50% of the training rows), unusual beside the other columns"),
+        (1, 2.0, 2.0, "city is a rare or unknown level (12.50% of the training rows), unusual beside the other columns"),
+        (2, 3600.0, 7200.0, "at is 1970-01-01 01:00:00, expected about 02:00"),
+        (2, 3600.0, 3610.0, "at is 1970-01-01 01:00:00, unusual beside the other columns"),
+    ],
+)
+def test_why_a_cell_is_strange(place, observed, expected, words):
+    columns = (
+        of_columns.Column("price"),
+        of_columns.Column("city", type="categorical", dtype="String", levels=("Rome", "Oslo", "other"), cell=Cell(3)),
+        of_columns.Column("at", type="datetime", dtype="Datetime", cell=Cell(plain=False, cycles=(86400.0,))),
+    )
+    kind = KINDS["table"]((6,), "float64", columns, "polars")
+    assert kind.reason(place, observed, expected, (10.0, 2000.0), 0.125) == words
+
+
+def test_a_usual_range_of_one_number():
+    kind = KINDS["table"]((1,), "float64")
+    assert (kind.cells is kind.cells, kind.used is kind.used) == (True, True)  # made once, not for each reason
+    assert kind.reason(0, 5.0, 0.0, (0.0, 0.0), 1.0) == "x0 is 5, expected 0; usual is 0"
+
+
 def test_an_expected_time_is_told_on_the_cycle_that_is_furthest_off():
     at = of_columns.Column("at", type="datetime", cell=Cell(plain=False, cycles=(86400.0, 604800.0)))
     day, friday = 86400, 86400 * 1  # 1970-01-02 was a Friday
     assert of_columns.expected_time(at, friday + 3 * 3600, friday + 14.5 * 3600) == "about 14:30"
     assert of_columns.expected_time(at, friday + 3 * day + 1000, friday) == "on a Friday"
+    assert of_columns.expected_time(at, friday + 10, friday) is None
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64, pl.Boolean])
@@ -383,6 +544,36 @@ def test_dates_as_they_are_written(written, form):
     assert of_columns.from_numbers(known, seconds)[13] == written.format(14).replace(".000000", "")
 
 
+@pytest.mark.parametrize(
+    ("learned_as", "later"),
+    [
+        ("2024-03-14", "2024-03-14T00:00:00Z"),
+        ("2024-03-14", "14-Mar-24"),
+        ("14.03.2024", "14.03.2024 00:00"),
+        ("14.03.2024", "14.03.24"),
+        ("03/14/24", "3/14/2024 12:00 AM"),
+        ("2024-03-14T00:00:00.000", "2024-03-14"),
+    ],
+)
+def test_dates_in_another_form_that_can_mean_one_day_alone(learned_as, later):
+    known = of_columns.learn(pl.Series("d", [learned_as] * 20))
+    assert of_columns.to_numbers(known, pl.Series("d", [later, None]))[0] == dt.datetime(2024, 3, 14, tzinfo=dt.UTC).timestamp()
+
+
+def test_dates_whose_day_may_be_the_month_stay_refused():
+    known = of_columns.learn(pl.Series("d", ["2024-03-14"] * 20))
+    with pytest.raises(hg.DataError, match="Column 'd' is datetime, and holds '03/04/2024' in row 0"):
+        of_columns.to_numbers(known, pl.Series("d", ["03/04/2024"]))
+
+
+def test_a_few_cells_that_are_no_dates_are_gaps():
+    column = pl.Series("d", [f"14.03.{year}" for year in range(1950, 2000)] + ["unknown"])
+    with pytest.warns(hg.HourglassWarning, match="Column 'd' is datetime, but for 'unknown' in row 50 "):
+        known = of_columns.learn(column)
+    assert known.format == "%d.%m.%Y"
+    assert np.flatnonzero(np.isnan(of_columns.to_numbers(known, column))).tolist() == [50]
+
+
 def test_times_learned_as_such_are_read_from_text():
     times = pl.Series("t", [dt.datetime(2024, 1, 1) + dt.timedelta(hours=7 * i) for i in range(100)])
     known = of_columns.learn(times)
@@ -406,22 +597,31 @@ def test_categories_that_are_no_words_come_back(values, levels):
     assert of_columns.from_numbers(known, of_columns.to_numbers(known, column))[:2].to_list() == levels
 
 
-def test_gaps_that_were_not_there_in_training_cost_nothing(sentence):
+def test_gaps_that_were_not_there_in_training_cost_nothing_and_are_said(sentence):
     table = pd.DataFrame(rng.normal(size=(200, 2)), columns=["a", "b"])
     gap = table.iloc[:2].copy()
     gap.iloc[0, 1] = np.nan
+    said = "Column 'b' has gaps, and had none when the model was fitted: its mean stands in for them."
     for model in (hg.Autoencoder(1, max_epochs=1, random_state=0), hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)):
         model.fit(table)
-        scores, errors = model.score_samples(gap), model.feature_errors(gap)
+        with pytest.warns(hg.HourglassWarning, match=said):
+            scores = model.score_samples(gap)
+        with pytest.warns(hg.HourglassWarning, match=said):
+            errors = model.feature_errors(gap)
         assert errors[0, 1] == 0
         assert (np.isfinite(scores).all(), np.isfinite(errors).all()) == (True, True)
     plain = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table)
-    nats = 0.5 * (plain.feature_errors(gap).sum(1) + np.log(2 * np.pi) * np.array([1, 2]))
-    np.testing.assert_allclose(plain.score_samples(gap), -nats, rtol=1e-5)
+    with pytest.warns(hg.HourglassWarning, match=said):
+        nats = 0.5 * (plain.feature_errors(gap).sum(1) + np.log(2 * np.pi) * np.array([1, 2]))
+    with pytest.warns(hg.HourglassWarning, match=said):
+        np.testing.assert_allclose(plain.score_samples(gap), -nats, rtol=1e-5)
     assert sentence(hg.DataError, plain.partial_fit, gap) == (
         "Row 0 has a gap, and what this Autoencoder learned from first had none. "
         "Fill it, or begin with rows of which some have gaps."
     )
+    numbers = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(table.to_numpy())
+    with pytest.warns(hg.HourglassWarning, match="Column 'x1' has gaps, and had none when the model was fitted"):
+        numbers.transform(gap.to_numpy())
 
 
 def of_all(raw, **given):

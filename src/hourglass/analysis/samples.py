@@ -208,7 +208,7 @@ def quality(
     Quality
         Prints as a table. Over the features "frechet distance", "precision", "recall", "density" and "coverage". Over the scaled
         rows "distance to training rows", the median, and "copies", the share that is nearer to one than all but 1% of the rows held
-        out are. Of tables "column shapes", "pair correlations" and, with a target, "trained on it, AUROC", see
+        out are. Of tables "column shapes", "pair correlations" and, with a target, "trained on it, AUROC" (of numbers R²), see
         `hourglass.analysis.synthetic`. Rows of symbols have other measures, see the notes, and the first five only if features are
         given.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.metrics import r2_score, roc_auc_score
 
 from hourglass.analysis.metrics import Array, Measure, total_variation
 from hourglass.errors import DataError, HourglassWarning, suggest
@@ -19,6 +20,9 @@ from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl
+
+MOST_CLASSES = 20  # different numbers up to which a column of such is foretold as classes
+ROUNDED = 1e-12  # of a sum of squares: what rounding leaves of none
 
 __all__ = ["column_shapes", "pair_correlations", "trained_on_synthetic"]
 
@@ -93,19 +97,19 @@ def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
     """
     tables, columns = _looked_at(real, synthetic, like if like is not None else real)
     numeric, others = ([name for name, column in columns.items() if _is_numeric(column) is wanted] for wanted in (True, False))
-    scores = []
-    numbers = [{name: to_numbers(columns[name], table[name]) for name in numeric} for table in tables]
-    for first, second in combinations(numeric, 2):
-        mine, theirs = (_correlation(of[first], of[second]) for of in numbers)
-        scores.append(1 - abs(mine - theirs) / 2)
-    for pair in combinations(others, 2):
-        joined = (zip(*(_words(table[name]) for name in pair), strict=True) for table in tables)
-        scores.append(1 - total_variation(*joined))
-    return float(np.mean(scores)) if scores else float("nan")
+    correlations = [_correlations([to_numbers(columns[name], table[name]) for name in numeric]) for table in tables]
+    apart = [np.abs(correlations[0] - correlations[1])[np.triu_indices(len(numeric), 1)] / 2]
+    words = [_places(*(_words(table[name]) for table in tables)) for name in others]
+    apart += [
+        [_distance(*(a + len(first.levels) * b for a, b in zip(first.of, second.of, strict=True)))]
+        for first, second in combinations(words, 2)
+    ]
+    found = np.concatenate(apart)
+    return 1 - float(found.mean()) if len(found) else float("nan")
 
 
 def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = None) -> float:
-    """How well a classifier that learned from a synthetic table foretells a column of a real one.
+    """How well a judge that learned from a synthetic table foretells a column of a real one.
 
     Parameters
     ----------
@@ -119,8 +123,9 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     Returns
     -------
     float
-        Area under the ROC curve of scikit-learn's ``HistGradientBoostingClassifier``; of more than two classes the mean of each
-        against the rest. 0.5 if the synthetic table has only one.
+        Of classes, the area under the ROC curve of scikit-learn's ``HistGradientBoostingClassifier``; of more than two the mean of
+        each against the rest. 0.5 if the synthetic table has only one. Of numbers or times of more than 20 different values, R² of
+        its ``HistGradientBoostingRegressor``: 1 is perfect, 0 no better than their mean, and less is worse.
 
     Raises
     ------
@@ -134,7 +139,7 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     if target not in as_frame(real).columns:
         raise DataError(f"There is no column {target!r} to foretell. {suggest(target, as_frame(real).columns)}")
     (learned, judged), columns = _looked_at(synthetic, real, like if like is not None else real)
-    columns.pop(target, None)
+    foretold = columns.pop(target, None)
     if not columns:
         raise DataError(
             f"There is no column to foretell {target!r} from: all others are left out. Give more columns, or no target."
@@ -155,7 +160,27 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
         )
         for frame in (learned, judged)
     ]
-    labels = [_words(frame[target].cast(judged[target].dtype, strict=False)) for frame in (learned, judged)]
+    if foretold is not None and _is_continuous(foretold, as_frame(real if like is None else like)[target]):
+        return _by_regression(tables, [to_numbers(foretold, frame[target]) for frame in (learned, judged)])
+    return _by_classes(tables, [_words(frame[target].cast(judged[target].dtype, strict=False)) for frame in (learned, judged)])
+
+
+def _is_continuous(column: Column, values: pl.Series) -> bool:
+    return _is_numeric(column) and values.n_unique() > MOST_CLASSES
+
+
+def _by_regression(tables: list[Array], numbers: list[Array]) -> float:
+    """R² of numbers (n,) foretold from other columns (n, columns): learned from the first, of the second."""
+    (x, x_judged), (y, y_judged) = (
+        [of[~np.isnan(known)] for of, known in zip(some, numbers, strict=True)] for some in (tables, numbers)
+    )
+    if len(y) < 2 or len(y_judged) < 2:
+        return 0.0
+    return float(r2_score(y_judged, HistGradientBoostingRegressor(random_state=0).fit(x, y).predict(x_judged)))
+
+
+def _by_classes(tables: list[Array], labels: list[Array]) -> float:
+    """Area under the ROC curve of labels (n,) foretold from other columns (n, columns): learned from the first, of the second."""
     known = np.isin(labels[0], labels[1])
     if len(np.unique(labels[0][known])) < 2:
         return 0.5
@@ -174,15 +199,15 @@ def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[Meas
         "pair correlations": lambda pile: pair_correlations(test, pile, like=train),
     }
     if target is not None:
-        measures["trained on it, AUROC"] = lambda pile: trained_on_synthetic(pile, test, target, like=train)
+        numbers = any(_is_continuous(column, as_frame(train)[target]) for column in _taken_for(train).used if column.name == target)
+        figure = "R²" if numbers else "AUROC"
+        measures[f"trained on it, {figure}"] = lambda pile: trained_on_synthetic(pile, test, target, like=train)
     return [Measure(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
 
 
 def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, pl.DataFrame], dict[str, Column]]:
     """Two tables, and the columns of theirs that are looked at, as they are taken for in a table like them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", HourglassWarning)
-        kind = TableKind.learn(as_frame(like))
+    kind = _taken_for(like)
     columns = {column.name: column for column in kind.used}
     tables = as_frame(first), as_frame(second)
     for which, table in zip(("first", "second"), tables, strict=True):
@@ -190,6 +215,12 @@ def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, 
         if missing is not None:
             raise DataError(f"The tables need the same columns. The {which} has no {missing!r}.")
     return tables, columns
+
+
+def _taken_for(like: Any) -> TableKind:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HourglassWarning)
+        return TableKind.learn(as_frame(like))
 
 
 def _is_numeric(column: Column) -> bool:
@@ -202,8 +233,38 @@ def _words(column: pl.Series) -> Array:
     return column.cast(pl.String).fill_null("").to_numpy().astype(str)
 
 
-def _correlation(first: Array, second: Array) -> float:
-    """The correlation of two columns over the rows that have both, 0 where one of them is constant."""
-    both = ~np.isnan(first) & ~np.isnan(second)
-    pair = first[both], second[both]
-    return float(np.corrcoef(*pair)[0, 1]) if both.any() and all(map(np.ptp, pair)) else 0.0
+def _correlations(columns: list[Array]) -> Array:
+    """Correlations (columns, columns), of each pair over the rows that have both; 0 where one of the two is constant there.
+
+    From sums over those rows, of numbers that are standardised beforehand, so that nothing is lost to rounding.
+    """
+    x = np.column_stack(columns) if columns else np.empty((0, 0))
+    known = ~np.isnan(x)
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
+        x = np.where(known, (x - np.nanmean(x, 0)) / np.nanstd(x, 0), 0)
+    x, both = np.nan_to_num(x, posinf=0, neginf=0), known.astype(float)
+    n, sums, squares = both.T @ both, x.T @ both, (x**2).T @ both  # of the first column, over the rows of both
+    spread = n * squares - sums**2
+    spread = np.where(spread > ROUNDED * n * squares, spread, np.inf)
+    found: Array = (n * (x.T @ x) - sums * sums.T) / np.sqrt(spread * spread.T)
+    return found
+
+
+class _Places(NamedTuple):
+    """Words of a column in two tables, as places among all levels."""
+
+    levels: Array
+    of: list[NDArray[np.intp]]
+
+
+def _places(first: Array, second: Array) -> _Places:
+    levels, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    return _Places(levels, np.split(places, [len(first)]))
+
+
+def _distance(first: NDArray[np.intp], second: NDArray[np.intp]) -> float:
+    """Total variation distance of the shares that whole numbers have in two piles."""
+    _, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    counts = [np.bincount(some, minlength=places.max(initial=0) + 1) / max(len(some), 1) for some in np.split(places, [len(first)])]
+    return float(np.abs(counts[0] - counts[1]).sum() / 2)

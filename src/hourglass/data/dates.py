@@ -2,25 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from itertools import product
 from typing import TYPE_CHECKING
+
+from hourglass.data.numerals import bare
 
 if TYPE_CHECKING:
     import polars as pl
 
-BY_YEAR = "%Y"  # a date that begins with it is read in one way alone
-DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y")
+# A year of two digits has a format of its own: %Y would take 25 for the year 25.
+_OF_DIGITS = (
+    *("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%m/%d/%y"),
+    *("%d/%m/%Y", "%d/%m/%y", "%Y/%m/%d", "%d-%m-%Y", "%d-%m-%y"),
+)
+_OF_WORDS = product(("%d-{}-{}", "%d {} {}", "%d. {} {}", "{} %d, {}"), ("%b", "%B"), ("%Y", "%y"))
+DAYS = (*_OF_DIGITS, *(form.format(month, year) for form, month, year in _OF_WORDS))
 OFFSET = "%z"  # from UTC
-CLOCKS = tuple(map("".join, product(" T", ("%H:%M", "%H:%M:%S%.f"), ("", "Z", OFFSET))))
-FORMATS = tuple(map("".join, product(DAYS, ("", *CLOCKS))))
+_OF_24 = product((" ", "T", ", "), ("%H:%M", "%H:%M:%S%.f"), ("", "Z", OFFSET))
+_OF_12 = product((" ", ", "), ("%I:%M %p", "%I:%M:%S%.f %p"))
+CLOCKS = ("", *map("".join, _OF_24), *map("".join, _OF_12))
+FEW = 10  # texts that are looked at for which formats may be meant
+OLDEST = 1000  # what is read as a year before is none
+PIVOT = 2069  # from here on a year of two digits is one of the century before, as POSIX has it
+_DIGITS = {
+    "%Y": r"\d{4}(?!\d)",
+    "%y": r"\d{2}(?!\d)",
+    "%m": r"\d{1,2}",
+    "%d": r"\d{1,2}",
+    "%b": "[A-Za-z]{3}",
+    "%B": "[A-Za-z]{3,}",
+}
+_PATTERNS = {day: re.compile(re.sub("%.", lambda part: _DIGITS[part[0]], re.escape(day))) for day in DAYS}
 
 
-def date_formats(values: pl.Series) -> Iterator[str]:
-    """The formats in which every text of a column is a date, the most usual first; gaps don't count."""
-    known = values.drop_nulls()
+def date_formats(values: pl.Series, unread: float = 0) -> list[str]:
+    """The formats in which text of a column is dates, but for a share of it at most; gaps don't count.
 
-    def fits(form: str, some: pl.Series) -> bool:
-        return some.str.to_datetime(form, strict=False).null_count() == 0
+    First those that leave the least unread, of them the most usual.
+    """
+    known = bare(values).drop_nulls()
+    some = known[:FEW]
+    days = [day for day, pattern in _PATTERNS.items() if any(map(pattern.match, some))]
+    forms = [form for form in map("".join, product(days, CLOCKS)) if as_times(some, form).null_count() < len(some)]
+    left = {form: as_times(known, form).null_count() for form in forms}
+    return sorted((form for form in forms if left[form] <= unread * len(known)), key=left.__getitem__)
 
-    return (form for form in FORMATS if len(known) and fits(form, known[:1]) and fits(form, known))
+
+def as_times(text: pl.Series, form: str) -> pl.Series:
+    """Text of a format as times, null where it is of another; of the years 69 to 68 as 1969 to 2068."""
+    times = text.str.strip_chars().str.to_datetime(form, strict=False)
+    years = times.dt.year()
+    if "%y" not in form:
+        return times.set(years < OLDEST, None)
+    return times.dt.offset_by("-100y").zip_with(years >= PIVOT, times) if (years >= PIVOT).any() else times
+
+
+def day_of(form: str) -> str:
+    """The part of a format that is the day."""
+    return max((day for day in DAYS if form.startswith(day)), key=len)
+
+
+def has_one_meaning(form: str) -> bool:
+    """Whether day and month can't be taken for one another: the year comes first, or the month is a word."""
+    return form.startswith("%Y") or "%b" in form or "%B" in form
+
+
+def alike(form: str, other: str) -> bool:
+    """Whether two formats have day, month and year in one order, whatever clock is beside them, and digits of the year."""
+    return day_of(form).lower() == day_of(other).lower()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import date_formats
+from hourglass.data.dates import as_times, date_formats
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError, ParameterError, suggest, warn
 
@@ -159,7 +159,7 @@ def _tells_time(frame: pl.DataFrame, name: str) -> bool:
 
     column = frame[name]
     if column.dtype == pl.String:
-        return column.head(10).null_count() == 0 and any(date_formats(column.head(10)))
+        return column.head(10).null_count() == 0 and bool(date_formats(column.head(10)))
     return (column.dtype.is_temporal() and column.dtype != pl.Duration) or name.lower() in TIMES
 
 
@@ -249,7 +249,7 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
 
 def _times(column: pl.Series) -> pl.Series:
     """The times that a column of text holds. Where day and month could be either, the steps from row to row are small and rise."""
-    read = [column.str.to_datetime(form) for form in date_formats(column)]
+    read = [as_times(column, form) for form in date_formats(column)]
     if not read:
         raise DataError(f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
     instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hourglass.data.files import atomic, naming
+from hourglass.data.numerals import bare
 from hourglass.data.readers import read
-from hourglass.data.tables import GAP, as_numbers, check_lines, layout
+from hourglass.data.tables import GAP, as_written, check_lines, decimal_of, layout, readable
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _of_text(path: Path, rows: int, dtypes: Mapping[str, str] | None) -> Iterato
         with path.open("rb") as file:
             names, separator, has_header = layout(path, file.read(2**20))
         with path.open("rb") as raw:
-            counted = _Counted(raw)
+            counted, decimal = _Counted(raw), ""
             try:
                 reader = csv.open_csv(
                     pa.PythonFile(counted, mode="r"),
@@ -87,7 +88,8 @@ def _of_text(path: Path, rows: int, dtypes: Mapping[str, str] | None) -> Iterato
                 )
                 for number, batch in enumerate(reader):
                     frame = pl.DataFrame(pa.Table.from_batches([batch]))[int(has_header and number == 0) :]
-                    frame = frame.with_columns(_typed(column, dtypes, separator) for column in frame)
+                    decimal = decimal or decimal_of(frame, separator)  # what the beginning says goes for all of the file
+                    frame = frame.with_columns(_typed(column, dtypes, decimal) for column in frame)
                     for start in range(0, frame.height, rows):
                         yield frame[start : start + rows]
             except pa.ArrowInvalid:
@@ -119,19 +121,20 @@ def _check(path: Path, separator: str, width: int) -> None:
         check_lines(path, lines, separator, width)
 
 
-def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, separator: str) -> pl.Series:
+def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, decimal: str) -> pl.Series:
     """A column of text as it was learned, as `read` has it of a smaller file; one that holds something else stays text."""
     import polars as pl
 
+    known = bare(column)
     if dtypes is None:
-        return as_numbers(column, separator)
+        return readable(known, decimal)
     dtype = getattr(pl, dtypes.get(column.name, "String"), pl.String)
     dtype = pl.Float64 if dtype == pl.Decimal else dtype
-    if not dtype.is_numeric():
-        return column.set(column == "", None)
-    text = as_numbers(column, separator)
-    numbers = text.cast(dtype, strict=False)
-    return numbers if numbers.null_count() == text.null_count() else text
+    for text in as_written(known, decimal) if dtype.is_numeric() else ():
+        numbers = text.cast(dtype, strict=False)
+        if numbers.null_count() == known.null_count():
+            return numbers
+    return readable(column.set(column == "", None), decimal)
 
 
 @contextmanager

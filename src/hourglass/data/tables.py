@@ -11,25 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hourglass.data.files import MAX_UNPACKED
+from hourglass.data.numerals import COMMA, MISSING, POINT, bare, has_leading_zeros, plain
 from hourglass.errors import DataError, FileError, suggest
 
 if TYPE_CHECKING:
     import polars as pl
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?")
-"""What stands for a missing value among numbers. Among text only the empty cell does: NA may be Namibia."""
-
-
 GAP = '""'  # a missing cell as it is written: quoted, as a blank line, which readers skip, would stand for one in a single column
+TRUTHS = {"true": True, "false": False}
 FILE = "file"  # the column that names the file of a row, where a table is many files
 
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a CSV or TSV file, gzipped or not.
 
-    The separator is the one of comma, semicolon, tab and ``|`` that splits the first two lines best; beside semicolons
-    ``1,5`` is a number. A first line of numbers is data, and the columns are called ``column1``, ``column2`` and so on;
-    distinct whole numbers, such as the ``0,1,2`` that pandas writes, are a header.
+    The separator is the one of comma, semicolon, tab and ``|`` that splits the first two lines best. Beside other separators than
+    commas, ``1,5`` and ``1.100,5`` may be numbers; in a file with such, ``1.100`` is eleven hundred. A first line of numbers is
+    data, and the columns are called ``column1``, ``column2`` and so on; distinct whole numbers, such as the ``0,1,2`` that pandas
+    writes, are a header.
 
     Parameters
     ----------
@@ -39,7 +38,7 @@ def read_table(path: Path) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame of shape (rows, columns)
-        Columns of Int64, Float64 or, when any cell is text, String; a missing value is null.
+        Columns of Int64, Float64, Boolean (true and false) or, when any cell is other text, String; a missing value is null.
 
     Raises
     ------
@@ -71,7 +70,8 @@ def read_table(path: Path) -> pl.DataFrame:
     frame = pl.DataFrame(table)[int(has_header) :]
     if frame.is_empty():
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
-    return frame.select(typed(column, separator) for column in frame)
+    decimal = decimal_of(frame, separator)
+    return frame.select(typed(column, decimal) for column in frame)
 
 
 def layout(path: Path, beginning: bytes) -> tuple[list[str], str, bool]:
@@ -169,37 +169,48 @@ def check_lines(path: Path, lines: Iterable[str], separator: str, width: int) ->
         raise FileError(f"Line {line} of '{path}' has a quote that isn't closed where its field ends.") from error
 
 
-def typed(column: pl.Series, separator: str = ",") -> pl.Series:
-    """The column as whole numbers if all of it allows that, else as numbers, else as the text it is, as codes such as 01001 are."""
+def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
+    """The column as whole numbers if all of it allows that, else as numbers, as truths, or as text, as codes such as 01001 are."""
     import polars as pl
 
-    text = as_numbers(column, separator)
-    for dtype in () if has_leading_zeros(text) else (pl.Int64, pl.Float64):
-        numbers = text.cast(dtype, strict=False)
-        if numbers.null_count() == text.null_count():
-            return numbers
-    return column.set(column == "", None)
+    known = bare(column)
+    for text in as_written(known, decimal):
+        for dtype in () if has_leading_zeros(text) else (pl.Int64, pl.Float64):
+            numbers = text.cast(dtype, strict=False)
+            if numbers.null_count() == known.null_count():
+                return numbers
+    truths = known.str.to_lowercase().replace_strict(TRUTHS, default=None, return_dtype=pl.Boolean)
+    if truths.null_count() == known.null_count() < len(known):
+        return truths
+    return readable(column.set(column == "", None), decimal)
 
 
-def as_numbers(column: pl.Series, separator: str) -> pl.Series:
-    """Text as numbers are written, with a point, null where none is; beside other separators than commas, a comma may be one."""
-    text = column.str.strip_chars()
-    if separator == ";" or (separator != "," and _has_decimal_commas(text)):
-        text = text.str.replace(",", ".", literal=True)
-    return text.set(text.is_in(MISSING), None)
+def as_written(known: pl.Series, decimal: str) -> tuple[pl.Series, ...]:
+    """The ways in which text may be numbers, in a file with that decimal sign: beside commas, some columns may have points."""
+    return (known,) if decimal == POINT else (plain(known, COMMA), known)
 
 
-def has_leading_zeros(text: pl.Series) -> bool:
-    """Whether some of the text is digits behind a zero, as codes such as 01001 are, not numbers."""
-    return bool(text.str.contains(r"^[+-]?0\d+$").any())
+def readable(text: pl.Series, decimal: str) -> pl.Series:
+    """Text as it is; where commas are decimal ones and most of it is numbers, these with a point."""
+    numbers = plain(text, COMMA) if decimal == COMMA else text
+    most = 2 * len(numbers.drop_nulls()) > len(bare(text).drop_nulls())
+    return numbers.zip_with(numbers.is_not_null(), text) if most else text
 
 
-def _has_decimal_commas(text: pl.Series) -> bool:
-    """Whether commas in text are decimal ones: no points beside them, and not all before three digits, as thousands are."""
-    commas = text.filter(text.str.contains(",", literal=True))
-    return bool(
-        len(commas) and not text.str.contains(".", literal=True).any() and not commas.str.contains(r"^[^,]*(,\d{3})+$").all()
-    )
+def decimal_of(frame: pl.DataFrame, separator: str) -> str:
+    """The decimal sign of a file: a comma, beside other separators, where some column is numbers that way rather."""
+    import polars as pl
+
+    def by_commas(column: pl.Series) -> bool:
+        text = bare(column).drop_nulls()
+        has_comma = text.str.contains(",", literal=True)
+        if not (has_comma | text.str.contains(r"\..*\.")).any():
+            return False
+        commas, points = (len(plain(text, sign).drop_nulls()) for sign in (COMMA, POINT))
+        decimal = commas >= points if separator == ";" and has_comma.any() else commas > points
+        return decimal and 2 * commas > len(text)
+
+    return COMMA if separator != "," and any(by_commas(column) for column in frame if column.dtype == pl.String) else POINT
 
 
 def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -213,6 +213,22 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         finally:
             self._adopt(self.model_, self._trainer)
         return self
+
+    def _chunks(self, raw: Any) -> Iterator[tuple[slice, Any, Tensor]]:
+        """As of all fitted models; warns of gaps in columns of a table that had none in training, of which nothing was learned."""
+        found: Tensor | None = None
+        for some, model, x in super()._chunks(raw):
+            yield some, model, x
+            if self.kind_.name == "table" and model.gaps.marks is None:
+                gaps = x.isnan().any(0)
+                found = gaps if found is None else found | gaps
+        if found is not None and found.any():
+            columns = dict.fromkeys(np.array(self.kind_.column_of)[found.cpu().numpy()].tolist())
+            name, rest = self.kind_.names[next(iter(columns))], f" (and {len(columns) - 1} more)" if len(columns) > 1 else ""
+            warn(
+                f"Column {name!r}{rest} has gaps, and had none when the model was fitted: its mean stands in for them. "
+                "Fill them, or fit on rows of which some have gaps."
+            )
 
     def _require_learnable(self, values: Tensor) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import BY_YEAR, OFFSET, date_formats
-from hourglass.data.tables import FILE, as_numbers, has_leading_zeros
-from hourglass.errors import DataError
+from hourglass.data.dates import OFFSET, alike, as_times, date_formats, has_one_meaning
+from hourglass.data.numerals import bare, has_leading_zeros, number_form, plain
+from hourglass.data.tables import FILE, TRUTHS
+from hourglass.errors import DataError, warn
 from hourglass.parts.cells import NUMBER, Cell
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ OTHER = "other"
 UNNAMED = "value"  # what a column is called at work: to polars, a name such as ^x.*$ is a pattern
 MOST_DISTINCT = 0.5  # different words for each row; where there are more, and more than MOST_LEVELS, they name their rows
 LEAST_COVERED = 0.5  # of the rows, by the most frequent levels: of a category with fewer, most rows would be "other"
+MOST_UNREAD = 0.05  # of the text in a column: with more that is no number, or no date, it isn't taken for a column of such
+MOST_GAPS = 0.5  # of the cells of a column that are no numbers, though it is one of numbers: with more it is of another type
+FEW = 3  # cells that a sentence names
 RARE = 2000  # a level that comes less than once in so many rows is too rare to learn anything about
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 EPOCH = datetime(1970, 1, 1)
@@ -43,7 +47,7 @@ class Column:
     missing: float = 0.0  # share of the rows it was learned from
     levels: tuple[str, ...] = ()  # of a category, the most frequent first, "other" last
     rare: int = 0  # levels that were learned as "other"
-    format: str | None = None  # of dates that are text
+    format: str | None = None  # of dates, and of numbers, that are text
     zone: str | None = None  # of times
     unit: Literal["ns", "us", "ms"] | None = None  # in which times and spans of time are counted
     categories: tuple[Any, ...] = ()  # all that may be, in their order, where the data says so
@@ -64,8 +68,6 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
     import polars as pl
 
     name, column = column.name, _with_nulls(column.alias(UNNAMED))
-    if asked == "numeric" or (asked is None and _is_numeric_text(column)):
-        column = _without_words(column)
     n, missing = len(column), column.null_count() / max(len(column), 1)
     unit = getattr(column.dtype, "time_unit", None)
     found = Column(name, "left out", "", column.dtype.base_type().__name__, missing, unit=unit)
@@ -80,12 +82,20 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
     if asked in ("identifier", "left out") or values.is_empty():
         return replace(found, type=asked or "left out", why="as asked" if asked else "no row has a value")
     if asked is not None:
-        return _LEARN[asked](found, values, "as asked", timeless)
+        return _with_gaps(_LEARN[asked](found, values, "as asked", timeless), column)
     if name == FILE:
         return replace(found, type="identifier", why="it names the file of each row")
     if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
         return replace(found, type="identifier", why="a number for each row")
-    return _by_type(found, values, timeless)
+    return _with_gaps(_by_type(found, values, timeless), column)
+
+
+def _with_gaps(found: Column, column: pl.Series) -> Column:
+    """A column that is learned from, of which cells that aren't what it is taken for are gaps as well."""
+    if not found.used or found.type == "categorical":
+        return found
+    warn_of(found, column, unread(found, column))
+    return replace(found, missing=float(np.isnan(to_numbers(found, column)).mean()))
 
 
 def _numbers_rows(name: str, values: pl.Series) -> bool:
@@ -102,20 +112,29 @@ def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
         return _numeric(found, values, "numbers", timeless)
     if values.dtype.is_temporal():
         return _datetime(found, values, "dates or times", timeless)
-    return _words(found, values, timeless)
+    read = _of_text(found, values, timeless) if found.dtype == "String" else None
+    return read or _words(found, values, timeless)
+
+
+def _of_text(found: Column, values: pl.Series, timeless: bool) -> Column | None:
+    """What text is taken for that is more than words."""
+    known = bare(values).drop_nulls()
+    if _share_of_numbers(values) >= 1 - MOST_UNREAD:
+        return _numeric(found, values, "text that reads as numbers", timeless)
+    if len(known) and known.str.to_lowercase().is_in(list(TRUTHS)).all():
+        return _boolean(found, values, "true or false", timeless)
+    return _datetime(found, values, "text that reads as dates", timeless) if date_formats(values, MOST_UNREAD) else None
 
 
 def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
     import polars as pl
 
-    if _is_numeric_text(values):
-        return _numeric(found, values, "text that reads as numbers", timeless)
-    if found.dtype == "String" and _date_format(values) is not None:
-        return _datetime(found, values, "text that reads as dates", timeless)
     counts = values.cast(pl.String).value_counts(sort=True)["count"]
     if len(counts) == len(values) or len(counts) > max(MOST_DISTINCT * len(values), MOST_LEVELS):
         spaces = values.cast(pl.String).str.count_matches(" ").mean()
         why = f"{len(counts):,} different values in {len(values):,} rows"
+        if (share := _share_of_numbers(values)) > MOST_GAPS:
+            return replace(found, why=f"{why}, {share:.0%} of them numbers; as 'numeric', the others would be gaps")
         if isinstance(spaces, float) and spaces >= 2:
             return replace(found, why=f"free text, {why}")
         return replace(found, type="identifier", why=why)
@@ -127,12 +146,30 @@ def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
     return _categorical(found, values, f"{len(counts):,} different word{'s' * (len(counts) > 1)}", timeless)
 
 
+def _share_of_numbers(values: pl.Series) -> float:
+    """Which share of text is numbers of one form; none of codes such as 01001."""
+    text = bare(_text(values)).drop_nulls()
+    if not len(text) or text.str.contains(r"\d").mean() < 0.5:  # type: ignore[operator]
+        return 0
+    numbers = plain(text, number_form(text)).drop_nulls()
+    return 0 if has_leading_zeros(numbers) else len(numbers) / len(text)
+
+
 def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    return _numbers_checked(replace(found, type="numeric", why=why), values)
+    if not _is_text(values):
+        return replace(found, type="numeric", why=why)
+    text, form = bare(_text(values)), number_form(_text(values))
+    numbers = plain(text, form)
+    signs = (numbers != text).fill_null(value=False)
+    if signs.any():
+        why += f", {text.filter(signs)[0]!r} as {numbers.filter(signs)[0]}"
+    return replace(found, type="numeric", why=why, format=form)
 
 
 def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    return _numbers_checked(replace(found, type="boolean", why=why, levels=("false", "true"), cell=Cell(2)), values)
+    words = dict.fromkeys(TRUTHS) if found.dtype != "String" else {word.lower(): word for word in values.unique()}
+    false, true = (words.get(word) or word for word in ("false", "true"))
+    return replace(found, type="boolean", why=why, levels=(false, true), cell=Cell(2))
 
 
 def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
@@ -146,22 +183,18 @@ def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> 
 
 
 def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    found = replace(found, type="datetime", why=why, format=_date_format(values) if found.dtype == "String" else None)
+    form = next(iter(date_formats(values, MOST_GAPS)), None) if found.dtype == "String" else None
+    found = replace(found, type="datetime", why=why, format=form)
     if found.dtype == "Datetime":
         found = replace(found, zone=values.dtype.time_zone)  # type: ignore[attr-defined]
     seconds = to_numbers(found, values)
-    covered = seconds.max() - seconds.min()
-    of_day = found.dtype == "Time" or (covered >= DAY and bool((seconds % DAY != 0).any()))
+    covered = np.nanmax(seconds) - np.nanmin(seconds)
+    of_day = found.dtype == "Time" or (covered >= DAY and bool((seconds % DAY > 0).any()))
     seen = {DAY: of_day, WEEK: covered >= 2 * WEEK, YEAR: covered >= YEAR}
     cycles = tuple(cycle for cycle, whole in seen.items() if whole)
     if timeless and not cycles:
         return replace(found, type="left out", why=f"{why}, but they cover too short a time to show a cycle")
     return replace(found, cell=Cell(plain=not timeless, cycles=cycles))
-
-
-def _numbers_checked(found: Column, values: pl.Series) -> Column:
-    to_numbers(found, values)
-    return found
 
 
 _LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
@@ -172,34 +205,21 @@ _LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
 }
 
 
-def _date_format(values: pl.Series) -> str | None:
-    return next(date_formats(values), None)
-
-
 def _with_nulls(values: pl.Series) -> pl.Series:
     """A column whose NaN are missing values like any other."""
     return values.fill_nan(None) if values.dtype.is_float() else values
 
 
-def _without_words(values: pl.Series) -> pl.Series:
-    """Text among numbers, in which the words for a missing value are null; other columns as they are."""
+def _is_text(values: pl.Series) -> bool:
     import polars as pl
 
-    values = values.cast(pl.String) if values.dtype in (pl.Categorical, pl.Enum) else values
-    if values.dtype != pl.String:
-        return values
-    text = as_numbers(values, ",")
-    return text.set(text.cast(pl.Float64, strict=False).is_nan(), None)
+    return values.dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _is_numeric_text(values: pl.Series) -> bool:
-    """Whether all of a column's text is numbers, but for words that stand for none; codes such as 01001 are no numbers."""
+def _text(values: pl.Series) -> pl.Series:
     import polars as pl
 
-    if values.dtype != pl.String:
-        return False
-    known = _without_words(values).drop_nulls()
-    return bool(len(known) and known.cast(pl.Float64, strict=False).null_count() == 0 and not has_leading_zeros(known))
+    return values.cast(pl.String)
 
 
 def as_words(values: pl.Series) -> pl.Series:
@@ -224,49 +244,88 @@ def names_of(categories: Sequence[Any]) -> list[str]:
 
 
 def to_numbers(known: Column, values: pl.Series, first_row: int = 0) -> NDArray[np.float64]:
-    """A column as floats, NaN where a value is missing: numbers, places of levels, or seconds."""
+    """A column as floats: numbers, places of levels, or seconds; NaN where a value is missing, or not what the column is taken for.
+
+    Raises
+    ------
+    DataError
+        Most of the values aren't what the column is taken for, or one is infinite.
+    """
+    numbers, bad = _read(known, values)
+    _require_read(known, values, bad, first_row)
+    if np.isinf(numbers).any():
+        row = int(np.isinf(numbers).argmax())
+        raise DataError(
+            f"Column {known.name!r} holds {numbers[row]} in {_row(first_row + row)}. Leave that row out, or its cell empty."
+        )
+    return numbers
+
+
+def unread(known: Column, values: pl.Series) -> NDArray[np.bool_]:
+    """Which cells (n,) of a column hold something, but not what it is taken for. Raises `DataError` where most do."""
+    _, bad = _read(known, values)
+    _require_read(known, values, bad)
+    return bad
+
+
+def _require_read(known: Column, values: pl.Series, bad: NDArray[np.bool_], first_row: int = 0) -> None:
+    if bad.any() and bad.sum() > MOST_GAPS * (len(values) - values.null_count()):
+        row = int(bad.argmax())
+        raise DataError(
+            f"Column {known.name!r} is {known.type}, and holds {values[row]!r} in {_row(first_row + row)}. "
+            f"Repair that cell, or say columns={{{known.name!r}: 'categorical'}} when fitting."
+        )
+
+
+def warn_of(known: Column, values: pl.Series, bad: NDArray[np.bool_]) -> None:
+    """Say which cells of a column can't be read."""
+    rows = np.flatnonzero(bad).tolist()
+    if rows:
+        cells = ", ".join(f"{values[row]!r} in row {row}" for row in rows[:FEW])
+        rest = f", and {len(rows) - FEW:,} more" if len(rows) > FEW else ""
+        warn(
+            f"Column {known.name!r} is {known.type}, but for {cells}{rest} (rows are counted from 0). "
+            "What can't be read counts as missing."
+        )
+
+
+def _row(number: int) -> str:
+    return f"row {number} (counted from 0)"
+
+
+def _read(known: Column, values: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """A column as floats, and which of its cells hold something that isn't what it is taken for; these are NaN as well."""
     import polars as pl
 
     values = _with_nulls(values.alias(UNNAMED))
-    values = _without_words(values) if known.type == "numeric" else values
-    words = as_words(values) if known.type in ("categorical", "boolean") else values
+    if _is_text(values) and known.type != "categorical":
+        values = bare(_text(values))
     if known.type == "categorical":
         places = pl.Series(range(len(known.levels)), dtype=pl.Float64)
-        found = words.replace_strict(list(known.levels), places, default=len(known.levels) - 1, return_dtype=pl.Float64)
+        found = as_words(values).replace_strict(list(known.levels), places, default=len(known.levels) - 1, return_dtype=pl.Float64)
         found = found.set(values.is_null(), None)
     elif known.type == "boolean":
         truths = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
-        found = words.str.to_lowercase().replace_strict(truths, default=None, return_dtype=pl.Float64)
+        found = as_words(values).str.to_lowercase().replace_strict(truths, default=None, return_dtype=pl.Float64)
     elif known.type == "datetime":
         found = _seconds(known, values)
+    elif values.dtype == pl.String:
+        found = plain(values, number_form(values, known.format)).cast(pl.Float64, strict=False)
     elif values.dtype == pl.Duration:
         found = values.dt.total_microseconds() / 1e6
     elif values.dtype.is_temporal():
         found = pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
     else:
         found = values.cast(pl.Float64, strict=False)
-    if found.null_count() > values.null_count():
-        row = int((found.is_null() & values.is_not_null()).arg_max() or 0)
-        raise DataError(
-            f"Column {known.name!r} is {known.type}, and holds {values[row]!r} in row {first_row + row}. "
-            f"Repair that cell, or say columns={{{known.name!r}: 'categorical'}} when fitting."
-        )
-    numbers = found.cast(pl.Float64).to_numpy()
-    if np.isinf(numbers).any():
-        row = int(np.isinf(numbers).argmax())
-        raise DataError(
-            f"Column {known.name!r} holds {numbers[row]} in row {first_row + row}. Leave that row out, or its cell empty."
-        )
-    return numbers
+    return found.cast(pl.Float64).to_numpy(), (found.is_null() & values.is_not_null()).to_numpy()
 
 
 def _seconds(known: Column, values: pl.Series) -> pl.Series:
     """Seconds since 1970 on the clock of the place, or since midnight."""
     import polars as pl
 
-    if values.dtype == pl.String:  # what was learned as times may come as text that is read in one way alone
-        form = known.format or next((form for form in date_formats(values) if form.startswith(BY_YEAR)), None)
-        values = values if form is None else values.str.to_datetime(form, strict=False)
+    if values.dtype == pl.String:
+        values = _times_in_text(known, values)
     if values.dtype == pl.Time:
         return values.cast(pl.Int64) / 1e9
     if known.zone and getattr(values.dtype, "time_zone", None):
@@ -275,6 +334,19 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
         values = values.cast(pl.Datetime("us")) if values.dtype == pl.Date else values.dt.replace_time_zone(None)
         return values.dt.timestamp("us") / 1e6
     return pl.Series(values.name, [None] * len(values), dtype=pl.Float64)
+
+
+def _times_in_text(known: Column, text: pl.Series) -> pl.Series:
+    """Text as times: as it was learned or, where more can be read so, in a format that can't be mistaken for another."""
+
+    def is_meant(form: str) -> bool:
+        return has_one_meaning(form) or (known.format is not None and alike(form, known.format))
+
+    learned = [] if known.format is None else [as_times(text, known.format)]
+    if learned and learned[0].null_count() == text.null_count():
+        return learned[0]
+    others = [as_times(text, form) for form in date_formats(text, MOST_GAPS) if is_meant(form)]
+    return min([*learned, *others], key=lambda times: times.null_count(), default=text)
 
 
 # And back
@@ -296,7 +368,7 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
             whole = names_of(known.categories)
             found = found.cast(pl.Enum(whole) if dtype == pl.Enum and found.drop_nulls().is_in(whole).all() else pl.Categorical)
         elif dtype == pl.Boolean or known.type == "boolean":
-            found = (found == "true").cast(dtype, strict=False)
+            found = found if dtype == pl.String else (found == "true").cast(dtype, strict=False)
         elif dtype.is_integer() or dtype.is_float():
             found = found.cast(dtype, strict=False)
         return found  # levels that were dates stay text
@@ -342,17 +414,23 @@ def shown(known: Column, number: float) -> str:
     if np.isnan(number):
         return "nothing"
     if known.type == "numeric" and not known.dtype.startswith(("Int", "UInt", "Duration")):
-        return f"{number:,.0f}" if 1e3 <= abs(number) < 1e9 else f"{number:.4g}"
+        return f"{number:,.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:,.6g}"
     value = from_numbers(known, np.array([number]))[0]
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def expected_time(known: Column, seen: float, expected: float) -> str:
-    """The expected time in words, on the cycle (day, week, year) on which the one seen is furthest from it: 'about 14:30'."""
+def expected_time(known: Column, seen: float, expected: float) -> str | None:
+    """The expected time in words, on the cycle (day, week, year) on which the one seen is furthest from it: 'about 14:30'.
+
+    None where the words are the same for the one seen.
+    """
 
     def apart(period: float) -> float:
         return abs((seen - expected + period / 2) % period - period / 2) / period
 
-    moment = EPOCH + timedelta(seconds=expected)
-    words = {DAY: f"about {moment:%H:%M}", WEEK: f"on a {moment:%A}", YEAR: f"in {moment:%B}"}
-    return words[max(known.cell.cycles, key=apart)]
+    def told(seconds: float) -> str:
+        moment = EPOCH + timedelta(seconds=seconds)
+        return {DAY: f"about {moment:%H:%M}", WEEK: f"on a {moment:%A}", YEAR: f"in {moment:%B}"}[furthest]
+
+    furthest = max(known.cell.cycles, key=apart)
+    return None if told(seen) == told(expected) else told(expected)

@@ -83,6 +83,35 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
     return framed([_series(name, take(i)) for i, name in enumerate(found)])
 
 
+def narrowed(raw: Any, places: list[int]) -> Any:
+    """A table with the columns of those places alone."""
+    container = container_of(raw)
+    if container == "pandas":
+        return raw.iloc[:, places]
+    return raw.select(places) if container == "pyarrow" else raw[:, places]
+
+
+def emptied(raw: Any, cells: dict[int, np.ndarray[Any, Any]]) -> Any:
+    """A table, or an array of objects, without the cells (n,) that are marked in the columns of those places."""
+    import polars as pl
+
+    container = container_of(raw)
+    if container == "numpy":
+        found = raw.astype(object)
+        for place, marked in cells.items():
+            found[marked, place] = None
+        return found
+    if container == "pandas":
+        found = raw.copy(deep=False)
+        for place, marked in cells.items():
+            found.isetitem(place, found.iloc[:, place].mask(marked))
+        return found
+    columns = pl.DataFrame(raw).get_columns()
+    kept = {place: pl.select(pl.when(pl.Series(~marked)).then(columns[place])).to_series() for place, marked in cells.items()}
+    frame = framed([kept[place].alias(column.name) if place in kept else column for place, column in enumerate(columns)])
+    return frame.to_arrow() if container == "pyarrow" else frame
+
+
 def framed(columns: list[pl.Series]) -> pl.DataFrame:
     """Columns as a frame, whatever they are called: in a list, polars gives a column of no name one of its own."""
     import polars as pl

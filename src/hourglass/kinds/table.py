@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -21,9 +22,11 @@ from hourglass.kinds.frames import (
     as_frame,
     column_names,
     container_of,
+    emptied,
     framed,
     is_table,
     labels_of,
+    narrowed,
     with_categories,
     with_gaps,
 )
@@ -36,6 +39,13 @@ if TYPE_CHECKING:
 
     from hourglass.parts.likelihoods import Runs
     from hourglass.parts.scaling import Scaling
+
+
+OTHERS = {  # what an array of so many dimensions may be in place of a table
+    3: "Pictures (n, height, width) are kind='image', series (n, time, channels) kind='series'. ",
+    4: "Pictures (n, height, width, channels) are kind='image': where channels come first, pass X.transpose(0, 2, 3, 1). ",
+}
+ALIKE = "unusual beside the other columns"  # what is said of a cell that is as expected, and still to blame
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class TableKind(Kind):
     def learn(
         cls, raw: Any, columns: Mapping[str, str] | None = None, *, timeless: bool = False, asked: Part | None = None
     ) -> Self:
-        _require_two_dimensions(raw)
+        _require_two_dimensions(raw, OTHERS)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
         numbers = None if is_table(raw) or columns else _as_numbers(raw)
@@ -87,6 +97,26 @@ class TableKind(Kind):
         kind = cls(shape, "float64", learned, container_of(raw), any(column.missing for column in used), labels_of(raw))
         _warn_of_constants(kind._numbers(frame), [repr(name) for name in kind.names], used)
         return kind
+
+    def opened(self, raw: Any) -> Any:
+        """The columns that the model knows, without cells that aren't what their column was taken for; warns of what it leaves."""
+        if not self.columns or not (is_table(raw) or (raw.dtype.kind in "OUS" and raw.shape[1:] == (len(self.columns),))):
+            return raw
+        if is_table(raw):
+            names, known = column_names(raw), {column.name for column in self.columns}
+            if not set(self.names) <= set(names):
+                return raw  # which is refused
+            if extra := [name for name in names if name not in known]:
+                warn(f"The model was fitted without a column {extra[0]!r}{_more(len(extra) - 1)}: what is in it is left aside.")
+                raw = narrowed(raw, [place for place, name in enumerate(names) if name in known])
+        known_as = {column.name: column for column in self.used}
+        bad = {}
+        for place, values in enumerate(self._named(raw)):
+            column = None if values.dtype.is_numeric() else known_as.get(values.name)
+            if column is not None and (unread := of_columns.unread(column, values)).any():
+                of_columns.warn_of(column, values, unread)
+                bad[place] = unread
+        return emptied(raw, bad) if bad else raw
 
     def check(self, raw: Any) -> None:
         _require_two_dimensions(raw)
@@ -196,12 +226,12 @@ class TableKind(Kind):
             inner = squash(expand(values, self.cells) if self._expands else values, numbers, numbers if squashed else None)
         return Expand(self.cells, inner) if self._expands else inner
 
-    @property
+    @cached_property
     def used(self) -> tuple[Column, ...]:
         """The columns that the networks see; none of an array of numbers."""
         return tuple(column for column in self.columns if column.used)
 
-    @property
+    @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """What each cell of a row becomes."""
         return tuple(column.cell for column in self.used) if self.columns else (NUMBER,) * self.shape[0]
@@ -248,19 +278,22 @@ class TableKind(Kind):
 
     def reason(self, place: int, observed: float, expected: float, usual: tuple[float, float], often: float) -> str:
         """Why a cell of the column at that place is strange: in words, and in its units."""
-        column = self.used[place] if self.columns else Column(self.names[place])
+        column = self.used[place] if self.columns else Column(f"x{place}")
         if math.isnan(observed):
             return f"{column.name} is missing, as in {often:.2%} of the training rows"
-        seen = of_columns.shown(column, observed)
+        seen, behind = of_columns.shown(column, observed), ""
+        wanted: str | None = of_columns.shown(column, expected)
+        if column.type == "datetime":
+            wanted = of_columns.expected_time(column, observed, expected)
+        elif column.type == "numeric":
+            low, high = (of_columns.shown(column, end) for end in usual)
+            behind = f"; usual is {low}" if low == high else f"; usual are {low} to {high}"
+        same = wanted in (seen, None)
         if seen == repr(OTHER):
             seen = "a rare or unknown level"
-        if column.type == "datetime":
-            return f"{column.name} is {seen}, expected {of_columns.expected_time(column, observed, expected)}"
-        wanted = of_columns.shown(column, expected)
-        if column.type != "numeric":
-            return f"{column.name} is {seen} ({often:.2%} of the training rows), expected {wanted}"
-        low, high = (of_columns.shown(column, end) for end in usual)
-        return f"{column.name} is {seen}, expected {wanted}; usual are {low} to {high}"
+        if column.type in ("boolean", "categorical"):
+            seen += f" ({often:.2%} of the training rows)"
+        return f"{column.name} is {seen}, {ALIKE if same else f'expected {wanted}'}{behind}"
 
     def schema(self) -> pl.DataFrame:
         """What was decided for each column, and why."""
@@ -340,12 +373,15 @@ def _more(count: int) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def _require_two_dimensions(raw: Any) -> None:
-    if not is_table(raw) and raw.ndim != 2:
-        raise DataError(
-            f"Expected 2D array, got {raw.ndim}D array instead: a table has rows and columns. "
-            "Reshape your data with .reshape(-1, 1) if it has a single column, or .reshape(1, -1) if it is a single row."
-        )
+def _require_two_dimensions(raw: Any, kinds: Mapping[int, str] | None = None) -> None:
+    """Refuse what has no rows and columns, in the words of a number of dimensions, if there are such."""
+    if is_table(raw) or raw.ndim == 2:
+        return
+    if raw.ndim < 2:
+        how = "Reshape your data with .reshape(-1, 1) if it has a single column, or .reshape(1, -1) if it is a single row."
+    else:
+        how = f"{(kinds or {}).get(raw.ndim, '')}To take all of a row as columns, pass X.reshape(len(X), -1)."
+    raise DataError(f"Expected 2D array, got {raw.ndim}D array instead: a table has rows and columns. {how}")
 
 
 def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> None:

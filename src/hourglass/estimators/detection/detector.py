@@ -451,8 +451,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         -------
         polars.DataFrame
             Of a table: a line for each column of each alarm, the strangest row first, in it the column most to blame: row,
-            p_value, column, share, then, in the units of the table, observed, expected (from the other columns), low and high (the
-            range of the training rows), and all of it in words, reason. Categories and dates have their values in the words alone.
+            p_value, column, share, then, in the units of the table, observed, expected (from the other columns), low and high (15
+            of 16 training rows lie between them), and all of it in words, reason. Categories and dates have values in words alone.
 
             Of rows of symbols a line for each position, the one that costs most first; observed and expected are symbols. Of
             melodies, whose rows are windows, the column is a bar and a beat; tune, name and bar are as in ``alarms``.

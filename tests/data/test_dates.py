@@ -1,0 +1,54 @@
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from hourglass.data.dates import as_times, date_formats
+
+TIME = dt.datetime(2025, 1, 29, 14, 21)
+DAY = dt.datetime(2025, 1, 29)
+
+
+@pytest.mark.parametrize(
+    ("written", "form", "time"),
+    [
+        ("01/29/2025 02:21 PM", "%m/%d/%Y %I:%M %p", TIME),
+        ("1/29/25 2:21:30 pm", "%m/%d/%y %I:%M:%S%.f %p", TIME.replace(second=30)),
+        ("29-Jan-25", "%d-%b-%y", DAY),
+        ("29-JAN-2025", "%d-%b-%Y", DAY),
+        ("Jan 29, 2025", "%b %d, %Y", DAY),
+        ("January 29, 2025", "%B %d, %Y", DAY),
+        ("29 January 2025 14:21", "%d %B %Y %H:%M", TIME),
+        ("29. Jan 2025", "%d. %b %Y", DAY),
+        ("29.01.2025, 14:21", "%d.%m.%Y, %H:%M", TIME),
+        ("29.1.25", "%d.%m.%y", DAY),
+        ("29/01/25", "%d/%m/%y", DAY),
+        (" 2025-01-29 ", "%Y-%m-%d", DAY),
+    ],
+)
+def test_forms_of_dates(written, form, time):
+    text = pl.Series([written, None, written])
+    assert date_formats(text)[0] == form
+    assert as_times(text, form).to_list() == [time, None, time]
+
+
+def test_years_of_two_digits_are_those_from_1969_to_2068():
+    text = pl.Series(["01/29/24", "12/31/69", "12/31/68", "01/01/70", "01/01/00", "02/28/99"])
+    (form,) = date_formats(text)
+    assert as_times(text, form).dt.year().to_list() == [2024, 1969, 2068, 1970, 2000, 1999]
+    assert as_times(text, form).dt.month().to_list() == [1, 12, 12, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "texts", [["01/29/24", "01/29/2024"], ["29-Jan-25", "2025-01-29"], ["Rome", "Oslo"], ["12", "13"], [None], ["NA"]]
+)
+def test_a_column_is_in_one_form_wholly(texts):
+    assert date_formats(pl.Series(texts, dtype=pl.String)) == []
+
+
+def test_the_form_that_leaves_the_fewest_unread_comes_first():
+    text = pl.Series(["01/02/2024", "13/02/2024", "14/02/2024", "unknown"])
+    assert date_formats(text) == []
+    assert date_formats(text, 0.25) == ["%d/%m/%Y"]
+    assert date_formats(text, 0.75) == ["%d/%m/%Y", "%m/%d/%Y"]
+    assert as_times(text, "%m/%d/%Y").to_list() == [dt.datetime(2024, 1, 2), None, None, None]
