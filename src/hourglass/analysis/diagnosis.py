@@ -134,7 +134,8 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
     -----
     A code is active if the mean of its posterior has a variance over the rows of more than 0.01. Where codes are no distribution
     their scale means nothing, and a code is active if it varies at all. Codes have collapsed if they tell less than 0.1 nats of a
-    row, or if a row loses less than a tenth of what they tell when it gets the codes of another.
+    row, or if a row loses less than a tenth of what they tell when it gets the codes of another. Training has diverged if its loss
+    went up, in some epoch, by more than half of what it fell, on rows that were learned from and on those held out.
 
     References
     ----------
@@ -311,6 +312,19 @@ def _risen(history: list[dict[str, Any]]) -> float:
     return float(judged[-1]["validation"] - best["validation"])
 
 
+def _went_up(losses: list[float]) -> float:
+    """How far a loss was, at its worst, above the lowest before."""
+    return float(np.max(np.asarray(losses) - np.minimum.accumulate(losses), initial=0.0))
+
+
+def _astray(history: list[dict[str, Any]]) -> float:
+    """How far the loss went up, if by more than half of what it fell, on rows that were learned from and on those held out."""
+    train = [record["train"] for record in history]
+    held_out = [record["validation"] for record in history if record["validation"] is not None]
+    rise = min(_went_up(losses) for losses in (train, held_out or train))  # while codes get dearer, the first may rise alone
+    return rise if train and rise > (train[0] - min(train)) / 2 else 0.0
+
+
 # What is made of it
 
 
@@ -335,8 +349,15 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
         in_use = round(found["in_use"] * waist.choices)
         if in_use < FEW_IN_USE * possible:
             yield f"Only {in_use:,} of {waist.choices:,} vectors of the codebook are in use: a smaller one does as well."
-    if found["gap"] is not None:
-        limit, risen = max(OVERFITTED * found["worth"], LEAST_GAP), _risen(model.history_)
+    limit, astray = max(OVERFITTED * found["worth"], LEAST_GAP), _astray(model.history_)
+    if astray > limit:
+        highest = max(record["learning_rate"] for record in model.history_)
+        yield (
+            f"Training diverged: on the way the loss went up by {astray:,.3g} nats, on rows that were learned from as well. "
+            f"Lower learning_rate, which was up to {highest:.2g}."
+        )
+    elif found["gap"] is not None:
+        risen = _risen(model.history_)
         cure = "More rows help, a smaller network (hidden=), or a corruption such as Mask(0.1)."
         if found["gap"] > limit:
             yield f"Rows are learned by heart: one held out is worse off than one learned from by {found['gap']:,.3g} nats. {cure}"
