@@ -56,6 +56,45 @@ def test_what_raised_an_alarm(judged):
     assert judged.detector.offset_ == before  # the rate was its own again
 
 
+def test_a_rate_that_cannot_be_promised_is_said(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hg.HourglassWarning)
+        detector = hg.AnomalyDetector(hg.Autoencoder(1, max_epochs=1), random_state=0).fit(table[:80, :2])  # 16 rows are held out
+    strange = table[100:, :2].with_columns(a=pl.when(pl.int_range(50) == 7).then(300.0).otherwise("a"))
+    found = judge(detector, strange, "strange.csv")
+    assert found.rates == (pytest.approx(1 / 17), 0.5)
+    assert found.p_values[7] == pytest.approx(1 / 17)
+    assert found.count(0.05) == found.count(1 / 17) == (found.p_values < 1 / 16).sum() > 0
+    assert found.words(learned=False) == (
+        "Judged: strange.csv. It was asked to promise a rate of 5.0%, but has only 16 rows to tell what is usual by, enough for "
+        "5.9%: the slider begins there. Train it on more."
+    )
+
+
+def test_why_rows_that_were_learned_from_raise_few_alarms(table, judged):
+    beats = np.sin(np.linspace(0, 6, 40)) + np.random.default_rng(0).normal(0, 0.05, (120, 40))
+    remembered = judge(hg.AnomalyDetector(kind="series", random_state=0).fit(beats), beats, "beats")
+    assert remembered.count(0.5) == 0
+    assert remembered.words(learned=True) == (
+        "Judged: beats. The detector remembers these very rows, so none of them can raise an alarm: drop in new ones."
+    )
+    assert judge(judged.detector, table[:100], "a.csv").words(learned=True) == (
+        "Judged: a.csv. The detector learned from these very rows, so they look more usual to it than others: drop in new ones."
+    )
+    assert judged.words(learned=False) == "Judged: strange.csv."
+
+
+def test_alarms_say_which_row_it_is(table, tmp_path):
+    named = table.with_columns(pl.Series("customer", [f"C-{i}" for i in range(150)]), row=pl.int_range(1000, 1150))
+    columns = {"row": "identifier", "customer": "identifier"}
+    detector = hg.AnomalyDetector(columns=columns, max_epochs=1, random_state=0).fit(named[:100])
+    found = judge(detector, named[100:].with_columns(a=pl.when(pl.int_range(50) == 7).then(30.0).otherwise("a")), "strange.csv")
+    assert found.alarms(0.05, [7])[0].names == "customer C-107, row 1107"
+    kept = hg.read(found.keep(0.05, {}, tmp_path / "alarms.csv"))
+    assert kept.columns[:4] == ["row", "customer", "row_", "score"]
+    assert kept.row(0)[:3] == (7, "C-107", 1107)
+
+
 def test_what_is_kept_of_alarms(judged, tmp_path):
     kept = hg.read(judged.keep(0.05, {7: "real"}, tmp_path / "alarms.csv"))
     assert kept["row"][0] == 7
