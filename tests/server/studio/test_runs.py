@@ -142,6 +142,34 @@ def test_strings_are_squeezed_as_well(folder, tmp_path, here):
     assert "carola" in page
 
 
+def test_series_below_one_another_are_squeezed_whole(folder, tmp_path, here):
+    beats = np.sin(np.linspace(0, 6, 30) + np.random.default_rng(0).normal(0, 1, (20, 1)))
+    long = pl.DataFrame({"beat": np.repeat(np.arange(20), 30), "at": np.tile(np.arange(30), 20), "volt": beats.ravel()})
+    long.write_csv(tmp_path / "beats.csv")
+    columns = {"beat": "id", "at": "time", "volt": "value"}
+    source = Source(str(tmp_path / "beats.csv"), "series", columns)
+    assert squeeze._can_be_squeezed(source)
+    run = folder.new_run(Asked(source.data, "sweep", None, "series", columns, {"max_epochs": 1}))
+    here(run)
+    assert run.sentence == ""
+    drawn = json.loads((run.path / "sweep.json").read_text())
+    assert drawn["features"] == 30
+    assert [len(drawn["original"]), len(drawn["original"][0]), len(drawn["original"][0][0])] == [
+        4,
+        1,
+        30,
+    ]  # series, channels, samples
+    assert list(drawn["rebuilt"]) == ["2", "4", "8", "16"]
+
+
+def test_one_record_in_a_table_is_not_squeezed(folder, tmp_path, here):
+    pl.DataFrame({"time": np.arange(400), "pump": np.sin(np.arange(400) / 9)}).write_csv(tmp_path / "pump.csv")
+    assert not squeeze._can_be_squeezed(Source(str(tmp_path / "pump.csv"), "series"))
+    run = folder.new_run(Asked(str(tmp_path / "pump.csv"), "sweep", None, "series"))
+    here(run)
+    assert run.sentence.startswith("A sweep takes rows, and this is one long record.")
+
+
 def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"kind": ["a", "b"] * 30, "x": rng.normal(size=60), "y": rng.normal(size=60)})

@@ -100,7 +100,7 @@ class Judged:
         return min(max(self.least, 1e-5), 0.25), 0.5
 
     def words(self, learned: bool) -> str:
-        """What is judged, and why there may be fewer alarms than one would think; ``learned``: these rows are those of the training."""
+        """What is judged, and why few of its rows may raise an alarm; ``learned``: they are the rows of the training."""
         said = [f"Judged: {self.title}."]
         if learned and not self.count(self.rates[1]):
             said.append("The detector remembers these very rows, so none of them can raise an alarm: drop in new ones.")
