@@ -138,6 +138,9 @@ def test_the_gap_is_that_of_the_epoch_that_was_kept():
     history = [{"train": 9.0, "validation": 9.5}, {"train": 5.0, "validation": 8.0}, {"train": 1.0, "validation": 8.5}]
     assert _gap(history) == 3.0
     assert _risen(history) == 0.5
+    numbered = [{"epoch": number, **record} for number, record in enumerate(history, 1)]
+    assert (_gap(numbered, 3), _gap(numbered, 1), _risen(numbered, 2)) == (7.5, 0.5, 0.5)
+    assert _gap(numbered, 0) is None  # the weights of the start
     assert _gap([{"train": 9.0, "validation": None}]) is None
     assert _gap([]) is None
 

@@ -171,7 +171,7 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
         "worth": float((looked.nll(_shuffled(z)) - before).mean()),
         "in_use": in_use,
         "perplexity": perplexity,
-        "gap": _gap(model.history_),
+        "gap": _gap(model.history_, kept_epoch(model)),
         "dead": 1 - float(torch.cat(list(alive.values())).float().mean()) if alive else None,
     }
     found["collapsed"] = (found["kl"] < COLLAPSED or found["worth"] < UNHEARD * found["kl"]) if told else None
@@ -294,21 +294,28 @@ def _perplexity(counts: Array) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def _judged(history: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The epochs that had held-out rows, and the one whose weights were kept."""
+def kept_epoch(model: BaseAutoencoder) -> int | None:
+    """The epoch whose weights were kept, 0 for the start; of a file that doesn't say, that of the lowest held-out loss."""
+    known: int | None = getattr(model, "best_epoch_", None)
+    return _judged(model.history_, None)[1].get("epoch") if known is None else known
+
+
+def _judged(history: list[dict[str, Any]], kept: int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The epochs that had held-out rows, and the one whose weights were kept, by its number; the best where that isn't known."""
     judged = [record for record in history if record["validation"] is not None]
-    return judged, min(judged, key=lambda record: record["validation"], default={})
+    known = judged if kept is None else [record for record in judged if record["epoch"] == kept]
+    return judged, min(known, key=lambda record: record["validation"], default={})
 
 
-def _gap(history: list[dict[str, Any]]) -> float | None:
+def _gap(history: list[dict[str, Any]], kept: int | None = None) -> float | None:
     """How far the loss on held-out rows was above that on the others, in the epoch whose weights were kept."""
-    _, best = _judged(history)
+    _, best = _judged(history, kept)
     return float(best["validation"] - best["train"]) if best else None
 
 
-def _risen(history: list[dict[str, Any]]) -> float:
+def _risen(history: list[dict[str, Any]], kept: int | None = None) -> float:
     """How far the loss on held-out rows rose after that epoch."""
-    judged, best = _judged(history)
+    judged, best = _judged(history, kept)
     return float(judged[-1]["validation"] - best["validation"])
 
 
@@ -357,13 +364,14 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
             f"Lower learning_rate, which was up to {highest:.2g}."
         )
     elif found["gap"] is not None:
-        risen = _risen(model.history_)
+        kept = kept_epoch(model)
+        risen = _risen(model.history_, kept)
         cure = "More rows help, a smaller network (hidden=), or a corruption such as Mask(0.1)."
         if found["gap"] > limit:
             yield f"Rows are learned by heart: one held out is worse off than one learned from by {found['gap']:,.3g} nats. {cure}"
         elif risen > limit:
             yield (
-                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after its best epoch, whose "
+                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after epoch {kept}, whose "
                 f"weights were kept. {cure}"
             )
     if found["dead"] is not None and found["dead"] >= MANY_DEAD and not found["collapsed"]:

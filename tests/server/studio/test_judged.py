@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -225,4 +226,20 @@ def test_tables_before_and_after(table, tmp_path):
     table[:20].write_csv(tmp_path / "noisy.csv")
     pairs, words = cleaner.cleaned(dae, str(tmp_path / "noisy.csv"))
     assert words == "The first 12 of 20 rows."
-    assert cleaner.html(dae.kind_, pairs[0]).count('<dl class="values">') == 2
+    page = cleaner.html(dae.kind_, pairs[0])
+    assert page.startswith("<h3>Before</h3>")
+    assert page.count("<tr>") == 2 * (1 + 12)  # a head, and the rows
+
+
+def test_rows_of_a_table_are_an_example_of_what_is_filled_in(table):
+    model = hg.DenoisingAutoencoder(1, corruption=hg.Hide(0.9), max_epochs=1, random_state=0).fit(table)
+    pairs, words = cleaner.example(model, SimpleNamespace(unseen=lambda: table))
+    assert words.startswith("Rows that the model knows, damaged on purpose.")
+    ((_, before, after),) = pairs
+    gaps = before.null_count().sum_horizontal()[0]
+    assert (before.height, after.height) == (12, 12)
+    assert gaps > 5
+    assert after.null_count().sum_horizontal()[0] == 0
+    page = cleaner.html(model.kind_, pairs[0])
+    assert page.count("<td") == 2 * 12 * 3
+    assert page.count('<td class="missing">') == gaps == page.count('<td class="changed">')

@@ -18,7 +18,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import more, squeeze
+from hourglass.server.studio.views import more, squeeze, train
 from hourglass.server.studio.watching import watch
 
 
@@ -294,3 +294,15 @@ def test_more_of_one_name_goes_beside(tmp_path):
     first.with_name("samples-3.csv").write_text("")
     (tmp_path / "made" / "samples-30.csv").write_text("")
     assert more._free(run, "samples-3").name == "samples-3-2"
+
+
+def test_damage_is_offered_by_the_kind_of_data(tmp_path, digits):
+    np.save(tmp_path / "d.npy", digits)
+    pl.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.0, 2.0, 4.0]}).write_csv(tmp_path / "t.csv")
+    kinds = [
+        train._kind(Source(str(tmp_path / name), kind)) for name, kind in (("d.npy", None), ("t.csv", None), ("t.csv", "series"))
+    ]
+    assert kinds == ["image", "table", "series"]
+    assert train.DAMAGES["table"] == {"": "missing cells"}
+    for damage in (damage for offered in train.DAMAGES.values() for damage in offered if damage):
+        hg.corruption(damage)
