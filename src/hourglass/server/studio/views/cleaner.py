@@ -37,7 +37,8 @@ async def draw(run: Run, source: Source, *, dropped: bool) -> None:
     model, path = run.model(), source.data
     pairs, words = await (w.aside(cleaned, model, path) if dropped else w.aside(example, model, source))
     with w.card("Before and after" if dropped or not pairs else "An example"):
-        w.text("p", words, "note")
+        dashed = " Dashed is before, solid after." if pairs and model.kind_.name == "series" else ""
+        w.text("p", words + dashed, "note")
         with w.box("pairs"):
             for pair in pairs:
                 w.markup("div", html(model.kind_, pair))
