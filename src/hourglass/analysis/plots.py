@@ -177,7 +177,7 @@ def training_curves(model: BaseAutoencoder) -> Figure:
         at, losses = zip(*held_out, strict=True)
         axes.plot(at, losses, color=drawing.ORANGE, lw=1.6, ls=(0, (4, 2)), label="held out", **drawing.dots(at))
         kept = kept_epoch(model)
-        if kept in at:
+        if kept is not None and kept in at:
             drawing.mark(axes, kept, losses[at.index(kept)], f"kept: epoch {kept}")
         elif kept == 0:  # no epoch was better
             drawing.mark(axes, 0, vars(model)["start_loss_"], "kept: the start")

@@ -89,8 +89,8 @@ def html(kind: Any, pair: Pair) -> str:
         slider = f'<input type="range" min="0" max="100" value="50" {says} {moved}>'
         return f'<figure><div class="under{small}">{pictures}{slider}</div><figcaption>{name}</figcaption></figure>'
     if kind.name == "table":  # of all rows, with what has changed in colour
-        first, second = (shown.values("table", each) for each in (pair.before, pair.after))
-        return f"<h3>Before</h3>{shown.html('table', first)}<h3>After</h3>{shown.html('table', second, first)}"
+        cells, mended = (shown.values("table", each) for each in (pair.before, pair.after))
+        return f"<h3>Before</h3>{shown.html('table', cells)}<h3>After</h3>{shown.html('table', mended, cells)}"
     if kind.name == "series":
         before, after = (kind.to_tensor(each).numpy()[0] for each in (pair.before, pair.after))
         return drawn.curves(after, kind.channels, f"{pair.name}, before dashed and after", expected=before)
