@@ -3,7 +3,7 @@ import pytest
 import torch
 
 import hourglass as hg
-from hourglass.analysis.diagnosis import _gap, _perplexity, _risen
+from hourglass.analysis.diagnosis import _astray, _gap, _perplexity, _risen
 from hourglass.errors import DataError, HourglassWarning
 
 DIGITS = hg.datasets.load("digits")
@@ -138,6 +138,9 @@ def test_the_gap_is_that_of_the_epoch_that_was_kept():
     history = [{"train": 9.0, "validation": 9.5}, {"train": 5.0, "validation": 8.0}, {"train": 1.0, "validation": 8.5}]
     assert _gap(history) == 3.0
     assert _risen(history) == 0.5
+    numbered = [{"epoch": number, **record} for number, record in enumerate(history, 1)]
+    assert (_gap(numbered, 3), _gap(numbered, 1), _risen(numbered, 2)) == (7.5, 0.5, 0.5)
+    assert _gap(numbered, 0) is None  # the weights of the start
     assert _gap([{"train": 9.0, "validation": None}]) is None
     assert _gap([]) is None
 
@@ -150,6 +153,38 @@ def test_rows_learned_by_heart(shape, codes, finding):
     noise = np.random.default_rng(0).normal(size=shape)
     model = hg.Autoencoder(codes, hidden=(256,), max_epochs=60, patience=60, learning_rate=0.02, random_state=0).fit(noise)
     assert any(said.startswith(finding) for said in hg.diagnose(model, noise).findings)
+
+
+def epochs(train, held_out):
+    return [{"train": a, "validation": b} for a, b in zip(train, held_out, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "rise"),
+    [
+        ([40.0, 30.0, 20.0, 10.0], [41.0, 35.0, 50.0, 70.0], 0),  # learned by heart
+        ([40.0, 160.0, 240.0, 48.0], [51.0, 90.0, 207.0, 49.0], 156),
+        ([20.0, 18.0, 110.0, 17.0], [16.0, 18.0, 500.0, 17.0], 92),  # it came back, to less
+        ([40.0, 30.0, 33.0, 28.0], [41.0, 31.0, 36.0, 29.0], 0),  # within half of what was gained
+        ([40.0, 45.0, 60.0, 62.0], [41.0, 40.0, 39.0, 38.0], 0),  # codes that get dearer by and by
+        ([40.0, 30.0, 60.0], [None, None, None], 30),
+        ([], [], 0),
+    ],
+)
+def test_how_far_training_went_astray(train, held_out, rise):
+    assert _astray(epochs(train, held_out)) == rise
+
+
+def test_training_that_diverged_is_not_called_learning_by_heart():
+    noise = np.random.default_rng(0).normal(size=(200, 10))
+    model = hg.VariationalAutoencoder(3, hidden=(64,), max_epochs=30, patience=30, learning_rate=1.0, random_state=0).fit(noise)
+    said = [finding for finding in hg.diagnose(model, noise).findings if "by heart" in finding or "diverged" in finding]
+    rise = _astray(model.history_)
+    assert rise > 20
+    assert said == [
+        f"Training diverged: on the way the loss went up by {rise:,.3g} nats, on rows that were learned from as well. "
+        f"Lower learning_rate, which was up to {max(record['learning_rate'] for record in model.history_):.2g}."
+    ]
 
 
 def test_of_a_mixture_no_code_has_a_divergence_of_its_own():

@@ -39,6 +39,36 @@ def test_psnr_by_hand():
     assert metrics.psnr([[0.3]], [[0.3]]) == math.inf
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int64", "float16", "float32", "float64"])
+def test_a_range_is_in_the_units_of_the_data(dtype):
+    before = np.random.default_rng(0).integers(0, 256, (4, 12, 12))
+    after = (before // 3).astype(dtype)
+    asked = before.astype(dtype), after
+    ratio = 10 * np.log10(255**2 / np.square(before - before // 3).mean())
+    assert metrics.psnr(*asked, data_range=255) == pytest.approx(ratio)
+    likeness = np.mean([ssim_by_scipy(one / 255, (one // 3) / 255) for one in before])
+    assert metrics.ssim(*asked, data_range=255) == pytest.approx(likeness, abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "int8", "int16", "int64", "float16", "float32", "float64"])
+def test_nothing_overflows_in_types_of_few_bits(dtype):
+    most = {"b": 1, "i": 100}.get(np.dtype(dtype).kind, 60000 if dtype != "uint8" else 255)
+    scale = 255 if dtype == "uint8" else 1
+    before = np.tile(np.array([0, most], dtype), (4, 3, 2)).reshape(4, 12)
+    before[0] = most
+    after = before[::-1].copy()
+    apart = before.astype(float) / scale - after.astype(float) / scale
+    share = 1 - np.square(apart).sum() / (4 * np.var(before.astype(float) / scale, axis=0).sum())
+    assert metrics.mse(before, after) == pytest.approx(np.square(apart).mean(), rel=1e-6)
+    assert metrics.explained_variance(before, after) == pytest.approx(share, rel=1e-6)
+    labels = [0, 1, 1, 1]
+    assert metrics.knn_accuracy(before, labels, before, labels, n_neighbors=1) == 1
+    assert metrics.linear_probe_accuracy(before, labels, before, labels) == 1
+    assert metrics.clustering_nmi(before, labels) == pytest.approx(1)
+    trust = metrics.trustworthiness(before.astype(float), before.astype(float), n_neighbors=1)
+    assert metrics.trustworthiness(before, before, n_neighbors=1) == trust
+
+
 def ssim_by_scipy(one, other, data_range=1.0):
     """Wang et al. 2004, equation 13, with borders mirrored; the window is cut at 3.5 standard deviations, 11 pixels wide."""
 

@@ -9,7 +9,7 @@ from torch import nn
 
 import hourglass as hg
 from hourglass.analysis.model_page import headline
-from hourglass.analysis.page import duration
+from hourglass.analysis.page import duration, parts
 from hourglass.estimators import patches
 
 RNG = np.random.default_rng(0)
@@ -431,3 +431,11 @@ def test_a_page_of_strings(tmp_path):
     assert "What differs from the original is in orange." in page.text
     page = page_of(tmp_path, model.fit_sampler(lines, "mixture", random_state=0), lines)
     assert "by the symbols that would have to be changed" in page.text
+
+
+def test_the_damage_of_a_cleaner_is_named_though_it_was_not_asked_for():
+    rows = np.random.default_rng(0).normal(size=(40, 4))
+    model = hg.DenoisingAutoencoder(2, hidden=(), max_epochs=1, random_state=0).fit(rows)
+    named = {name: value for name, _, value in parts(model)}
+    assert named["Corruption"] == str(model.model_.corruption) != "none"
+    assert {name: value for name, _, value in parts(hg.Autoencoder(2, hidden=(), max_epochs=1).fit(rows))}["Corruption"] == "none"

@@ -1,3 +1,4 @@
+import copy
 import sys
 from itertools import combinations
 
@@ -218,10 +219,18 @@ def test_training_curves_are_the_history(images):
     assert curves(axes) == {
         "learned from": [[record["epoch"], record["train"]] for record in history],
         "held out": [[record["epoch"], record["validation"]] for record in history],
-        f"best: epoch {best['epoch']}": [[best["epoch"], best["validation"]]],
+        f"kept: epoch {best['epoch']}": [[best["epoch"], best["validation"]]],
     }
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (nats a row)")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(curves(axes))
+
+
+def test_the_start_is_marked_where_no_epoch_was_better(images):
+    model = copy.copy(images.model)
+    model.best_epoch_, model.start_loss_ = 0, 12.5
+    assert curves(plots.training_curves(model).axes[0])["kept: the start"] == [[0, 12.5]]
+    model.best_epoch_ = 1
+    assert curves(plots.training_curves(model).axes[0])["kept: epoch 1"] == [[1, images.model.history_[0]["validation"]]]
 
 
 def test_training_without_held_out_rows(wine):

@@ -11,7 +11,7 @@ import hourglass as hg
 from hourglass.analysis import Sweep
 from hourglass.analysis.comparison import CLASSICAL
 from hourglass.analysis.page import percent
-from hourglass.analysis.widths import _say
+from hourglass.analysis.widths import _say, by_width
 
 COLUMNS = ["codes", "mse", "explained_variance", "pca_mse", "pca_explained_variance", "seconds"]
 QUICK = hg.Autoencoder(hidden=(8,), max_epochs=2)
@@ -138,6 +138,32 @@ def test_rows_of_differing_length_are_swept():
 def test_a_record_is_refused(sentence):
     assert sentence(hg.DataError, hg.sweep, hg.Record(np.sin(np.arange(300)))) == (
         "A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels)."
+    )
+
+
+def test_a_table_that_is_one_record_is_refused(sentence):
+    steps = pl.DataFrame({"time": np.arange(400), "pump": np.sin(np.arange(400) / 9)})
+    assert sentence(hg.DataError, hg.sweep, steps, bottlenecks=(2,), estimator=hg.Autoencoder(kind="series")) == (
+        "A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels)."
+    )
+
+
+def test_series_in_a_table_are_held_out_whole():
+    beats = np.sin(np.linspace(0, 6, 30) + np.random.default_rng(0).normal(0, 1, (10, 1)))
+    long = pl.DataFrame({"id": np.repeat(np.arange(10), 30), "time": np.tile(np.arange(30), 10), "value": beats.ravel()})
+    estimator = hg.Autoencoder(kind="series", hidden=(), max_epochs=2, columns={"id": "id", "time": "time", "value": "value"})
+    (found,) = by_width(long, (2,), X_test=None, estimator=estimator, verbose=False, random_state=0)
+    assert sorted({*found.train["id"], *found.test["id"]}) == list(range(10))
+    assert set(found.train["id"]).isdisjoint(found.test["id"])
+    assert found.train.height == 8 * 30
+    assert found.model.transform(found.test).shape == (2, 2)  # widths up to the 30 samples of a series, not the 3 columns
+    assert hg.sweep(long, bottlenecks=(2, 8), estimator=estimator, random_state=0).frame["codes"].to_list() == [2, 8]
+
+
+def test_columns_that_are_not_learned_from_are_not_counted(sentence):
+    rows = pl.DataFrame({"id": [f"C-{i}" for i in range(40)], "a": np.arange(40.0) % 7, "b": np.arange(40.0) % 5})
+    assert sentence(hg.DataError, hg.sweep, rows, bottlenecks=(2,)) == (
+        "No bottleneck of the sweep (2) is below the number of features, 2. Give narrower ones."
     )
 
 

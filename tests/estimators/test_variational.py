@@ -74,6 +74,13 @@ def test_the_bound_tightens_with_samples_and_elbo_is_below(linear):
     assert linear.elbo(ROWS, n_samples=20, random_state=0).elbo.mean() == pytest.approx(one, abs=0.1)
 
 
+def test_bits_of_a_table_are_counted_by_column():
+    table = pl.DataFrame({"id": [f"C-{i}" for i in range(60)], "x": np.arange(60.0) % 7, "town": ["a", "b", "c"] * 20})
+    model = hg.VariationalAutoencoder(1, columns={"id": "identifier"}, max_epochs=1, random_state=0).fit(table)
+    bound = model.elbo(table, random_state=0)
+    np.testing.assert_allclose(bound.bits, -bound.elbo / math.log(2) / 2, rtol=1e-6)  # x and town, not the three levels of that
+
+
 def test_the_bound_is_its_two_parts(digits):
     bound, encoded = digits.elbo(X, random_state=0), digits.encode(X, random_state=0)
     np.testing.assert_allclose(bound.elbo, bound.reconstruction - bound.kl, rtol=1e-5)

@@ -134,7 +134,8 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
     -----
     A code is active if the mean of its posterior has a variance over the rows of more than 0.01. Where codes are no distribution
     their scale means nothing, and a code is active if it varies at all. Codes have collapsed if they tell less than 0.1 nats of a
-    row, or if a row loses less than a tenth of what they tell when it gets the codes of another.
+    row, or if a row loses less than a tenth of what they tell when it gets the codes of another. Training has diverged if its loss
+    went up, in some epoch, by more than half of what it fell, on rows that were learned from and on those held out.
 
     References
     ----------
@@ -170,7 +171,7 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
         "worth": float((looked.nll(_shuffled(z)) - before).mean()),
         "in_use": in_use,
         "perplexity": perplexity,
-        "gap": _gap(model.history_),
+        "gap": _gap(model.history_, kept_epoch(model)),
         "dead": 1 - float(torch.cat(list(alive.values())).float().mean()) if alive else None,
     }
     found["collapsed"] = (found["kl"] < COLLAPSED or found["worth"] < UNHEARD * found["kl"]) if told else None
@@ -293,22 +294,42 @@ def _perplexity(counts: Array) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def _judged(history: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The epochs that had held-out rows, and the one whose weights were kept."""
+def kept_epoch(model: BaseAutoencoder) -> int | None:
+    """The epoch whose weights were kept, 0 for the start; of a file that doesn't say, that of the lowest held-out loss."""
+    known: int | None = getattr(model, "best_epoch_", None)
+    return _judged(model.history_, None)[1].get("epoch") if known is None else known
+
+
+def _judged(history: list[dict[str, Any]], kept: int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The epochs that had held-out rows, and the one whose weights were kept, by its number; the best where that isn't known."""
     judged = [record for record in history if record["validation"] is not None]
-    return judged, min(judged, key=lambda record: record["validation"], default={})
+    known = judged if kept is None else [record for record in judged if record["epoch"] == kept]
+    return judged, min(known, key=lambda record: record["validation"], default={})
 
 
-def _gap(history: list[dict[str, Any]]) -> float | None:
+def _gap(history: list[dict[str, Any]], kept: int | None = None) -> float | None:
     """How far the loss on held-out rows was above that on the others, in the epoch whose weights were kept."""
-    _, best = _judged(history)
+    _, best = _judged(history, kept)
     return float(best["validation"] - best["train"]) if best else None
 
 
-def _risen(history: list[dict[str, Any]]) -> float:
+def _risen(history: list[dict[str, Any]], kept: int | None = None) -> float:
     """How far the loss on held-out rows rose after that epoch."""
-    judged, best = _judged(history)
+    judged, best = _judged(history, kept)
     return float(judged[-1]["validation"] - best["validation"])
+
+
+def _went_up(losses: list[float]) -> float:
+    """How far a loss was, at its worst, above the lowest before."""
+    return float(np.max(np.asarray(losses) - np.minimum.accumulate(losses), initial=0.0))
+
+
+def _astray(history: list[dict[str, Any]]) -> float:
+    """How far the loss went up, if by more than half of what it fell, on rows that were learned from and on those held out."""
+    train = [record["train"] for record in history]
+    held_out = [record["validation"] for record in history if record["validation"] is not None]
+    rise = min(_went_up(losses) for losses in (train, held_out or train))  # while codes get dearer, the first may rise alone
+    return rise if train and rise > (train[0] - min(train)) / 2 else 0.0
 
 
 # What is made of it
@@ -335,14 +356,22 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
         in_use = round(found["in_use"] * waist.choices)
         if in_use < FEW_IN_USE * possible:
             yield f"Only {in_use:,} of {waist.choices:,} vectors of the codebook are in use: a smaller one does as well."
-    if found["gap"] is not None:
-        limit, risen = max(OVERFITTED * found["worth"], LEAST_GAP), _risen(model.history_)
+    limit, astray = max(OVERFITTED * found["worth"], LEAST_GAP), _astray(model.history_)
+    if astray > limit:
+        highest = max(record["learning_rate"] for record in model.history_)
+        yield (
+            f"Training diverged: on the way the loss went up by {astray:,.3g} nats, on rows that were learned from as well. "
+            f"Lower learning_rate, which was up to {highest:.2g}."
+        )
+    elif found["gap"] is not None:
+        kept = kept_epoch(model)
+        risen = _risen(model.history_, kept)
         cure = "More rows help, a smaller network (hidden=), or a corruption such as Mask(0.1)."
         if found["gap"] > limit:
             yield f"Rows are learned by heart: one held out is worse off than one learned from by {found['gap']:,.3g} nats. {cure}"
         elif risen > limit:
             yield (
-                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after its best epoch, whose "
+                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after epoch {kept}, whose "
                 f"weights were kept. {cure}"
             )
     if found["dead"] is not None and found["dead"] >= MANY_DEAD and not found["collapsed"]:

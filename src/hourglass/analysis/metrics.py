@@ -46,6 +46,7 @@ def __dir__() -> list[str]:
 
 Array = NDArray[Any]
 MAX_NEIGHBOURHOOD = 2000  # rows of a trustworthiness within `codes`: its time and memory grow with their square
+TOPS = {"uint8": 255, "uint16": 65535}  # the largest value of pixels of these types
 SSIM_PAD = 5  # pixels that SSIM's window of 11 reaches beyond a border, mirrored
 
 
@@ -85,18 +86,18 @@ def mse(X: Any, X2: Any) -> float:
     0.125
     """
     before, after = _pair(X, X2)
-    return float(np.mean(np.square(before - after), dtype=np.float64))
+    return float(np.square(before - after, dtype=np.float64).mean())
 
 
-def psnr(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
+def psnr(X: Any, X2: Any, *, data_range: float | None = None) -> float:
     """Peak signal-to-noise ratio, 10 log10(data_range² / mse), of all elements together.
 
     Parameters
     ----------
     X, X2 : array of shape (n, ...)
         Images and their reconstructions.
-    data_range : float, default=1.0
-        Largest less smallest possible value; uint8 and uint16 are brought to the scale from 0 to 1 and keep 1.0.
+    data_range : float, optional
+        Largest less smallest possible value, in units of X; unless given 255 of uint8, 65,535 of uint16, and 1.0 of all others.
 
     Returns
     -------
@@ -114,18 +115,18 @@ def psnr(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     23.01
     """
     error = mse(_unit(X), _unit(X2))
-    return 10 * math.log10(data_range**2 / error) if error > 0 else math.inf
+    return 10 * math.log10(_range(X, data_range) ** 2 / error) if error > 0 else math.inf
 
 
-def ssim(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
+def ssim(X: Any, X2: Any, *, data_range: float | None = None) -> float:
     """Structural similarity, with a Gaussian window of 11 x 11 pixels (standard deviation 1.5), averaged over the images.
 
     Parameters
     ----------
     X, X2 : array of shape (n, height, width) or (n, height, width, channels)
         Images and their reconstructions, at least 6 pixels on each side.
-    data_range : float, default=1.0
-        Largest less smallest possible value; uint8 and uint16 are brought to the scale from 0 to 1 and keep 1.0.
+    data_range : float, optional
+        Largest less smallest possible value, in units of X; unless given 255 of uint8, 65,535 of uint16, and 1.0 of all others.
 
     Returns
     -------
@@ -144,9 +145,9 @@ def ssim(X: Any, X2: Any, *, data_range: float = 1.0) -> float:
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     before, after = map(_channels_first, _pair(_unit(X), _unit(X2)))
-    total = 0.0
+    total, span = 0.0, _range(X, data_range)
     for one, other in zip(torch.split(after, 256), torch.split(before, 256), strict=True):
-        summed = structural_similarity_index_measure(one, other, data_range=data_range, reduction="sum")
+        summed = structural_similarity_index_measure(one, other, data_range=span, reduction="sum")
         assert isinstance(summed, torch.Tensor)  # a tuple only where asked for
         total += summed.item()
     return total / len(before)
@@ -181,7 +182,7 @@ def explained_variance(X: Any, X2: Any) -> float:
     if (before == before[:1]).all():
         return math.nan
     total = len(before) * np.var(before, axis=0, dtype=np.float64).sum()
-    return float(1 - np.sum(np.square(before - after), dtype=np.float64) / total)
+    return float(1 - np.square(before - after, dtype=np.float64).sum() / total)
 
 
 # Codes
@@ -462,7 +463,9 @@ def _pair(X: Any, X2: Any) -> tuple[Array, Array]:
 def _numbers(X: Any) -> Array:
     values = np.asarray(as_raw(X))
     if values.dtype == np.uint8:
-        return values / np.float32(255)
+        return values / np.float32(TOPS["uint8"])
+    if values.dtype == np.float16:  # squares of its values are beyond it
+        return values.astype(np.float32)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
@@ -472,7 +475,14 @@ def _unit(X: Any) -> Array:
     if isinstance(raw, Album):
         return np.stack([_unit(picture) for picture in raw])
     values = _numbers(raw)
-    return values / 65535 if getattr(raw, "dtype", None) == np.uint16 else values
+    return values / TOPS["uint16"] if getattr(raw, "dtype", None) == np.uint16 else values
+
+
+def _range(X: Any, data_range: float | None) -> float:
+    """A range in units of X, on the scale that `_unit` brings pixels to."""
+    raw = as_raw(X)
+    pixels = raw[0] if isinstance(raw, Album) else raw
+    return 1.0 if data_range is None else data_range / TOPS.get(str(getattr(pixels, "dtype", "")), 1)
 
 
 def _flat(X: Any) -> Array:

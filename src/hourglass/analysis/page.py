@@ -63,7 +63,7 @@ def mends(model: Any) -> bool:
 def parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:
     """The six parts in a row: what each is called, what it does, and which one this model has."""
     inside = model.model_
-    corruption = str(inside.corruption) if mends(model) else "none" if model.corruption is None else repr(model.corruption)
+    corruption = "none" if inside.corruption is None else str(inside.corruption)
     waist = "none: all passes" if mends(model) else plots.waist(model) + _asked(model.bottleneck)
     return [
         ("Kind", "turns the data into numbers", model.kind_.describe()),

@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
-from hourglass.data import Record
-from hourglass.errors import DataError, ParameterError, StoppedWarning, warn
+from hourglass.errors import DataError, HourglassWarning, ParameterError, StoppedWarning, warn
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.kinds import KINDS, as_raw, infer, kind_name, length, taken
+from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_name, length, taken
+from hourglass.kinds.frames import as_frame
 from hourglass.parts import Bottleneck
-from hourglass.parts.base import is_count
+from hourglass.parts.base import is_count, one_of
 from hourglass.parts.bottlenecks import Numbers
 
 if TYPE_CHECKING:
@@ -159,28 +159,47 @@ def sweep(
     >>> found.recommended
     4
     """
-    blank = Autoencoder() if estimator is None else estimator
-    raw = as_raw(X, kind=blank.kind)
-    tried = _below(_ordered(bottlenecks), features_of(raw, blank))
-    seed = seed_from(random_state)
-    train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
-    models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
-    records: list[dict[str, Any]] = []
-    with _ended_by_ctrl_c():
-        for width, model in models.items():
-            began = time.perf_counter()
-            model.fit(train)
-            seconds = time.perf_counter() - began
-            figures, compared = (_symbols if model.kind_.symbolic else _numbers)(model, train, test)
-            if not records:  # all models scale alike, so the first will do
-                by_pca = compared(tried, seed)
-            beside = {f"pca_{name}": value for name, value in by_pca[width].items()}
-            records.append({"codes": width, **figures, **beside, "seconds": seconds})
-            if verbose:
-                _say(records[-1], len(records), len(tried))
     import polars as pl
 
-    return Sweep(pl.DataFrame(records), models)
+    asked = {"X_test": X_test, "estimator": estimator, "verbose": verbose, "random_state": random_state}
+    found = list(by_width(X, bottlenecks, **asked))
+    return Sweep(pl.DataFrame([one.figures for one in found]), {one.width: one.model for one in found})
+
+
+class Width(NamedTuple):
+    """What a sweep found at one width, and the rows that it was found on."""
+
+    width: int
+    model: BaseAutoencoder
+    figures: dict[str, Any]  # a row of the frame
+    train: Any
+    test: Any
+
+
+def by_width(
+    X: Any, bottlenecks: Iterable[int], *, X_test: Any, estimator: BaseAutoencoder | None, verbose: bool, random_state: Any
+) -> Iterator[Width]:
+    """A `sweep`, a width at a time."""
+    blank = Autoencoder() if estimator is None else estimator
+    raw = as_raw(X, kind=blank.kind)
+    kind = kind_of(raw, blank)
+    tried = _below(_ordered(bottlenecks), kind.dimensions)
+    seed = seed_from(random_state)
+    train, test = _split(raw, kind, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
+    models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
+    by_pca: dict[int, Figures] = {}
+    for number, (width, model) in enumerate(models.items(), 1):
+        began = time.perf_counter()
+        with _ended_by_ctrl_c():
+            model.fit(train)
+        seconds = time.perf_counter() - began
+        figures, compared = (_symbols if model.kind_.symbolic else _numbers)(model, train, test)
+        by_pca = by_pca or compared(tried, seed)  # all models scale alike, so the first will do
+        beside = {f"pca_{name}": value for name, value in by_pca[width].items()}
+        found = {"codes": width, **figures, **beside, "seconds": seconds}
+        if verbose:
+            _say(found, number, len(tried))
+        yield Width(width, model, found, train, test)
 
 
 def widths(sweep: Sweep) -> Figure:
@@ -233,13 +252,20 @@ def _below(widths: list[int], features: int) -> list[int]:
     return kept
 
 
-def _split(raw: Any, seed: int) -> tuple[Any, Any]:
+def _split(raw: Any, kind: Kind, seed: int) -> tuple[Any, Any]:
+    """Four fifths of the rows to learn from, and the rest; of series that lie one below the other in a table, of the series."""
     from sklearn.model_selection import train_test_split
 
-    if length(raw) < 5:
-        raise DataError(f"A sweep holds out a fifth of the rows, so it needs at least 5. Got {length(raw)}: give more, or X_test.")
-    train, test = train_test_split(np.arange(length(raw)), test_size=0.2, random_state=seed)
-    return taken(raw, train), taken(raw, test)
+    identifier = getattr(kind, "identifier", None)
+    row = np.arange(length(raw)) if identifier is None else np.unique(as_frame(raw)[identifier].to_numpy(), return_inverse=True)[1]
+    n = int(row.max(initial=-1)) + 1
+    if n < 5:
+        raise DataError(f"A sweep holds out a fifth of the rows, so it needs at least 5. Got {n}: give more, or X_test.")
+    train, test = train_test_split(np.arange(n), test_size=0.2, random_state=seed)
+    if identifier is None:
+        return taken(raw, train), taken(raw, test)
+    held_out = np.isin(row, test)  # a sample is where its series is
+    return taken(raw, np.flatnonzero(~held_out)), taken(raw, np.flatnonzero(held_out))
 
 
 def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int | None) -> BaseAutoencoder:
@@ -269,15 +295,16 @@ def _ended_by_ctrl_c() -> Iterator[None]:
             raise KeyboardInterrupt from warning
 
 
-def features_of(raw: Any, estimator: BaseAutoencoder) -> int:
-    """How many numbers, or symbols, a row has; a record has no rows."""
-    if isinstance(raw, Record):
-        raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")
-    kind = KINDS.get(kind_name(estimator.kind) or infer(raw).kind)
-    if kind is None or (not kind.symbolic and len(raw.shape) > 1):  # an unknown kind is refused by the fit, ragged rows by none
-        return math.prod(raw.shape[1:])
+def kind_of(raw: Any, estimator: BaseAutoencoder) -> Kind:
+    """What an estimator would take data for; a record has no rows."""
+    named = one_of(kind_name(estimator.kind) or infer(raw).kind, KINDS, "kind", type(estimator).__name__)
     asked = None if isinstance(estimator.kind, str) else estimator.kind
-    return kind.learn(raw, asked=asked).n_features
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HourglassWarning)  # each fit gives it anyway
+        kind: Kind = named.learn(raw, estimator.columns, asked=asked)
+    if kind.of_record:
+        raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")
+    return kind
 
 
 Figures = dict[str, float]

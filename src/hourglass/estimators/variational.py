@@ -46,7 +46,7 @@ class Bound(NamedTuple):
     elbo: Numbers  # (n,), nats
     reconstruction: Numbers  # (n,), nats: log-likelihood of a row, the mean over samples of its codes
     kl: Numbers  # (n,), nats
-    bits: Numbers  # (n,): -elbo in bits a dimension, -elbo / (log 2 · numbers of a row)
+    bits: Numbers  # (n,): -elbo in bits a dimension, -elbo / (log 2 · dimensions of a row)
 
 
 class LogLikelihood(NamedTuple):
@@ -179,7 +179,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         Returns
         -------
         Bound
-            ``elbo``, ``reconstruction`` and ``kl`` (n,), in nats of densities over the scaled data, and ``bits`` a dimension.
+            ``elbo``, ``reconstruction`` and ``kl`` (n,), in nats of densities over the scaled data, and ``bits`` a dimension of the
+            data: a pixel's channel, a sample, a symbol, a column of a table however many levels it has.
 
         References
         ----------
@@ -196,8 +197,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
         reconstruction, kl = self._passed(X, condition, parts).numpy().T
         bound = reconstruction - kl
-        dimensions = self.kind_.n_features if self.kind_.symbolic else math.prod(self.kind_.shape)
-        return Bound(bound, reconstruction, kl, -bound / (math.log(2) * dimensions))
+        return Bound(bound, reconstruction, kl, -bound / (math.log(2) * self.kind_.dimensions))
 
     def log_likelihood(self, X: Any, n_samples: int = 1000, *, condition: Any = None, random_state: Any = None) -> LogLikelihood:
         """The log-likelihood of each row, by importance sampling: the more samples, the tighter from below.

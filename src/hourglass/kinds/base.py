@@ -171,6 +171,11 @@ class Kind(ABC):
         """How many numbers an element has."""
         return int(np.prod(self.raw_shape))
 
+    @property
+    def dimensions(self) -> int:
+        """How many of them are learned from: of a table, one for each column that isn't left out."""
+        return self.n_features
+
     def opaque(self) -> Self:
         """The kind without what can't be mended."""
         return self

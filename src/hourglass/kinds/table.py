@@ -254,6 +254,10 @@ class TableKind(Kind):
         return tuple(column.name for column in self.used) if self.columns else tuple(f"x{i}" for i in range(self.shape[0]))
 
     @property
+    def dimensions(self) -> int:
+        return len(self.names)
+
+    @property
     def element_names(self) -> tuple[str, ...]:
         return tuple(name for column in self.used for name in of_columns.element_names(column)) or self.names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -54,6 +55,45 @@ def test_what_raised_an_alarm(judged):
     assert re.search(r"<span>a</span><b>\d+%</b>", alarm.html)
     assert judged.order[0] == 7
     assert judged.detector.offset_ == before  # the rate was its own again
+
+
+def test_a_rate_that_cannot_be_promised_is_said(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hg.HourglassWarning)
+        detector = hg.AnomalyDetector(hg.Autoencoder(1, max_epochs=1), random_state=0).fit(table[:80, :2])  # 16 rows are held out
+    strange = table[100:, :2].with_columns(a=pl.when(pl.int_range(50) == 7).then(300.0).otherwise("a"))
+    found = judge(detector, strange, "strange.csv")
+    assert found.rates == (pytest.approx(1 / 17), 0.5)
+    assert found.p_values[7] == pytest.approx(1 / 17)
+    assert found.count(0.05) == found.count(1 / 17) == (found.p_values < 1 / 16).sum() > 0
+    assert found.words(learned=False) == (
+        "Judged: strange.csv. It was asked to promise a rate of 5.0%, but has only 16 rows to tell what is usual by, enough for "
+        "5.9%: the slider begins there. Train it on more."
+    )
+
+
+def test_why_rows_that_were_learned_from_raise_few_alarms(table, judged):
+    beats = np.sin(np.linspace(0, 6, 40)) + np.random.default_rng(0).normal(0, 0.05, (120, 40))
+    remembered = judge(hg.AnomalyDetector(kind="series", random_state=0).fit(beats), beats, "beats")
+    assert remembered.count(0.5) == 0
+    assert remembered.words(learned=True) == (
+        "Judged: beats. The detector remembers these very rows, so none of them can raise an alarm: drop in new ones."
+    )
+    assert judge(judged.detector, table[:100], "a.csv").words(learned=True) == (
+        "Judged: a.csv. The detector learned from these very rows, so they look more usual to it than others: drop in new ones."
+    )
+    assert judged.words(learned=False) == "Judged: strange.csv."
+
+
+def test_alarms_say_which_row_it_is(table, tmp_path):
+    named = table.with_columns(pl.Series("customer", [f"C-{i}" for i in range(150)]), row=pl.int_range(1000, 1150))
+    columns = {"row": "identifier", "customer": "identifier"}
+    detector = hg.AnomalyDetector(columns=columns, max_epochs=1, random_state=0).fit(named[:100])
+    found = judge(detector, named[100:].with_columns(a=pl.when(pl.int_range(50) == 7).then(30.0).otherwise("a")), "strange.csv")
+    assert found.alarms(0.05, [7])[0].names == "customer C-107, row 1107"
+    kept = hg.read(found.keep(0.05, {}, tmp_path / "alarms.csv"))
+    assert kept.columns[:4] == ["row", "customer", "row_", "score"]
+    assert kept.row(0)[:3] == (7, "C-107", 1107)
 
 
 def test_what_is_kept_of_alarms(judged, tmp_path):
@@ -186,4 +226,20 @@ def test_tables_before_and_after(table, tmp_path):
     table[:20].write_csv(tmp_path / "noisy.csv")
     pairs, words = cleaner.cleaned(dae, str(tmp_path / "noisy.csv"))
     assert words == "The first 12 of 20 rows."
-    assert cleaner.html(dae.kind_, pairs[0]).count('<dl class="values">') == 2
+    page = cleaner.html(dae.kind_, pairs[0])
+    assert page.startswith("<h3>Before</h3>")
+    assert page.count("<tr>") == 2 * (1 + 12)  # a head, and the rows
+
+
+def test_rows_of_a_table_are_an_example_of_what_is_filled_in(table):
+    model = hg.DenoisingAutoencoder(1, corruption=hg.Hide(0.9), max_epochs=1, random_state=0).fit(table)
+    pairs, words = cleaner.example(model, SimpleNamespace(unseen=lambda: table))
+    assert words.startswith("Rows that the model knows, damaged on purpose.")
+    ((_, before, after),) = pairs
+    gaps = before.null_count().sum_horizontal()[0]
+    assert (before.height, after.height) == (12, 12)
+    assert gaps > 5
+    assert after.null_count().sum_horizontal()[0] == 0
+    page = cleaner.html(model.kind_, pairs[0])
+    assert page.count("<td") == 2 * 12 * 3
+    assert page.count('<td class="missing">') == gaps == page.count('<td class="changed">')

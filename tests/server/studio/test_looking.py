@@ -87,7 +87,10 @@ def test_the_map(page, run, require_good):
     slider.focus()
     for _ in range(20):
         slider.press("ArrowRight")
+    moved = slider.input_value()
     expect(page.locator(".decoded img")).not_to_have_attribute("src", drawn)
+    page.wait_for_timeout(300)
+    expect(slider).to_have_value(moved)
     over = page.locator(".points-over")
     over.focus()
     over.press("Enter")
@@ -160,6 +163,8 @@ def test_alarms(page, run, fitted, require_good):
     slider = page.get_by_label("Rate of false alarms")
     slider.fill("400")
     expect(count).not_to_have_text(str(before))
+    page.wait_for_timeout(300)  # for what else comes
+    expect(slider).to_have_value("400")  # it stays where it was put
     expect(page.locator(".pages .note")).to_have_text(re.compile(rf"1 to 8 of {count.inner_text()}"))
     page.get_by_role("button", name="Next").click()
     expect(page.locator(".pages .note")).to_have_text(re.compile("9 to"))

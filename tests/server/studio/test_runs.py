@@ -18,7 +18,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import more, squeeze
+from hourglass.server.studio.views import more, squeeze, train
 from hourglass.server.studio.watching import watch
 
 
@@ -140,6 +140,34 @@ def test_strings_are_squeezed_as_well(folder, tmp_path, here):
     assert "6 symbols become" in page
     assert "of the symbols come back right" in page
     assert "carola" in page
+
+
+def test_series_below_one_another_are_squeezed_whole(folder, tmp_path, here):
+    beats = np.sin(np.linspace(0, 6, 30) + np.random.default_rng(0).normal(0, 1, (20, 1)))
+    long = pl.DataFrame({"beat": np.repeat(np.arange(20), 30), "at": np.tile(np.arange(30), 20), "volt": beats.ravel()})
+    long.write_csv(tmp_path / "beats.csv")
+    columns = {"beat": "id", "at": "time", "volt": "value"}
+    source = Source(str(tmp_path / "beats.csv"), "series", columns)
+    assert squeeze._can_be_squeezed(source)
+    run = folder.new_run(Asked(source.data, "sweep", None, "series", columns, {"max_epochs": 1}))
+    here(run)
+    assert run.sentence == ""
+    drawn = json.loads((run.path / "sweep.json").read_text())
+    assert drawn["features"] == 30
+    assert [len(drawn["original"]), len(drawn["original"][0]), len(drawn["original"][0][0])] == [
+        4,
+        1,
+        30,
+    ]  # series, channels, samples
+    assert list(drawn["rebuilt"]) == ["2", "4", "8", "16"]
+
+
+def test_one_record_in_a_table_is_not_squeezed(folder, tmp_path, here):
+    pl.DataFrame({"time": np.arange(400), "pump": np.sin(np.arange(400) / 9)}).write_csv(tmp_path / "pump.csv")
+    assert not squeeze._can_be_squeezed(Source(str(tmp_path / "pump.csv"), "series"))
+    run = folder.new_run(Asked(str(tmp_path / "pump.csv"), "sweep", None, "series"))
+    here(run)
+    assert run.sentence.startswith("A sweep takes rows, and this is one long record.")
 
 
 def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
@@ -266,3 +294,15 @@ def test_more_of_one_name_goes_beside(tmp_path):
     first.with_name("samples-3.csv").write_text("")
     (tmp_path / "made" / "samples-30.csv").write_text("")
     assert more._free(run, "samples-3").name == "samples-3-2"
+
+
+def test_damage_is_offered_by_the_kind_of_data(tmp_path, digits):
+    np.save(tmp_path / "d.npy", digits)
+    pl.DataFrame({"a": [1.5, 2.5, 3.5], "b": [1.0, 2.0, 4.0]}).write_csv(tmp_path / "t.csv")
+    kinds = [
+        train._kind(Source(str(tmp_path / name), kind)) for name, kind in (("d.npy", None), ("t.csv", None), ("t.csv", "series"))
+    ]
+    assert kinds == ["image", "table", "series"]
+    assert train.DAMAGES["table"] == {"": "missing cells"}
+    for damage in (damage for offered in train.DAMAGES.values() for damage in offered if damage):
+        hg.corruption(damage)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import hourglass as hg
 from hourglass.kinds import as_raw, length, taken
-from hourglass.server.studio import drawn
+from hourglass.server.studio import drawn, making
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,6 +38,7 @@ class Alarm(NamedTuple):
     score: float
     reasons: tuple[str, ...]
     html: str  # what it looks like, with what raised it marked
+    names: str = ""  # what its identifiers say, where it has some
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,17 +82,38 @@ class Judged:
         return np.sort(self.p_values)
 
     def count(self, rate: float) -> int:
-        """How many rows raise an alarm at a rate: those whose p-value is at most that."""
-        return int(np.searchsorted(self._ordered, rate * (1 + ROUNDING), "right"))
+        """How many rows raise an alarm at a rate, or at the least that can be promised: those whose p-value is at most that."""
+        return int(np.searchsorted(self._ordered, max(rate, self.least) * (1 + ROUNDING), "right"))
 
     def promised(self, rate: float) -> float:
         """How many of so many usual rows would raise a false alarm."""
         return rate * len(self.p_values)
 
     @property
+    def least(self) -> float:
+        """The lowest rate that the detector can promise: that of rows stranger than all that tell it what is usual."""
+        return float(self.detector.model_.alarm.least_rate)
+
+    @property
     def rates(self) -> tuple[float, float]:
         """The lowest and the highest rate that make a difference."""
-        return max(min(float(self._ordered[0]), 0.01), 1e-5), 0.5
+        return min(max(self.least, 1e-5), 0.25), 0.5
+
+    def words(self, learned: bool) -> str:
+        """What is judged, and why few of its rows may raise an alarm; ``learned``: they are the rows of the training."""
+        said = [f"Judged: {self.title}."]
+        if learned and not self.count(self.rates[1]):
+            said.append("The detector remembers these very rows, so none of them can raise an alarm: drop in new ones.")
+        elif learned:
+            said.append("The detector learned from these very rows, so they look more usual to it than others: drop in new ones.")
+        asked, alarm = float(self.detector.alarm_rate_), self.detector.model_.alarm
+        if asked < self.least * (1 - ROUNDING):
+            known = f"{round(len(alarm.reference) / alarm.of_one):,} {'windows' if self.of_record else 'rows'}"
+            said.append(
+                f"It was asked to promise a rate of {asked:.1%}, but has only {known} to tell what is usual by, enough for "
+                f"{self.least:.1%}: the slider begins there. Train it on more."
+            )
+        return " ".join(said)
 
     def histogram(self) -> tuple[Array, Array]:
         """How many rows there are of each score, and where each of the bins begins and ends."""
@@ -121,9 +143,11 @@ class Judged:
         if origins:
             titles = [f"{name or f'Tune {tune:,}'}, from bar {bar}" for tune, name, bar in zip(*origins.values(), strict=True)]
         said: list[tuple[str, ...]] = [tuple(found.filter(found["row"] == place)["reason"]) for place in range(len(which))]
+        named = making.identifiers(self.detector, some)
+        names = [", ".join(f"{name} {drawn.words(value)}" for name, value in line.items()) for line in named.iter_rows(named=True)]
         return [
-            Alarm(int(row), title, float(self.p_values[row]), float(self.scores[row]), why, html)
-            for row, title, why, html in zip(which, titles, said, looks, strict=True)
+            Alarm(int(row), title, float(self.p_values[row]), float(self.scores[row]), why, html, name)
+            for row, title, why, html, name in zip(which, titles, said, looks, names or [""] * len(which), strict=True)
         ]
 
     def events(self, rate: float) -> pl.DataFrame:
@@ -145,10 +169,10 @@ class Judged:
         return Alarm(line["start"], title + when, line["p_value"], line["score"], (line["reason"],), html)
 
     def keep(self, rate: float, marks: dict[int, str], path: Path) -> Path:
-        """Write all alarms at a rate with their reasons and marks."""
+        """Write all alarms at a rate with their identifiers, reasons and marks."""
         import polars as pl
 
-        found = at_rate(self.detector, rate).alarms(self.raw, reasons=3).filter(pl.col("alarm")).sort("score", descending=True)
+        found = making.alarms(at_rate(self.detector, rate), self.raw).filter(pl.col("alarm")).sort("score", descending=True)
         said = [marks.get(row, "") for row in found["row"]]
         hg.write(path, found.with_columns(pl.Series("mark", said, dtype=pl.String)))
         return path

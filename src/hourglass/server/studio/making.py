@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hourglass as hg
 from hourglass.data import Pictures, Record, atomic, reads_pictures
+from hourglass.kinds.frames import as_frame
 from hourglass.server.studio.sources import Source
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MOST_SHOWN = 2000  # rows that a report is about: as many as tell
 
@@ -21,9 +25,28 @@ def encode(model: Any, X: Any, path: Path) -> Path:
 
 
 def detect(model: Any, X: Any, path: Path) -> Path:
-    """A line for each row: its number, score, p-value, whether it raised an alarm, and why."""
-    hg.write(path, model.alarms(X, reasons=3))
+    """The `alarms` of data, as a table."""
+    hg.write(path, alarms(model, X))
     return path
+
+
+def alarms(model: Any, X: Any) -> pl.DataFrame:
+    """A line for each row: its number, its identifiers, score, p-value, whether it raised an alarm, and why."""
+    import polars as pl
+
+    found: pl.DataFrame = model.alarms(X, reasons=3)
+    names = identifiers(model, X)
+    apart = names.rename({name: f"{name}_" for name in names.columns if name in found.columns})
+    return found.select("row", *apart, pl.exclude("row"))
+
+
+def identifiers(model: Any, X: Any) -> pl.DataFrame:
+    """The columns of a table that name its rows, which no model learns from; no columns where there are none."""
+    import polars as pl
+
+    names = [column.name for column in model.kind_.columns if column.type == "identifier"] if model.kind_.name == "table" else []
+    known = [name for name in names if name in getattr(X, "columns", [])]
+    return as_frame(X).select(known) if known else pl.DataFrame()
 
 
 def mend(model: Any, data: str, path: Path) -> Path:

@@ -110,7 +110,7 @@ def compress(job: Job) -> Made:
     what = "come back without a fault" if symbolic else "of the variance survives"
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
-    words = f"Each row is kept in {width:,} numbers in place of {model.n_features_in_:,}. Of {of}, {share:.1%} {what}."
+    words = f"Each row is kept in {width:,} numbers in place of {model.kind_.dimensions:,}. Of {of}, {share:.1%} {what}."
     return {"words": [words], "figures": {"numbers kept": f"{width:,}", "survives": f"{share:.1%}", **_learned(model)}}
 
 
@@ -127,7 +127,8 @@ def flag(job: Job) -> Made:
     path = making.detect(detector, job.X, job.run.path / "alarms.parquet")
     found = pl.read_parquet(path)
     count = int(found["alarm"].sum())
-    words = f"{count:,} of {len(found):,} rows stand out. Of rows that are usual, {detector.alarm_rate_:.1%} would."
+    of = f"{count:,} of the {len(found):,} rows that it learned from stand out."
+    words = f"{of} Of new rows that are usual, {detector.alarm_rate_:.1%} would."
     figures = {"alarms": f"{count:,}", "false alarms promised": f"{detector.alarm_rate_:.1%}"}
     return {"words": [words], "figures": figures}
 
@@ -173,42 +174,44 @@ def generate(job: Job) -> Made:
 def sweep(job: Job) -> Made:
     """A model at each width, the same rows redrawn by each, and by PCA."""
     import polars as pl
-    from sklearn.model_selection import train_test_split
 
     from hourglass.analysis import Sweep
-    from hourglass.analysis.widths import WIDTHS, features_of
+    from hourglass.analysis.widths import WIDTHS, by_width, kind_of
 
-    kind = job.asked.kind or hg.infer(job.X).kind
-    train, test = (job.X, job.unseen) if job.unseen is not None else train_test_split(job.X, test_size=0.2, random_state=0)
-    some = rows.part(kind, test, SWEPT)
-    drawn: Made = {"kind": kind, "original": rows.values(kind, some), "rebuilt": {}, "pca": {}}
-    frames, stopped = [], False
-    features = features_of(train, hg.Autoencoder(kind=kind))
-    tried = WIDTHS if features > WIDTHS[2] else range(1, features)
-    widths = [width for width in tried if width < features] or WIDTHS  # the last for the sweep to refuse, and say why
-    drawn["features"] = features
-    for number, width in enumerate(widths):
-        beside = {"width": width, "number": number, "of": len(widths)}
-        estimator = hg.Autoencoder(callbacks=(watch(job.run, None, **beside),), **job.training)
-        _say(job.run, f"Squeezing into {width} numbers")
-        try:
-            found = hg.sweep(train, bottlenecks=(width,), X_test=test, estimator=estimator, random_state=0)
-        except KeyboardInterrupt:
-            stopped = True
-            break
-        model = found.models[width]
-        frames.append(found.frame)
-        drawn["rebuilt"][str(width)] = rows.values(kind, model.reconstruct(some))
-        if kind == "image":
-            drawn["pca"][str(width)] = rows.values(kind, _by_pca(train, some, width))
-        model.save(job.run.path / "sweep" / f"{width}.safetensors")
-        together = Sweep(pl.concat(frames), {})
-        drawn |= {"figures": _figures(together), "measure": together.measure, "recommended": together.recommended}
-        drawn |= {"words": [together.reason, together.comparison]}
-        write_json(job.run.path / "sweep.json", drawn)
-    if not frames:
-        raise KeyboardInterrupt
-    return {"words": [], "figures": {}, "stopped": stopped}
+    learner = hg.Autoencoder(**job.training)
+    kind = kind_of(job.X, learner)
+    tried = WIDTHS if kind.dimensions > WIDTHS[2] else range(1, kind.dimensions)
+    widths = [width for width in tried if width < kind.dimensions] or WIDTHS[:1]  # the last for the sweep to refuse, and say why
+
+    def look(estimator: Any, epoch: Any) -> None:
+        width = estimator.bottleneck
+        watch(job.run, None, width=width, number=widths.index(width), of=len(widths))(estimator, epoch)
+
+    learner.set_params(callbacks=(look,))
+    drawn: Made = {"kind": kind.name, "features": kind.dimensions, "rebuilt": {}, "pca": {}}
+    frames: list[Any] = []
+    each = by_width(job.X, widths, X_test=job.unseen, estimator=learner, verbose=False, random_state=job.training["random_state"])
+    try:
+        _say(job.run, f"Squeezing into {widths[0]} numbers")
+        for found in each:
+            test = found.model.kind_.opened(found.test) if kind.name == "series" else found.test  # rows, also of a table of samples
+            some = rows.part(kind.name, test, SWEPT)
+            frames.append(found.figures)
+            drawn["original"] = rows.values(kind.name, some)
+            drawn["rebuilt"][str(found.width)] = rows.values(kind.name, found.model.reconstruct(some))
+            if kind.name == "image":
+                drawn["pca"][str(found.width)] = rows.values(kind.name, _by_pca(found.train, some, found.width))
+            found.model.save(job.run.path / "sweep" / f"{found.width}.safetensors")
+            together = Sweep(pl.DataFrame(frames), {})
+            drawn |= {"figures": _figures(together), "measure": together.measure, "recommended": together.recommended}
+            drawn |= {"words": [together.reason, together.comparison]}
+            write_json(job.run.path / "sweep.json", drawn)
+            _say(job.run, f"Squeezing into {widths[min(len(frames), len(widths) - 1)]} numbers")
+    except KeyboardInterrupt:
+        if not frames:
+            raise
+        return {"words": [], "figures": {}, "stopped": True}
+    return {"words": [], "figures": {}, "stopped": False}
 
 
 def _figures(sweep: Any) -> list[Made]:

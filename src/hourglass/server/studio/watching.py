@@ -53,12 +53,17 @@ def rebuilt(some: Any, condition: Any = None) -> Callable[[Any], Made]:
 
 
 def mended(some: Any) -> Callable[[Any], Made]:
-    """What shows rows, the same damaged, and mended; of pictures alone is the damage made for the purpose."""
+    """What shows rows, the same damaged for the purpose, and mended; as they are where a model can do no damage."""
 
     def show(model: Any) -> Made:
         kind = model.kind_.name
-        damaged = model.damage(some, random_state=0) if kind == "image" and not model.model_.corruption.blind else some
+        damaged = model.damage(some, random_state=0) if damages(model) else some
         shown = {"kind": kind, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
-        return shown | ({"clean": rows.values(kind, some)} if kind == "image" else {})
+        return shown | ({"clean": rows.values(kind, some)} if damages(model) else {})
 
     return show
+
+
+def damages(model: Any) -> bool:
+    """Whether a cleaner can do the damage that it mends: not one that learned from noisy pictures alone, or from a record."""
+    return not (model.model_.corruption.blind or model.kind_.of_record)

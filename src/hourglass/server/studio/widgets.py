@@ -15,6 +15,7 @@ from nicegui.element import Element
 
 Handler = Callable[..., Any]
 Found = TypeVar("Found")
+STARTS_AS = "defaultValue"  # not "value": that would be set anew, over what a person does meanwhile, with each change of the page
 ASSETS = Path(__file__).with_name("assets")
 ICONS = {path.stem: path.read_text() for path in (ASSETS / "icons").glob("*.svg")}
 
@@ -87,7 +88,7 @@ def field(label: str, value: str, change: Handler | None, *, hint: str = "", kin
     """A line to type into; ``change`` gets the text."""
     with box("field", "label"):
         text("span", label)
-        line = box("input", "input", type=kind, value=value, **attributes)
+        line = box("input", "input", type=kind, **attributes, **{STARTS_AS: value})
         if change is not None:
             line.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
         if hint:
@@ -228,7 +229,8 @@ def slider(
     wide = (high - low) or 1
     with box("knob slide", "label"):
         text("span", label, "unseen" if hidden else "")
-        line = box("", "input", type="range", min=str(low), max=str(high), step=str(step or wide / 200), value=str(value))
+        reach = {"min": str(low), "max": str(high), "step": str(step or wide / 200)}  # first, or a browser cuts the value to 100
+        line = box("", "input", type="range", **reach, **{STARTS_AS: str(value)})
         line.style(f"--at: {100 * (value - low) / wide:.1f}%")
         filled = f"event.target.style.setProperty('--at', `${{100 * (event.target.value - {low}) / {wide}}}%`)"
         handler = f"(event) => {{ {filled}; emit(Number(event.target.value)); }}"

@@ -79,8 +79,7 @@ class _Alarms:
 
     def draw(self) -> None:
         with w.card(classes="rate-card"):
-            learned = ". The detector learned from these very rows: drop in new ones." if self.learned else ""
-            w.text("p", f"Judged: {self.judged.title}{learned}", "note")
+            w.text("p", self.judged.words(self.learned), "note")
             self.told = w.box("", role="status")
             self.chart = w.markup("div", "", "spread")
             self._slider()
@@ -166,6 +165,8 @@ class _Alarms:
             w.markup("div", alarm.html, "looks")
             with w.box("why"):
                 w.text("h3", alarm.title)
+                if alarm.names:
+                    w.text("p", alarm.names, "named")
                 w.text("p", f"{_rare(alarm.p_value)} · score {alarm.score:.3g}", "note")
                 for reason in alarm.reasons[:3]:
                     w.text("p", reason)

@@ -14,10 +14,12 @@ import hourglass as hg
 from hourglass.data import Pictures, reads_pictures
 from hourglass.kinds import as_raw, length, rows
 from hourglass.server.studio import drawn, making
+from hourglass.server.studio import rows as shown
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.plain import free, plain_name
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
+from hourglass.server.studio.watching import damages
 
 SHOWN = 12  # pictures or rows that are shown; the download has all of them
 
@@ -35,7 +37,8 @@ async def draw(run: Run, source: Source, *, dropped: bool) -> None:
     model, path = run.model(), source.data
     pairs, words = await (w.aside(cleaned, model, path) if dropped else w.aside(example, model, source))
     with w.card("Before and after" if dropped or not pairs else "An example"):
-        w.text("p", words, "note")
+        dashed = " Dashed is before, solid after." if pairs and model.kind_.name == "series" else ""
+        w.text("p", words + dashed, "note")
         with w.box("pairs"):
             for pair in pairs:
                 w.markup("div", html(model.kind_, pair))
@@ -61,7 +64,7 @@ def example(model: Any, source: Source) -> tuple[list[Pair], str]:
     """Rows of a source, damaged as the model expects it, and mended."""
     kind = model.kind_
     first = rows(as_raw(source.unseen(), kind=kind.name), 0, SHOWN)
-    if kind.name != "image" or not isinstance(first, np.ndarray) or model.model_.corruption.blind:
+    if not damages(model) or (kind.name == "image" and not isinstance(first, np.ndarray)):
         return [], "Drop in files to clean them. They are shown here as they were and as they are mended."
     before = model.damage(first, random_state=0)
     words = "Rows that the model knows, damaged on purpose. Drop in files of your own: they are shown here before and after."
@@ -69,11 +72,13 @@ def example(model: Any, source: Source) -> tuple[list[Pair], str]:
 
 
 def _pairs(model: Any, before: Any, after: Any) -> list[Pair]:
+    if model.kind_.name == "table":
+        return [Pair("rows", before, after)]
     return [Pair(f"row {row}", rows(before, row, row + 1), rows(after, row, row + 1)) for row in range(length(before))]
 
 
 def html(kind: Any, pair: Pair) -> str:
-    """A pair as HTML: pictures under a divider, everything else below one another."""
+    """A pair as HTML: pictures under a divider, tables and curves below one another, all else side by side."""
     name = escape(pair.name)
     if kind.name == "image":
         first, second = (drawn.address(drawn.pixels_of(kind, np.asarray(each)).squeeze()) for each in (pair.before, pair.after))
@@ -83,6 +88,9 @@ def html(kind: Any, pair: Pair) -> str:
         says = f'aria-label="{name}: how much is shown as it was before"'
         slider = f'<input type="range" min="0" max="100" value="50" {says} {moved}>'
         return f'<figure><div class="under{small}">{pictures}{slider}</div><figcaption>{name}</figcaption></figure>'
+    if kind.name == "table":  # of all rows, with what has changed in colour
+        cells, mended = (shown.values("table", each) for each in (pair.before, pair.after))
+        return f"<h3>Before</h3>{shown.html('table', cells)}<h3>After</h3>{shown.html('table', mended, cells)}"
     if kind.name == "series":
         before, after = (kind.to_tensor(each).numpy()[0] for each in (pair.before, pair.after))
         return drawn.curves(after, kind.channels, f"{pair.name}, before dashed and after", expected=before)

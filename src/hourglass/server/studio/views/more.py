@@ -35,7 +35,7 @@ USES = {
         "Rows of the same shape; you get their alarms.",
         lambda model, data, to: making.detect(model, Source(data).read(), Path(f"{to}.csv")),
     ),
-    "clean": Use("Clean damaged data", "Pictures keep their names, sizes and formats.", making.mend),
+    "clean": Use("Clean damaged data", "You get it mended; pictures keep their names, sizes and formats.", making.mend),
 }
 NAMES = {"compress": "codes", "flag": "alarms", "clean": "clean"}
 

@@ -52,7 +52,10 @@ def _can_be_squeezed(source: Source) -> bool:
     raw = source.read()
     if isinstance(raw, Record) or (isinstance(raw, list) and not all(isinstance(row, Melody) for row in raw)):
         return False
-    return len(getattr(raw, "shape", ())) > 1 or KINDS[source.kind or infer(raw).kind].symbolic
+    kind = source.kind or infer(raw).kind
+    if kind == "series" and hasattr(raw, "columns"):  # one record, or series below one another
+        return not KINDS[kind].learn(raw, source.columns or None).of_record
+    return len(getattr(raw, "shape", ())) > 1 or KINDS[kind].symbolic
 
 
 def _begin(folder: Folder, source: Source) -> None:

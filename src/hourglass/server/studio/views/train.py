@@ -10,6 +10,8 @@ from urllib.parse import quote
 from nicegui import ui
 
 import hourglass as hg
+from hourglass.data import reads_pictures
+from hourglass.kinds import infer
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Asked, Run, State
@@ -41,15 +43,22 @@ NEEDS = {
 }
 NO_DATA = "A model learns from a pile of rows, pictures or series. Load yours, or try the digits."
 WIDTHS = (2, 4, 8, 16, 32, 64)
-DAMAGES = {
-    "": "noise of any strength",
-    "noise:25": "noise of medium strength",
-    "noise:50": "strong noise",
-    "blur:1-2+noise:5": "blur, with a little noise",
-    "saltpepper:0.1": "white and black dots",
-    "scratches:4": "scratches",
-    "erase:0.25": "missing pieces",
+DAMAGES = {  # of each kind; without a name, what the library mends unless it is said
+    "image": {
+        "": "noise of any strength",
+        "noise:25": "noise of medium strength",
+        "noise:50": "strong noise",
+        "blur:1-2+noise:5": "blur, with a little noise",
+        "saltpepper:0.1": "white and black dots",
+        "scratches:4": "scratches",
+        "erase:0.25": "missing pieces",
+    },
+    "table": {"": "missing cells"},
+    "series": {"": "noise of any strength", "wander:0.5": "a baseline that wanders", "spans:0.3": "missing stretches"},
+    "melody": {"": "notes in the wrong order"},
 }
+TYPOS = {"": "typos"}  # of all other rows of symbols
+EXAMPLES = {"image": "noise:10-30 or blur:1+jpeg:40", "series": "white:0.3+hum:0.3"}  # of other damage
 STATES = {
     State.waiting: "not begun",
     State.training: "learning",
@@ -75,6 +84,7 @@ class Wish:
     width: int | None = 32
     options: dict[str, Any] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)  # what samples could be asked for by
+    kind: str = "image"  # of the data
 
 
 def draw(folder: Folder, run: Run | None) -> None:
@@ -99,6 +109,8 @@ def _form(folder: Folder, source: Source) -> None:
         try:
             if "condition" in NEEDS[need].fields:
                 wish.conditions = await w.aside(_conditions, source)
+            if "damage" in NEEDS[need].fields:
+                wish.kind = await w.aside(_kind, source)
         except hg.HourglassError as error:
             with told:
                 w.notice(str(error))
@@ -133,7 +145,7 @@ def _settings(wish: Wish) -> None:
         w.radios("How many numbers to keep of each row", "width", widths, str(wish.width), set_width)
         w.text("p", "Fewer say less but more clearly; Squeeze shows what each width keeps.", "note")
     if "damage" in NEEDS[wish.need].fields:
-        w.choice("What is to be taken out", DAMAGES, "", lambda value: note("damage", value))
+        w.choice("What is to be mended", DAMAGES.get(wish.kind, TYPOS), "", lambda value: note("damage", value))
     with w.box("more", "details"):
         with w.box("", "summary"):
             w.text("span", "More")
@@ -143,14 +155,20 @@ def _settings(wish: Wish) -> None:
                 w.whole("Another width", None, set_width, 1, hint="Any number of numbers, in place of those above.")
             if "condition" in NEEDS[wish.need].fields:
                 w.choice("Ask for samples by", wish.conditions, "", lambda value: note("condition", value))
-            if "damage" in NEEDS[wish.need].fields:
-                w.field(
-                    "Other damage", "", lambda value: note("damage", value.strip()), hint="Such as noise:10-30 or blur:1+jpeg:40."
-                )
+            if "damage" in NEEDS[wish.need].fields and wish.kind in EXAMPLES:
+                hint = f"Such as {EXAMPLES[wish.kind]}."
+                w.field("Other damage", "", lambda value: note("damage", value.strip()), hint=hint)
             w.whole("Seed", 0, lambda value: note("seed", value), 0, hint="The same gives the same.")
             if "contaminated" in NEEDS[wish.need].fields:
                 hint = "Up to a tenth of the rows may be strange; they are then doubted."
                 w.tick("There are strange rows among mine", False, lambda value: note("contaminated", value), hint)
+
+
+def _kind(source: Source) -> str:
+    """What the data is taken for; pictures are not read for it."""
+    if source.kind or reads_pictures(source.data):
+        return source.kind or "image"
+    return infer(source.read()).kind
 
 
 def _conditions(source: Source) -> dict[str, str]:
