@@ -54,6 +54,30 @@ def test_the_best_weights_are_restored():
     assert weights.equal(kept[best]) or not any(weights.equal(other) for other in kept)  # or PCA, from before the first epoch
 
 
+def test_the_epoch_of_the_kept_weights_and_the_loss_at_the_start_are_known(tmp_path):
+    model = hg.Autoencoder(3, learning_rate=0.02, max_epochs=12, random_state=0).fit(X)
+    losses = [model.start_loss_, *(epoch["validation"] for epoch in model.history_)]
+    assert model.best_epoch_ == int(np.argmin(losses)) > 0
+    model.save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    assert (again.best_epoch_, again.start_loss_) == (model.best_epoch_, model.start_loss_)
+    spoiled = hg.Autoencoder(3, learning_rate=0.5, schedule="constant", max_epochs=2, random_state=0).fit(X)
+    assert spoiled.best_epoch_ == 0 and spoiled.start_loss_ == model.start_loss_ < spoiled.history_[-1]["validation"]
+    alone = hg.Autoencoder(3, max_epochs=2, validation_fraction=0, random_state=0).fit(X)
+    assert (alone.best_epoch_, alone.start_loss_) == (2, None)
+    assert alone.partial_fit(X).best_epoch_ == 3
+
+
+def test_a_row_left_over_is_left_out_where_rows_are_normalised_together():
+    def normalising(shape, codes):
+        return nn.Sequential(nn.Linear(13, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, codes))
+
+    settings = {"max_epochs": 2, "batch_size": 16, "validation_fraction": 0, "random_state": 0}
+    model = hg.Autoencoder(2, encoder=normalising, **settings).fit(X[:33])
+    assert len(model.history_) == 2
+    assert int(model.encoder_[1].num_batches_tracked) == 4  # two batches of 16 an epoch
+
+
 def test_patience_ends_training():
     noise = np.random.default_rng(0).normal(size=(60, 20))
     model = hg.Autoencoder(4, max_epochs=100, patience=3, random_state=0).fit(noise)

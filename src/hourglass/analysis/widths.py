@@ -162,7 +162,7 @@ def sweep(
     blank = Autoencoder() if estimator is None else estimator
     raw = as_raw(X, kind=blank.kind)
     tried = _below(_ordered(bottlenecks), features_of(raw, blank))
-    seed = seed_from(random_state)
+    seed = seed_from(random_state) % 2**32  # scikit-learn knows no more
     train, test = _split(raw, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
     models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
     records: list[dict[str, Any]] = []

@@ -23,9 +23,9 @@ from hourglass.errors import DataError, HourglassWarning, ModelFileError, Parame
 from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
     SYMBOLIC,
-    WAIST,
     assemble,
     default_likelihood,
+    default_waist,
     network_from,
     require_sides,
     rows_to_start_from,
@@ -51,6 +51,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     """Everything that autoencoders share. Subclasses document it, choose what is taken where nothing is said, or add methods."""
 
     condition_kind_: TableKind | None
+    best_epoch_: int | None  # None in a file that doesn't say
+    start_loss_: float | None
     _trainer: Trainer | None
     _paused: checkpoints.State | None = None  # of the trainer, in a copy or a pickle
 
@@ -212,6 +214,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
         finally:
             self._adopt(self.model_, self._trainer)
+            self.best_epoch_, self.start_loss_ = self._trainer.best_epoch, self._trainer.start_loss
         return self
 
     def _require_learnable(self, values: Tensor) -> None:
@@ -271,9 +274,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         return of_rows, others if held_out else None
 
     @property
+    def _parameters_taken(self) -> dict[str, Any]:
+        """The parameters, those too that ``__init__`` of a subclass doesn't take."""
+        own: dict[str, Any] = self.get_params(deep=False)
+        return {name: getattr(self, name) for name in BaseAutoencoder._get_param_names()} | own
+
+    @property
     def _asked(self) -> dict[str, Any]:
         """The parameters, with what is chosen where nothing was said."""
-        asked: dict[str, Any] = self.get_params(deep=False)
+        asked = self._parameters_taken
         asked |= {name: choice for name, choice in self._choices().items() if asked[name] is None}
         waist = asked["bottleneck"]
         return asked | {
@@ -287,7 +296,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _choices(self) -> dict[str, Any]:
         """What is taken for this kind of data where a parameter says nothing."""
-        return {"bottleneck": WAIST, **(self._symbolic() if self.kind_.symbolic else {})}
+        return {"bottleneck": default_waist(self.kind_), **(self._symbolic() if self.kind_.symbolic else {})}
 
     def _symbolic(self, waist: int | Bottleneck | None = None) -> dict[str, Any]:
         """Networks for rows of symbols, where nothing is said of them; without a waist both are one thing."""
@@ -314,7 +323,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _build(self, values: Tensor | Album | None, given: Tensor | None, generator: torch.Generator) -> Hourglass:
         """The model that is asked for, scaled by the rows, freshly drawn."""
         numbers = values if isinstance(values, Tensor) else None
-        self._parameters, self._made_of = self.get_params(deep=False), self._asked
+        self._parameters, self._made_of = self._parameters_taken, self._asked
         told = self.condition_kind_
         known = None if told is None else Conditions(told.scaling(given), told.shape[0])
         return assemble(type(self).__name__, self._made_of, self.kind_, numbers, generator, conditions=known)
@@ -338,7 +347,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """What a run on data, and on what is known beside it, is told from others by."""
         told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         return {
-            "parameters": to_config(self.get_params(deep=False)),
+            "parameters": to_config(self._parameters_taken),
             "kind": self.kind_.to_config(),
             "data": checkpoints.digest(values),
             "condition": None if condition is None else [told, checkpoints.digest(condition)],
@@ -358,6 +367,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             finished = self._train(trainer, stop)
         finally:
             self._adopt(trainer.model)  # a callback may have made a float64 copy of earlier weights
+            self.best_epoch_, self.start_loss_ = trainer.best_epoch, trainer.start_loss
         _warn_of_collapse(trainer)
         if finished and self.checkpoint is not None:
             Path(self.checkpoint).unlink(missing_ok=True)
@@ -562,6 +572,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             "bottleneck": self._made_of["bottleneck"].to_config(),
             "condition": condition,
             "frozen": frozen,
+            "best_epoch": self.best_epoch_,
+            "start_loss": self.start_loss_,
         }
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
@@ -574,6 +586,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         for name in header["frozen"]:
             model.get_parameter(name).requires_grad_(False)
         self._adopt(model.eval())
+        self.best_epoch_, self.start_loss_ = header.get("best_epoch"), header.get("start_loss")
 
     # Exporting
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from hourglass.errors import DataError, ModelFileError, ParameterError
-from hourglass.estimators.assembly import WAIST
+from hourglass.estimators.assembly import default_waist
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
@@ -62,7 +62,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     Attributes
     ----------
-    encoder_, bottleneck_, decoder_, model_, kind_, history_, n_features_in_, feature_names_in_
+    encoder_, bottleneck_, decoder_, model_, kind_, history_, best_epoch_, start_loss_, n_features_in_, feature_names_in_
         As in `Autoencoder`.
 
     References
@@ -79,7 +79,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     def _choices(self) -> dict[str, Any]:
-        numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
+        numbers = Plain(default_waist(self.kind_))
         choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
         if self.kind_.symbolic:
             return choices | self._symbolic(choices["bottleneck"])
