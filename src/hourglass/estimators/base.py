@@ -16,6 +16,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
+from torch.utils.data import ConcatDataset
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
@@ -109,7 +110,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # Fitting
 
-    def fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, condition: Any = None, validation_data: Any = None) -> Self:
         """Learn to rebuild X through the waist.
 
         Ctrl-C ends training early and keeps the best weights so far.
@@ -123,6 +124,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         condition : array of shape (n,) or (n, columns), or table, optional
             What is known beside each row, a label for one. Encoder and decoder are told, so the codes need not say it, and samples
             can be asked for by it. Everything that is done with the fitted model then needs a condition too.
+        validation_data : as X, optional
+            Rows of your own to choose the best weights by and to stop early, in place of a share of X. They can't go with a
+            condition.
 
         Returns
         -------
@@ -137,22 +141,38 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition)
+        return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition, judged=validation_data)
 
     @trainable()
-    def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Self:
-        """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows."""
+    def _fit(
+        self,
+        raw: Any,
+        condition: Any = None,
+        *,
+        timeless: bool = False,
+        only: NDArray[np.intp] | None = None,
+        judged: Any = None,
+    ) -> Self:
+        """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows.
+
+        What is ``judged`` by is other data, unless it is some of the rows.
+        """
         self._require_valid()
+        if judged is not None and condition is not None:
+            raise ParameterError("validation_data can't go with a condition. Leave it out: some of the rows are held out then.")
         with self._or_as_before():
             values = self._learn(raw, timeless=timeless, only=only)
             raw_condition = self._learn_condition(condition, raw, len(values))
-            run = self._run_on(values, raw_condition)
+            others = None if judged is None else self._more(judged)
+            run = self._run_on(values, raw_condition, others)
             state = checkpoints.unfinished(self.checkpoint, run)
             facts: dict[str, Any] = {"run": run, "seed": seed_from(self.random_state)} if state is None else state[1]
             generator = self._generator(facts["seed"])
             model = self._build(values, raw_condition, generator)
             some, order = (torch.randperm(len(values), generator=generator, device=generator.device) for _ in range(2))
             held_out = min(round(len(order) * self.validation_fraction), len(order) - 1) if len(order) >= 10 else 0
+            if others is not None:
+                values, order, held_out = *self._joined(values, others, order), len(others)
             self._start(model, values, raw_condition, some[~torch.isin(some, order[:held_out])], generator)
             given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
             train, validation = self._batches(values, model, order, held_out, given)
@@ -197,9 +217,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 self._adopt(model)
                 self.history_: list[dict[str, Any]] = []
         else:
-            values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(self.kind_.learned(raw))).to(self._device)
-            if isinstance(values, Tensor):
-                self._require_learnable(values)
+            values = self._more(X)
+            self._require_learnable(values)
         given = self._told(condition, length(raw))
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
         plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
@@ -217,8 +236,23 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             self.best_epoch_, self.start_loss_ = self._trainer.best_epoch, self._trainer.start_loss
         return self
 
-    def _require_learnable(self, values: Tensor) -> None:
+    def _more(self, X: Any) -> Tensor | Album:
+        """More data of the kind that was learned, as numbers."""
+        raw = as_raw(X, apart=self._apart, kind=self.kind)
+        return Album(raw) if self._restores else self.kind_.to_tensor(self._fitting(self.kind_.learned(raw))).to(self._device)
+
+    def _joined(self, values: Any, others: Any, order: Tensor) -> tuple[Any, Tensor]:
+        """Rows with others behind them, and an order of them all in which the others are the first."""
+        self._require_learnable(others)
+        behind = torch.arange(len(values), len(values) + len(others), device=order.device)
+        apart = isinstance(values, Album)
+        together = Album(ConcatDataset([values, others])) if apart else torch.cat([values, others])  # type: ignore[arg-type]
+        return together, torch.cat([behind, order])
+
+    def _require_learnable(self, values: Tensor | Album) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""
+        if isinstance(values, Album):
+            return
         gaps = values.isnan().flatten(1).any(1)
         if gaps.any() and not self._made_of["likelihood"].masks:
             raise DataError(
@@ -343,14 +377,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.encoder_, self.bottleneck_, self.decoder_ = model.encoder, model.bottleneck, model.decoder
         self._trainer, self._paused = trainer, None
 
-    def _run_on(self, values: Tensor | Album, condition: Tensor | None) -> dict[str, Any]:
-        """What a run on data, and on what is known beside it, is told from others by."""
+    def _run_on(self, values: Tensor | Album, condition: Tensor | None, judged: Tensor | Album | None) -> dict[str, Any]:
+        """What a run on data, on what is known beside it and on what it is judged by, is told from others by."""
         told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         return {
             "parameters": to_config(self._parameters_taken),
             "kind": self.kind_.to_config(),
             "data": checkpoints.digest(values),
             "condition": None if condition is None else [told, checkpoints.digest(condition)],
+            "validation_data": None if judged is None else checkpoints.digest(judged),
         }
 
     def _run(self, trainer: Trainer, facts: dict[str, Any]) -> None:
@@ -398,9 +433,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """
         return self._codes(X, condition)
 
-    def fit_transform(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:
-        """Fit, and give the codes of the same rows: ``fit(X, condition=condition).transform(X, condition)``."""
-        return self.fit(X, y, condition=condition).transform(X, condition)
+    def fit_transform(self, X: Any, y: Any = None, *, condition: Any = None, validation_data: Any = None) -> Any:
+        """Fit, and give the codes of the same rows: ``fit(X, ...).transform(X, condition)``, with what ``fit`` takes."""
+        return self.fit(X, y, condition=condition, validation_data=validation_data).transform(X, condition)
 
     def _codes(self, X: Any, condition: Any) -> NDArray[np.floating[Any]]:
         """The codes of X as an array, whatever ``set_output`` says."""

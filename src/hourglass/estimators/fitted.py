@@ -158,6 +158,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
         check_is_fitted(self)
+        return self._fitting(X)
+
+    def _fitting(self, X: Any) -> Any:
+        """Raw data that fits the kind that was learned."""
         raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
         self.kind_.check(raw)
         if self.kind_.name == "table" and not self.kind_.matches_names(raw):  # type: ignore[attr-defined]
