@@ -54,6 +54,78 @@ def test_the_best_weights_are_restored():
     assert weights.equal(kept[best]) or not any(weights.equal(other) for other in kept)  # or PCA, from before the first epoch
 
 
+def test_the_epoch_of_the_kept_weights_and_the_loss_at_the_start_are_known(tmp_path):
+    model = hg.Autoencoder(3, learning_rate=0.02, max_epochs=12, random_state=0).fit(X)
+    losses = [model.start_loss_, *(epoch["validation"] for epoch in model.history_)]
+    assert model.best_epoch_ == int(np.argmin(losses)) > 0
+    model.save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    assert (again.best_epoch_, again.start_loss_) == (model.best_epoch_, model.start_loss_)
+    spoiled = hg.Autoencoder(3, learning_rate=0.5, schedule="constant", max_epochs=2, random_state=0).fit(X)
+    assert spoiled.best_epoch_ == 0 and spoiled.start_loss_ == model.start_loss_ < spoiled.history_[-1]["validation"]
+    alone = hg.Autoencoder(3, max_epochs=2, validation_fraction=0, random_state=0).fit(X)
+    assert (alone.best_epoch_, alone.start_loss_) == (2, None)
+    assert alone.partial_fit(X).best_epoch_ == 3
+
+
+def test_rows_of_ones_own_are_judged_by(tmp_path):
+    train, others = X[:150], X[150:]
+    settings = {"max_epochs": 4, "random_state": 0}
+    model = hg.Autoencoder(3, learning_rate=1e-3, **settings).fit(train, validation_data=others.astype(np.float32))
+    losses = [model.start_loss_, *(epoch["validation"] for epoch in model.history_)]
+    assert -model.score(others) == pytest.approx(min(losses), rel=1e-5)
+    alone = hg.Autoencoder(3, learning_rate=1e-3, validation_fraction=0, **settings).fit(train)
+    assert [epoch["train"] for epoch in model.history_] == [epoch["train"] for epoch in alone.history_]
+    again = hg.Autoencoder(3, learning_rate=1e-3, **settings).fit_transform(train, validation_data=others.astype(np.float32))
+    np.testing.assert_array_equal(again, model.transform(train))
+
+
+def test_rows_of_ones_own_are_of_the_kind_of_the_data():
+    pictures = np.random.default_rng(0).integers(0, 256, (20, 8, 8), np.uint8)
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(pictures, validation_data=pictures[:5] / 255)
+    assert -model.score(pictures[:5]) == pytest.approx(min(model.start_loss_, model.history_[0]["validation"]), rel=1e-5)
+    small = hg.Restorer((8,), blocks=1, patch=8)
+    cleaner = hg.DenoisingAutoencoder(encoder=small, max_seconds=0.1, batch_size=8, random_state=0)
+    assert cleaner.fit(pictures, validation_data=[np.zeros((30, 9))]).start_loss_ is not None
+    words = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(["abc", "ab", "ca"] * 5, validation_data=["cab"])
+    assert -words.score(["cab"]) == pytest.approx(min(words.start_loss_, words.history_[0]["validation"]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("others", "more", "words"),
+    [
+        (X[:, :3], {}, "X has 3 features, but Autoencoder is expecting 13 features as input."),
+        (X[:0], {}, "Found array with 0 sample(s) (shape=(0, 13)) while a minimum of 1 is required."),
+        (
+            np.where(np.arange(len(X))[:, None] == 1, np.nan, X),
+            {},
+            "Row 1 has a gap, and what this Autoencoder learned from first had none. "
+            "Fill it, or begin with rows of which some have gaps.",
+        ),
+        (
+            X,
+            {"condition": np.arange(len(X)) % 2},
+            "validation_data can't go with a condition. Leave it out: some of the rows are held out then.",
+        ),
+    ],
+    ids=["columns", "none", "gap", "condition"],
+)
+def test_rows_of_ones_own_that_do_not_fit(sentence, others, more, words):
+    model = hg.Autoencoder(3, max_epochs=1, random_state=0)
+    error = hg.ParameterError if more else hg.DataError
+    assert sentence(error, model.fit, X, validation_data=others, **more) == words
+
+
+def test_a_row_left_over_is_left_out_where_rows_are_normalised_together():
+    def normalising(shape, codes):
+        return nn.Sequential(nn.Linear(13, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, codes))
+
+    settings = {"max_epochs": 2, "batch_size": 16, "validation_fraction": 0, "random_state": 0}
+    model = hg.Autoencoder(2, encoder=normalising, **settings).fit(X[:33])
+    assert len(model.history_) == 2
+    assert int(model.encoder_[1].num_batches_tracked) == 4  # two batches of 16 an epoch
+
+
 def test_patience_ends_training():
     noise = np.random.default_rng(0).normal(size=(60, 20))
     model = hg.Autoencoder(4, max_epochs=100, patience=3, random_state=0).fit(noise)

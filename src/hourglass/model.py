@@ -144,15 +144,15 @@ class Hourglass(Learner):
         prior = self.bottleneck.prior
         return None if prior is None or prior.inputs is None else self._encoded(prior.inputs)  # type: ignore[return-value]
 
-    def reconstruct(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        """The mean of the likelihood (batch, *shape) for codes of x."""
-        return self.likelihood.mean(self.decode(self.encode(x, None, given).z, given))
+    def reconstruct(self, x: Tensor, given: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+        """The mean of the likelihood (batch, *shape) for codes of x; a decoder that reads is shown the target, if there is one."""
+        return self.likelihood.mean(self.decode(self.encode(x, None, given).z, given, target))
 
-    def mend(self, x: Tensor) -> Tensor:
+    def mend(self, x: Tensor, given: Tensor | None = None, target: Tensor | None = None) -> Tensor:
         """What x (batch, *shape) was before it was damaged: rebuilt where it may be, which is everywhere unless marks say more."""
         if self.corruption is not None and self.corruption.blind:
             return self._mended_in_turns(x, self.corruption.lattice)
-        rebuilt = self.reconstruct(x)
+        rebuilt = self.reconstruct(x, given, target)
         suspects = None if self.corruption is None else self.corruption.suspects(x)
         return rebuilt if suspects is None else torch.where(suspects, rebuilt, x)
 

@@ -110,6 +110,8 @@ class Trainer:
         self.best: Tensors = _snapshot(model)
         self.best_epoch = 0
         self.best_loss: float | None = None
+        self.start_loss: float | None = None  # held out, before the first step
+        self.normalises = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())  # over the rows of a batch
         self._seconds_before = 0.0
         self._started = 0.0
 
@@ -125,7 +127,7 @@ class Trainer:
         """Train until the epochs, the seconds or the patience are used up; the model then holds the last weights."""
         self._started = time.perf_counter()
         if not self.history:
-            self.best_loss = self._held_out()[0]
+            self.best_loss = self.start_loss = self._held_out()[0]
         while not self._finished():
             self.history.append(self._epoch())
             self._keep_best()
@@ -169,6 +171,8 @@ class Trainer:
         self.model.train()
         with seeded_by(self.generator, self.model):  # dropout, for one
             for number, batch in enumerate(self.train.shuffled(self.plan.batch_size, self.generator)):
+                if number and len(batch) == 1 and self.normalises:
+                    continue  # what is left over at the end: a row alone has no variance
                 self.model.progress = self._progress(number)
                 rate = self._rate(number)
                 total += self._step(batch, number, rate) * len(batch)
@@ -254,6 +258,7 @@ class Trainer:
             "history": history,
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss,
+            "start_loss": self.start_loss,
             "seconds": self._seconds(),
             "optimizer": self.plan.optimizer,
         }
@@ -262,7 +267,7 @@ class Trainer:
     def load_state(self, tensors: Tensors, facts: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.history = [Epoch(**epoch) for epoch in facts["history"]]
-        self.best_epoch, self.best_loss = facts["best_epoch"], facts["best_loss"]
+        self.best_epoch, self.best_loss, self.start_loss = (facts[name] for name in ("best_epoch", "best_loss", "start_loss"))
         self._seconds_before = facts["seconds"]
         self.model.load_state_dict(_under(tensors, "model."))
         self.best = _under(tensors, "best.")

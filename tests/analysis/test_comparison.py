@@ -61,3 +61,7 @@ def test_labels_of_the_steps_of_a_record(sentence):
         "A comparison judges the windows of this long record, and labels are of rows. "
         "Give its windows as rows (n, time, channels), or no labels."
     )
+
+
+def test_a_seed_may_be_larger_than_scikit_learn_takes():
+    assert "isolation forest" in hg.compare_detectors(USUAL, NEW, detector=QUICK, random_state=2**32).frame["detector"].to_list()

@@ -343,3 +343,11 @@ def test_scikit_learn_may_be_set_to_give_frames(wine):
         far = CLASSICAL["PCA"](wine.to_numpy(), 0)(wine.to_numpy())
     assert found.frame["codes"].to_list() == [1, 3]
     assert isinstance(far, np.ndarray)
+
+
+def test_a_seed_may_be_larger_than_scikit_learn_takes():
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    large, small = (
+        hg.sweep(X, bottlenecks=(1,), estimator=QUICK, random_state=seed).frame.drop("seconds") for seed in (2**32 + 5, 5)
+    )
+    assert large.equals(small)

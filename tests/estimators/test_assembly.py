@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 import hourglass as hg
 
@@ -32,3 +34,29 @@ def test_bernoulli_refuses_standardised_columns():
         "The 'likelihood' parameter of Autoencoder can't be Bernoulli(drawn=False) for a table of 13 numeric columns: it takes "
         "values from 0 to 1, and columns are standardised. Use Gaussian(), or kind='image'."
     )
+
+
+def lazily(shape, codes):
+    return nn.LazyLinear(codes)
+
+
+@pytest.mark.parametrize("lazy", [lazily, nn.LazyLinear(2)])
+def test_weights_that_are_drawn_by_the_first_rows_come_from_the_seed(lazy):
+    X, before = load_wine().data, torch.get_rng_state()
+    one, again, other = (hg.Autoencoder(2, encoder=lazy, max_epochs=1, random_state=seed).fit(X) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one.transform(X), again.transform(X))
+    assert not np.array_equal(one.transform(X), other.transform(X))
+    assert torch.get_rng_state().equal(before)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(2, 1), (7, 3), (13, 6), (64, 32), (90, 32)])
+def test_the_waist_of_a_table_is_at_most_half_as_wide(columns, width):
+    X = np.random.default_rng(0).normal(size=(40, columns))
+    for model in (hg.Autoencoder, hg.DenoisingAutoencoder):
+        assert model(max_epochs=1, random_state=0).fit(X).transform(X).shape == (40, width)
+
+
+def test_the_waist_of_pictures_is_32_wide():
+    X = np.random.default_rng(0).random((20, 5, 5))
+    with pytest.warns(hg.HourglassWarning, match="A bottleneck of 32 for 25 features can copy"):
+        assert hg.Autoencoder(max_epochs=1, random_state=0).fit(X).transform(X).shape == (20, 32)

@@ -1,5 +1,8 @@
 """scikit-learn's own contract, and the tools that lean on it."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 import pytest
@@ -14,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
+from hourglass.parts.likelihoods import Likelihood, LikelihoodModule
 
 X, y = load_wine(return_X_y=True)
 
@@ -259,3 +263,48 @@ def test_held_out_rows_take_no_part_in_the_start():
 
 def test_one_row_at_least_is_learned_from():
     assert len(hg.Autoencoder(1, max_epochs=1, validation_fraction=0.96, random_state=0).fit(X[:10]).history_) == 1
+
+
+class Narrow(hg.VariationalAutoencoder):
+    """A subclass that leaves few parameters to its users, and has one of its own."""
+
+    def __init__(self, bottleneck=2, *, passes=2, random_state=None):
+        super().__init__(bottleneck, max_epochs=passes, hidden=(4,), random_state=random_state)
+        self.passes = passes
+
+
+def test_a_subclass_may_take_fewer_parameters(tmp_path):
+    model = Narrow(3, random_state=0).fit(X)
+    assert sorted(model.get_params()) == ["bottleneck", "passes", "random_state"]
+    wide = hg.VariationalAutoencoder(3, max_epochs=2, hidden=(4,), random_state=0).fit(X)
+    np.testing.assert_array_equal(model.transform(X), wide.transform(X))
+    np.testing.assert_array_equal(clone(model).fit(X).transform(X), wide.transform(X))
+    assert clone(model).set_params(bottleneck=2).fit(X).transform(X).shape[1] == 2
+    model.save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    assert isinstance(again, Narrow) and (again.passes, again.hidden) == (2, (4,))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    assert len(again.partial_fit(X).history_) == 3
+
+
+@dataclass(frozen=True)
+class Laplace(Likelihood):
+    """A likelihood of one's own, as short as it can be."""
+
+    def build(self, shape, categories=()):
+        return _Laplace()
+
+
+class _Laplace(LikelihoodModule):
+    def nll(self, target, output):
+        return (target - output).abs() + math.log(2)
+
+
+def test_samples_of_a_likelihood_that_can_not_draw_are_means():
+    model = hg.VariationalAutoencoder(2, likelihood=Laplace(), max_epochs=2, random_state=0).fit(X)
+    np.testing.assert_array_equal(model.sample(3, random_state=0), model.sample(3, noisy=False, random_state=0))
+    with pytest.raises(hg.ParameterError) as caught:
+        model.sample(3, noisy=True)
+    assert str(caught.value) == (
+        "_Laplace has no 'sample', so elements can't be drawn from it. Take their means, noisy=False, or write one."
+    )

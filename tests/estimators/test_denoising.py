@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 from scipy import ndimage
+from sklearn import clone, config_context
+from sklearn.model_selection import GridSearchCV
 
 import hourglass as hg
 from hourglass.estimators import denoising, patches, tiles
@@ -571,3 +573,46 @@ def test_damage_that_can_not_be_done():
     of_record = hg.DenoisingAutoencoder(kind="series", max_epochs=1, random_state=0).fit(record)
     with pytest.raises(hg.ParameterError, match="a window at a time"):
         of_record.damage(record)
+
+
+@pytest.fixture(scope="module")
+def lines():
+    """A table of three columns that are one number, mended by a line."""
+    X = np.random.default_rng(0).normal(size=(300, 1)) @ np.array([[1.0, -2.0, 0.5]])
+    return X, hg.DenoisingAutoencoder(1, corruption=hg.Noise(0.5), max_epochs=20, random_state=0).fit(X)
+
+
+def test_the_score_is_the_error_of_what_is_mended(lines):
+    X, model = lines
+    damaged = X + np.random.default_rng(1).normal(size=X.shape)
+    wrong = ((model.denoise(damaged) - X) / X.std(0)) ** 2
+    assert model.score(X, damaged=damaged) == pytest.approx(-wrong.sum(1).mean())
+    assert model.score(X) == model.score(X)
+    alike = np.mean([model.score(X, damaged=model.damage(X, random_state=seed)) for seed in range(20)])
+    assert model.score(X) == pytest.approx(alike, rel=0.1)
+
+
+def test_the_score_of_pictures_is_of_what_denoise_gives(noise, holes):
+    damaged = CLEAN + np.random.default_rng(1).normal(0, 0.5, CLEAN.shape).astype(np.float32)  # far beyond black and white
+    wrong = (noise.denoise(damaged) - CLEAN) ** 2
+    assert noise.score(CLEAN, damaged=damaged) == pytest.approx(-wrong.sum((1, 2)).mean(), rel=1e-5)
+    gone = np.where(GAPS, np.nan, CLEAN).astype(np.float32)
+    wrong = (holes.denoise(gone) - CLEAN) ** 2
+    assert holes.score(CLEAN, damaged=gone) == pytest.approx(-wrong.sum((1, 2)).mean(), rel=1e-5)
+    blind = cleaner(hg.BlindSpot(), BYTES / 255)
+    assert blind.score(NOISY.clip(0, 1)) == pytest.approx(blind.score(NOISY.clip(0, 1), damaged=NOISY.clip(0, 1)))
+
+
+def test_a_search_over_the_strength_needs_to_be_told_what_to_mend(lines):
+    X, model = lines
+    damaged = X + 0.5 * X.std(0) * np.random.default_rng(1).normal(size=X.shape)
+    with config_context(enable_metadata_routing=True):
+        asking = clone(model).set_score_request(damaged=True)
+        search = GridSearchCV(asking, {"corruption__std": [0.01, 0.5, 5.0]}, cv=2).fit(X, damaged=damaged)
+    assert search.best_params_ == {"corruption__std": 0.5}
+
+
+def test_the_damaged_rows_are_those_of_the_clean_ones(lines, sentence):
+    X, model = lines
+    said = sentence(hg.DataError, model.score, X, damaged=X[1:])
+    assert said == "There are 300 clean rows and 299 damaged ones. Give the same rows."

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
 
 import hourglass as hg
 from hourglass.estimators import conditions, samplers
@@ -91,6 +92,16 @@ def test_the_bound_is_its_two_parts(digits):
     np.testing.assert_allclose(encoded.mean, digits.transform(X), rtol=1e-5)
     apart = (encoded.sample - encoded.mean) / encoded.std
     assert abs(apart.mean()) < 0.05 and apart.std() == pytest.approx(1, abs=0.05)
+
+
+def test_the_score_is_the_bound_whatever_a_nat_of_divergence_costs(linear, digits):
+    assert linear.score(ROWS) == pytest.approx(exact(linear, scaled(linear)).mean(), rel=0.02)
+    assert digits.score(X) == pytest.approx(digits.elbo(X, random_state=0).elbo.mean(), rel=1e-5)
+    model = hg.VariationalAutoencoder(hg.Variational(2), likelihood=hg.Gaussian("shared"), max_epochs=20, **SETTINGS)
+    search = GridSearchCV(model, {"bottleneck__beta": [0.01, 1.0, 3.0]}, cv=2).fit(ROWS)
+    assert search.best_params_ == {"bottleneck__beta": 1.0}
+    plain = hg.VariationalAutoencoder(hg.Plain(2), max_epochs=1, **SETTINGS).fit(ROWS)
+    assert plain.score(ROWS) == pytest.approx(plain.score_samples(ROWS).mean())
 
 
 def test_the_same_seed_gives_the_same_samples(digits):

@@ -35,7 +35,7 @@ def _neighbours(usual: Array, seed: int) -> Callable[[Array], Array]:
 
 
 def _forest(usual: Array, seed: int) -> Callable[[Array], Array]:
-    found = IsolationForest(random_state=seed).fit(usual)
+    found = IsolationForest(random_state=seed % 2**32).fit(usual)
     return lambda x: -found.score_samples(x)
 
 

@@ -184,7 +184,7 @@ def by_width(
     raw = as_raw(X, kind=blank.kind)
     kind = kind_of(raw, blank)
     tried = _below(_ordered(bottlenecks), kind.dimensions)
-    seed = seed_from(random_state)
+    seed = seed_from(random_state) % 2**32  # scikit-learn knows no more
     train, test = _split(raw, kind, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
     models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
     by_pca: dict[int, Figures] = {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from hourglass.errors import ParameterError, warn
 from hourglass.estimators.linear import start_as_pca
@@ -117,6 +119,11 @@ def start(
 def rows_to_start_from(model: Hourglass, kind: Kind) -> int:
     """How many rows are looked at for that, at most."""
     return FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))
+
+
+def default_waist(kind: Kind, most: int = WAIST) -> int:
+    """How many numbers are kept of a row: of tables and series at most half as many as it has."""
+    return most if kind.unit else min(most, max(kind.n_features // 2, 1))
 
 
 def default_likelihood(kind: Kind) -> Likelihood:
@@ -246,7 +253,9 @@ def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator:
         return asked.encoder(shape, codes, generator) if side == "encoder" else asked.decoder(shape, codes, generator)
     module = _own(asked, shape, codes, side, generator)
     given, wanted = (shape, (codes,)) if side == "encoder" else ((codes,), shape)
-    dry_run(module, side, given, wanted)
+    lazy = any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters())
+    with seeded_by(generator) if lazy else nullcontext():  # as the first rows that pass draw its weights
+        dry_run(module, side, given, wanted)
     return module
 
 

@@ -11,7 +11,8 @@ class Autoencoder(GeneratingAutoencoder):
     Parameters
     ----------
     bottleneck : int or bottleneck part, optional
-        How many numbers are kept of each row, 32 unless given: an int, or a part such as ``TopK(256, k=16)``.
+        How many numbers are kept of each row: an int, or a part such as ``TopK(256, k=16)``. Unless given 32, but of tables and
+        series at most half as many as a row has numbers.
     kind : str or Series, optional
         "table", "image", "series", "token", "words", "molecule" or "melody", or a `Series` or `Melodies`, which say more; inferred
         from the data unless given.
@@ -56,7 +57,7 @@ class Autoencoder(GeneratingAutoencoder):
         Largest norm of the gradient (of the loss in nats an example).
     checkpoint : str or path, optional
         A file that holds the run after each epoch. If it exists, ``fit`` goes on from there, and gives the same numbers as if it
-        had never been stopped; it is removed when training has ended.
+        had never been stopped; it is removed when training has ended. It is for one run: candidates of a grid search need none.
     device : str, optional
         "cpu", "cuda" ...; a GPU where there is one unless given.
     random_state : int, RandomState or Generator, optional
@@ -77,6 +78,10 @@ class Autoencoder(GeneratingAutoencoder):
     history_ : list of dict
         One record an epoch: epoch, train and validation (nats an example), seconds, examples_per_second, learning_rate, dead (the
         share of units that no longer learn), kl (of a variational waist, nats that codes tell), see `docs/guide/training.md`.
+    best_epoch_ : int
+        The epoch whose weights are kept: that of the lowest held-out loss, 0 for the start; without held-out rows the last one.
+    start_loss_ : float or None
+        The held-out loss before the first step, nats an example; None without held-out rows.
     n_features_in_ : int
         How many numbers a row has.
     feature_names_in_ : ndarray of str

@@ -16,6 +16,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
+from torch.utils.data import ConcatDataset
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches
@@ -23,9 +24,9 @@ from hourglass.errors import DataError, HourglassWarning, ModelFileError, Parame
 from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
     SYMBOLIC,
-    WAIST,
     assemble,
     default_likelihood,
+    default_waist,
     network_from,
     require_sides,
     rows_to_start_from,
@@ -51,6 +52,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     """Everything that autoencoders share. Subclasses document it, choose what is taken where nothing is said, or add methods."""
 
     condition_kind_: TableKind | None
+    best_epoch_: int | None  # None in a file that doesn't say
+    start_loss_: float | None
     _trainer: Trainer | None
     _paused: checkpoints.State | None = None  # of the trainer, in a copy or a pickle
 
@@ -107,7 +110,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     # Fitting
 
-    def fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, condition: Any = None, validation_data: Any = None) -> Self:
         """Learn to rebuild X through the waist.
 
         Ctrl-C ends training early and keeps the best weights so far.
@@ -121,6 +124,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         condition : array of shape (n,) or (n, columns), or table, optional
             What is known beside each row, a label for one. Encoder and decoder are told, so the codes need not say it, and samples
             can be asked for by it. Everything that is done with the fitted model then needs a condition too.
+        validation_data : as X, optional
+            Rows of your own to choose the best weights by and to stop early, in place of a share of X. They can't go with a
+            condition.
 
         Returns
         -------
@@ -135,22 +141,38 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition)
+        return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition, judged=validation_data)
 
     @trainable()
-    def _fit(self, raw: Any, condition: Any = None, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Self:
-        """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows."""
+    def _fit(
+        self,
+        raw: Any,
+        condition: Any = None,
+        *,
+        timeless: bool = False,
+        only: NDArray[np.intp] | None = None,
+        judged: Any = None,
+    ) -> Self:
+        """Learn from raw data; from rows of those numbers alone, if they are given, which of a long record are windows.
+
+        What is ``judged`` by is other data, unless it is some of the rows.
+        """
         self._require_valid()
+        if judged is not None and condition is not None:
+            raise ParameterError("validation_data can't go with a condition. Leave it out: some of the rows are held out then.")
         with self._or_as_before():
             values = self._learn(raw, timeless=timeless, only=only)
             raw_condition = self._learn_condition(condition, raw, len(values))
-            run = self._run_on(values, raw_condition)
+            others = None if judged is None else self._more(judged)
+            run = self._run_on(values, raw_condition, others)
             state = checkpoints.unfinished(self.checkpoint, run)
             facts: dict[str, Any] = {"run": run, "seed": seed_from(self.random_state)} if state is None else state[1]
             generator = self._generator(facts["seed"])
             model = self._build(values, raw_condition, generator)
             some, order = (torch.randperm(len(values), generator=generator, device=generator.device) for _ in range(2))
             held_out = min(round(len(order) * self.validation_fraction), len(order) - 1) if len(order) >= 10 else 0
+            if others is not None:
+                values, order, held_out = *self._joined(values, others, order), len(others)
             self._start(model, values, raw_condition, some[~torch.isin(some, order[:held_out])], generator)
             given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
             train, validation = self._batches(values, model, order, held_out, given)
@@ -195,9 +217,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 self._adopt(model)
                 self.history_: list[dict[str, Any]] = []
         else:
-            values = Album(raw) if self._restores else self.kind_.to_tensor(self._checked(self.kind_.learned(raw))).to(self._device)
-            if isinstance(values, Tensor):
-                self._require_learnable(values)
+            values = self._more(X)
+            self._require_learnable(values)
         given = self._told(condition, length(raw))
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
         plan = plan_from(self._asked, len(batches), self._network, batches.per_step)
@@ -212,6 +233,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             self.history_ += [dataclasses.asdict(self._trainer.go_over(batches))]
         finally:
             self._adopt(self.model_, self._trainer)
+            self.best_epoch_, self.start_loss_ = self._trainer.best_epoch, self._trainer.start_loss
         return self
 
     def _chunks(self, raw: Any) -> Iterator[tuple[slice, Any, Tensor]]:
@@ -230,8 +252,23 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 "Fill them, or fit on rows of which some have gaps."
             )
 
-    def _require_learnable(self, values: Tensor) -> None:
+    def _more(self, X: Any) -> Tensor | Album:
+        """More data of the kind that was learned, as numbers."""
+        raw = as_raw(X, apart=self._apart, kind=self.kind)
+        return Album(raw) if self._restores else self.kind_.to_tensor(self._fitting(self.kind_.learned(raw))).to(self._device)
+
+    def _joined(self, values: Any, others: Any, order: Tensor) -> tuple[Any, Tensor]:
+        """Rows with others behind them, and an order of them all in which the others are the first."""
+        self._require_learnable(others)
+        behind = torch.arange(len(values), len(values) + len(others), device=order.device)
+        apart = isinstance(values, Album)
+        together = Album(ConcatDataset([values, others])) if apart else torch.cat([values, others])  # type: ignore[arg-type]
+        return together, torch.cat([behind, order])
+
+    def _require_learnable(self, values: Tensor | Album) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""
+        if isinstance(values, Album):
+            return
         gaps = values.isnan().flatten(1).any(1)
         if gaps.any() and not self._made_of["likelihood"].masks:
             raise DataError(
@@ -287,9 +324,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         return of_rows, others if held_out else None
 
     @property
+    def _parameters_taken(self) -> dict[str, Any]:
+        """The parameters, those too that ``__init__`` of a subclass doesn't take."""
+        own: dict[str, Any] = self.get_params(deep=False)
+        return {name: getattr(self, name) for name in BaseAutoencoder._get_param_names()} | own
+
+    @property
     def _asked(self) -> dict[str, Any]:
         """The parameters, with what is chosen where nothing was said."""
-        asked: dict[str, Any] = self.get_params(deep=False)
+        asked = self._parameters_taken
         asked |= {name: choice for name, choice in self._choices().items() if asked[name] is None}
         waist = asked["bottleneck"]
         return asked | {
@@ -303,7 +346,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _choices(self) -> dict[str, Any]:
         """What is taken for this kind of data where a parameter says nothing."""
-        return {"bottleneck": WAIST, **(self._symbolic() if self.kind_.symbolic else {})}
+        return {"bottleneck": default_waist(self.kind_), **(self._symbolic() if self.kind_.symbolic else {})}
 
     def _symbolic(self, waist: int | Bottleneck | None = None) -> dict[str, Any]:
         """Networks for rows of symbols, where nothing is said of them; without a waist both are one thing."""
@@ -330,7 +373,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _build(self, values: Tensor | Album | None, given: Tensor | None, generator: torch.Generator) -> Hourglass:
         """The model that is asked for, scaled by the rows, freshly drawn."""
         numbers = values if isinstance(values, Tensor) else None
-        self._parameters, self._made_of = self.get_params(deep=False), self._asked
+        self._parameters, self._made_of = self._parameters_taken, self._asked
         told = self.condition_kind_
         known = None if told is None else Conditions(told.scaling(given), told.shape[0])
         return assemble(type(self).__name__, self._made_of, self.kind_, numbers, generator, conditions=known)
@@ -350,14 +393,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.encoder_, self.bottleneck_, self.decoder_ = model.encoder, model.bottleneck, model.decoder
         self._trainer, self._paused = trainer, None
 
-    def _run_on(self, values: Tensor | Album, condition: Tensor | None) -> dict[str, Any]:
-        """What a run on data, and on what is known beside it, is told from others by."""
+    def _run_on(self, values: Tensor | Album, condition: Tensor | None, judged: Tensor | Album | None) -> dict[str, Any]:
+        """What a run on data, on what is known beside it and on what it is judged by, is told from others by."""
         told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         return {
-            "parameters": to_config(self.get_params(deep=False)),
+            "parameters": to_config(self._parameters_taken),
             "kind": self.kind_.to_config(),
             "data": checkpoints.digest(values),
             "condition": None if condition is None else [told, checkpoints.digest(condition)],
+            "validation_data": None if judged is None else checkpoints.digest(judged),
         }
 
     def _run(self, trainer: Trainer, facts: dict[str, Any]) -> None:
@@ -374,6 +418,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             finished = self._train(trainer, stop)
         finally:
             self._adopt(trainer.model)  # a callback may have made a float64 copy of earlier weights
+            self.best_epoch_, self.start_loss_ = trainer.best_epoch, trainer.start_loss
         _warn_of_collapse(trainer)
         if finished and self.checkpoint is not None:
             Path(self.checkpoint).unlink(missing_ok=True)
@@ -404,9 +449,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """
         return self._codes(X, condition)
 
-    def fit_transform(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:
-        """Fit, and give the codes of the same rows: ``fit(X, condition=condition).transform(X, condition)``."""
-        return self.fit(X, y, condition=condition).transform(X, condition)
+    def fit_transform(self, X: Any, y: Any = None, *, condition: Any = None, validation_data: Any = None) -> Any:
+        """Fit, and give the codes of the same rows: ``fit(X, ...).transform(X, condition)``, with what ``fit`` takes."""
+        return self.fit(X, y, condition=condition, validation_data=validation_data).transform(X, condition)
 
     def _codes(self, X: Any, condition: Any) -> NDArray[np.floating[Any]]:
         """The codes of X as an array, whatever ``set_output`` says."""
@@ -489,7 +534,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         return -self._passed(X, condition, lambda model, x, given=None: model.nll(x, given)).numpy()
 
     def score(self, X: Any, y: Any = None, *, condition: Any = None) -> float:
-        """The mean of ``score_samples``: what a grid search maximises.
+        """How likely a row is, in the mean: what a grid search maximises.
+
+        Of a variational waist it is the bound on the evidence, with codes drawn from a fixed seed: the divergence counts as it is,
+        whatever ``beta`` is, so that waists of different cost compare. Of others it is the mean of ``score_samples``.
 
         Parameters
         ----------
@@ -505,7 +553,15 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         float
             Nats a row, of densities over the scaled data; higher is more usual.
         """
-        return float(self.score_samples(X, condition).mean())
+        check_is_fitted(self)
+        generator = self._generator(0) if self._made_of["bottleneck"].drawn else None
+
+        def nats(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
+            code = model.encode(x, generator, given)
+            nll: Tensor = model.likelihood.of_rows(x, model.decode(code.z, given, x))
+            return nll if code.kl is None else nll + code.kl
+
+        return -float(self._passed(X, condition, nats).numpy().mean())
 
     def feature_errors(self, X: Any, condition: Any = None) -> Any:
         """The error of each element of each reconstruction, squared.
@@ -567,6 +623,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             "bottleneck": self._made_of["bottleneck"].to_config(),
             "condition": condition,
             "frozen": frozen,
+            "best_epoch": self.best_epoch_,
+            "start_loss": self.start_loss_,
         }
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
@@ -579,6 +637,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         for name in header["frozen"]:
             model.get_parameter(name).requires_grad_(False)
         self._adopt(model.eval())
+        self.best_epoch_, self.start_loss_ = header.get("best_epoch"), header.get("start_loss")
 
     # Exporting
 

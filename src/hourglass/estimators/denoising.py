@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from hourglass.errors import DataError, ModelFileError, ParameterError
-from hourglass.estimators.assembly import WAIST
+from hourglass.estimators.assembly import default_waist
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
@@ -61,7 +62,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     Attributes
     ----------
-    encoder_, bottleneck_, decoder_, model_, kind_, history_, n_features_in_, feature_names_in_
+    encoder_, bottleneck_, decoder_, model_, kind_, history_, best_epoch_, start_loss_, n_features_in_, feature_names_in_
         As in `Autoencoder`.
 
     References
@@ -78,7 +79,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     def _choices(self) -> dict[str, Any]:
-        numbers = Plain(min(WAIST, max(self.kind_.n_features // 2, 1)))
+        numbers = Plain(default_waist(self.kind_))
         choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
         if self.kind_.symbolic:
             return choices | self._symbolic(choices["bottleneck"])
@@ -191,6 +192,54 @@ class DenoisingAutoencoder(BaseAutoencoder):
             x[:, :3] = corruption(x[:, :3].contiguous(), generator)
             found.append(x[0].permute(1, 2, 0).cpu().numpy().reshape(picture.shape))
         return _together(found, X, raw)
+
+    def score(self, X: Any, y: Any = None, *, damaged: Any = None, condition: Any = None) -> float:
+        """How well damage is mended, minus what is wrong of a row: what a grid search maximises.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+            Clean data of the fitted shape.
+        y : None
+            Ignored; scikit-learn passes it.
+        damaged : as in ``fit``, optional
+            The same rows, damaged. Unless given, they are damaged as in training, from a fixed seed. Models of different damage
+            compare only if all mend the same, so a search over the strength needs it; a grid search hands it on where
+            scikit-learn's metadata routing is on.
+        condition : as in ``fit``, optional
+            For models that were fitted with one.
+
+        Returns
+        -------
+        float
+            Minus the errors between what is mended and X, as in ``feature_errors``, summed over a row, in the mean over rows. A
+            decoder of symbols is shown what stands before each in X. Of a model that learned from noisy pictures alone, unless
+            given ``damaged``, X itself is noisy, and each pixel is rebuilt from others.
+        """
+        raw = self._checked(X)
+        told = self._told(condition, length(raw))
+        seen = () if damaged is None else (self._damaged(damaged),)
+        if seen and len(seen[0]) != length(raw):
+            raise DataError(f"There are {length(raw)} clean rows and {len(seen[0])} damaged ones. Give the same rows.")
+        corruption, generator = self.model_.corruption, self._generator(0)
+
+        def errors(model: Any, x: Tensor, *beside: Tensor) -> Tensor:
+            found, given = (beside[0].to(x), beside[1:]) if seen else (x if corruption.blind else corruption(x, generator), beside)
+            mended = model.mend(found, *(given or (None,)), x)
+            mended = mended.clamp(0, 1) if self.kind_.unit else mended
+            return model.likelihood.errors(x, mended).masked_fill(x.isnan(), 0).flatten(1).sum(1)  # type: ignore[no-any-return]
+
+        return -float(self._collect(raw, errors, *seen, *told).numpy().mean())
+
+    def _damaged(self, X: Any) -> Tensor:
+        """Damaged rows as the networks see them (n, *shape); pictures may be beyond black and white, and NaN."""
+        raw = as_raw(X, kind=self.kind_.name)
+        if self.kind_.name != "image":
+            return self._seen(raw)
+        self.kind_.check(raw)
+        for number, picture in enumerate(raw):
+            require_picture(picture, number, damaged=True, erased=self.model_.corruption.hides)
+        return self.kind_.inward(torch.from_numpy(as_unit(raw)))
 
     def _graph(self) -> Graph:
         from hourglass.export import MendingGraph

@@ -158,6 +158,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
         check_is_fitted(self)
+        return self._fitting(X)
+
+    def _fitting(self, X: Any) -> Any:
+        """Raw data that fits the kind that was learned."""
         raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
         self.kind_.check(raw)
         if self.kind_.name == "table" and not self.kind_.matches_names(raw):  # type: ignore[attr-defined]
@@ -302,11 +306,14 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _from_file(
         cls, path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any]
     ) -> Self:
-        if unknown := sorted(header["parameters"].keys() - set(cls._get_param_names())):
+        known = {name for base in cls.__mro__ if issubclass(base, Fitted) for name in base._get_param_names()}
+        if unknown := sorted(header["parameters"].keys() - known):
             raise ModelFileError(
                 f"{str(path)!r} holds an unknown parameter of {cls.__name__}, {unknown[0]!r}. Update Hourglass to read it."
             )
-        fitted = cls(**from_config(header["parameters"], given, path))
+        parameters, taken = from_config(header["parameters"], given, path), cls._get_param_names()
+        fitted = cls(**{name: value for name, value in parameters.items() if name in taken})
+        fitted.__dict__.update(parameters)  # of a subclass, those too that its __init__ doesn't take
         fitted.kind_ = kind_from_config(header["kind"])
         fitted.n_features_in_ = fitted.kind_.n_features
         if header["features"]:

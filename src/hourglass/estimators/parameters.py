@@ -128,7 +128,7 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
         raise ParameterError(
             f"The 'device' parameter of {owner} can't be {str(device)!r}, as torch finds no CUDA. Leave it out, or use 'cpu'."
         )
-    if parameters.get("hidden") is not None and any(isinstance(parameters[side], (Network, nn.Module)) for side in SIDES):
+    if parameters.get("hidden") is not None and any(isinstance(parameters.get(side), (Network, nn.Module)) for side in SIDES):
         raise ParameterError(
             f"The 'hidden' parameter of {owner} gives the widths of its own networks: leave it out beside an encoder or "
             "decoder of your own."

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hourglass.errors import ParameterError
-from hourglass.estimators.assembly import SYMBOLIC, objective_from
+from hourglass.estimators.assembly import SYMBOLIC, default_waist, objective_from
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
@@ -95,7 +95,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     Attributes
     ----------
-    encoder_, bottleneck_, decoder_, model_, kind_, history_, n_features_in_, feature_names_in_, sampler_
+    encoder_, bottleneck_, decoder_, model_, kind_, history_, best_epoch_, start_loss_, n_features_in_, feature_names_in_, sampler_
         As in `Autoencoder`.
 
     References
@@ -130,9 +130,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
-        mixed = self.kind_.gaps or self.kind_.categories
-        waist = min(WAIST, max(self.kind_.n_features // 2, 1))
-        return {"bottleneck": waist, "likelihood": Mixed("element") if mixed else Gaussian("element"), **HABITS}
+        likelihood = Mixed("element") if self.kind_.gaps or self.kind_.categories else Gaussian("element")
+        return {"bottleneck": default_waist(self.kind_, WAIST), "likelihood": likelihood, **HABITS}
 
     def encode(self, X: Any, *, condition: Any = None, random_state: Any = None) -> Encoded:
         """The distribution of the codes of each row.

@@ -76,7 +76,10 @@ class LikelihoodModule(nn.Module):
 
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
         """Elements drawn from their distributions, of the output's shape."""
-        raise NotImplementedError
+        raise ParameterError(
+            f"{type(self).__name__} has no 'sample', so elements can't be drawn from it. "
+            "Take their means, noisy=False, or write one."
+        )
 
     def start(self, variance: Tensor) -> None:
         """Begin with the variance (...) of each element, where one is learned."""
@@ -108,8 +111,8 @@ class Likelihood(Part):
 
     @property
     def learns(self) -> bool:
-        """Whether how far elements are from what is expected of them was learned, so that they can be drawn."""
-        return True
+        """Whether how far elements are from what is expected of them is learned: samples of a table are then drawn, else means."""
+        return False
 
     @abstractmethod
     def build(self, shape: tuple[int, ...], categories: Runs = ()) -> LikelihoodModule:
