@@ -291,7 +291,10 @@ def export(
     Example: hourglass export model.safetensors -o model.onnx
     """
     require_writable(output, (".onnx",), model)
-    load_model(model).export_onnx(output, None if compare is None else load(compare, skip_bad=False))
+    fitted = load_model(model)
+    if fitted.kind_.symbolic:
+        say("A decoder of symbols is written out position by position, which takes minutes.")
+    fitted.export_onnx(output, None if compare is None else load(compare, skip_bad=False))
     outputs = ", ".join(hg.OnnxModel(output).outputs)
     say(f"Wrote {output}, which gives {outputs}. onnxruntime gave the numbers of '{model}', to 1e-4 of each.")
 
