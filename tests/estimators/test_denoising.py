@@ -514,7 +514,7 @@ def test_gaps_of_tables_are_filled_and_the_rest_is_left(sentence):
 def test_cells_of_any_type_are_filled_in_and_the_others_stay(convert):
     rng = np.random.default_rng(0)
     town = rng.integers(0, 3, 200)
-    days = np.datetime64("2024-01-01") + town * 30
+    days = np.datetime64("2024-01-01", "us") + town * np.timedelta64(30, "D")
     table = pl.DataFrame(
         {
             "town": np.array(["Ulm", "Bonn", "Jena"])[town],
