@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import hourglass as hg
 from hourglass import cli
 from hourglass.cli.files import of_same_names
-from hourglass.cli.words import rows_table, show
+from hourglass.cli.words import histogram, in_the_shell, rows_table, show
 from hourglass.estimators import patches
 
 DIGITS = hg.datasets.load("digits")
@@ -175,7 +175,7 @@ def test_a_broken_image_is_named(fails):
     assert fails("fit", "pictures") == (
         1,
         "Error: Can't read the image 'pictures/b.png': it is broken, cut short, or not PNG, JPEG, TIFF, BMP, WebP or DICOM. "
-        "Replace it, or pass skip_bad=True.\n",
+        "Replace it, or say --skip-bad.\n",
     )
 
 
@@ -210,13 +210,9 @@ NO_LIST = "takes whole numbers with commas between them, such as 8,16,32. Got"
 LONG = "C" * 300
 BAD = {
     ("fit", "digits", "--hidden", "256,x"): f"--hidden {NO_LIST} '256,x'.",
-    ("fit", "digits", "--hidden", "0"): (
-        "The 'hidden' parameter of Autoencoder must be a tuple of positive ints or None. Got (0,) instead."
-    ),
-    ("fit", "digits", "-b", "-3"): (
-        "The 'bottleneck' parameter of Autoencoder must be a positive int or a bottleneck part. Got -3 instead."
-    ),
-    ("fit", "digits", "--kind", "imag"): "The 'kind' parameter of Autoencoder has no choice 'imag'. Did you mean 'image'?",
+    ("fit", "digits", "--hidden", "0"): "--hidden must be a tuple of positive ints or None. Got (0,) instead.",
+    ("fit", "digits", "-b", "-3"): "--bottleneck must be a positive int or a bottleneck part. Got -3 instead.",
+    ("fit", "digits", "--kind", "imag"): "--kind has no choice 'imag'. Did you mean 'image'?",
     ("sweep", "digits", "--bottlenecks", "2;4"): f"--bottlenecks {NO_LIST} '2;4'.",
     ("sweep", "digits", "--bottlenecks", ","): (
         "The 'bottlenecks' parameter of sweep must be one or more positive ints. Got [] instead."
@@ -329,9 +325,11 @@ def test_codes_go_to_a_file_and_back(models, name):
     assert run("encode", models / "images.safetensors", "pictures", "-o", name) == f"Wrote 3 rows of 4 codes to {name}.\n"
     codes = hg.read(name)
     Z = model.transform(hg.read("pictures"))
-    np.testing.assert_allclose(codes if name == "z.npy" else codes.to_numpy(), Z, rtol=1e-6)
+    numbers = codes if name == "z.npy" else codes.drop("file").to_numpy()
+    np.testing.assert_allclose(numbers, Z, rtol=1e-6)
     if name != "z.npy":
-        assert codes.columns == ["code0", "code1", "code2", "code3"]
+        assert codes.columns == ["file", "code0", "code1", "code2", "code3"]
+        assert codes["file"].to_list() == ["a.png", "b.png", "sub/c.png"]
     assert run("decode", models / "images.safetensors", name, "-o", "rebuilt/") == "Wrote 3 rows to rebuilt.\n"
     np.testing.assert_array_equal(hg.read("rebuilt"), model.inverse_transform(Z))
 
@@ -359,14 +357,59 @@ def test_reconstructions_keep_the_names_of_a_folder(models):
     assert said == f"Wrote 3 rows to rebuilt; {percent(share)} of their variance survived.\n"
     assert files("rebuilt") == ["a.png", "b.png", "sub/c.png"]
     np.testing.assert_array_equal(hg.read("rebuilt"), model.reconstruct("pictures"))
-    run("reconstruct", models / "images.safetensors", "pictures", "-o", "numbered", "--skip-bad")
-    assert files("numbered") == ["00000.png", "00001.png", "00002.png"]
+    Path("pictures/b.png").write_bytes(b"no picture")
+    with pytest.warns(hg.HourglassWarning, match="Left out 1 of 3 images"):
+        run("reconstruct", models / "images.safetensors", "pictures", "-o", "fewer", "--skip-bad")
+    assert files("fewer") == ["a.png", "sub/c.png"]
+    np.testing.assert_array_equal(hg.read("fewer"), hg.read("rebuilt")[[0, 2]])
 
 
 def test_reconstruct_a_table(models):
     hg.write("x.parquet", frame(5))
     run("reconstruct", models / "table.safetensors", "x.parquet", "-o", "y.csv")
     assert hg.read("y.csv").columns == ["height", "weight", "age"]
+
+
+def test_codes_of_tables_in_a_folder_and_of_tunes_say_whose_they_are(models):
+    hg.write("rows/a.csv", frame(2))
+    hg.write("rows/b.csv", frame(3))
+    table = hg.read("rows")
+    hg.Autoencoder(1, columns={"file": "identifier"}, hidden=(4,), max_epochs=1, random_state=0).fit(table).save("m.safetensors")
+    run("encode", "m.safetensors", "rows", "-o", "z.csv")
+    assert hg.read("z.csv")["file"].to_list() == ["a.csv"] * 2 + ["b.csv"] * 3
+    for name, bars in (("a", 2), ("b", 3)):
+        Path("tunes", f"{name}.abc").parent.mkdir(exist_ok=True)
+        Path("tunes", f"{name}.abc").write_text(f"X:1\nT:{name}\nM:4/4\nL:1/8\nK:D\n" + "FAdA FAdA|" * bars + "\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", hg.HourglassWarning)  # of the few
+        hg.Autoencoder(2, kind=hg.Melodies(1), max_epochs=1, random_state=0).fit("tunes").save("t.safetensors")
+    run("encode", "t.safetensors", "tunes", "-o", "z.parquet")
+    found = hg.read("z.parquet")
+    assert found.columns == ["file", "tune", "name", "bar", "code0", "code1"]
+    assert found.select("file", "tune", "bar").rows() == [
+        ("a.abc", 0, 1),
+        ("a.abc", 0, 2),
+        ("b.abc", 1, 1),
+        ("b.abc", 1, 2),
+        ("b.abc", 1, 3),
+    ]
+
+
+def test_rows_that_are_left_out_do_not_shift_the_others(models):
+    image_folder(("a.png", "b.png", "c.png"))
+    Path("pictures/b.png").write_bytes(b"no picture")
+    with pytest.warns(hg.HourglassWarning, match="Left out 1 of 3 images"):
+        run("encode", models / "images.safetensors", "pictures", "-o", "z.csv", "--skip-bad")
+    assert hg.read("z.csv")["file"].to_list() == ["a.png", "c.png"]
+    hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:150]).save("d.safetensors")
+    with pytest.warns(hg.HourglassWarning, match="Left out 1 of 3 images"):
+        run("detect", "d.safetensors", "pictures", "-o", "a.csv", "--skip-bad")
+    assert hg.read("a.csv").select("row", "file").rows() == [(0, "a.png"), (1, "c.png")]
+    Path("lines.txt").write_text("abab\n\ncdcd\nabcd\n" * 20)
+    with pytest.warns(hg.HourglassWarning, match="20 of 80 rows of 'lines.txt' were left out"):
+        run("fit", "lines.txt", "-b", 2, "--max-epochs", 1, "-q", "--skip-bad", "-o", "l.safetensors")
+        run("encode", "l.safetensors", "lines.txt", "--skip-bad", "-o", "z.csv")
+    assert hg.read("z.csv")["row"].to_list() == [row for row in range(80) if row % 4 != 1]
 
 
 # sweep, report, info, datasets
@@ -425,6 +468,79 @@ def test_info_says_what_a_model_file_holds(models):
     lines = run("info", models / "images.safetensors").splitlines()
     assert lines == [f"{name:<12}{value}" for name, value in hg.info(models / "images.safetensors").items()]
     assert "data        28 x 28 grey images" in lines
+
+
+def test_info_says_what_the_columns_of_a_table_were_taken_for():
+    hg.write("t.csv", frame().with_columns(order=pl.Series([f"A{i}" for i in range(30)]), shop=pl.Series(["north", "south"] * 15)))
+    with pytest.warns(hg.HourglassWarning, match="Column 'order' is an identifier"):
+        run("fit", "t.csv", "-b", 1, "--max-epochs", 1, "-q")
+    said = run("info", "model.safetensors")
+    why = hg.load("model.safetensors").schema_["why"]
+    assert said.endswith(
+        f"\ncolumns     height: numeric ({why[0]})\n            weight: numeric ({why[1]})\n            age: numeric ({why[2]})\n"
+        f"            order: identifier, left out ({why[3]})\n            shop: categorical ({why[4]})\n"
+    )
+
+
+def test_a_table_that_looks_like_a_series_is_said_to(capsys):
+    steps = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 4), "1h", eager=True)
+    hg.write("record.csv", frame(len(steps)).insert_column(0, steps.alias("stamp")))
+    hint = "Its rows stand at even steps of 'stamp', as those of a record do. To take it for one, say --kind series.\n"
+    assert hint in run("fit", "record.csv", "-b", 1, "--max-epochs", 1, "-q")
+    assert hint not in run("fit", "record.csv", "-b", 1, "--max-epochs", 1, "-q", "--kind", "table")
+    hg.write("rows.csv", frame(80))
+    assert "even steps" not in run("fit", "rows.csv", "-b", 1, "--max-epochs", 1, "-q")
+    uneven = steps.sample(40, seed=0).sort()
+    hg.write("uneven.csv", frame(40).insert_column(0, uneven.alias("stamp")))
+    assert "even steps" not in run("fit", "uneven.csv", "-b", 1, "--max-epochs", 1, "-q")
+
+
+@pytest.mark.parametrize(("width", "bars"), [(40, False), (80, True)])
+def test_the_histogram_fits_into_the_terminal(width, bars, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    show(histogram([123456, 60000, 12000, 6000, 1200, 3], 123456))
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= width
+    assert "…" not in said and ("█" in said) == bars
+    assert re.search(r"0\.001 to 0\.01 .*1,197 .*0\.97% .*0\.9%", said)
+
+
+SENTENCES = {
+    "say columns={'my zip': 'categorical'} when fitting.": "say --column 'my zip=categorical' when fitting.",
+    "choose otherwise with columns={'order': ...}.": "choose otherwise with --column order=TYPE.",
+    "To learn from all of them, say kind='table'.": "To learn from all of them, say --kind table.",
+    "Give longer ones, or kind=hg.Melodies(bars=1).": "Give longer ones, or --bars 1.",
+    "Give a longer record, or shorter windows, as in kind=Series(window=32).": (
+        "Give a longer record, or shorter windows, as in --window 32."
+    ),
+    "Say what it is in columns=.": "Say what it is with --column.",
+    "as in corruption='noise:25', or give": "as in --damage noise:25, or give",
+    "Fit it with condition=.": "Fit it with --condition.",
+    "fit with checkpoint='run.safetensors' to go on.": "fit with --checkpoint run.safetensors to go on.",
+    "The 'steps' of a way must be an int": "--steps must be an int",
+    "'a  b.csv' holds\n  nothing.": "'a  b.csv' holds nothing.",
+}
+
+
+@pytest.mark.parametrize(("python", "shell"), SENTENCES.items())
+def test_what_to_do_is_said_in_options(python, shell):
+    assert in_the_shell(python) == shell
+
+
+def test_names_keep_their_blanks_and_lists_have_an_end(models, fails):
+    assert fails("fit", "two  blanks.csv") == (1, "Error: There is no file or folder 'two  blanks.csv'. Check the path.\n")
+    hg.write("wide.csv", np.zeros((3, 300)))
+    code, said = fails("encode", models / "table.safetensors", "wide.csv")
+    assert code == 1 and len(said) < 400
+    assert said.endswith(" and 280 more.\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk_behind_the_words_is_said(models):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "hourglass", "info", str(models / "images.safetensors")]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: Can't write what is to be said here: No space left on device.\n")
 
 
 def test_datasets_are_listed_with_licence():
@@ -679,7 +795,8 @@ def test_lines_with_typos_are_mended():
 
 def test_fit_for_cleaning_with_a_waist():
     hg.write("t.parquet", frame())
-    run("fit", "t.parquet", "--for", "clean", "-b", "2", "--hidden", "8", "--max-epochs", "1", "-o", "t.safetensors")
+    said = run("fit", "t.parquet", "--for", "clean", "-b", "2", "--hidden", "8", "--max-epochs", "1", "-o", "t.safetensors")
+    assert "\nLearned to fill in missing cells from a table of 3 numeric columns, in 1 epoch in " in said
     model = hg.load("t.safetensors")
     assert (model.bottleneck, model.hidden) == (2, (8,))
 
@@ -700,7 +817,7 @@ def test_contaminated_goes_with_flagging(fails):
 def test_damage_goes_with_cleaning(fails):
     said = "Error: --damage says what has to be mended: it goes with --for clean.\n"
     assert fails("fit", "digits", "--damage", "noise:25") == (1, said)
-    unknown = "Error: The 'corruption' parameter of Hourglass has no choice 'nose'. Did you mean 'noise'?\n"
+    unknown = "Error: --damage has no choice 'nose'. Did you mean 'noise'?\n"
     assert fails("fit", image_folder(), "--for", "clean", "--damage", "nose:25", "-q") == (1, unknown)
 
 
@@ -733,11 +850,38 @@ def test_denoise_measures_against_a_reference_estimates_and_draws(cleaners):
     assert said == (
         f"Noise, estimated: {level:.1f} grey levels ({level:.1f} to {level:.1f}).\n"
         f"{hg.self_check(before, after).words}\n"
-        "PSNR {:.2f} dB before, {:.2f} dB after; SSIM {:.3f} before, {:.3f} after (means over 1 pictures).\n"
+        "PSNR {:.2f} dB before, {:.2f} dB after; SSIM {:.3f} before, {:.3f} after (means over 1 picture).\n"
         "Wrote sheet.png.\n"
-        "Wrote 1 pictures to clean.png.\n"
+        "Wrote 1 picture to clean.png.\n"
     ).format(*figures)
     assert Path("sheet.png").stat().st_size > 1000
+
+
+def test_nothing_is_mended_before_all_can_be_read(cleaners, fails, monkeypatch):
+    image_folder(("a.png", "b.png", "c.png"))
+    good = Path("pictures/c.png").read_bytes()
+    Path("pictures/c.png").write_bytes(b"no picture")
+    code, said = fails("denoise", cleaners / "noise.safetensors", "pictures", "-o", "clean", "-q")
+    assert code == 1 and said.startswith("Error: Can't read the image 'pictures/c.png'")
+    assert files("clean") == []
+    with pytest.warns(hg.HourglassWarning, match="Left out 1 of 3 images"):
+        run("denoise", cleaners / "noise.safetensors", "pictures", "-o", "clean", "-q", "--skip-bad")
+    assert files("clean") == ["a.png", "b.png"]
+    Path("pictures/c.png").write_bytes(good)
+    write = hg.data.Picture.write
+
+    def full(picture, path, pixels):
+        if picture.name == "c.png":
+            raise hg.FileError("Can't write 'c.png': No space left on device.")
+        write(picture, path, pixels)
+
+    monkeypatch.setattr(hg.data.Picture, "write", full)
+    done = "Before 'c.png', 2 pictures went to 'again', each whole."
+    assert fails("denoise", cleaners / "noise.safetensors", "pictures", "-o", "again", "-q") == (
+        1,
+        f"Error: Can't write 'c.png': No space left on device. {done}\n",
+    )
+    assert files("again") == ["a.png", "b.png"]
 
 
 def test_denoise_touches_only_what_a_mask_marks(cleaners):
@@ -753,8 +897,20 @@ def test_denoise_touches_only_what_a_mask_marks(cleaners):
 
 def test_denoise_of_arrays_and_tables(cleaners):
     hg.write("t.csv", frame())
-    assert run("denoise", cleaners / "table.safetensors", "t.csv", "-o", "c.csv") == "Wrote 30 rows to c.csv.\n"
-    assert hg.read("c.csv").shape == (30, 3)
+    untouched = "No cell is missing, so all are as they were: the model fills in missing cells, and changes no others.\n"
+    said = run("denoise", cleaners / "table.safetensors", "t.csv", "-o", "c.csv")
+    assert said == f"{untouched}Wrote 30 rows to c.csv.\n"
+    assert hg.read("c.csv").equals(frame())
+    gappy = frame().with_columns(weight=pl.when(pl.int_range(30) < 2).then(None).otherwise("weight"))
+    hg.write("gappy.csv", gappy)
+    said = run("denoise", cleaners / "table.safetensors", "gappy.csv", "-o", "filled.csv")
+    assert said == "Filled in 2 missing cells; all others are as they were.\nWrote 30 rows to filled.csv.\n"
+    filled = hg.read("filled.csv")
+    assert filled["weight"].null_count() == 0
+    assert filled[2:].equals(frame()[2:]) and filled.select("height", "age").equals(frame().select("height", "age"))
+    run("fit", "t.csv", "--for", "clean", "--damage", "white:0.3", "--max-epochs", 1, "-q", "-o", "white.safetensors")
+    said = run("denoise", "white.safetensors", "t.csv", "-o", "white.csv")
+    assert said.startswith("All cells were rebuilt, as the model learned to mend Noise(std=0.3).\n")
     np.save("p.npy", DIGITS.x_test[:3])
     assert run("denoise", cleaners / "noise.safetensors", "p.npy", "-o", "c.npy") == "Wrote 3 rows to c.npy.\n"
     assert hg.read("c.npy").shape == (3, 28, 28)
@@ -799,12 +955,12 @@ def test_denoise_with_a_model_or_data_of_another_sort(cleaners, models, fails):
     path = models / "images.safetensors"
     other = f"Error: '{path}' doesn't mend. Make a model that does with: hourglass fit DATA --for clean\n"
     assert fails("denoise", path, image_folder(), "-o", "clean") == (1, other)
-    nothing = "Error: Nothing says what is erased: pass mask=, or floats with NaN in its place.\n"
+    nothing = "Error: Nothing says what is erased: name a --mask.\n"
     assert fails("denoise", cleaners / "holes.safetensors", "pictures", "-o", "clean", "-q") == (1, nothing)
     np.save("p.npy", DIGITS.x_test[:3])
     files_only = "Error: --mask, --reference and --sheet are for picture files, and 'p.npy' is something else.\n"
     assert fails("denoise", cleaners / "noise.safetensors", "p.npy", "-o", "c.npy", "--mask", "pictures") == (1, files_only)
-    codes = "Error: The model has no waist, so there are no codes. Fit one that has, as in bottleneck=32.\n"
+    codes = "Error: The model has no waist, so there are no codes. Fit one that has, as in --bottleneck 32.\n"
     assert fails("encode", cleaners / "noise.safetensors", "digits") == (1, codes)
     new = (
         f"Error: '{cleaners / 'noise.safetensors'}' mends, and makes nothing new. Use it with: hourglass denoise. "
@@ -964,7 +1120,7 @@ def test_generate_in_vain(models, fails):
         ),
         (
             ("interpolate", models / "images.safetensors", "digits", "--path", "round", "-o", "x"),
-            "The 'path' of a way must be one of",
+            "--path must be one of 'straight', 'spherical'. Got 'round' instead.",
         ),
         (
             ("fit", "digits", "--for", "generate", "--condition", "lable"),

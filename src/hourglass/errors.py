@@ -28,6 +28,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SHOWN = 60  # characters of what came, in a sentence
+MOST = 20  # names that are listed
 _REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
 _HOUSE = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)  # whose lines no user can change
@@ -89,7 +90,14 @@ def suggest(name: object, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, or all of them."""
     choices = sorted(known)
     near = difflib.get_close_matches(str(name), choices, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(choices)}."
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {listed(choices)}."
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names with commas between them, and of many how many more there are."""
+    known = list(names)
+    more = f" and {len(known) - MOST:,} more" if len(known) > MOST + 1 else ""
+    return ", ".join(known[:MOST] if more else known) + more
 
 
 def shown(value: object) -> str:

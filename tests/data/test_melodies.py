@@ -407,6 +407,29 @@ def test_midi_gives_back_what_was_written(tmp_path_factory, line, metre, sharps,
     assert (found.metre, found.key, found.name) == (metre, key_of(sharps, mode), "Any")
 
 
+@given(LINES, st.sampled_from(["4/4", "6/8", "3/4", "5/4", "7/16"]), st.integers(-7, 7), st.sampled_from(["", "m", "dor", "lyd"]))
+@settings(max_examples=100)
+def test_abc_gives_back_what_was_written(line, metre, sharps, mode):
+    notes, at = [], Fraction(0)
+    for pitch, gap, length in line:
+        for part in range(3 if length % 5 == 0 else 1):
+            unit = THIRD if length % 5 == 0 else Fraction(1)
+            notes.append((pitch + part, at + gap, length * unit))
+            at += gap + length * unit
+    melody = hg.Melody(notes, metre, key_of(sharps, mode), "Any")
+    tunes = abc.tunes_of(abc.abc_of([melody, SCALE, melody]).decode())
+    assert len(tunes) == 3
+    for text in (tunes[0], tunes[2]):
+        assert abc.read_tune(text) == [melody]
+
+
+def test_abc_is_written_as_people_write_it(tmp_path):
+    notes = [(62, 0, 4), (64, 4, THIRD), (66, 4 + THIRD, THIRD), (67, 4 + 2 * THIRD, THIRD), (61, 8, 12), (60, 22, 2), (73, 24, 1)]
+    hg.Melody(notes, "4/4", "D", "Up").write(tmp_path / "up.abc")
+    assert (tmp_path / "up.abc").read_text() == ("X:1\nT:Up\nM:4/4\nL:1/16\nK:D\nD4 (3E2F2G2 C8- | C4 z2=C2 ^cz7 |]\n")
+    assert hg.read(tmp_path / "up.abc") == [hg.Melody(notes, "4/4", "D", "Up")]
+
+
 def test_played_midi_is_set_to_16ths_and_thirds(tmp_path):
     waits = [
         (0, 115),
@@ -487,7 +510,10 @@ def test_a_wav_has_the_length_and_the_pitch_of_the_notes(tmp_path):
 
 
 def test_silence_is_written_too(tmp_path):
-    hg.write(tmp_path / "new", [hg.Melody([])])
+    with pytest.warns(hg.HourglassWarning) as caught:
+        hg.write(tmp_path / "new", [hg.Melody([])])
+    words = f"1 of 1 melodies in '{tmp_path / 'new'}' have no note, so they are silent: 0."
+    assert str(caught[0].message) == words
     assert len(wavfile.read(tmp_path / "new" / "00000.wav")[1]) == 0
     assert len(hg.plots.piano_rolls([hg.Melody([])]).axes[0].patches) == 0
 

@@ -128,11 +128,18 @@ def test_a_panic_of_polars_is_an_error_too(sentence, monkeypatch):
 
 
 def test_an_unknown_ending(sentence):
-    Path("x.xlsx").write_text("")
-    assert sentence(FileError, read, "x.xlsx") == (
-        "Can't read 'x.xlsx' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .txt, .txt.gz, "
+    Path("x.xyz").write_text("")
+    assert sentence(FileError, read, "x.xyz") == (
+        "Can't read 'x.xyz' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .txt, .txt.gz, "
         ".smi, .smi.gz, .sdf, .sdf.gz, .abc, .mid, .midi, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, "
         "a folder or a .zip of them."
+    )
+
+
+def test_a_spreadsheet(sentence):
+    Path("x.xlsx").write_text("")
+    assert sentence(FileError, read, "x.xlsx") == (
+        "'x.xlsx' is a spreadsheet, which isn't read. Save its sheet as CSV, or as Parquet."
     )
 
 

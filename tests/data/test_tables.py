@@ -42,6 +42,8 @@ def table(content, name="x.csv"):
         ("a\n99999999999999999999999\n1\n", [(1e23,), (1.0,)]),
         ("temp; C,b\n1,2\n", [(1, 2)]),
         ("smiles,logP\nCCO,-0.1\n", [("CCO", -0.1)]),
+        ("sep=;\r\na;b\r\n1,5;2\r\n", [(1.5, 2)]),
+        ("\ufeffsep=,\na,b\n1,2\n", [(1, 2)]),
     ],
 )
 def test_what_is_read(content, rows):
@@ -84,6 +86,10 @@ def test_text_far_down_in_a_column_of_numbers_stays():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (
+            "sep=;\na;b\n1;2\n3;4;5\n",
+            "Line 4 of 'x.csv' has 3 fields where the first line has 2. Check its separators and quotes.",
+        ),
         (
             "a,b\n1,2\n3,4,5\n",
             "Line 3 of 'x.csv' has 3 fields where the first line has 2. Check its separators and quotes.",

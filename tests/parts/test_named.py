@@ -31,6 +31,8 @@ def test_every_corruption_keeps_the_shape_and_draws_from_its_generator_alone(nam
         ("noise:25", hg.Noise(25 / 255)),
         ("noise:5-50", hg.Noise((5 / 255, 50 / 255))),
         ("speckle:0.2+saltpepper:0.1", hg.Speckle(0.2) + hg.SaltAndPepper(0.1)),
+        ("hide:0.5", hg.Hide(0.5)),
+        ("white:0.3+hide:0.2", hg.Noise(0.3) + hg.Hide(0.2)),
         ("half", hg.HalfErased()),
         ("half:top", hg.HalfErased("top")),
     ],
@@ -44,6 +46,7 @@ def test_as_text(text, part):
     [
         ("nose:3", "The 'corruption' parameter of Hourglass has no choice 'nose'. Did you mean 'noise'?"),
         ("noise", "The corruption 'noise' needs its strength in grey levels, as in 'noise:25'."),
+        ("hide:2", "The 'share' parameter of Hide must be a float from 0 to 1. Got 2.0 instead."),
         ("blur:much", "The corruption 'blur' takes a number or a range, as in 'blur:1' or 'blur:1-2'. Got 'much'."),
         ("erase:2", "The 'share' parameter of Erase must be a number from 0 to 1, or a range of them. Got 2.0 instead."),
         ("jpeg:0", "The 'quality' parameter of Jpeg must be a number from 1 to 95, or a range of them. Got 0.0 instead."),

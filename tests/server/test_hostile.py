@@ -182,6 +182,8 @@ CASES = {
     "codes not finite": ("digits/decode", NPY, npy(np.full((1, 4), np.inf)), 422, "inf in row 0"),
     "codes of text": ("digits/decode", NPY, npy(np.array([["a"] * 4])), 422, "Codes are numbers"),
     "codes as objects": ("digits/decode", JSON, b'{"rows":[{"code0":1}]}', 422, "Rows are lists of numbers"),
+    "strength in grey levels": ("cleaner/denoise?strength=25", NPY, npy(X), 422, "so that 25 grey levels are 25/255. Got '25'."),
+    "strength below nothing": ("cleaner/denoise?strength=-0.1", NPY, npy(X), 422, "from 0 to 1, where white is 1"),
     "infinite strength": ("cleaner/denoise?strength=inf", NPY, npy(X), 422, "strength"),
     "mask of another size": ("cleaner/denoise", JSON, b'{"rows":[[[1,2],[3,4]]],"mask":[[[true]]]}', 422, "mask of picture 0"),
     "ragged mask": ("cleaner/denoise", JSON, b'{"rows":[[[1,2],[3,4]]],"mask":[[[true],[true,false]]]}', 422, "A mask is a list"),

@@ -260,6 +260,21 @@ def test_models_are_listed(client):
     assert client.get("/v1/models/cleaner").json()["actions"] == ["reconstruct", "score", "denoise"]
 
 
+def test_the_root_says_what_is_here(client):
+    found = client.get("/").json()
+    assert (found["documentation"], found["models"], found["actions"]) == ("/docs", "/v1/models", "/v1/models/NAME/ACTION")
+    assert client.get(found["documentation"]).status_code == client.get(found["models"]).status_code == 200
+
+
+def test_scores_of_a_detector_are_columns_of_an_npy(client, models):
+    found = np.load(io.BytesIO(post(client, "detector", "score", npy(ODD), NPY).content))
+    model = models["detector"]
+    wanted = np.column_stack([model.score_samples(ODD), model.p_values(ODD), model.predict(ODD) < 0])
+    assert np.array_equal(found, wanted) and found.shape == (len(ODD), 3)
+    assert set(found[:, 2]) <= {0, 1}
+    assert np.load(io.BytesIO(post(client, "digits", "score", npy(X), NPY).content)).shape == (len(X),)
+
+
 def test_alive_and_ready(client):
     assert client.get("/healthz").text == "ok"
     assert client.get("/readyz").text == "ready"

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import hourglass as hg
-from hourglass.cli.words import say, show_warning
+from hourglass.cli.words import in_the_shell, say, show_warning
 
 app = typer.Typer(
     help="Squeeze a pile of unlabelled data through a narrow waist, and use what survives.\n\nBegin with: hourglass demo",
@@ -31,7 +31,7 @@ Data = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(help="A model file, from hourglass fit.")]
 REBUILT = (
-    "A folder (images as PNG, melodies as MIDI and WAV), or a .npy, .csv, .parquet, .txt, .smi, .sdf, .mid or .wav file; "
+    "A folder (images as PNG, melodies as MIDI and WAV), or a .npy, .csv, .parquet, .txt, .smi, .sdf, .mid, .abc or .wav file; "
     ".svg or .png draw molecules."
 )
 # As text, since a slash at the end, which says that it is a folder, is lost to a Path.
@@ -75,5 +75,12 @@ def main() -> None:
     try:
         app()
     except hg.HourglassError as error:
-        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"Error: {in_the_shell(str(error))}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is not None:  # else it was written to what this is shown on
+            raise
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (the system's)
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what has yet to be written when Python ends
+        typer.echo(f"Error: Can't write what is to be said here: {error.strerror}.", err=True)
         sys.exit(1)

@@ -14,12 +14,14 @@ from hourglass.cli.app import Data, Epochs, Kind, Model, Quiet, Rebuilt, Seed, S
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
+    beside,
     column_types,
     dataset_named,
     kind_of,
     load,
     load_model,
     load_untold,
+    load_with_places,
     require_suited,
     require_target,
     require_unread_pictures,
@@ -28,7 +30,7 @@ from hourglass.cli.files import (
     whole_numbers,
 )
 from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
-from hourglass.cli.words import demo_result, percent, say, show, sweep_table
+from hourglass.cli.words import counted, demo_result, percent, say, show, sweep_table
 
 CODES = (".parquet", ".csv", ".tsv", ".npy")  # what codes are written to
 DEMO_WIDTH = 32
@@ -150,14 +152,19 @@ def encode(
 ) -> None:
     """Write the codes of data: a few numbers a row.
 
-    They come in the order of the rows, or in that of the images' names.
+    They come in the order of the rows, or in that of the images' names. What says which row is which, files of a folder and
+    identifiers of a table, stands beside them, but not in an .npy.
 
     Example: hourglass encode model.safetensors digits -o codes.parquet
     """
+    import polars as pl
+
     require_writable(output, CODES, model, data)
-    codes = _codes(load_untold(model), load(data, skip_bad))
-    hg.write(output, codes)
-    say(f"Wrote {codes.height:,} rows of {codes.width} codes to {output}.")
+    fitted = load_untold(model)
+    X, places = load_with_places(data, skip_bad)
+    codes = _codes(fitted, X)
+    hg.write(output, codes if output.suffix.lower() == ".npy" else pl.DataFrame([*beside(fitted, X, places, data), *codes]))
+    say(f"Wrote {counted(codes.height, 'row')} of {counted(codes.width, 'code')} to {output}.")
 
 
 @app.command()
@@ -174,27 +181,34 @@ def decode(
     require_target(output, model, codes)
     fitted = load_untold(model)
     require_suited(output, fitted.kind_)
-    rebuilt = fitted.inverse_transform(hg.read(codes))
+    Z: Any = hg.read(codes)
+    names = list(fitted.get_feature_names_out())
+    rebuilt = fitted.inverse_transform(Z[names] if set(names) <= set(getattr(Z, "columns", ())) else Z)
     hg.write(output, rebuilt)
-    say(f"Wrote {len(rebuilt):,} rows to {Path(output)}.")
+    say(f"Wrote {counted(len(rebuilt), 'row')} to {Path(output)}.")
 
 
 @app.command()
 def reconstruct(model: Model, data: Data, *, output: Rebuilt, skip_bad: SkipBad = False) -> None:
     """Pass data through the waist and back.
 
-    The images of a folder keep their names, unless some are left out.
+    The images of a folder keep their names.
 
     Example: hourglass reconstruct model.safetensors digits -o rebuilt/
     """
+    from hourglass.data import is_folder, write_images
+
     require_target(output, model, data)
-    require_unread_pictures(Path(output), data, skip_bad)
+    require_unread_pictures(Path(output), data)
     fitted = load_untold(model)
     require_suited(output, fitted.kind_)
-    X = load(data, skip_bad)
+    X, places = load_with_places(data, skip_bad)
     rebuilt = fitted.reconstruct(X)
-    hg.write(output, rebuilt, like=None if skip_bad else data)  # which images were left out, the reader doesn't tell
-    say(f"Wrote {len(rebuilt):,} rows to {Path(output)}; {_survived(fitted, X)}.")
+    if fitted.kind_.name == "image" and is_folder(output):
+        write_images(output, rebuilt, places.get("file"))
+    else:
+        hg.write(output, rebuilt)
+    say(f"Wrote {counted(len(rebuilt), 'row')} to {Path(output)}; {_survived(fitted, X)}.")
 
 
 @app.command()
@@ -277,7 +291,10 @@ def export(
     Example: hourglass export model.safetensors -o model.onnx
     """
     require_writable(output, (".onnx",), model)
-    load_model(model).export_onnx(output, None if compare is None else load(compare, skip_bad=False))
+    fitted = load_model(model)
+    if fitted.kind_.symbolic:
+        say("A decoder of symbols is written out position by position, which takes minutes.")
+    fitted.export_onnx(output, None if compare is None else load(compare, skip_bad=False))
     outputs = ", ".join(hg.OnnxModel(output).outputs)
     say(f"Wrote {output}, which gives {outputs}. onnxruntime gave the numbers of '{model}', to 1e-4 of each.")
 
@@ -286,10 +303,12 @@ def export(
 def info(model: Model) -> None:
     """Say what a model file holds.
 
+    Of a table, it says what each column was taken for, and why.
+
     Example: hourglass info model.safetensors
     """
     for name, value in hg.info(model).items():
-        say(f"{name:<12}{value}")
+        say(f"{name:<12}{value.replace(chr(10), chr(10) + 12 * ' ')}")
 
 
 @app.command()

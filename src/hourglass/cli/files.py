@@ -14,7 +14,9 @@ from hourglass.errors import suggest
 
 CHARTS = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".tsv", ".parquet")
-SOUNDS = (".mid", ".midi", ".wav")
+SOUNDS = (".mid", ".midi", ".abc", ".wav")
+FEW = 50  # rows, of which fewer are no record
+EVEN = 0.95  # of the steps of a record are as long as the usual one
 IN_FOLDERS = {"image": (".npy",), "melody": SOUNDS}  # kinds of which each row is a file, and what all of them go to as one
 
 
@@ -30,8 +32,15 @@ def dataset_named(data: str) -> Any:
 
 def load(data: str, skip_bad: bool) -> Any:
     """The rows at a path, or the training rows of a named dataset."""
+    return load_with_places(data, skip_bad)[0]
+
+
+def load_with_places(data: str, skip_bad: bool) -> tuple[Any, dict[str, Any]]:
+    """The same, and columns that say where each row is from."""
+    from hourglass.data import read_with_places
+
     named = dataset_named(data)
-    return hg.read(data, skip_bad=skip_bad) if named is None else named.x_train
+    return read_with_places(data, skip_bad=skip_bad) if named is None else (named.x_train, {})
 
 
 def numbered(X: Any, rows: list[int]) -> Any:
@@ -57,7 +66,17 @@ def ends_of(model: Any, data: list[str], rows: str, skip_bad: bool) -> tuple[Any
     numbers = whole_numbers(rows, "--rows")
     if not numbers:
         raise hg.ParameterError(f"--rows takes the numbers of two rows or more, such as 0,7. Got {rows!r}.")
-    return numbered(load(data[0], skip_bad), numbers), f"row {rows.replace(',', ' to row ')}"
+    ends = numbered(_without_condition(model, load(data[0], skip_bad)), numbers)
+    return ends, " to ".join(f"row {number}" for number in numbers)
+
+
+def _without_condition(model: Any, X: Any) -> Any:
+    """A table without the one column that the model wasn't fitted on, where it was told a column beside its rows."""
+    if model.condition_kind_ is None or model.kind_.name != "table" or not hasattr(X, "columns"):
+        return X
+    known = [column.name for column in model.kind_.columns]
+    others = [name for name in X.columns if name not in known]
+    return X.drop(others) if len(others) == 1 else X
 
 
 def require_place(model: Any, output: str | None) -> None:
@@ -75,6 +94,33 @@ def in_files(data: str, skip_bad: bool) -> Any:
     if dataset_named(data) is None and reads_pictures(data):
         return Pictures(data, skip_bad=skip_bad)
     return load(data, skip_bad)
+
+
+def time_column(X: Any) -> str | None:
+    """The column of times of a table that looks like a record: at even steps, beside nothing but numbers."""
+    import numpy as np
+    import polars as pl
+
+    from hourglass.data.record import roles, seconds
+
+    if not isinstance(X, pl.DataFrame) or len(X) < FEW:
+        return None
+    found = roles(X, None)
+    if found.time is None or found.id is not None or not found.values:
+        return None
+    if not all(X[name].dtype.is_numeric() for name in found.values):
+        return None
+    try:
+        steps = np.diff(seconds(X, found.time)[0])
+    except hg.DataError:
+        return None
+    usual = np.median(steps)
+    return found.time if usual > 0 and (np.abs(steps - usual) <= usual / 100).mean() >= EVEN else None
+
+
+def fills(model: Any) -> bool:
+    """Whether a model that mends fills in what is missing of tables, and leaves the rest as it is."""
+    return model.kind_.name == "table" and not model.model_.corruption.everywhere
 
 
 def load_cleaner(path: Path) -> Any:
@@ -197,12 +243,12 @@ def load_detector(path: Path) -> Any:
 
 
 def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
-    """Tables in files a batch at a time; everything else whole."""
+    """Tables in files a batch at a time, everything else whole; and beside each where its rows are from."""
     from hourglass.data import batches
 
     if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
-        return batches(data, dtypes={column.name: column.dtype for column in detector.kind_.used})
-    return iter([load(data, skip_bad)])
+        return ((batch, {}) for batch in batches(data, dtypes={column.name: column.dtype for column in detector.kind_.used}))
+    return iter([load_with_places(data, skip_bad)])
 
 
 def in_single(detector: Any, batch: Any) -> Any:
@@ -215,14 +261,16 @@ def in_single(detector: Any, batch: Any) -> Any:
     return batch.cast({pl.Float64: pl.Float32})
 
 
-def identifiers(detector: Any, batch: Any) -> list[str]:
-    """The columns of the data that the detector took for identifiers."""
-    if detector.kind_.name == "series":
-        return [name for name in (detector.kind_.time, detector.kind_.identifier) if name in getattr(batch, "columns", [])]
-    if detector.kind_.name != "table":
-        return []
-    known = [column.name for column in detector.kind_.columns if column.type == "identifier"]
-    return [name for name in known if name in getattr(batch, "columns", [])]
+def identifiers(model: Any, batch: Any, data: str) -> list[str]:
+    """The columns of the data that say which row is which: those taken for identifiers, and the files of a folder."""
+    from hourglass.data.tables import FILE
+
+    known = [FILE] if Path(data).is_dir() else []
+    if model.kind_.name == "series":
+        known += [model.kind_.time, model.kind_.identifier]
+    if model.kind_.name == "table":
+        known += [column.name for column in model.kind_.columns if column.type == "identifier"]
+    return [name for name in dict.fromkeys(known) if name in getattr(batch, "columns", [])]
 
 
 def one_a_row(detector: Any, batch: Any) -> Any:
@@ -231,6 +279,32 @@ def one_a_row(detector: Any, batch: Any) -> Any:
     if kind.name != "series" or kind.identifier is None:
         return batch
     return batch.select(kind.identifier).unique(maintain_order=True)
+
+
+def placed(rows: Any, places: dict[str, Any]) -> Any:
+    """A line for each row (row, and of windows of tunes the number of theirs), with the columns that say where rows are from."""
+    import polars as pl
+
+    number = "tune" if "tune" in rows.columns else "row"
+    columns = [pl.Series(name, values)[rows[number].to_list()] for name, values in places.items()]
+    others = [name for name in rows.columns if name not in {"row", *places}]
+    return rows.with_columns(columns).select("row", *(name for name in places if name != "row"), *others)
+
+
+def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:
+    """Columns that say what each row of codes is of: its file, identifiers, tune; nothing of the windows of a record."""
+    import polars as pl
+
+    from hourglass.kinds import as_raw
+
+    if model.kind_.of_record:
+        return []
+    lines = one_a_row(model, X)
+    origins = model.kind_.origins(as_raw(X, kind=model.kind_.name))
+    numbers = range(len(next(iter(origins.values()), lines)))
+    found = placed(pl.DataFrame({"row": numbers, **origins}), places)
+    names = identifiers(model, lines, data)
+    return [*(lines[name] for name in names), *found.select(name for name in found.columns if name in {*origins, *places})]
 
 
 def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
@@ -243,6 +317,13 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
             raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
     copied = [batch[name].alias(name if name not in found.columns else f"{name}_") for name in keys]
     return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
+
+
+def rounded(found: Any) -> Any:
+    """What was found with scores and p-values as they are read: of six digits, which keep their order."""
+    import polars as pl
+
+    return found.with_columns(pl.col("score", "p_value").round_sig_figs(6))
 
 
 def kind_of(kind: str | None, window: int | None, rate: float | None, bars: int | None) -> Any:
@@ -333,18 +414,11 @@ def save_figure(figure: Any, path: Path) -> None:
         figure.savefig(beside, dpi=200, bbox_inches="tight")
 
 
-def names_of(data: str, skip_bad: bool) -> list[str] | None:
-    """The names that pictures in files keep; none where some may be left out, as which ones isn't told."""
-    from hourglass.data import image_names, reads_pictures
+def require_unread_pictures(folder: Path, data: str, option: str = "-o", *, named: bool = True) -> None:
+    """Refuse a folder in which pictures, by their names or by numbers, would be written over those that are read."""
+    from hourglass.data import files_of, image_files, image_names, reads_pictures
 
-    return None if skip_bad or not reads_pictures(data) else image_names(data)
-
-
-def require_unread_pictures(folder: Path, data: str, skip_bad: bool, option: str = "-o") -> None:
-    """Refuse a folder in which pictures would be written over those that are read."""
-    from hourglass.data import files_of, image_files
-
-    names = names_of(data, skip_bad)
+    names = image_names(data) if named and reads_pictures(data) else None
     places = image_files(names, len(files_of(data) if names is None else names))
     require_unread((folder / place for place in places), data, option=option)
 

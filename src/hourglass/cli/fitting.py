@@ -9,8 +9,8 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 import hourglass as hg
-from hourglass.cli.files import dataset_named, in_files, load, one_a_row
-from hourglass.cli.words import passes, percent, say
+from hourglass.cli.files import dataset_named, fills, in_files, load, one_a_row, time_column
+from hourglass.cli.words import counted, passes, percent, say
 
 
 class Need(StrEnum):
@@ -49,9 +49,12 @@ def require_needed(need: Need, damage: str | None, condition: str | None, contam
 def clean(asked: Asked) -> None:
     """A model that mends."""
     model = hg.DenoisingAutoencoder(asked.bottleneck, corruption=asked.damage, **asked.network, **asked.training)
-    model.fit((in_files if asked.bottleneck is None else load)(asked.data, asked.skip_bad))
+    X = (in_files if asked.bottleneck is None else load)(asked.data, asked.skip_bad)
+    _hint_at_series(X, asked)
+    model.fit(X)
     model.save(asked.output)
-    say(f"Learned to mend {model.model_.corruption} from {model.kind_.describe()}, in {passes(model)}.")
+    what = "fill in missing cells" if fills(model) else f"mend {model.model_.corruption}"
+    say(f"Learned to {what} from {model.kind_.describe()}, in {passes(model)}.")
     say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o clean{model.kind_.ending or '/'}")
 
 
@@ -62,6 +65,7 @@ def generate(asked: Asked) -> None:
     X, known = apart(
         asked.data, load(asked.data, asked.skip_bad), getattr(dataset_named(asked.data), "y_train", None), asked.condition
     )
+    _hint_at_series(X, asked)
     model = hg.VariationalAutoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X, condition=known)
     if asked.training["verbose"]:
         say("Fitting a distribution to the codes, for samples to come from ...")
@@ -70,7 +74,7 @@ def generate(asked: Asked) -> None:
     some = 1000 * (model.kind_.shape[-1] if model.kind_.of_record else 1)
     bound = model.elbo(X[:some], condition=None if known is None else known[:some], random_state=0)
     level = "" if known is None else " --condition LEVEL"
-    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
+    say(f"Trained on {counted(len(X), 'row')} ({model.kind_.describe()}) for {passes(model)}.")
     say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
     say(f"Samples come from: {model.sampler_}.")
     place = f"samples{model.kind_.ending or '/'}"
@@ -83,9 +87,8 @@ def flag(asked: Asked) -> None:
     X, asked = _taken(asked)
     detector = hg.AnomalyDetector(kind=asked.network["kind"], contaminated=asked.contaminated, **asked.training)
     detector.fit(X).save(asked.output)
-    rows = "samples" if detector.kind_.of_record else "rows"
-    count = len(one_a_row(detector, X))
-    say(f"Learned from {count:,} {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
+    rows = counted(len(one_a_row(detector, X)), "sample" if detector.kind_.of_record else "row")
+    say(f"Learned from {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet")
 
 
@@ -106,8 +109,10 @@ def compress(asked: Asked) -> None:
     model = hg.Autoencoder(asked.bottleneck, **asked.network, **asked.training).fit(X)
     model.save(asked.output)
     width, symbols = len(model.get_feature_names_out()), " symbols" if model.kind_.symbolic else ""
-    say(f"Trained on {len(X):,} rows ({model.kind_.describe()}) for {passes(model)}.")
-    say(f"{width:,} numbers in place of {model.n_features_in_:,}{symbols} keep {_survival_of_unseen(model, asked.data, X)}")
+    keep = "keeps" if width == 1 else "keep"
+    say(f"Trained on {counted(len(X), 'row')} ({model.kind_.describe()}) for {passes(model)}.")
+    survival = _survival_of_unseen(model, asked.data, X)
+    say(f"{counted(width, 'number')} in place of {model.n_features_in_:,}{symbols} {keep} {survival}")
     say(f"Wrote {asked.output}. Next: hourglass report {quote(str(asked.output))} {quote(asked.data)}")
 
 
@@ -126,7 +131,15 @@ def _taken(asked: Asked) -> tuple[Any, Asked]:
         return X, asked
     inferred = hg.infer(X)
     say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
+    _hint_at_series(X, asked)
     return X, asked._replace(network=asked.network | {"kind": inferred.kind})
+
+
+def _hint_at_series(X: Any, asked: Asked) -> None:
+    """Say so where a table looks like a series, and nothing else was asked for."""
+    time = time_column(X) if asked.network["kind"] is None else None
+    if time is not None:
+        say(f"Its rows stand at even steps of '{time}', as those of a record do. To take it for one, say --kind series.")
 
 
 def _survival(model: Any, X: Any) -> str:

@@ -16,15 +16,16 @@ from hourglass.cli.files import (
     in_batches,
     in_single,
     load_detector,
-    names_of,
     one_a_row,
+    placed,
     require_unread_pictures,
     require_writable,
+    rounded,
     save_figure,
     save_overlays,
     with_keys,
 )
-from hourglass.cli.words import P_VALUES, histogram, say, show
+from hourglass.cli.words import P_VALUES, counted, histogram, say, show
 
 
 @app.command()
@@ -66,34 +67,34 @@ def detect(
     if picture is not None and detector.kind_.name != "series":
         raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
     if heatmaps is not None:
-        require_unread_pictures(heatmaps, data, skip_bad, "--heatmaps")
+        require_unread_pictures(heatmaps, data, "--heatmaps")
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
     rows = alarms = 0
     of_record = detector.kind_.of_record
     with appending(output) as append:
-        for batch in in_batches(detector, data, skip_bad):
+        for batch, places in in_batches(detector, data, skip_bad):
             lines = one_a_row(detector, batch)
-            found = with_keys(
-                detector.alarms(in_single(detector, batch), reasons=reasons), lines, key or identifiers(detector, lines), rows
-            )
-            append(found)
+            found = detector.alarms(in_single(detector, batch), reasons=reasons)
+            found = placed(with_keys(found, lines, key or identifiers(detector, lines, data), rows), places)
+            append(found if output.suffix.lower() == ".parquet" else rounded(found))
             if heatmaps is not None:
-                save_overlays(detector, batch, found["alarm"].to_numpy(), names_of(data, skip_bad), heatmaps)
+                save_overlays(detector, batch, found["alarm"].to_numpy(), places.get("file"), heatmaps)
             if picture is not None:
                 save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
-    rate, unit = detector.alarm_rate_, "samples" if of_record else "rows"
+    rate, unit = detector.alarm_rate_, "sample" if of_record else "row"
     paced = f": {3600 * rate:.3g} s of an hour" if of_record and detector.kind_.rate else ""
-    share = f"{alarms / rows:.2%}; of usual {unit}, {rate:.2%} would{paced}"
+    share = f"{alarms / rows:.2%}; of usual {unit}s, {rate:.2%} would{paced}"
     show(histogram(tally, rows))
-    say(f"{alarms:,} of {rows:,} {'samples are part of an event' if of_record else 'rows raised an alarm'} ({share}).")
+    are = "is" if rows == 1 else "are"
+    say(f"{alarms:,} of {counted(rows, unit)} {f'{are} part of an event' if of_record else 'raised an alarm'} ({share}).")
     say(f"Wrote {output}.")
     if picture is not None:
         say(f"Wrote {picture}.")
     if heatmaps is not None and alarms:
-        say(f"Wrote {alarms:,} pictures to {heatmaps}.")
+        say(f"Wrote {counted(alarms, 'picture')} to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
         raise typer.Exit(3)

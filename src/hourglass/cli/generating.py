@@ -22,7 +22,7 @@ from hourglass.cli.files import (
     require_unread_pictures,
     require_writable,
 )
-from hourglass.cli.words import rows_table, say, say_rows, show
+from hourglass.cli.words import counted, rows_table, say, say_rows, show
 
 
 @app.command()
@@ -43,8 +43,8 @@ def generate(
 ) -> None:
     """Draw new data from a model.
 
-    A folder gets a PNG for each picture, a file all rows. Models that were not fitted to generate draw from a distribution that was
-    fitted to their codes, see the guide.
+    A folder gets a PNG for each picture, and for each melody MIDI and WAV; a file gets all rows. The model has to be fitted with
+    --for generate, or to have a distribution fitted to its codes in Python, see the guide.
 
     Example: hourglass generate model.safetensors -n 64 -o samples/
     """
@@ -53,7 +53,7 @@ def generate(
     require_suited(output, fitted.kind_)
     made = fitted.sample(n, condition=condition, temperature=temperature, top_p=top_p, random_state=seed)
     hg.write(output, made)
-    say(f"Wrote {len(made):,} new rows to {Path(output)}.")
+    say(f"Wrote {counted(len(made), 'new row')} to {Path(output)}.")
 
 
 @app.command()
@@ -76,7 +76,7 @@ def interpolate(
     """
     if output is not None:
         require_target(output, model, *data)
-        require_unread_pictures(Path(output), data[0], skip_bad=True)  # what is new is named by numbers
+        require_unread_pictures(Path(output), data[0], named=False)  # what is new is named by numbers
     fitted = load_generating(model)
     require_place(fitted, output)
     ends, words = ends_of(fitted, data, rows, skip_bad)
@@ -85,7 +85,7 @@ def interpolate(
         say_rows(way)
         return
     hg.write(output, way)
-    say(f"Wrote {len(way):,} new rows to {Path(output)}, from {words}.")
+    say(f"Wrote {counted(len(way), 'new row')} to {Path(output)}, from {words}.")
 
 
 @app.command("continue")
@@ -93,7 +93,7 @@ def go_on(
     model: Model,
     data: Annotated[str, typer.Argument(help="A file of tunes, ABC or MIDI.")],
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .mid or .wav file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .mid, .abc or .wav file.")],
     row: Annotated[int, typer.Option(help="Which of its tunes, counted from 0.")] = 0,
     bars: Annotated[int, typer.Option(help="How many bars are added.")] = 8,
     seed: Seed = None,
@@ -106,7 +106,7 @@ def go_on(
     tune = numbered(load(data, False), [row])[0]
     longer = hg.continued(load_generating(model), tune, bars, random_state=seed)
     hg.write(output, [longer])
-    say(f"Wrote {longer.bars:,} bars to {output}, of which {bars} are new.")
+    say(f"Wrote {counted(longer.bars, 'bar')} to {output}, of which {bars} {'is' if bars == 1 else 'are'} new.")
 
 
 @app.command()
@@ -122,7 +122,10 @@ def neighbours(
     output: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="PATH", help="A .csv, .tsv or .parquet file, of tunes a folder, .mid or .wav; shown without."
+            "-o",
+            "--output",
+            metavar="PATH",
+            help="A .csv, .tsv or .parquet file, of tunes a folder or .mid, .abc, .wav; shown without.",
         ),
     ] = None,
     radius: Annotated[float, typer.Option(help="How far to go in the space of codes.")] = 1.0,
@@ -149,4 +152,4 @@ def neighbours(
         show(rows_table(found))
         return
     hg.write(output, found["neighbour"].to_list() if of_tunes else found)
-    say(f"Wrote {found.height:,} neighbours of {row} to {Path(output)}.")
+    say(f"Wrote {counted(found.height, 'neighbour')} of {row} to {Path(output)}.")

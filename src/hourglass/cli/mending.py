@@ -12,6 +12,7 @@ import hourglass as hg
 from hourglass.cli.app import Data, Model, Quiet, Rebuilt, SkipBad, app
 from hourglass.cli.files import (
     CHARTS,
+    fills,
     in_files,
     load_cleaner,
     marked,
@@ -23,7 +24,7 @@ from hourglass.cli.files import (
     require_writable,
     save_figure,
 )
-from hourglass.cli.words import say
+from hourglass.cli.words import counted, say
 
 MOST_KEPT = 32  # pictures that the noise and what was removed are told from
 EXAMPLES = 6  # that are drawn
@@ -63,25 +64,50 @@ def denoise(
         require_target(output, model, data)
         require_suited(output, cleaner.kind_)
         hg.write(output, cleaner.denoise(X, strength=noise))
-        say(f"Wrote {len(X):,} rows to {Path(output)}.")
+        if cleaner.kind_.name == "table":
+            say(_cells_mended(cleaner, X))
+        say(f"Wrote {counted(len(X), 'row')} to {Path(output)}.")
         return
     place = place_of(output, X, data, mask, reference)
     masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+
+    def besides(picture: Any) -> tuple[Any, Any]:
+        damaged = None if masks is None else marked(masks(picture.name))
+        clean = None if references is None else references(picture.name).pixels
+        _require_size("--mask", picture, damaged, picture.pixels.shape[:2])
+        _require_size("--reference", picture, clean, picture.pixels.shape)
+        return damaged, clean
+
+    for picture in track(X, "Checking", disable=quiet):  # all of them before the first is written
+        besides(picture)
     seen = Mended(cleaner)
     for picture in track(X, "Mending", disable=quiet):
-        damaged = None if masks is None else [marked(masks(picture.name))]
-        clean = None if references is None else references(picture.name).pixels
-        _require_size("--mask", picture, damaged and damaged[0], picture.pixels.shape[:2])
-        _require_size("--reference", picture, clean, picture.pixels.shape)
-        (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=damaged)
-        picture.write(place(picture.name), cleaned)
+        damaged, clean = besides(picture)
+        try:
+            (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=None if damaged is None else [damaged])
+            picture.write(place(picture.name), cleaned)
+        except hg.HourglassError as error:
+            done = f" Before '{picture.name}', {counted(seen.count, 'picture')} went to '{Path(output)}', each whole."
+            raise type(error)(f"{error}{done * (seen.count > 0)}") from error
         seen.take_in(picture.pixels, cleaned, clean)
     for line in seen.words(estimated=strength == "auto"):
         say(line)
     if sheet is not None:
         save_figure(hg.plots.mended(*seen.examples()), sheet)
         say(f"Wrote {sheet}.")
-    say(f"Wrote {seen.count:,} pictures to {Path(output)}.")
+    say(f"Wrote {counted(seen.count, 'picture')} to {Path(output)}.")
+
+
+def _cells_mended(cleaner: Any, X: Any) -> str:
+    """What became of the cells of a table, in words."""
+    import numpy as np
+
+    if not fills(cleaner):
+        return f"All cells were rebuilt, as the model learned to mend {cleaner.model_.corruption}."
+    missing = int(np.isnan(cleaner.kind_.to_array(X)).sum())
+    if not missing:
+        return "No cell is missing, so all are as they were: the model fills in missing cells, and changes no others."
+    return f"Filled in {counted(missing, 'missing cell')}; all others are as they were."
 
 
 def _require_size(option: str, picture: Any, beside: Any, shape: tuple[int, ...]) -> None:
@@ -132,7 +158,7 @@ class Mended:
             means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*_means([each.psnr for each in self.near]))
             if alike:
                 means += "; SSIM {:.3f} before, {:.3f} after".format(*_means(alike))
-            said.append(f"{means} (means over {len(self.near):,} pictures).")
+            said.append(f"{means} (means over {counted(len(self.near), 'picture')}).")
         return said
 
     def examples(self) -> tuple[list[Any], list[Any], list[Any] | None]:

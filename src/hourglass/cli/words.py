@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,7 +13,46 @@ import hourglass as hg
 if TYPE_CHECKING:
     from rich.table import Table
 
+NAMES = {"corruption": "damage", "columns": "column", "random_state": "seed"}  # options that are called otherwise in Python
+_SAME = "bottleneck|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars"
+
+
+def _option(name: str) -> str:
+    return f"--{NAMES.get(name, name).replace('_', '-')}"
+
+
+def _quoted(pair: str) -> str:
+    """As it has to be typed."""
+    return f"'{pair}'" if " " in pair else pair
+
+
+OPTIONS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"columns=\{'([^']*)': '([^']*)'\}"), lambda said: f"--column {_quoted(f'{said[1]}={said[2]}')}"),
+    (re.compile(r"columns=\{'([^']*)': \.\.\.\}"), lambda said: f"--column {_quoted(f'{said[1]}=TYPE')}"),
+    (re.compile(r"in columns="), "with --column"),
+    (re.compile(r"kind=(?:hg\.)?Series\((?:window|rate)=(\d+)\)"), r"--window \1"),
+    (re.compile(r"kind=(?:hg\.)?Melodies\(bars=(\d+)\)"), r"--bars \1"),
+    (re.compile(r"pass skip_bad=True"), "say --skip-bad"),
+    (re.compile(r"pass mask=, or floats with NaN in its place"), "name a --mask"),
+    (re.compile(r"strength and mask are for pictures"), "--strength is for pictures"),
+    (re.compile(r", for example by \.drop\('[^']*'\)"), ""),
+    (
+        re.compile(r" Fit one to the codes of your data: model\.fit_sampler.*; in the shell, hourglass"),
+        " Make one that has: hourglass",
+    ),
+    (re.compile(rf"\b({'|'.join(NAMES)}|{_SAME})=(?=[\w'\"])"), lambda said: f"{_option(said[1])} "),
+    (re.compile(rf"\b({'|'.join(NAMES)}|{_SAME})=(?=[.,])"), lambda said: _option(said[1])),
+    (
+        re.compile(rf"[Tt]he '({'|'.join(NAMES)}|{_SAME})'( parameter)?( of (a way|\w+)| that are added)?(?= )"),
+        lambda said: _option(said[1]),
+    ),
+    (re.compile(r"(?<=--kind )'(\w+)'"), r"\1"),
+    (re.compile(r"(?<=--damage )'([^']+)'"), r"\1"),
+    (re.compile(r"(?<=--checkpoint )'([^' ]+)'"), r"\1"),
+)
 P_VALUES = (1.0, 0.5, 0.1, 0.05, 0.01, 0.001)
+NUMBERS = 50  # characters of a line of the histogram but for its bar, and how many rows there are
+FEWEST = 10  # characters of a bar that says anything
 
 
 def say(text: str) -> None:
@@ -35,7 +76,20 @@ def show(renderable: Any) -> None:
 def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     """One line for each of the library's own warnings; those of other libraries are not for the user."""
     if issubclass(category, hg.HourglassWarning):
-        typer.echo(f"Warning: {message}", err=True)
+        typer.echo(f"Warning: {in_the_shell(str(message))}", err=True)
+
+
+def in_the_shell(sentence: str) -> str:
+    """A sentence of the library on one line, with options in place of what would be typed in Python."""
+    line = " ".join(part.strip() for part in sentence.splitlines())
+    for python, shell in OPTIONS:
+        line = python.sub(shell, line)
+    return line
+
+
+def counted(count: int, thing: str) -> str:
+    """How many there are of something: 1 row, 2 rows."""
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def percent(survived: float) -> str:
@@ -73,18 +127,22 @@ def sweep_table(frame: Any) -> Table:
 
 
 def histogram(tally: list[int], rows: int) -> Table:
-    """How many rows have a p-value below each limit, beside how many usual rows would."""
+    """How many rows have a p-value below each limit, beside how many usual rows would; with bars where there is room for them."""
+    from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Strangeness of the rows, most usual first", title_justify="left")
-    for name in ("p-value", "rows", "share", "of usual rows"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    room = min(40, Console().width - NUMBERS - len(f"{rows:,}"))
+    bars = room >= FEWEST
+    plain: dict[str, Any] = {} if bars else {"box": None, "padding": (0, 1, 0, 0)}
+    table = Table(title="Strangeness of the rows, most usual first", title_justify="left", **plain)
+    for name in ("p-value", "rows", "share", "of usual rows" if bars else "of usual", *[""] * bars):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for place, limit in enumerate(P_VALUES):
         below = P_VALUES[place + 1] if place + 1 < len(P_VALUES) else 0.0
         count = tally[place] - (tally[place + 1] if below else 0)
         words = f"{below:g} to {limit:g}" if below else f"up to {limit:g}"
-        table.add_row(words, f"{count:,}", f"{count / rows:.2%}", f"{limit - below:.1%}", "█" * round(40 * count / rows))
+        bar = ["█" * round(room * count / rows)] * bars
+        table.add_row(words, f"{count:,}", f"{count / rows:.2%}", f"{limit - below:.1%}", *bar)
     return table
 
 

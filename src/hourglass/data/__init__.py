@@ -5,7 +5,7 @@ from hourglass.data.files import atomic
 from hourglass.data.images import image_files, image_names, read_images, write_images
 from hourglass.data.melody import Melody
 from hourglass.data.pictures import ENDINGS, Picture, Pictures
-from hourglass.data.readers import files_of, read, reads_pictures
+from hourglass.data.readers import files_of, read, read_with_places, reads_pictures
 from hourglass.data.record import Record
 from hourglass.data.stream import appending, batches
 from hourglass.data.tunes import TUNES, holds_melodies
@@ -29,6 +29,7 @@ __all__ = [
     "is_folder",
     "read",
     "read_images",
+    "read_with_places",
     "reads_pictures",
     "require_known",
     "wants_folder",

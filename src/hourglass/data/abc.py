@@ -1,4 +1,4 @@
-"""ABC, the notation of folk tunes in plain text: what melodies need of it (the ABC music standard 2.1).
+"""ABC, the notation of folk tunes in plain text: what melodies need of it, in and out (the ABC music standard 2.1).
 
 A tune is read as it is written: repeats once, second endings after the first ones, the first voice, the top note of chords, without
 grace notes, lyrics and chord symbols. Bars that lack a part are joined with the upbeat that follows, or filled with rests.
@@ -7,7 +7,7 @@ grace notes, lyrics and chord symbols. Bars that lack a part are joined with the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -15,7 +15,7 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import NamedTuple
 
-from hourglass.data.melody import FIFTHS, MODES, MOST_SHARPS, Melody, Note, bar_of, mode_of, sharps_of
+from hourglass.data.melody import FIFTHS, MODES, MOST_SHARPS, Melody, Note, bar_of, keyed, mode_of, sharps_of
 from hourglass.errors import DataError
 
 BESIDE = re.compile(r'"[^"]*"|![^!\s]*!|\+[a-zA-Z][^+\s]*\+')  # chord symbols and decorations, which may stand within chords
@@ -45,6 +45,7 @@ IN_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # of tuplets; others depend on the met
 COMPOUND = ("6/8", "9/8", "12/8")
 COMMON = {"C": "4/4", "C|": "2/2"}
 ONE = Fraction(1)
+LINE = 4  # bars of a line that is written
 
 
 class _Event(NamedTuple):
@@ -360,3 +361,71 @@ def _signature(key: str) -> dict[str, int]:
     sharps = sharps_of(key)
     changed = FIFTHS[:sharps] if sharps > 0 else FIFTHS[sharps:] if sharps < 0 else ""
     return dict.fromkeys(changed, 1 if sharps > 0 else -1)
+
+
+# Writing
+
+
+def abc_of(melodies: Sequence[Melody]) -> bytes:
+    """A file of melodies, a tune each: lengths in 16ths, four bars a line, the last one filled with rests."""
+    return "\n".join(_tune(number, keyed(melody)) for number, melody in enumerate(melodies, 1)).encode()
+
+
+def _tune(number: int, melody: Melody) -> str:
+    title = melody.name.replace("\n", " ")
+    bars = [_bar(events, melody) for events in _bars(melody)]
+    lines = [" | ".join(bars[start : start + LINE]) for start in range(0, len(bars), LINE)]
+    header = f"X:{number}\n{f'T:{title}' + chr(10) if title else ''}M:{melody.metre}\nL:1/16\nK:{melody.key}\n"
+    return header + " |\n".join(lines) + " |]\n"
+
+
+def _bars(melody: Melody) -> list[Bar]:
+    """Notes and rests of each bar; a note that goes on in the next is tied to what is left of it there."""
+    found: list[Bar] = [[] for _ in range(melody.bars)]
+    end = Fraction(0)  # of what is written
+
+    def add(pitch: int | None, until: Fraction) -> None:
+        nonlocal end
+        while end < until:
+            number = int(end // melody.bar)
+            last = min(until, Fraction((number + 1) * melody.bar))
+            found[number].append(_Event(pitch, last - end, pitch is not None and last < until))
+            end = last
+
+    for note in melody.notes:
+        add(None, note.start)
+        add(note.pitch, note.start + note.duration)
+    add(None, Fraction(melody.bars * melody.bar))
+    return found
+
+
+def _bar(events: Bar, melody: Melody) -> str:
+    """A bar, with blanks between its beats; three notes in the time of two as triplets."""
+    signature, accidentals = _signature(melody.key or "C"), dict[str, int]()
+    beat = 6 if melody.metre in COMPOUND else 4
+    text, start, triplet = "", Fraction(0), 0
+    for place, event in enumerate(events):
+        if text and not triplet and start % beat == 0:
+            text += " "
+        three = events[place : place + 3]
+        if not triplet and event.duration.denominator == 3 and [each.duration for each in three] == [event.duration] * 3:
+            text, triplet = f"{text}(3", 3
+        length = event.duration * 3 / 2 if triplet else event.duration
+        triplet = max(triplet - 1, 0)
+        name = "z" if event.pitch is None else _spelled(event.pitch, signature, accidentals)
+        text += f"{name}{'' if length == 1 else length}{'-' * event.tied}"
+        start += event.duration
+    return text
+
+
+def _spelled(pitch: int, signature: dict[str, int], accidentals: dict[str, int]) -> str:
+    """The letter of a pitch, with an accidental where it isn't in the key, or another has come before in the bar."""
+    sharp = 1 if sum(signature.values()) >= 0 else -1
+    ways = [(letter, shift) for shift in (0, sharp) for letter, step in STEPS.items() if (step + shift - pitch) % 12 == 0]
+    letter, shift = next((way for way in ways if signature.get(way[0], 0) == way[1]), ways[0])
+    told = letter in accidentals or signature.get(letter, 0) != shift
+    if told:
+        accidentals[letter] = shift
+    octave = (pitch - shift - STEPS[letter]) // 12 - 5
+    height = letter.lower() + "'" * (octave - 1) if octave > 0 else letter + "," * -octave
+    return {1: "^", 0: "=", -1: "_"}[shift] * told + height

@@ -42,10 +42,18 @@ def read_images(
     FileError
         No images, one that can't be read, or one with more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
+    return read_named_images(source, skip_bad=skip_bad)[0]
+
+
+def read_named_images(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
+) -> tuple[NDArray[Any] | list[NDArray[Any]], list[str]]:
+    """What `read_images` gives, and the name of each image, as `image_names` has it."""
     files = Pictures(source, skip_bad=skip_bad)
     images: NDArray[Any] | list[NDArray[Any]] = []
-    count = 0
+    names: list[str] = []
     for count, picture in enumerate(files, 1):
+        names.append(picture.name)
         pixels = picture.pixels
         if count == 1:
             images = np.empty((len(files), *pixels.shape), pixels.dtype)
@@ -58,9 +66,9 @@ def read_images(
         images = _alike(images, deep, colour and images.ndim == 3)
         images[count - 1] = _alike(pixels, deep, colour and pixels.ndim == 2)
     if isinstance(images, np.ndarray):
-        return images[:count]
+        return images[: len(names)], names
     deep, colour = min(image.dtype for image in images) == np.uint16, max(image.ndim for image in images) == 3
-    return [_alike(image, deep, colour and image.ndim == 2) for image in images]
+    return [_alike(image, deep, colour and image.ndim == 2) for image in images], names
 
 
 def image_names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:

@@ -166,7 +166,7 @@ class Melody:
         return replace(self, notes=(*self.notes, *later(other, self.bars)))
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the melody as MIDI (``.mid``) or as sound (``.wav``).
+        """Write the melody as MIDI (``.mid``), in ABC (``.abc``) or as sound (``.wav``).
 
         Parameters
         ----------

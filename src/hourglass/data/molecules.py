@@ -151,12 +151,15 @@ def _record(record: str) -> dict[str, str]:
     return {COLUMN: chem.MolToSmiles(molecule)} | ({TITLE: title} if title else {}) | said
 
 
-def without_bad(raw: Any, path: Path) -> Any:
-    """Rows of a file without those that are empty and, of molecules, that can't be read; a warning says how many, and which."""
+def without_bad(raw: Any, path: Path) -> tuple[Any, dict[str, Any]]:
+    """Rows of a file without those that are empty and, of molecules, that can't be read; and the numbers of those in it.
+
+    A warning says how many are left out, and which.
+    """
     name = smiles_column(getattr(raw, "columns", ()))
     rows = raw[name].to_numpy() if name is not None else raw
     if not isinstance(rows, np.ndarray) or rows.dtype != object:
-        return raw
+        return raw, {}
     chemical = name is not None or ".smi" in path.name.lower() or look_like_smiles(rows)
     good = np.array([_is_good(row, chemical) for row in rows])
     bad = np.flatnonzero(~good)
@@ -165,7 +168,7 @@ def without_bad(raw: Any, path: Path) -> Any:
     if len(bad):
         which = ", ".join(f"row {row} ({rows[row]!r})" for row in bad[:NAMED]) + (" and others" if len(bad) > NAMED else "")
         warn(f"{len(bad):,} of {len(rows):,} rows of '{path}' were left out, as they can't be read: {which}.")
-    return raw.filter(good) if name is not None else raw[good]
+    return (raw.filter(good) if name is not None else raw[good]), {"row": np.flatnonzero(good)}
 
 
 def _is_good(row: Any, chemical: bool) -> bool:

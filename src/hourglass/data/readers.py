@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.files import check_archive, check_exists, found_in, naming
-from hourglass.data.images import read_images
+from hourglass.data.images import read_named_images
 from hourglass.data.lines import read_lines, read_smiles
 from hourglass.data.melody import Melody
 from hourglass.data.molecules import read_sdf, without_bad
 from hourglass.data.pictures import ENDINGS, holds_pictures, is_picture
 from hourglass.data.record import Record
 from hourglass.data.tables import FILE, read_table
-from hourglass.data.tunes import TUNES, holds_melodies, read_melodies
+from hourglass.data.tunes import TUNES, holds_melodies, read_named_melodies
 from hourglass.data.waveforms import read_wfdb
-from hourglass.errors import FileError
+from hourglass.errors import FileError, listed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,21 +73,36 @@ def read(
     ...     read(folder + "/two.csv").rows()
     [(1.5, 40), (1.8, 70)]
     """
+    raw: NDArray[Any] | list[NDArray[Any]] | pl.DataFrame | Record | list[Melody] = read_with_places(path, skip_bad=skip_bad)[0]
+    return raw
+
+
+def read_with_places(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """What `read` gives, and where each of it is from, as columns.
+
+    Of images and tunes ``file``, the name of its file within the folder; of what is left out of a file ``row``, its number there.
+    """
     if isinstance(path, (str, os.PathLike)):
         check_exists(Path(path))
     if holds_melodies(path):
-        return read_melodies(path, skip_bad=skip_bad)
+        melodies, files = read_named_melodies(path, skip_bad=skip_bad)
+        return melodies, {FILE: files}
     if not isinstance(path, (str, os.PathLike)) or reads_pictures(path):
-        return read_images(path, skip_bad=skip_bad)
+        images, names = read_named_images(path, skip_bad=skip_bad)
+        return images, {FILE: names}
     path = Path(path)
     with naming(path):
         if tables := _tables_of(path):
-            return read_tables(tables, path)
+            return read_tables(tables, path), {}
         ending = _ending(path, READERS)
+        if path.suffix.lower() in SHEETS:
+            raise FileError(f"'{path}' is a spreadsheet, which isn't read. Save its sheet as CSV, or as Parquet.")
         if ending is None:
             raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join((*READERS, *TUNES))}, and images: {_IMAGES}.")
         found = READERS[ending](path)
-        return without_bad(found, path) if skip_bad else found
+        return without_bad(found, path) if skip_bad else (found, {})
 
 
 def read_numpy(path: Path) -> NDArray[Any]:
@@ -125,7 +140,7 @@ def read_tables(paths: Sequence[Path], folder: Path) -> pl.DataFrame:
         with naming(path):
             table = TABLES[_ending(path, TABLES) or ""](path)
         if FILE in table.columns or (tables and table.columns != tables[0].columns[1:]):
-            found, first = ", ".join(table.columns), ", ".join(tables[0].columns[1:]) if tables else f"no column {FILE!r}"
+            found, first = listed(table.columns), listed(tables[0].columns[1:]) if tables else f"no column {FILE!r}"
             raise FileError(f"'{path}' has the columns {found}; the others have {first}. Tables of a folder need the same.")
         tables.append(table.select(pl.lit(path.relative_to(folder).as_posix()).alias(FILE), pl.all()))
     return pl.concat(tables, how="vertical_relaxed")
@@ -151,6 +166,7 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".sdf": read_sdf,
     ".sdf.gz": read_sdf,
 }
+SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from hourglass.errors import DataError, FileError, suggest
 if TYPE_CHECKING:
     import polars as pl
 
+NAMED_SEPARATOR = re.compile(rb"\A(?:\xef\xbb\xbf)?sep=.(?=\r?\n)")  # what Excel writes ahead of a table, and reads
 GAP = '""'  # a missing cell as it is written: quoted, as a blank line, which readers skip, would stand for one in a single column
 TRUTHS = {"true": True, "false": False}
 FILE = "file"  # the column that names the file of a row, where a table is many files
@@ -49,7 +51,7 @@ def read_table(path: Path) -> pl.DataFrame:
     import pyarrow as pa
     from pyarrow import csv as arrow
 
-    raw = _unpacked(path)
+    raw = NAMED_SEPARATOR.sub(b"", _unpacked(path), count=1)  # a blank line is left, so that lines are counted as in the file
     text = _decoded(path, raw)
     if not text.strip():
         raise FileError(f"'{path}' is empty. It needs a header and a row for each example.")

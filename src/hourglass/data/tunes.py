@@ -1,4 +1,4 @@
-"""Melodies in files: ABC and MIDI, in folders and zips; and back, as MIDI and as sound."""
+"""Melodies in files: ABC and MIDI, in folders and zips; and back, as either and as sound."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
-from hourglass.data.abc import has_chords, read_tune, tunes_of
+from hourglass.data.abc import abc_of, has_chords, read_tune, tunes_of
 from hourglass.data.files import Opener, atomic, check_exists, found_in, naming, opened, reason
 from hourglass.data.melody import Melody, as_melodies
 from hourglass.data.midi import midi_of, read_midi
 from hourglass.data.sound import wav_of
-from hourglass.errors import FileError, HourglassError, MissingExtraError, warn
+from hourglass.errors import FileError, HourglassError, MissingExtraError, listed, warn
 
 TUNES = (".abc", ".mid", ".midi")
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-WRITERS: dict[str, Callable[[Sequence[Melody]], bytes]] = {".mid": midi_of, ".midi": midi_of, ".wav": wav_of}
+WRITERS: dict[str, Callable[[Sequence[Melody]], bytes]] = {".mid": midi_of, ".midi": midi_of, ".abc": abc_of, ".wav": wav_of}
 
 
 def holds_melodies(source: Source) -> bool:
@@ -51,7 +51,13 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
     MissingExtraError
         A file is MIDI, and symusic isn't installed.
     """
+    return read_named_melodies(source, skip_bad=skip_bad)[0]
+
+
+def read_named_melodies(source: Source, *, skip_bad: bool = False) -> tuple[list[Melody], list[str]]:
+    """What `read_melodies` gives, and the file of each melody, relative to the folder that they share."""
     found: list[Melody] = []
+    files: list[str] = []
     bad: list[str] = []
     tunes = cut = thinned = 0
     for path, opener in _files(source):
@@ -75,16 +81,21 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
                 bad.append(words)
                 continue
             found += melodies
+            files += [path] * len(melodies)
             tunes, cut, thinned = tunes + 1, cut + (len(melodies) > 1), thinned + (below > 0)
     if bad and not found:
         raise FileError(bad[0])
     _say(tunes, cut, thinned, bad)
-    return found
+    shared = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in set(files)])  # noqa: PTH100, PTH120
+    return found, [os.path.relpath(path, shared) for path in files]
 
 
 def write_melodies(path: Path, raw: Sequence[Melody], *, folder: bool) -> None:
     """Write melodies to one file, one after the other; or to a folder, each as MIDI and as sound."""
     melodies = as_melodies(raw)
+    silent = [str(number) for number, melody in enumerate(melodies) if not melody.notes]
+    if silent:
+        warn(f"{len(silent):,} of {len(melodies):,} melodies in '{path}' have no note, so they are silent: {listed(silent)}.")
     with atomic(path) as temporary:
         if not folder:
             temporary.write_bytes(WRITERS[path.suffix.lower()](melodies))

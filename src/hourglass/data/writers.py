@@ -35,7 +35,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     path : path
         Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt``
         (strings, a line each), ``.smi`` or ``.sdf`` (molecules, as SMILES), ``.svg`` or ``.png`` (molecules, drawn in a grid),
-        ``.mid`` or ``.wav`` (melodies, one after the other);
+        ``.mid`` or ``.wav`` (melodies, one after the other), ``.abc`` (melodies, a tune each);
         without an ending it is a folder, and images are written there as PNG, melodies each as MIDI and as sound.
     raw : array-like, Record, list of Melody, or a polars, pandas or pyarrow table
         The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``.

@@ -16,7 +16,7 @@ from hourglass.estimators.detection.drift import Drift
 from hourglass.estimators.fitted import Fitted
 from hourglass.estimators.tunes import continued
 from hourglass.estimators.variational import VariationalAutoencoder
-from hourglass.kinds import kind_from_config
+from hourglass.kinds import Kind, kind_from_config
 from hourglass.parts import Open, Part, Plain
 from hourglass.runtime import OnnxModel
 
@@ -81,7 +81,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        Words by name: estimator, data, bottleneck, trained, loss, version, size; of an exported one what it gives.
+        Words by name: estimator, data, bottleneck, trained, loss, version, size, and of a table columns, with a line for each: what
+        it was taken for, and why; of an exported one what it gives.
 
     Raises
     ------
@@ -103,7 +104,17 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
         "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
         "version": header["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
-    }
+    } | _columns(kind)
+
+
+def _columns(kind: Kind) -> dict[str, str]:
+    """What each column of a table was taken for, and why, a line each."""
+    lines = [
+        f"{column.name}: {column.type}{', left out' * (column.type == 'identifier')}"
+        f"{f', {column.missing:.2%} missing' * (column.missing > 0)} ({column.why})"
+        for column in getattr(kind, "columns", ())
+    ]
+    return {"columns": "\n".join(lines)} if lines else {}
 
 
 def _info_of_exported(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -114,7 +125,7 @@ def _info_of_exported(path: str | os.PathLike[str]) -> dict[str, str]:
         "gives": ", ".join(model.outputs),
         "version": model.session.facts["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
-    }
+    } | _columns(model.kind_)
 
 
 def _remembers(header: dict[str, Any]) -> bool:

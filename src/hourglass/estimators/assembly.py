@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from hourglass.parts import (
     Plain,
     Restorer,
     Rewriter,
+    Together,
     VampPrior,
     Variational,
 )
@@ -72,7 +74,8 @@ def assemble(
     _require_fit(owner, bottleneck, likelihood, corruption, kind)
     _require_drawn(owner, bottleneck, objective, conditions)
     if corruption is None and kind.gaps:
-        corruption = Hide(IMPUTED, kind.column_of if kind.name == "table" else None, rest=True)  # to learn what belongs in a gap
+        corruption = Hide(IMPUTED, rest=True)  # to learn what belongs in a gap
+    corruption = None if corruption is None else _by_cell(corruption, kind)
     gaps = _gaps(kind, corruption)
     seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
     told = 0 if conditions is None else conditions.width
@@ -94,6 +97,16 @@ def assemble(
         objective=objective,
         conditions=conditions,
     ).to(generator.device)
+
+
+def _by_cell(corruption: Corruption, kind: Kind) -> Corruption:
+    """The corruption, which hides all or nothing of what a cell of a table becomes."""
+    if isinstance(corruption, Together):
+        return Together(tuple(_by_cell(part, kind) for part in corruption.parts))
+    several = kind.name == "table" and len(set(kind.column_of)) < len(kind.column_of)
+    if several and isinstance(corruption, Hide) and corruption.together is None:
+        return replace(corruption, together=kind.column_of)
+    return corruption
 
 
 def _gaps(kind: Kind, corruption: Corruption | None) -> Gaps:

@@ -20,7 +20,8 @@ from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
 from hourglass.kinds.image import as_unit, require_picture, require_pictures
-from hourglass.parts import Corruption, Gaussian, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
+from hourglass.kinds.table import TableKind
+from hourglass.parts import Corruption, Gaussian, Hide, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 PLURALS = {"table": "tables", "melody": "melodies", "molecule": "molecules"}
 DEFAULTS: dict[str, Corruption] = {
     "image": Noise((5 / 255, 50 / 255)),
-    "table": Noise(0.3),
+    "table": Hide(0.5),
     "series": Noise((0.0, 0.5)),
     "melody": SwapSymbols((0.0, 0.2)),  # which leaves each note in its bar
     "token": Typos((0.0, 0.2)),
@@ -53,9 +54,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
         symbols have no waist, ``Open()``, and tables one of 32, or of half as many as they have columns.
     corruption : corruption part or text, optional
         The damage to mend, such as ``Speckle(0.2)``, "noise:25" or "blur:1-2+noise:5". A range of strengths makes one model for all
-        of them. Unless given, noise of 5 to 50 grey levels for pictures, of 0.3 standard deviations for tables,
-        of up to 0.5 for series; for rows of symbols typos in up to a fifth, of melodies swaps alone. `BlindSpot` learns from noisy
-        pictures, without clean ones.
+        of them. Unless given, noise of 5 to 50 grey levels for pictures, of up to 0.5 standard deviations for series; up to half
+        of the cells of a row hidden for tables, whose gaps are filled then and whose other cells stay as they are; for rows of
+        symbols typos in up to a fifth, of melodies swaps alone. `BlindSpot` learns from noisy pictures, without clean ones.
     kind, columns, encoder, decoder, likelihood, objective, hidden, max_epochs, max_seconds, batch_size, optimizer, learning_rate, \
     schedule, validation_fraction, patience, gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`. Of a restorer an epoch is 100 steps, each of 32,768 pixels.
@@ -138,7 +139,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
             plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
             raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
         raw = self._checked(raw)
-        return self.kind_.from_tensor(self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x))), raw)
+        whole = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
+        if isinstance(self.kind_, TableKind) and not self.model_.corruption.everywhere:
+            return self.kind_.filled(raw, self.kind_.arrange(whole))
+        return self.kind_.from_tensor(whole, raw)
 
     def damage(self, X: Any, *, random_state: Any = None) -> Any:
         """X damaged on purpose, as in training: what the model learns to mend.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -63,6 +64,12 @@ class Graph(nn.Module):
         return torch.float64 if self.scaling.far else torch.float32
 
 
+def decoded_together(model: Any, *codes: Tensor) -> Sequence[Tensor]:
+    """What the decoder makes of each of some codes, in one pass: the graph of one that writes symbol by symbol is long."""
+    found: Sequence[Tensor] = model.decode(torch.cat(codes)).split([some.shape[0] for some in codes])
+    return found
+
+
 class AutoencoderGraph(Graph):
     """Codes, reconstructions and scores of rows; and what other codes are decoded to."""
 
@@ -76,9 +83,9 @@ class AutoencoderGraph(Graph):
         model, mean = self.model, self.model.likelihood.mean
         x = self.scaled(numbers)
         z = model.encode(x).z
-        output = model.decode(z)
+        output, decoded = decoded_together(model, z, codes)
         score = -strangest_if_nan(model.likelihood.of_rows(x, model.decode(z, None, x) if model.reads else output))
-        return z, self.unscaled(mean(output)), score, self.unscaled(mean(model.decode(codes)))
+        return z, self.unscaled(mean(output)), score, self.unscaled(mean(decoded))
 
 
 class MendingGraph(AutoencoderGraph):
@@ -139,5 +146,5 @@ class DetectorGraph(WatchGraph):
     def forward(self, numbers: Tensor, codes: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         model = self.model.model
         z = model.encode(self.scaled(numbers)).z
-        rebuilt, decoded = (self.unscaled(model.likelihood.mean(model.decode(some))) for some in (z, codes))
+        rebuilt, decoded = (self.unscaled(model.likelihood.mean(some)) for some in decoded_together(model, z, codes))
         return z, rebuilt, *super().forward(numbers), decoded

@@ -172,7 +172,27 @@ class TableKind(Kind):
             return numbers
         named = None if like is None else self._named(like)
         frame = self._frame(numbers, named)
-        frame = frame if named is None else frame[named.columns]
+        return self._contained(frame if named is None else frame[named.columns], container, like)
+
+    def filled(self, raw: Any, numbers: np.ndarray[Any, Any]) -> Any:
+        """Raw data whose missing cells are those of numbers; all others are as they were."""
+        import polars as pl
+
+        missing = np.isnan(self.to_array(raw))
+        container = container_of(raw)
+        if not self.columns and container == "numpy":
+            return np.where(missing, numbers, raw)
+        named = self._named(raw)
+        made, places = self._frame(numbers, named), dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
+        cells = [
+            pl.when(pl.lit(pl.Series(places[name]))).then(made[name]).otherwise(named[name]).alias(name)
+            for name in named.columns
+            if name in places and places[name].any()
+        ]
+        return self._contained(named.with_columns(cells), container, raw)
+
+    def _contained(self, frame: pl.DataFrame, container: str, like: Any) -> Any:
+        """A frame as a table of that library."""
         if container == "numpy":
             return frame.to_numpy()
         if container == "pandas":

@@ -212,7 +212,8 @@ class Hide(Corruption):
     share : float
         The largest share of a row that is hidden, from 0 to 1.
     together : tuple of int, optional
-        The column that each element of the last axis belongs to, where some are hidden together or not at all.
+        The column that each element of the last axis belongs to, where some are hidden together or not at all. Of tables unless
+        given, those that a cell becomes.
     rest : bool, default=False
         Whether the elements that aren't hidden have to be rebuilt as well.
 

@@ -7,7 +7,7 @@ from typing import Any
 from hourglass.errors import ParameterError
 from hourglass.parts.artefacts import BaselineWander, DropSpans, MainsHum
 from hourglass.parts.base import one_of
-from hourglass.parts.corruptions import Corruption, Noise, Together
+from hourglass.parts.corruptions import Corruption, Hide, Noise, Together
 from hourglass.parts.damage import Blur, Fade, Jpeg, LowResolution, MotionBlur, Poisson, SaltAndPepper, Speckle
 from hourglass.parts.erasures import BlindSpot, Erase, ErasePixels, HalfErased, Scratches
 from hourglass.parts.typos import SwapSymbols, Typos
@@ -28,6 +28,7 @@ NAMES: dict[str, tuple[type[Corruption], float]] = {  # and the unit of the numb
     "scratches": (Scratches, 1),
     "half": (HalfErased, 1),
     "white": (Noise, 1),
+    "hide": (Hide, 1),
     "wander": (BaselineWander, 1),
     "hum": (MainsHum, 1),
     "spans": (DropSpans, 1),
@@ -40,8 +41,8 @@ def corruption(text: str) -> Corruption:
     """The corruption that a text names, such as ``noise:25``, ``noise:5-50`` or ``speckle:0.2+saltpepper:0.1``.
 
     The strength of noise is in grey levels of 255, that of the others as their first parameter; ``half`` has a side or nothing. Of
-    series, ``white:0.3`` is noise in their standard deviations, beside ``wander``, ``hum`` and ``spans``; of rows of symbols there
-    are ``typos`` and ``swap``.
+    tables and series, ``white:0.3`` is noise in standard deviations; of tables ``hide:0.5`` hides cells, up to half of a row; of
+    series there are ``wander``, ``hum`` and ``spans``, of rows of symbols ``typos`` and ``swap``.
 
     Parameters
     ----------

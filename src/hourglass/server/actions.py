@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hourglass.data import Record
 from hourglass.kinds.frames import as_frame, is_table
@@ -52,6 +52,15 @@ class OfCodes(Asked):
     condition: Known = None
 
 
+STRENGTH = "the standard deviation of the noise, from 0 to 1, where white is 1, so that 25 grey levels are 25/255"
+
+
+def _known_strength(strength: float | str | None) -> float | str | None:
+    if isinstance(strength, float) and not 0 <= strength <= 1:
+        raise ValueError(f"It is {STRENGTH}")
+    return strength
+
+
 class Explained(Asked):
     """Rows, to be judged and explained."""
 
@@ -65,7 +74,8 @@ class Mended(Asked):
     rows: Rows
     strength: Annotated[
         float | Literal["auto"] | None,
-        Field(description="Of pictures: the standard deviation of the noise, where white is 1; auto estimates it."),
+        Field(description=f"Of pictures: {STRENGTH}; auto estimates it."),
+        AfterValidator(_known_strength),
     ] = None
     mask: Annotated[
         list[Any] | None, Field(description="Of pictures: for each a list of lists of truth values, true where it is damaged.")
@@ -102,7 +112,7 @@ class RowsFound(BaseModel):
 
 
 class ScoresFound(BaseModel):
-    """What score answers; of an autoencoder the scores alone."""
+    """What score answers; of an autoencoder the scores alone. In an npy these are the columns, in this order, and an alarm is 1."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -98,9 +98,10 @@ def _read_npy(body: bytes, limits: Limits) -> dict[str, Any]:
 
 
 def _write_npy(columns: Mapping[str, Any]) -> bytes | None:
-    array = next(iter(columns.values()))
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+    arrays = list(columns.values())
+    if not all(isinstance(array, np.ndarray) and array.dtype.kind in "biuf" for array in arrays):
         return None
+    array = arrays[0] if len(arrays) == 1 else np.column_stack(arrays)  # in the order of the columns, truth values as 0 and 1
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()

@@ -29,6 +29,20 @@ REFUSALS = {
 }
 
 
+class RootFound(BaseModel):
+    """What is here."""
+
+    service: str = Field(description="What this is.")
+    documentation: str = Field(description="Where all that can be asked is described, and can be tried.")
+    models: str = Field(description="Where the models are listed.")
+    actions: str = Field(description="Where something is asked of one, by POST.")
+
+
+ROOT = RootFound(
+    service="Hourglass: fitted models behind HTTP.", documentation="/docs", models="/v1/models", actions="/v1/models/NAME/ACTION"
+)
+
+
 class ModelFound(BaseModel):
     """What is known of a model."""
 

@@ -114,7 +114,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401."""
-        if self.wanted is None or scope["type"] != "http" or path_of(scope).startswith(OPEN):
+        if self.wanted is None or scope["type"] != "http" or _is_open(path_of(scope)):
             return await self.app(scope, receive, send)
         given = Headers(scope=scope).get("authorization", "").encode("latin-1")
         if hmac.compare_digest(given, self.wanted):
@@ -122,6 +122,10 @@ class Gate:
         what = "The token is wrong" if given else "A token is missing"
         refusal = Refusal(401, f"{what}: send the header 'Authorization: Bearer TOKEN'.", {"WWW-Authenticate": "Bearer"})
         return await refusal.response()(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    return path in {"", "/"} or path.startswith(OPEN)
 
 
 def path_of(scope: Scope) -> str:

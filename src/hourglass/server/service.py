@@ -25,9 +25,11 @@ from hourglass.server.batching import Lane
 from hourglass.server.bodies import FORMS, JSON, form_of, written
 from hourglass.server.describing import (
     ABOUT,
+    ROOT,
     Figures,
     ModelFound,
     ModelsFound,
+    RootFound,
     ask_for_token,
     binary,
     described,
@@ -136,6 +138,10 @@ def _served(model: Any, limits: Limits, figures: Figures) -> Served:
 def _add_words(app: FastAPI, served: Mapping[str, Served], figures: Figures) -> None:
     """The routes that answer with words alone."""
 
+    @app.get("/", tags=["service"], summary="What is here")
+    async def root() -> RootFound:
+        return ROOT
+
     @app.get("/v1/models", tags=["models"], summary="What is served", responses=refusals(401))
     async def models() -> ModelsFound:
         return ModelsFound(models=[described(name, each.model, each.actions) for name, each in served.items()])
@@ -242,7 +248,8 @@ def _valid(action: Action, fields: dict[str, Any]) -> Any:
         first = error.errors(include_url=False)[0]
     where, known = ".".join(map(str, first["loc"])), ", ".join(action.asked.model_fields)
     words = {"missing": "is missing", "extra_forbidden": f"is no field here. Known: {known}"}.get(first["type"])
-    raise Refusal(422, f"{where!r} {words}." if words else f"{where!r}: {first['msg']}. Got {shown(first['input'])}.")
+    what = f"{where!r}: {first['msg'].removeprefix('Value error, ')}. Got {shown(first['input'])}."
+    raise Refusal(422, f"{where!r} {words}." if words else what)
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -250,7 +257,7 @@ def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Refusal):
         return error.response()
     if isinstance(error, HourglassError):
-        return Refusal(422, " ".join(str(error).split())).response()
+        return Refusal(422, " ".join(line.strip() for line in str(error).splitlines())).response()
     if isinstance(error, ClientDisconnect):
         return Refusal(408, "The request did not arrive as a whole.").response()
     if isinstance(error, HTTPException):
