@@ -38,7 +38,7 @@ from hourglass.kinds.base import as_codes, as_tensor, indexed_like, require_alik
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Plain
-from hourglass.parts.scaling import Conditions
+from hourglass.parts.scaling import Conditions, scaled
 from hourglass.training import Epoch, Trainer
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if isinstance(values, Album):
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
-        x = values if not values.is_floating_point() else model.scaling(values).float()
+        x = values if not values.is_floating_point() else scaled(model.scaling, values)
         lengths = self.kind_.lengths(values) if model.reads and given is None else None
         if lengths is not None and model.corruption is not None:
             lengths = model.corruption.longest(lengths)
