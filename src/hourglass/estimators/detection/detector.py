@@ -63,6 +63,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     ----------
     estimator : Autoencoder, optional
         What rebuilds the rows; its error of reconstruction is the score, measured against rows that are held out of its training.
+        It trains on its own ``device``; the detector itself learns and scores on the processor.
         Of a long record it rebuilds windows, and a fifth of the record is held out, in up to five blocks.
     kind : str or Series, optional
         "table", "image", "series", "token", "words", "molecule" or "melody", or a `Series` or `Melodies`, which say more; inferred
