@@ -137,6 +137,20 @@ def test_every_kind_gives_the_numbers_of_the_library(name, folder):
         alike(model.denoise(X), fitted.denoise(X))
 
 
+@pytest.mark.parametrize(("pictures", "top"), [(DIGITS, 255), (DIGITS > 127, 1), ((DIGITS * 16.0).astype(np.uint16), 4095)])
+def test_pictures_of_any_depth_are_those_of_the_library(folder, pictures, top):
+    fitted = hg.Autoencoder(16, max_epochs=20, random_state=0).fit(
+        pictures[LEARNED]
+    )  # so that pixels at the edge are all but black
+    fitted.export_onnx(folder / "depth.onnx", pictures[NEW])
+    found = hg.OnnxModel(folder / "depth.onnx")
+    assert found.kind_.top == fitted.kind_.top == top
+    ours, theirs = fitted.reconstruct(pictures[NEW]), found.reconstruct(pictures[NEW])
+    assert ours.dtype == theirs.dtype == pictures.dtype
+    np.testing.assert_allclose(theirs.astype(float), ours.astype(float), atol=1)
+    assert (ours != theirs).mean() < 1e-3
+
+
 def test_blocks_that_do_not_divide_the_picture_are_exported(folder, monkeypatch):
     monkeypatch.setattr(pictures, "ELEMENTS", 30)
     X = PICTURES[:, :9]
@@ -191,9 +205,17 @@ def test_a_record_is_rebuilt_by_its_graph(folder):
         ("reconstruction", [[1e-6, 2.0], [1e-6, 2.0]], [[2e-6, 2.0], [1e-6, 2.0]], 1),
     ],
 )
-def test_what_single_precision_explains(autoencoder, folder, name, ours, theirs, off):
-    model = hg.OnnxModel(folder / "model.onnx")
+def test_what_single_precision_explains(detector, folder, name, ours, theirs, off):
+    model = hg.OnnxModel(folder / "detector.onnx")  # of a table, each column of which has a size of its own
     assert writing._off(name, np.array(ours), np.array(theirs), model).sum() == off
+
+
+@pytest.mark.parametrize(("theirs", "off"), [(2e-6, 0), (1e-2, 1)])
+def test_pixels_that_are_always_black_are_as_exact_as_all_others(autoencoder, folder, theirs, off):
+    model = hg.OnnxModel(folder / "model.onnx")
+    ours = np.array([[[1e-6, 2.0]], [[1e-6, 2.0]]])
+    theirs = np.array([[[theirs, 2.0]], [[1e-6, 2.0]]])
+    assert writing._off("reconstruction", ours, theirs, model).sum() == off
 
 
 # What can't be

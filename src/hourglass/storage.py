@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hourglass.data.files import atomic
 from hourglass.errors import ModelFileError
-from hourglass.parts.base import as_json
+from hourglass.parts.base import Facts, as_json
 
 FORMAT = 1  # rises when older versions could no longer read the file
 KEY = "hourglass"
@@ -75,7 +75,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{str(path)!r} was written by Hourglass {header['version']}, which is newer than this {version('hourglass-ae')}: "
             "update with `pip install -U hourglass-ae`."
         )
-    return header
+    return Facts(header, path)
 
 
 def load_tensors(module: nn.Module, tensors: dict[str, Tensor], path: str | os.PathLike[str]) -> None:

@@ -227,8 +227,8 @@ def test_the_strength_of_noise_is_told_from_what_is_not_erased(noise):
             lambda: np.where(GAPS, np.nan, NOISY),
             "The array of images holds NaN in row 0, pixel {}. Fill it, or leave that row or column out.",
         ),
-        (lambda: np.array([[["a"]]]), "Images are uint8, uint16 or floats from 0 to 1. Got <U1: convert it to one of them."),
-        (lambda: BYTES.astype(int), "Images are uint8, uint16 or floats from 0 to 1. Got int64: convert it to one of them."),
+        (lambda: np.array([[["a"]]]), "Images are bool, uint8, uint16 or floats from 0 to 1. Got <U1: convert it to one of them."),
+        (lambda: BYTES.astype(int), "Images are bool, uint8, uint16 or floats from 0 to 1. Got int64: convert it to one of them."),
     ],
 )
 def test_what_is_no_picture(noise, sentence, what):

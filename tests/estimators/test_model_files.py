@@ -16,6 +16,7 @@ from torch import nn
 
 import hourglass as hg
 from hourglass import storage
+from hourglass.estimators.fitted import Fitted
 
 X = load_wine().data
 
@@ -115,6 +116,45 @@ def test_a_header_that_says_too_little(path, fitted):
     np.testing.assert_array_equal(hg.load(path).transform(X), fitted.transform(X))
     rewritten(path, frozen=GONE)
     assert refused(path) == f"'{path}' doesn't say 'frozen', which a model file has to: save the model again."
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"parameters": 7}, "AttributeError: 'int' object has no attribute 'keys'"),
+        ({"kind": {}}, "KeyError: 'kind'"),
+        ({"history": None, "frozen": 3}, "TypeError: 'int' object is not iterable"),
+    ],
+)
+def test_a_header_that_makes_no_sense(path, changes, what):
+    rewritten(path, **changes)
+    assert refused(path) == f"'{path}' can't be made a model again: {what}. Save it again if it was changed by hand."
+
+
+def test_what_goes_wrong_in_a_network_of_your_own_is_not_taken_for_a_gap_in_the_file(tmp_path):
+    path = tmp_path / "own.safetensors"
+    hg.Autoencoder(2, encoder=lambda shape, codes: nn.Linear(*shape, codes), max_epochs=1).fit(X).save(path)
+    with pytest.raises(hg.ModelFileError) as caught:
+        hg.load(path, encoder=lambda shape, codes: {}["width"])
+    assert str(caught.value) == f"'{path}' can't be made a model again: KeyError: 'width'. Save it again if it was changed by hand."
+
+
+def test_an_estimator_of_your_own_is_known_by_its_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(Fitted, "by_name", dict(Fitted.by_name))
+
+    class Autoencoder(hg.Autoencoder):
+        pass
+
+    path = tmp_path / "own.safetensors"
+    Autoencoder(2, max_epochs=1).fit(X).save(path)
+    name = f"{__name__}.{Autoencoder.__qualname__}"
+    assert storage.read_header(path)["estimator"] == name
+    assert type(hg.load(path)) is Autoencoder
+    hg.Autoencoder(2, max_epochs=1).fit(X).save(path)
+    assert type(hg.load(path)) is hg.Autoencoder
+    rewritten(path, estimator="elsewhere.Mine")
+    words = "The file holds an unknown estimator, 'elsewhere.Mine'. Import your module that has it, and load again."
+    assert refused(path) == words
 
 
 def test_a_parameter_of_a_later_version(path):

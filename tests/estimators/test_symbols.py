@@ -152,6 +152,7 @@ def test_an_estimator_of_your_own_is_not_taken_for_the_one_of_its_name(monkeypat
     class VariationalAutoencoder(hg.VariationalAutoencoder):
         pass
 
-    assert Fitted.by_name["VariationalAutoencoder"] is VariationalAutoencoder
+    assert Fitted.by_name["VariationalAutoencoder"] is hg.VariationalAutoencoder
+    assert Fitted.by_name[f"{__name__}.{VariationalAutoencoder.__qualname__}"] is VariationalAutoencoder
     found = hg.AnomalyDetector(max_epochs=1, alarm_rate=0.1, random_state=0).fit(usual(200))
     assert type(found.estimator_) is hg.VariationalAutoencoder

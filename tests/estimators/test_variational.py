@@ -206,6 +206,18 @@ def test_conditions_are_columns_too_and_travel_with_the_file(by_class, tmp_path)
     np.testing.assert_array_equal(by_class[0].log_likelihood(X[:3], 5, condition="3", random_state=0).nats.shape, (3,))
 
 
+def test_what_is_masked_in_a_condition_is_missing():
+    known = np.arange(600) % 3
+    for masked, missing in (
+        (np.ma.masked_equal(known, 2), [1 / 3]),
+        (np.ma.masked_array(np.column_stack([known, known / 2]), np.column_stack([known == 2, known == 5])), [1 / 3, 0]),
+    ):
+        kind = conditions.learned(masked, 600)
+        assert [column.missing for column in kind.columns] == pytest.approx(missing)
+        np.testing.assert_array_equal(conditions.numbers(kind, masked, 600)[:, 0].isnan().numpy(), known == 2)
+    assert conditions.learned(np.ma.masked_equal(known, 2), 600).columns[0].levels == ("0", "1", "other")
+
+
 def test_what_goes_wrong_with_conditions(by_class, digits, sentence):
     model, labels = by_class
     assert sentence(hg.ParameterError, model.sample, 3) == (

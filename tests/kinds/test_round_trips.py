@@ -17,6 +17,8 @@ from hourglass.kinds.image import ImageKind
 images = st.one_of(
     arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=6)),
     arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6), st.sampled_from([1, 3, 4]))),
+    arrays(np.uint16, array_shapes(min_dims=3, max_dims=3, max_side=6), elements=st.integers(0, 4095)),
+    arrays(np.bool_, array_shapes(min_dims=3, max_dims=3, max_side=6)),
     arrays(np.float32, array_shapes(min_dims=3, max_dims=3, max_side=6), elements=st.floats(0, 1, width=32)),
 )
 tables = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e6, 1e6))
@@ -76,8 +78,69 @@ def test_float_pixels_beyond_one_are_refused():
         hg.Autoencoder(2).fit(np.full((10, 4, 4), 7.0))
     assert str(caught.value) == (
         "Float images need values from 0 to 1. Got values from 0 to 7: scale them, or pass uint8, or flatten them to a table of "
-        "numbers."
+        "numbers. If they are series, say kind='series'."
     )
+
+
+def test_channels_that_come_first_are_said_to_belong_behind(sentence):
+    first = np.zeros((12, 3, 8, 9), np.uint8)
+    end = " Its channels come first, and are to come last: pass X.transpose(0, 2, 3, 1), or of a tensor X.permute(0, 2, 3, 1)."
+    assert sentence(hg.DataError, hg.infer, first).endswith(f"(n, height, width, channels).{end}")
+    words = f"Images have 1, 3 or 4 channels on the last axis. Got an array of shape (12, 3, 8, 9).{end}"
+    assert sentence(hg.DataError, ImageKind.learn, first) == words
+    kind = ImageKind.learn(first.transpose(0, 2, 3, 1))
+    words = f"The model was fitted on images of shape (8, 9, 3). Got an array of shape (12, 3, 8, 9).{end}"
+    assert sentence(hg.DataError, kind.check, first) == words
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most", "top"),
+    [
+        *(("bool", 1, 1), ("uint8", 1, 1), ("uint8", 2, 255), ("uint8", 60, 255), ("uint8", 0, 255)),
+        *(("uint16", 1, 1), ("uint16", 255, 255), ("uint16", 256, 1023), ("uint16", 3000, 4095)),
+        *(("uint16", 16383, 16383), ("uint16", 16384, 65535)),
+    ],
+)
+def test_white_is_that_of_as_many_bits_as_the_pictures_have(dtype, most, top):
+    raw = np.zeros((3, 4, 4), dtype)
+    raw[1, 2, 3] = most
+    kind = kind_from_config(ImageKind.learn(raw).to_config())
+    assert kind.top == top
+    assert float(kind.scaling()(kind.to_tensor(raw)).max()) == pytest.approx(most / top)
+    np.testing.assert_array_equal(kind.from_tensor(kind.to_tensor(raw)), raw)
+
+
+def test_pictures_of_another_type_are_as_white():
+    ones = np.random.default_rng(0).random((5, 4, 4)) < 0.5
+    for learned in (ones, ones.astype(np.uint8), ones.astype(np.uint16)):
+        kind = ImageKind.learn(learned)
+        for other in (ones, ones.astype(np.uint8), ones.astype(np.uint16), ones.astype(np.float32)):
+            found = kind.to_tensor(other)
+            np.testing.assert_array_equal(found.numpy(), ones[:, None])
+            back = kind.from_tensor(found, other)
+            assert back.dtype == other.dtype
+            np.testing.assert_array_equal(back, other)
+    kind = ImageKind.learn((4095 * ones).astype(np.uint16))
+    np.testing.assert_allclose(kind.to_tensor((255 * ones).astype(np.uint8)).numpy(), 4095 * ones[:, None], rtol=1e-6)
+    np.testing.assert_array_equal(kind.from_tensor(kind.to_tensor(ones), ones), ones)
+
+
+def test_what_is_brighter_than_white_is_said():
+    kind = ImageKind.learn(np.full((3, 4, 4), 900, np.uint16))
+    said = (
+        "The model was fitted on images with values up to 1,023, and these go to 5,000, which is brighter than white. Bring them "
+        "to one scale, if they have another."
+    )
+    with pytest.warns(hg.HourglassWarning) as caught:
+        kind.check(np.full((3, 4, 4), 5000, np.uint16))
+    assert str(caught[0].message) == said
+
+
+def test_what_mends_pictures_takes_white_as_their_type_has_it():
+    raw = np.random.default_rng(0).integers(0, 4096, (20, 8, 8)).astype(np.uint16)
+    model = hg.DenoisingAutoencoder(4, corruption="noise:25", max_epochs=1, random_state=0).fit(raw)
+    assert (model.kind_.white, ImageKind.learn(raw).white, ImageKind.learn(raw).opaque().white) == (None, 4095, None)
+    assert model.damage(raw, random_state=0).mean() == pytest.approx(raw.mean() / 65535, abs=0.01)
 
 
 def test_a_few_numbers_tell_whether_pictures_are_bilevel():

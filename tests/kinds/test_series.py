@@ -135,6 +135,18 @@ REFUSED = {
         hg.Record(wave, 100, names=["flow"]),
         "The record has no channel 'level', which the model was fitted on. Known: flow.",
     ),
+    "more": (
+        hg.Record(np.column_stack([wave, wave, wave]), 100, names=["flow", "level", "heat"]),
+        "The record has a channel 'heat', which the model was not fitted on. Leave it out.",
+    ),
+    "unnamed": (
+        np.zeros((500, 3)),
+        "The record has 3 channels, and the model was fitted on 2 (flow, level). Give these alone, in this order.",
+    ),
+    "single": (
+        np.zeros(500),
+        "The record has 1 channel, and the model was fitted on 2 (flow, level). Give these alone, in this order.",
+    ),
     "infinite": (
         hg.Record(np.where(np.arange(1000)[:, None] == 7, np.inf, record.values), 100, names=record.names),
         "Channel 'flow' is infinite at sample 7. Put NaN in its place.",
@@ -191,6 +203,8 @@ def test_rows_that_do_not_fit_are_refused():
         long.to_tensor(Ragged([wave[:5], wave[:8]]))
     with pytest.raises(hg.DataError, match=r"^The model was fitted on rows of at most 7 samples. Row 2001 has 8.$"):
         long.to_tensor(Ragged([wave[:5], wave[:8]]), first_row=2000)
+    with pytest.raises(hg.DataError, match=r"^The model was fitted on series of at most 7 samples. Got rows of 2 channels."):
+        long.to_tensor(Ragged([np.zeros((5, 2)), np.zeros((3, 2))]))
     with pytest.raises(hg.ParameterError, match="The window and the stride of Series are for a long record"):
         SeriesKind.learn(np.zeros((3, 9, 2)) + np.arange(9)[:, None], asked=hg.Series(window=4))
     with pytest.raises(hg.DataError, match="The record is at 100 Hz, and kind= says 50 Hz"):
@@ -217,6 +231,41 @@ def test_times_in_the_index_of_a_pandas_frame():
         back = kind.from_tensor(kind.to_tensor(later), kind.opened(later))
         assert back.index.equals(later.index)
         assert (back.index.name, back.columns.tolist()) == (None, table.columns.tolist())
+
+
+@pytest.mark.parametrize("length", [1000, 730, 990])
+def test_codes_become_the_record_again_that_they_are_of(length):
+    values = np.column_stack([wave, -wave]).astype(np.float32)
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    ae = hg.Autoencoder(8, max_epochs=2, random_state=0).fit(hg.Record(values, 100, names=["flow", "level"]))
+    other = hg.Record(values[:length], 100, names=["flow", "level"], start=start)
+    back, rebuilt = ae.inverse_transform(ae.transform(other), like=other), ae.reconstruct(other)
+    np.testing.assert_array_equal(back.values, rebuilt.values)
+    assert (len(back), back.start) == (length, start)
+
+
+def test_where_codes_do_not_say_how_long_their_record_was_it_is_said(sentence):
+    record = hg.Record(wave.astype(np.float32))
+    ae = hg.Autoencoder(4, max_epochs=1, random_state=0).fit(record)
+    assert len(ae.inverse_transform(ae.transform(record))) == 1000
+    said = (
+        "Codes don't say how long their record was: 16 windows are joined to 760 samples, 40 apart, though the last of a record "
+        "may lie nearer. Pass the record as like=."
+    )
+    codes = ae.transform(record[:730])
+    with pytest.warns(hg.HourglassWarning) as caught:
+        assert len(ae.inverse_transform(codes)) == 760
+    assert str(caught[0].message) == said
+    words = "There are 16 codes, and what they are to be like has 22 rows. Give as many."
+    assert sentence(hg.DataError, ae.inverse_transform, codes, like=record) == words
+
+
+def test_rows_of_differing_length_come_back_of_codes_in_theirs():
+    rows = [wave[:30].astype(np.float32), wave[:50].astype(np.float32)] * 6
+    ae = hg.Autoencoder(4, kind="series", max_epochs=1, random_state=0).fit(rows)
+    back = ae.inverse_transform(ae.transform(rows), like=rows)
+    for one, other in zip(back, ae.reconstruct(rows), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_an_array_is_a_record_where_a_window_is_asked_for_and_else_rows():

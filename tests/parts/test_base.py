@@ -85,6 +85,32 @@ def test_as_text_a_part_has_short_numbers():
     assert str(hg.Noise(5 / 255) + hg.Blur(1.5)) == "Noise(std=0.0196) + Blur(std=1.5)"
 
 
+def own(name, module, monkeypatch):
+    """A part of a user's."""
+    monkeypatch.setattr(Part, "_by_name", dict(Part._by_name))
+    return dataclasses.dataclass(frozen=True)(type(name, (hg.Noise,), {"__module__": module, "__qualname__": name}))
+
+
+def test_a_part_of_your_own_is_not_taken_for_the_one_of_its_name(monkeypatch):
+    mine, yours = own("Noise", "mine", monkeypatch), own("Noise", "yours", monkeypatch)
+    for part in (mine, yours, hg.Noise):
+        assert type(Part.from_config(part(0.3).to_config())) is part
+    assert [part(0.3).to_config()["part"] for part in (mine, yours, hg.Noise)] == ["mine.Noise", "yours.Noise", "Noise"]
+
+
+def test_a_part_of_your_own_is_found_where_it_was_moved_or_is_of_an_older_file(monkeypatch):
+    hiss = own("Hiss", "sounds", monkeypatch)
+    for name in ("sounds.Hiss", "__main__.Hiss", "Hiss"):
+        assert type(Part.from_config({"part": name, "std": 0.3})) is hiss
+    own("Hiss", "snakes", monkeypatch)
+    assert type(Part.from_config({"part": "sounds.Hiss", "std": 0.3})) is hiss
+    with pytest.raises(hg.ModelFileError) as caught:
+        Part.from_config({"part": "__main__.Hiss", "std": 0.3})
+    assert str(caught.value) == (
+        "The file asks for an unknown part, '__main__.Hiss'. Import your module that has it, and load again."
+    )
+
+
 def test_an_unknown_part_in_a_file_is_refused():
     with pytest.raises(hg.ModelFileError) as caught:
         Part.from_config({"part": "Wormhole"})

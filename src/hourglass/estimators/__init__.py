@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hourglass import storage
-from hourglass.errors import ModelFileError
+from hourglass.errors import HourglassError, ModelFileError
 from hourglass.estimators.autoencoder import Autoencoder
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.denoising import DenoisingAutoencoder
@@ -61,13 +63,9 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
         return OnnxModel(path)
     tensors, header = storage.read(path)
     _require_model(path, header)
-    known = Fitted.by_name.get(header["estimator"])
-    if known is None:
-        raise ModelFileError(f"{str(path)!r} holds an unknown estimator, {header['estimator']!r}. Update Hourglass to read it.")
-    try:
-        return known._from_file(path, tensors, header, {"encoder": encoder, "decoder": decoder, "features": features})
-    except KeyError as error:
-        raise ModelFileError(f"{str(path)!r} doesn't say {error}, which a model file has to: save the model again.") from error
+    given = {"encoder": encoder, "decoder": decoder, "features": features}
+    with _making_sense_of(path):
+        return Fitted.named(header["estimator"])._from_file(path, tensors, header, given)
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -93,6 +91,25 @@ def info(path: str | os.PathLike[str]) -> dict[str, str]:
         return _info_of_exported(path)
     header = storage.read_header(path)
     _require_model(path, header)
+    with _making_sense_of(path):
+        return _info_of_saved(path, header)
+
+
+@contextmanager
+def _making_sense_of(path: str | os.PathLike[str]) -> Iterator[None]:
+    """One error for whatever is raised over a header that `save` didn't write like that, or over a network of the user's."""
+    try:
+        yield
+    except HourglassError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ModelFileError(
+            f"{str(path)!r} can't be made a model again: {what}. Save it again if it was changed by hand."
+        ) from error
+
+
+def _info_of_saved(path: str | os.PathLike[str], header: dict[str, Any]) -> dict[str, str]:
     kind, history = kind_from_config(header["kind"]), header["history"]
     last = history[-1] if history else {"epoch": 0, "seconds": 0.0, "train": float("nan"), "validation": None}
     held_out = "" if last["validation"] is None else f", held out {last['validation']:.4g}"

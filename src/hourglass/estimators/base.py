@@ -35,11 +35,11 @@ from hourglass.estimators.assembly import (
 from hourglass.estimators.fitted import Fitted, rows_at_once, trainable
 from hourglass.estimators.parameters import SIDES, plan_from, seed_from, to_config
 from hourglass.kinds import Album, Melodies, Series, as_raw, length, taken
-from hourglass.kinds.base import as_codes, as_tensor, indexed_like
+from hourglass.kinds.base import as_codes, as_tensor, indexed_like, require_alike
 from hourglass.kinds.table import TableKind
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Corruption, Likelihood, Network, Objective, Open, Plain
-from hourglass.parts.scaling import Conditions
+from hourglass.parts.scaling import Conditions, scaled
 from hourglass.training import Epoch, Trainer
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if isinstance(values, Album):
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
-        x = values if not values.is_floating_point() else model.scaling(values).float()
+        x = values if not values.is_floating_point() else scaled(model.scaling, values)
         lengths = self.kind_.lengths(values) if model.reads and given is None else None
         if lengths is not None and model.corruption is not None:
             lengths = model.corruption.longest(lengths)
@@ -458,7 +458,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         _ = self._waist  # a model without one is refused
         return self._passed(X, condition, lambda model, x, given=None: model.encode(x, None, given).z).numpy()
 
-    def inverse_transform(self, Z: Any, condition: Any = None) -> Any:
+    def inverse_transform(self, Z: Any, condition: Any = None, *, like: Any = None) -> Any:
         """Rebuild data from codes, in the kind and the container that ``fit`` saw.
 
         Parameters
@@ -467,6 +467,10 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             Codes, as ``transform`` gives them.
         condition : as in ``fit``, optional
             For models that were fitted with one.
+        like : as in ``fit``, optional
+            The data that the codes are of: what is rebuilt has its container, of series also its length and times, which codes
+            don't say. Without it, windows are joined to a record as long as the one that was learned from, if that had as many, and
+            else a stride apart.
 
         Returns
         -------
@@ -475,15 +479,18 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         Raises
         ------
         DataError
-            Codes are not finite numbers, or not as many as the model has.
+            Codes are not finite numbers, or not as many as the model has, or ``like`` has another number of rows.
         """
         codes = as_codes(Z, self._waist.width)
+        raw = None if like is None else self._checked(like)
+        require_alike(self.kind_, codes, raw)
 
         def rebuilt(model: Any, z: Tensor, *given: Tensor) -> Tensor:
             rebuilt: Tensor = model.scaling.inverse(model.likelihood.mean(model.decode(z, *given)))
             return rebuilt
 
-        return indexed_like(self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt)), Z)
+        found = self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt), raw)
+        return indexed_like(found, Z) if like is None else found
 
     def _from_codes(self, codes: Tensor, condition: Any, function: Callable[..., Tensor]) -> Tensor:
         """A function of model, codes (n, width) and what is given, if anything is, over all of them, a chunk at a time."""

@@ -58,12 +58,13 @@ def _frame(condition: Any) -> pl.DataFrame:
         return as_frame(condition)
     if isinstance(condition, (list, tuple)) and any(item is None for item in condition):
         return pl.DataFrame({NAME: list(condition)})
-    values = np.atleast_1d(np.asarray(condition))
+    values = np.atleast_1d(condition if isinstance(condition, np.ma.MaskedArray) else np.asarray(condition))
     if values.ndim > 2:
         raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
-    if values.ndim == 1:
-        return pl.DataFrame({NAME: values})
-    return pl.DataFrame(values, schema=[f"{NAME}{i}" for i in range(values.shape[1])])
+    names = [NAME] if values.ndim == 1 else [f"{NAME}{i}" for i in range(values.shape[1])]
+    if isinstance(values, np.ma.MaskedArray):
+        return as_frame(np.array(values.tolist(), dtype=object).reshape(len(values), -1), names)  # None where it is masked
+    return pl.DataFrame({NAME: values} if values.ndim == 1 else values, schema=names)
 
 
 def _require_rows(frame: pl.DataFrame, n: int) -> None:

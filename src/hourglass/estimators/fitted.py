@@ -24,7 +24,7 @@ from hourglass.errors import DataError, FileError, ModelFileError, ParameterErro
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
-from hourglass.parts.base import Part, one_of
+from hourglass.parts.base import Part, called, how_to_know, known_as, one_of
 from hourglass.training import Epoch, Trainer
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Fitted.by_name[cls.__name__] = cls
+        Fitted.by_name[known_as(cls)] = cls
 
     @property
     def schema_(self) -> pl.DataFrame:
@@ -294,12 +294,20 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _header(self) -> dict[str, Any]:
         """All that a file says of the model beside its tensors."""
         return {
-            "estimator": type(self).__name__,
+            "estimator": known_as(type(self)),
             "parameters": to_config(self.get_params(deep=False)),
             "kind": self.kind_.to_config(),
             "features": getattr(self, "feature_names_in_", np.array([])).tolist(),
             "history": self.history_,
         }
+
+    @staticmethod
+    def named(name: str) -> type[Fitted]:
+        """The estimator that a model file calls so."""
+        known = called(name, Fitted.by_name)
+        if known is None:
+            raise ModelFileError(f"The file holds an unknown estimator, {name!r}. {how_to_know(name)}")
+        return known
 
     @classmethod
     @trainable()

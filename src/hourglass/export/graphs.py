@@ -60,7 +60,7 @@ class Graph(nn.Module):
         if self.kind.symbolic:
             return torch.int64
         if self.kind.name == "image":
-            return torch.uint8 if self.kind.dtype == "uint8" else torch.float32
+            return torch.uint8 if self.kind.dtype in ("bool", "uint8") else torch.float32
         return torch.float64 if self.scaling.far else torch.float32
 
 

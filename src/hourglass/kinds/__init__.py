@@ -14,7 +14,7 @@ from hourglass.data.record import float_of
 from hourglass.errors import DataError, ModelFileError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.frames import is_table, tabled
-from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth
+from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth, turned
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
 from hourglass.kinds.series import Series, SeriesKind
@@ -81,7 +81,7 @@ def infer(raw: Any) -> Inference:
             return Inference(name, reason)
     raise DataError(
         f"Expected 2D array or images, got {found.ndim}D array of shape {found.shape} instead. A table is (n, columns), images are "
-        "(n, height, width) or (n, height, width, channels). Reshape your data."
+        f"(n, height, width) or (n, height, width, channels).{turned(found) or ' Reshape your data.'}"
     )
 
 

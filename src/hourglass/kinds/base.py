@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ParameterError, warn
 from hourglass.kinds.frames import collected, container_of
 from hourglass.parts.base import Part
 
@@ -122,6 +122,10 @@ class Kind(ABC):
     def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Where each row comes from, as columns (n,), where one row of the user's becomes several."""
         return {}
+
+    def guessed(self, n: int) -> str | None:
+        """What to say of where so many rows come from, if that has to be guessed; None if it hasn't."""
+        return None
 
     @property
     @abstractmethod
@@ -270,6 +274,15 @@ def as_codes(Z: Any, width: int) -> np.ndarray[Any, Any]:
         raise DataError(f"The model has {width} codes, so Z must be of shape (n, {width}). Got {codes.shape}.")
     require_finite(codes, "The array of codes")
     return codes if codes.dtype == np.float64 else codes.astype(np.float32)
+
+
+def require_alike(kind: Kind, codes: np.ndarray[Any, Any], raw: Any) -> None:
+    """Raise `DataError` where the data that codes are said to be of has another number of rows; warn where it isn't known."""
+    if raw is None:
+        if said := kind.guessed(len(codes)):
+            warn(said)
+    elif length(raw) != len(codes):
+        raise DataError(f"There are {len(codes):,} codes, and what they are to be like has {length(raw):,} rows. Give as many.")
 
 
 def _in_order(Z: Any, names: list[str]) -> np.ndarray[Any, Any]:

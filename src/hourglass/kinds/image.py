@@ -1,4 +1,4 @@
-"""Pictures: arrays (n, height, width) or (n, height, width, channels), uint8, uint16 or floats from 0 to 1.
+"""Pictures: arrays (n, height, width) or (n, height, width, channels), bool, uint8, uint16 or floats from 0 to 1.
 
 Those of one size are passed through networks together, those of differing sizes, an `Album`, one by one.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError
+from hourglass.errors import DataError, warn
 from hourglass.kinds.base import Album, Kind, described, ragged, refuse_columns, require_finite
 from hourglass.parts.base import Part
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from hourglass.parts.scaling import Scaling
 
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
-TOPS = {"uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
+TOPS = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
+DEPTHS = {"uint8": (1,), "uint16": (1, 255, 1023, 4095, 16383)}  # white of fewer bits that a type may hold; dark bytes have all 8
 GREYNESS = 0.2  # mean of 4 x (1 - x), which is 0 for black and for white and 1 in their middle; below, pictures are nearly bilevel
 MOST_LOOKED_AT = 1000  # pictures, to tell that
 MOST_NUMBERS = 2**20  # of them
@@ -40,6 +41,7 @@ class ImageKind(Kind):
     unit: ClassVar[bool] = True
     channel_axis: bool = False  # whether the raw arrays have one
     bilevel: bool = False  # whether pixels are nearly all black or white
+    white: float | None = None  # where the pictures that were learned from have fewer bits than their type
 
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
@@ -62,13 +64,13 @@ class ImageKind(Kind):
         if not isinstance(raw, np.ndarray) or raw.ndim not in (3, 4):
             raise DataError(f"Images are arrays (n, height, width) or (n, height, width, channels). Got {_what(raw)}.")
         if raw.ndim == 4 and raw.shape[3] not in CHANNELS:
-            raise DataError(f"Images have 1, 3 or 4 channels on the last axis. Got an array of shape {raw.shape}.")
+            raise DataError(f"Images have 1, 3 or 4 channels on the last axis. Got an array of shape {raw.shape}.{turned(raw)}")
         channels = raw.shape[3] if raw.ndim == 4 else 1
-        kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4)
         require_unit(raw)
+        kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4, white=_white(raw))
         some = raw[:: len(raw) // MOST_LOOKED_AT + 1]
         step = math.isqrt(some.size // MOST_NUMBERS) + 1
-        some = (some[:, ::step, ::step] / np.float32(top_of(raw))).astype(np.float32)
+        some = (some[:, ::step, ::step] / np.float32(kind.top)).astype(np.float32)
         return replace(kind, bilevel=bool(np.mean(4 * some * (1 - some)) < GREYNESS))
 
     def check(self, raw: Any) -> None:
@@ -77,21 +79,28 @@ class ImageKind(Kind):
         if not isinstance(raw, np.ndarray) or raw.shape[1:] != self.raw_shape:
             single = isinstance(raw, np.ndarray) and raw.shape == self.raw_shape
             how = " A single picture goes in as picture[None]." if single else ""
-            raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.{how}")
-        _dtype(raw)
+            raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.{how or turned(raw)}")
+        if _dtype(raw) == self.dtype and self.white is not None and (most := raw.max(initial=0)) > self.white:
+            warn(
+                f"The model was fitted on images with values up to {self.white:,.0f}, and these go to {most:,}, which is brighter "
+                "than white. Bring them to one scale, if they have another."
+            )
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if isinstance(raw, Album):
             raise DataError(_apart([*raw]))
         require_unit(raw, first_row)
-        pixels = raw if raw.dtype == np.uint8 or raw.dtype in FLOATS else raw.astype(np.float32)
-        if str(raw.dtype) != self.dtype and (factor := self._top / top_of(raw)) != 1.0:
+        pixels = raw.view(np.uint8) if raw.dtype == bool else raw
+        pixels = pixels if pixels.dtype == np.uint8 or pixels.dtype in FLOATS else pixels.astype(np.float32)
+        if (factor := self.top / self._top_of(raw)) != 1.0:
             pixels = pixels.astype(np.float32 if pixels.dtype == np.uint8 else pixels.dtype) * factor
         return np.asarray(pixels)
 
     def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
-        pixels = numbers / numbers.dtype.type(self._top) if self._top != 1.0 else numbers
-        return as_dtype(pixels, np.dtype(self.dtype if like is None else like.dtype))
+        pixels = numbers / numbers.dtype.type(self.top) if self.top != 1.0 else numbers
+        if like is None:
+            return as_dtype(pixels, np.dtype(self.dtype), self.top)
+        return as_dtype(pixels, like.dtype, self._top_of(like))
 
     def inward(self, values: Tensor) -> Tensor:
         return values.permute(0, 3, 1, 2) if self.channel_axis else values.unsqueeze(1)  # (n, channels, height, width)
@@ -102,15 +111,19 @@ class ImageKind(Kind):
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
         from hourglass.parts.scaling import UnitScaling
 
-        return UnitScaling(self._top)
+        return UnitScaling(self.top)
 
     def describe(self) -> str:
         channels, height, width = self.shape
         return f"{height} x {width} {CHANNELS[channels]} images" if height else f"{CHANNELS[channels]} images of differing sizes"
 
     def opaque(self) -> Self:
-        """The same pictures without their transparency."""
-        return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]))
+        """The same pictures without their transparency; what mends them takes white as their type has it."""
+        return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]), white=None)
+
+    def roomy(self) -> Self:
+        """The same pictures with white as their type has it, which is what damage is told in parts of."""
+        return replace(self, white=None)
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -118,8 +131,16 @@ class ImageKind(Kind):
         return (*size, channels) if self.channel_axis else tuple(size)
 
     @property
-    def _top(self) -> float:
-        return TOPS.get(self.dtype, 1.0)
+    def top(self) -> float:
+        """The value of white in the pictures that were learned from."""
+        return self.white or TOPS.get(self.dtype, 1.0)
+
+    def _top_of(self, raw: np.ndarray[Any, Any]) -> float:
+        """The value of white in others: ones among zeros are white where they were learned as such, whatever their type."""
+        if str(raw.dtype) == self.dtype:
+            return self.top
+        ones = self.dtype in TOPS and self.top == 1 and raw.dtype.kind == "u" and raw.max(initial=0) <= 1
+        return 1.0 if ones else top_of(raw)
 
 
 def is_picture(array: np.ndarray[Any, Any]) -> bool:
@@ -158,6 +179,13 @@ def require_picture(picture: Any, number: int, *, damaged: bool = False, erased:
     require_unit(known[None], number, beyond=MOST_BEYOND if damaged else 1e-6)
 
 
+def turned(raw: Any) -> str:
+    """What to do with an array of pictures whose channels come first, where that is plain to see."""
+    first = isinstance(raw, np.ndarray) and raw.ndim == 4 and raw.shape[1] in CHANNELS and raw.shape[3] not in CHANNELS
+    how = " Its channels come first, and are to come last: pass X.transpose(0, 2, 3, 1), or of a tensor X.permute(0, 2, 3, 1)."
+    return how if first else ""
+
+
 def channels_of(picture: np.ndarray[Any, Any]) -> int:
     """How many channels one picture has."""
     return picture.shape[2] if picture.ndim == 3 else 1
@@ -174,10 +202,10 @@ def as_unit(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return unit
 
 
-def as_dtype(pixels: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Pixels from 0 to 1 in another type."""
-    top = TOPS.get(str(dtype))
-    return pixels.astype(dtype, copy=False) if top is None else np.rint(pixels * top).astype(dtype)
+def as_dtype(pixels: np.ndarray[Any, Any], dtype: np.dtype[Any], top: float | None = None) -> np.ndarray[Any, Any]:
+    """Pixels from 0 to 1 in another type, where white is ``top``, or the most that the type holds."""
+    most = TOPS.get(str(dtype))
+    return pixels.astype(dtype, copy=False) if most is None else np.rint(pixels * (top or most)).astype(dtype)
 
 
 def with_channels(pictures: np.ndarray[Any, Any], channels: int) -> np.ndarray[Any, Any]:
@@ -205,16 +233,23 @@ def require_unit(raw: np.ndarray[Any, Any], first_row: int = 0, beyond: float = 
     require_finite(raw, "The array of images", first_row)
     low, high = raw.min(initial=0), raw.max(initial=0)
     if low < -beyond or high > 1 + beyond:
+        perhaps = " If they are series, say kind='series'." if raw.ndim == 3 else ""
         raise DataError(
             f"Float images need values from 0 to 1. Got values from {low:g} to {high:g}: "
-            "scale them, or pass uint8, or flatten them to a table of numbers."
+            f"scale them, or pass uint8, or flatten them to a table of numbers.{perhaps}"
         )
 
 
 def _dtype(raw: np.ndarray[Any, Any]) -> str:
     if str(raw.dtype) in TOPS or raw.dtype.kind == "f":
         return str(raw.dtype)
-    raise DataError(f"Images are uint8, uint16 or floats from 0 to 1. Got {raw.dtype}: convert it to one of them.")
+    raise DataError(f"Images are bool, uint8, uint16 or floats from 0 to 1. Got {raw.dtype}: convert it to one of them.")
+
+
+def _white(raw: np.ndarray[Any, Any]) -> float | None:
+    """White of as many bits as pictures need, where that is fewer than their type has: 1 of ones among zeros, 4095 of 12 bits."""
+    most = raw.max(initial=0) if str(raw.dtype) in DEPTHS else 0
+    return next((float(depth) for depth in DEPTHS.get(str(raw.dtype), ()) if 0 < most <= depth), None)
 
 
 def _apart(pictures: list[np.ndarray[Any, Any]]) -> str:

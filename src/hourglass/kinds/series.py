@@ -150,13 +150,21 @@ class SeriesKind(Kind):
                 "Resample it, or fit another model."
             )
         _require_some(record, self.shape[1])
-        if record.names == self.channels or (record.shape[1] == len(self.channels) and record.names[0] == "x0"):
+        known, here, unnamed = len(self.channels), record.shape[1], record.names[0] == "x0"
+        if record.names == self.channels or (unnamed and here == known):
             return record
+        if unnamed:
+            raise DataError(
+                f"The record has {_counted(here)}, and the model was fitted on {known} ({', '.join(self.channels)}). "
+                "Give these alone, in this order."
+            )
         missing = [name for name in self.channels if name not in record.names]
         if missing:
             raise DataError(
                 f"The record has no channel {missing[0]!r}, which the model was fitted on. {suggest(missing[0], record.names)}"
             )
+        if extra := [name for name in record.names if name not in self.channels]:
+            raise DataError(f"The record has a channel {extra[0]!r}, which the model was not fitted on. Leave it out.")
         order = [record.names.index(name) for name in self.channels]
         return Record(record.values[:, order], record.rate, names=self.channels, start=record.start, place=record.place)
 
@@ -185,6 +193,8 @@ class SeriesKind(Kind):
             return ready.stacked().transpose(0, 2, 1).reshape(len(ready), *self.raw_shape)
         array = ready.padded(self.shape[1], first_row) if isinstance(ready, Ragged) else as_floats(ready)
         array = array.reshape(*array.shape[:2], -1)  # (n, time, channels)
+        if array.shape[2] != self.shape[0]:  # rows of differing length, which `check` has not looked into
+            raise DataError(f"The model was fitted on {self.describe()}. Got rows of {_counted(array.shape[2])}. Give as many.")
         _require_no_infinity(array, first_row)
         return array.reshape(len(array), *self.raw_shape)
 
@@ -211,6 +221,15 @@ class SeriesKind(Kind):
         """Where so many windows begin, if nothing else is known: as in the record that was learned from, if that had as many."""
         learned = starts_of(self.length, self.shape[1], self.stride)
         return learned if len(learned) == n else np.arange(n) * self.stride
+
+    def guessed(self, n: int) -> str | None:
+        if not self.of_record or n == len(starts_of(self.length, self.shape[1], self.stride)):
+            return None
+        length = self._starts(n)[-1] + self.shape[1]
+        return (
+            f"Codes don't say how long their record was: {n} windows are joined to {length:,} samples, {self.stride} apart, though "
+            "the last of a record may lie nearer. Pass the record as like=."
+        )
 
     def inward(self, values: Tensor) -> Tensor:
         return values.permute(0, 2, 1) if self.channel_axis else values.unsqueeze(1)  # (n, channels, time)
@@ -342,6 +361,10 @@ def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -
         raise DataError(
             f"The series holds {array[np.isinf(array)][0]} in row {first_row + row}, sample {step}. Put NaN in its place."
         )
+
+
+def _counted(channels: int) -> str:
+    return f"{channels} channel{'s' * (channels > 1)}"
 
 
 def _polars(raw: Any) -> Any:

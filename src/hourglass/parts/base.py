@@ -7,9 +7,11 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self, TypeGuard
+from typing import Any, ClassVar, Self, TypeGuard, TypeVar
 
 from hourglass.errors import ModelFileError, ParameterError, suggest
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Part:
     _by_name: ClassVar[dict[str, type[Part]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Part._by_name[cls.__name__] = cls
+        Part._by_name[known_as(cls)] = cls
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The fields by name, and those of parts within it as ``base__k``, as scikit-learn's ``get_params``."""
@@ -53,15 +55,15 @@ class Part:
 
     def to_config(self) -> dict[str, Any]:
         """The part as plain JSON: its name under ``part`` and its fields."""
-        return {"part": type(self).__name__, **{name: plain(value) for name, value in self.get_params(deep=False).items()}}
+        return {"part": known_as(type(self)), **{name: plain(value) for name, value in self.get_params(deep=False).items()}}
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> Part:
-        """The part that `to_config` wrote; only names that Hourglass knows are made."""
+        """The part that `to_config` wrote; only those are made that Hourglass knows, or that are the user's and imported."""
         values = {name: revived(value) for name, value in config.items() if name != "part"}
-        known = Part._by_name.get(config["part"])
+        known = called(config["part"], Part._by_name)
         if known is None:
-            raise ModelFileError(f"The file asks for an unknown part, {config['part']!r}. Update Hourglass to read it.")
+            raise ModelFileError(f"The file asks for an unknown part, {config['part']!r}. {how_to_know(config['part'])}")
         if unknown := sorted(values.keys() - {field.name for field in fields(known)}):
             raise ModelFileError(f"The file asks for {config['part']} with an unknown {unknown[0]!r}. Update Hourglass to read it.")
         return known(**values)
@@ -75,6 +77,33 @@ class Part:
             raise ParameterError(
                 f"The '{name}' parameter of {type(self).__name__} must be {rule}. Got {getattr(self, name)!r} instead."
             )
+
+
+def known_as(cls: type) -> str:
+    """What a file calls a class: ours by its name, a user's by its module as well, so that neither is taken for the other."""
+    return cls.__name__ if cls.__module__.partition(".")[0] == "hourglass" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def called(name: str, known: dict[str, type[T]]) -> type[T] | None:
+    """The class that a file calls so, if it is known; one of a user's may have been moved, if no other is called as it is."""
+    moved = [cls for own, cls in known.items() if "." in own and own.rpartition(".")[2] == name.rpartition(".")[2]]
+    return known.get(name) or (moved[0] if len(moved) == 1 else None)
+
+
+def how_to_know(name: str) -> str:
+    """What to do where a file asks for an unknown class."""
+    return "Import your module that has it, and load again." if "." in name else "Update Hourglass to read it."
+
+
+class Facts(dict[str, Any]):
+    """What a model file says of itself; what it doesn't say is an error that names the file."""
+
+    def __init__(self, facts: dict[str, Any], path: object) -> None:
+        super().__init__(facts)
+        self.path = str(path)
+
+    def __missing__(self, name: str) -> Any:
+        raise ModelFileError(f"{self.path!r} doesn't say {name!r}, which a model file has to: save the model again.")
 
 
 def plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ WIDTH = 128  # of the state that remembers what was drawn so far
 WIDE, BLOCKS = 512, 3  # of the network that says where codes flow
 WAVES = 16  # sines and as many cosines that tell it the time
 STEPS = 20  # from noise to codes
+BLOCK = 2**21  # differences between codes and components that are held at a time
 NEARBY = 1e-2  # deviations apart, to tell a slope by
 
 
@@ -40,6 +41,10 @@ class FullMixture(nn.Module):
 
     def log_density(self, z: Tensor) -> Tensor:
         """Logarithm of the density at codes z (batch, codes), in nats."""
+        at_once = max(BLOCK // self.mean.numel(), 1)
+        return torch.cat([self._log_density(some) for some in torch.split(z, at_once)])
+
+    def _log_density(self, z: Tensor) -> Tensor:
         apart = (z[:, None] - self.mean).permute(1, 2, 0)  # (components, codes, batch)
         whitened = torch.linalg.solve_triangular(self.root, apart, upper=False)
         volume = self.root.diagonal(dim1=1, dim2=2).log().sum(1)

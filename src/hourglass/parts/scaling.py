@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from hourglass.parts.tracing import traced
 SQUASH = 3.0  # standard deviations from where on the tails are drawn in
 FAR = 1000.0  # standard deviations from zero, from where on single precision loses too much of a column
 HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
+BLOCK = 2**22  # numbers that are held in double precision at a time: 32 MB
+TOGETHER = 32  # columns at least: sums over fewer are added up in another order
 
 
 class Scaling(nn.Module):
@@ -221,17 +224,29 @@ def standardize(values: Tensor, numbers: Tensor | None = None) -> Standardize:
 
     Missing values are left out of account. What are no ``numbers`` (...), where that is given, stays as it is.
     """
-    values = values.double()
-    mean = values.nanmean(0).nan_to_num(0)
-    std = (values - mean).square().nanmean(0).sqrt()
-    varied = std > 1e-12 * values.nan_to_num(0).abs().amax(0)  # not constant, up to rounding
+    apart = values.to(torch.float64, copy=True)
+    mean = apart.nanmean(0).nan_to_num(0)
+    std = apart.sub_(mean).square_().nanmean(0).sqrt()
+    largest = torch.stack([some.nan_to_num(0).abs().amax(0) for some in _blocks(values)]).amax(0).double()
+    varied = std > 1e-12 * largest  # not constant, up to rounding
     if numbers is not None:
         mean, varied = torch.where(numbers, mean, 0), varied & numbers
     return Standardize(mean, torch.where(varied, std, 1.0))
 
 
 def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squash:
-    """The scaling that fits values (n, ...); the tailed columns are those with heavy tails, unless given."""
+    """The scaling that fits values (n, columns); the tailed columns are those with heavy tails, unless given."""
+    count = max(BLOCK // max(len(values), 1) // TOGETHER, 1) * TOGETHER  # columns at a time, each by itself
+    pieces = [None] * values.shape[1] if tailed is None else torch.split(tailed, count)
+    blocks = zip(torch.split(values, count, 1), torch.split(numbers, count), pieces, strict=False)
+    found = [_squash(*block).state_dict() for block in blocks]
+    nothing = torch.zeros(values.shape[1])
+    whole = Squash(Standardize(nothing, nothing), Standardize(nothing, nothing), nothing.bool())
+    whole.load_state_dict({name: torch.cat([block[name] for block in found]) for name in found[0]})
+    return whole
+
+
+def _squash(values: Tensor, numbers: Tensor, tailed: Tensor | None) -> Squash:
     first = standardize(values, numbers)
     z = first(values.double())
     tailed = heavy_tailed(z) & numbers if tailed is None else tailed
@@ -239,6 +254,23 @@ def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squ
     x = found(values).float()
     found.low, found.high = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
     return found
+
+
+def scaled(scaling: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """Raw numbers (n, ...) as a scaling gives them, in single precision, some rows at a time: so no copy of all is any larger."""
+    found = values.new_empty(0)
+    for number, some in enumerate(blocks := _blocks(values)):
+        part = scaling(some)
+        if not number:
+            found = part.new_empty((len(values), *part.shape[1:]), dtype=torch.float32)
+        first = number * len(blocks[0])
+        found[first : first + len(part)] = part
+    return found
+
+
+def _blocks(values: Tensor) -> tuple[Tensor, ...]:
+    """Some rows of values (n, ...) at a time."""
+    return torch.split(values, max(BLOCK // max(values[:1].numel(), 1), 1))
 
 
 def heavy_tailed(z: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
-from hourglass.kinds.base import as_codes, indexed_like
+from hourglass.kinds.base import as_codes, indexed_like, require_alike
 from hourglass.parts.base import is_rate
 from hourglass.runtime.session import Numbers, Session
 
@@ -120,13 +120,15 @@ class OnnxModel:
         """
         return self.run(X, "codes")[0]
 
-    def inverse_transform(self, Z: Any) -> Any:
+    def inverse_transform(self, Z: Any, *, like: Any = None) -> Any:
         """Data of codes, in the kind and the container that ``fit`` saw.
 
         Parameters
         ----------
         Z : array or frame of shape (n, codes)
             Codes, as ``transform`` gives them.
+        like : as in ``run``, optional
+            The data that the codes are of, as for `Autoencoder.inverse_transform`.
 
         Returns
         -------
@@ -135,12 +137,15 @@ class OnnxModel:
         Raises
         ------
         DataError
-            Codes are not finite numbers, or not as many as the model has.
+            Codes are not finite numbers, or not as many as the model has, or ``like`` has another number of rows.
         ModelFileError
             The model has no codes.
         """
         self._require("decoded")
-        return indexed_like(self.kind_.from_array(self.session.decode(as_codes(Z, self.session.codes))), Z)
+        codes, raw = as_codes(Z, self.session.codes), None if like is None else self._checked(like)
+        require_alike(self.kind_, codes, raw)
+        found = self.kind_.from_array(self.session.decode(codes), raw)
+        return indexed_like(found, Z) if like is None else found
 
     def reconstruct(self, X: Any) -> Any:
         """X through the waist and back.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.errors import MissingExtraError, ModelFileError
+from hourglass.parts.base import Facts
 
 KEY = "hourglass"  # of the metadata
 FORMAT = 1  # rises when older versions could no longer read the file
@@ -88,8 +89,12 @@ def _facts(session: Any, path: str) -> dict[str, Any]:
     metadata = session.get_modelmeta().custom_metadata_map
     if KEY not in metadata:
         raise ModelFileError(f"{path!r} is an ONNX file of something else. Make one with: hourglass export model.safetensors")
-    facts: dict[str, Any] = json.loads(metadata[KEY])
-    if facts["format"] > FORMAT:
+    try:
+        facts = Facts(json.loads(metadata[KEY]), path)
+        newer = facts["format"] > FORMAT
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(f"{path!r} is damaged: export the model again.") from error
+    if newer:
         raise ModelFileError(
             f"{path!r} was written by Hourglass {facts['version']}, which is newer: update with `pip install -U hourglass-ae`."
         )

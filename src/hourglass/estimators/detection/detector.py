@@ -29,7 +29,7 @@ from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
-from hourglass.parts.base import is_count, is_number, is_rate
+from hourglass.parts.base import Facts, is_count, is_number, is_rate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +63,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     ----------
     estimator : Autoencoder, optional
         What rebuilds the rows; its error of reconstruction is the score, measured against rows that are held out of its training.
+        It trains on its own ``device``; the detector itself learns and scores on the processor.
         Of a long record it rebuilds windows, and a fifth of the record is held out, in up to five blocks.
     kind : str or Series, optional
         "table", "image", "series", "token", "words", "molecule" or "melody", or a `Series` or `Melodies`, which say more; inferred
@@ -570,7 +571,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.estimator_ = None
         if header["inner"] is not None:
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-            inner = Fitted.by_name[header["inner"]["estimator"]]._from_file(path, own, header["inner"], given)
+            facts = Facts(header["inner"], path)
+            inner = Fitted.named(facts["estimator"])._from_file(path, own, facts, given)
             self.estimator_ = recipes.brought_home(inner)
             self.estimator = clone(inner) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)

@@ -202,10 +202,11 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
     around = thumbnails(copies)
     alarm.points[0], alarm.points[-1] = alarm.points[0].minimum(around.amin(0)), alarm.points[-1].maximum(around.amax(0))
     watch = MapWatch(model, alarm, task.front, inverse)
+    train = float(_in_parts(lambda part: watch.hidden(part)[1], copies[: 4 * PART]).mean())
+    del copies  # which are many
     calibrate(watch, aside, generator)
     seconds = time.perf_counter() - began
     nats = math.prod(task.shape) / 2  # of a picture, for a mean squared error of 1
-    train = float(_in_parts(lambda part: watch.hidden(part)[1], copies[: 4 * PART]).mean())
     return watch, [asdict(Epoch(1, nats * train, nats * error, seconds, len(x) / seconds, 0.0))]
 
 
@@ -219,8 +220,12 @@ def calibrate(watch: MapWatch, aside: Tensor, generator: torch.Generator) -> Non
 def _copies(x: Tensor, flipped: bool, most: int, generator: torch.Generator) -> Tensor:
     """Copies of pictures, each moved in its own way, at most eight of each."""
     times = max(1, min(8, most // len(x)))
-    some = x[torch.randperm(len(x), generator=generator)[:most]].repeat(times, 1, 1, 1)
-    return _in_parts(lambda part: _moved(mirrored(part, generator) if flipped else part, generator), some)
+    chosen = torch.randperm(len(x), generator=generator)[:most].repeat(times)
+
+    def copied(some: Tensor) -> Tensor:
+        return _moved(mirrored(x[some], generator) if flipped else x[some], generator)
+
+    return _in_parts(copied, chosen)
 
 
 def _moved(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -235,7 +240,7 @@ def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: tor
     seen -= mean
     codes = max(1, min(most, seen.shape[1] // 4, len(seen) // 4, WEIGHTS // seen.shape[1]))
     axes, variances = principal(seen, codes, generator)
-    usual, together = float(seen.square().mean()), _together(task.shape)
+    usual, together = float(seen.square_().mean()), _together(task.shape)
     del seen
     centred = other - mean
     projected = centred @ axes
@@ -257,5 +262,11 @@ def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: tor
 
 
 def _in_parts(function: Any, x: Tensor) -> Tensor:
-    """A function of pictures, some at a time."""
-    return torch.cat([function(part) for part in torch.split(x, PART)])
+    """A function of pictures, some at a time, into one tensor."""
+    found = x.new_empty(0)
+    for first in range(0, len(x), PART):
+        part = function(x[first : first + PART])
+        if not first:
+            found = part.new_empty((len(x), *part.shape[1:]))
+        found[first : first + len(part)] = part
+    return found

@@ -29,6 +29,7 @@ from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.base import one_of
+from hourglass.parts.scaling import scaled
 from hourglass.training import Epoch
 
 MOST_KEPT = 5000  # rows, or thumbnails, that the distance is measured to
@@ -77,7 +78,7 @@ def _fit_members(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     detector._learn_kind(raw, "table", fewest=2 * members.MEMBERS, timeless=True)
     values = detector._learned_from(raw)
     scaling = detector.kind_.scaling(values, squashed=True)
-    x = scaling(values.double()).float()
+    x = scaled(lambda some: scaling(some.double()), values)
     del values
     watch, rows, errors = _watch_members(detector, x, scaling, generator)
     if detector.contaminated:
@@ -237,7 +238,7 @@ def _remember_rows(detector: Any, raw: Any, generator: torch.Generator) -> Watch
     if len(values) < beats.FEWEST:
         raise DataError(f"Found {len(values)} rows, while a minimum of {beats.FEWEST} is required to tell what is usual.")
     scaling = detector.kind_.scaling(values)
-    x, most = scaling(values).float(), detector.neighbours or MOST_KEPT
+    x, most = scaled(scaling, values), detector.neighbours or MOST_KEPT
     watch, scores = beats.learn_rows(scaling, x, most, generator, _beyond(detector))
     if detector.contaminated:
         usual = torch.from_numpy(_least(np.arange(len(x)), scores.numpy()))

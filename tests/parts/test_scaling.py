@@ -1,0 +1,59 @@
+"""Scaling in blocks: the same numbers, whatever the blocks, and no large copies."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from hourglass.parts import scaling
+from hourglass.parts.scaling import scaled, squash, standardize
+
+
+def rows(n, columns):
+    x = torch.randn(n, columns, generator=torch.Generator().manual_seed(0)) * torch.arange(1, columns + 1) + 7
+    x[:, 1] = x[:, 1].exp()  # a heavy tail
+    x[:, 2] = 5
+    x[::7, 0] = torch.nan
+    return x
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many bytes the largest tensor has that is made."""
+
+    most = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor) and not found._is_view():
+            self.most = max(self.most, found.nbytes)
+        return found
+
+
+def test_a_mean_of_0_and_a_deviation_of_1():
+    x = rows(2000, 4)
+    z = standardize(x)(x.double())
+    torch.testing.assert_close(z.nanmean(0), torch.zeros(4).double(), atol=1e-12, rtol=0)
+    torch.testing.assert_close(z[:, [0, 1, 3]].square().nanmean(0), torch.ones(3).double())
+    assert (z[:, 2] == 0).all()
+    assert squash(x, torch.ones(4, dtype=torch.bool)).tailed.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize("tailed", [None, torch.arange(100) % 3 == 0])
+def test_the_same_numbers_whatever_the_blocks(monkeypatch, tailed):
+    x, numbers = rows(2000, 100), torch.arange(100) != 4
+    monkeypatch.setattr(scaling, "BLOCK", 2**30)
+    whole = squash(x, numbers, tailed)
+    seen = scaled(whole, x)
+    monkeypatch.setattr(scaling, "BLOCK", 2**13)
+    parts = squash(x, numbers, tailed)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name]), name
+    assert torch.equal(scaled(parts, x).nan_to_num(), seen.nan_to_num())
+    assert torch.equal(seen.nan_to_num(), whole(x).nan_to_num())
+
+
+def test_no_copy_of_all_numbers_is_made_in_double_precision(monkeypatch):
+    monkeypatch.setattr(scaling, "BLOCK", 2**14)
+    x = rows(2000, 320)
+    with Largest() as made:
+        scaled(squash(x, torch.ones(320, dtype=torch.bool)), x)
+    assert made.most == x.nbytes  # the result
