@@ -36,6 +36,23 @@ def test_tables_of_each_library(ending, convert):
     assert read("x" + ending).equals(FRAME)
 
 
+@pytest.mark.parametrize(
+    ("index", "columns"),
+    [
+        (None, ["x"]),
+        (pd.Index([5, 3]), ["x"]),
+        (pd.Index(["a", "b"], name="place"), ["place", "x"]),
+        (pd.date_range("2024-01-01", periods=2), ["index", "x"]),
+        (pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["place", "number"]), ["place", "number", "x"]),
+    ],
+)
+def test_an_index_of_pandas_that_says_something_is_written(tmp_path, index, columns):
+    write(tmp_path / "t.parquet", pd.DataFrame({"x": [1.5, 2.5]}, index=index))
+    found = pl.read_parquet(tmp_path / "t.parquet")
+    assert found.columns == columns
+    assert found["x"].to_list() == [1.5, 2.5]
+
+
 def test_a_table_of_numbers_as_npy():
     write("x.npy", FRAME.select("a"))
     np.testing.assert_array_equal(read("x.npy"), [[1], [2]])

@@ -494,6 +494,15 @@ def test_columns_of_pandas_that_polars_has_no_type_for(values, type_, first):
     assert kind.to_array(pd.DataFrame({"c": values, "x": np.arange(40.0)}))[0, 0] == first
 
 
+def test_intervals_of_pandas_come_back():
+    frame = pd.DataFrame({"c": pd.cut(np.arange(40.0) % 8, [-1, 3, 9]), "x": np.arange(40.0) % 8}, index=np.arange(40)[::-1])
+    frame.loc[7, "c"] = np.nan
+    kind = KINDS["table"].learn(frame)
+    assert kind.columns[0].levels == ("(3, 9]", "(-1, 3]", "other")
+    for some in (frame, frame.dropna()):
+        pd.testing.assert_frame_equal(kind.from_tensor(kind.to_tensor(some), some), some)
+
+
 @pytest.mark.parametrize("unit", ["s", "ns"])
 def test_an_array_of_times_is_no_array_of_numbers(unit):
     days = np.datetime64("2024-01-01", unit) + np.arange(60).astype("timedelta64[D]")

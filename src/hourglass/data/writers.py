@@ -38,7 +38,8 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
         ``.mid`` or ``.wav`` (melodies, one after the other), ``.abc`` (melodies, a tune each);
         without an ending it is a folder, and images are written there as PNG, melodies each as MIDI and as sound.
     raw : array-like, Record, list of Melody, or a polars, pandas or pyarrow table
-        The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``.
+        The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``. An index of pandas that has a
+        name, or is of times, becomes the first column of a table.
     like : path or list of paths, optional
         The folder, zip or list of images that these come from: they get the same names.
 
@@ -136,6 +137,12 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
 }
 
 
+def _says_more(raw: Any) -> bool:
+    """Whether the index of a frame of pandas is no mere count of rows: it has a name, or is times."""
+    index = getattr(raw, "index", None)
+    return type(index).__name__ == "DatetimeIndex" or any(name is not None for name in getattr(index, "names", ()))
+
+
 def _frame(raw: Any) -> pl.DataFrame:
     import polars as pl
 
@@ -144,7 +151,7 @@ def _frame(raw: Any) -> pl.DataFrame:
         seconds = pl.Series("time", np.arange(len(raw)) / (raw.rate or 1.0))
         return frame if raw.rate is None else frame.insert_column(0, seconds)
     if hasattr(raw, "columns"):
-        return pl.DataFrame(raw)
+        return pl.DataFrame(raw.reset_index() if _says_more(raw) else raw)
     array = np.asarray(raw)
     if array.ndim == 1:
         if array.dtype.kind in "OU" and look_like_smiles(array, telling=FEW):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 TEMPORAL = "mM"  # arrays of times, and of spans of time
+UNLIKE = ("Interval", "Period")  # values of pandas that polars has no type for
 
 
 def container_of(raw: Any) -> str:
@@ -163,7 +164,11 @@ def _dense(values: Any) -> Any:
         return values.cat.rename_categories(names_of(categories.tolist()))
     if hasattr(values, "sparse"):
         return values.sparse.to_dense()
-    return values.astype(str).where(values.notna(), None) if type(inner).__name__ in ("IntervalDtype", "PeriodDtype") else values
+    if type(inner).__name__.removesuffix("Dtype") not in UNLIKE:
+        return values
+    if categories is not None:  # which keep their text, whether or not there are gaps beside them
+        values = values.cat.rename_categories([str(category) for category in categories])
+    return values.astype(str).where(values.notna(), None)
 
 
 def with_categories(column: Column, dtype: Any) -> Column:
@@ -184,13 +189,21 @@ def as_categories(values: Any, column: Column) -> Any:
     return pd.Categorical(found, [*column.categories, *others], ordered=column.ordered)
 
 
-def with_gaps(found: Any, dtypes: Any) -> Any:
-    """A frame of pandas with those types that have a gap of their own (Int64, boolean, string), where they can hold its values."""
+def with_types(found: Any, dtypes: Any) -> Any:
+    """A frame of pandas with those types that have a gap of their own (Int64, boolean, string), where they can hold its values.
+
+    What was read as text, as intervals are, becomes the categories again that it is the text of.
+    """
     import pandas as pd
 
     kinds = [dtype.kind if getattr(dtype, "na_value", None) is pd.NA else None for dtype in dtypes]
     held = zip(found.columns, dtypes, kinds, strict=True)
-    return found.astype({name: dtype for name, dtype, kind in held if found[name].dtype.kind == kind})
+    found = found.astype({name: dtype for name, dtype, kind in held if found[name].dtype.kind == kind})
+    for name, dtype in zip(found.columns, dtypes, strict=True):
+        known = {str(category): category for category in getattr(dtype, "categories", ()) if type(category).__name__ in UNLIKE}
+        if known and found[name].dropna().isin(known).all():
+            found[name] = pd.Categorical(found[name].map(known), dtype=dtype)
+    return found
 
 
 def labels_of(raw: Any) -> tuple[Any, ...]:
