@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 import hourglass as hg
-from hourglass.analysis.diagnosis import _astray, _gap, _perplexity, _risen
+from hourglass.analysis.diagnosis import _astray, _gap, _perplexity, _risen, kept
 from hourglass.errors import DataError, HourglassWarning
 
 DIGITS = hg.datasets.load("digits")
@@ -135,19 +137,26 @@ def test_perplexity_by_hand():
 
 
 def test_the_gap_is_that_of_the_epoch_that_was_kept():
-    history = [{"train": 9.0, "validation": 9.5}, {"train": 5.0, "validation": 8.0}, {"train": 1.0, "validation": 8.5}]
-    assert _gap(history) == 3.0
-    assert _risen(history) == 0.5
-    numbered = [{"epoch": number, **record} for number, record in enumerate(history, 1)]
-    assert (_gap(numbered, 3), _gap(numbered, 1), _risen(numbered, 2)) == (7.5, 0.5, 0.5)
-    assert _gap(numbered, 0) is None  # the weights of the start
-    assert _gap([{"train": 9.0, "validation": None}]) is None
-    assert _gap([]) is None
+    def of(best, *losses, start=None):
+        history = [{"epoch": number, "train": train, "validation": held} for number, (train, held) in enumerate(losses, 1)]
+        model = SimpleNamespace(history_=history, best_epoch_=best, start_loss_=start)
+        return kept(model), _gap(model), _risen(model)
+
+    losses = (9.0, 9.5), (5.0, 8.0), (1.0, 8.5)
+    assert of(2, *losses, start=12.0) == of(None, *losses) == ((2, 8.0), 3.0, 0.5)  # a file may not say
+    assert of(3, *losses, start=12.0) == ((3, 8.5), 7.5, 0.0)
+    assert of(0, *losses, start=6.0) == ((0, 6.0), None, 2.5)
+    assert of(1, (9.0, None)) == of(4, *losses, (0.5, None)) == (None, None, 0.0)
+    assert of(None) == (None, None, 0.0)
 
 
 @pytest.mark.parametrize(
     ("shape", "codes", "finding"),
-    [((40, 30), 8, "Rows are learned by heart: one held out"), ((100, 10), 1, "In the end rows were learned by heart")],
+    [
+        ((60, 8), 4, "Rows are learned by heart: one held out"),
+        ((100, 10), 1, "In the end rows were learned by heart"),
+        ((40, 30), 8, "In the end rows were learned by heart"),  # the weights of the start were kept
+    ],
 )
 def test_rows_learned_by_heart(shape, codes, finding):
     noise = np.random.default_rng(0).normal(size=shape)

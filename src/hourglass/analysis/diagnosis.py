@@ -33,6 +33,7 @@ MOST_SHUFFLED = 200  # of them, where each code is shuffled in turn
 UNHEARD = 0.1  # of the nats that codes tell, from where on the decoder makes use of them
 OVERFITTED = 0.2  # of the nats that codes are worth, which a held-out row may be worse off than a learned one, or than it was
 LEAST_GAP = 0.1  # nats of such a difference that nobody minds
+CURE = "More rows help, a smaller network (hidden=), or a corruption such as Mask(0.1)."
 HEALTHY = "Nothing is wrong that shows in these figures."
 MANY_DEAD = 0.25  # share of dead units from where on something should be done: of few rows a healthy model was measured to have 14%
 FEW_IN_USE = 0.25  # of the vectors that rows could have had, below which a codebook is much too large
@@ -171,7 +172,7 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
         "worth": float((looked.nll(_shuffled(z)) - before).mean()),
         "in_use": in_use,
         "perplexity": perplexity,
-        "gap": _gap(model.history_, kept_epoch(model)),
+        "gap": _gap(model),
         "dead": 1 - float(torch.cat(list(alive.values())).float().mean()) if alive else None,
     }
     found["collapsed"] = (found["kl"] < COLLAPSED or found["worth"] < UNHEARD * found["kl"]) if told else None
@@ -294,29 +295,29 @@ def _perplexity(counts: Array) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def kept_epoch(model: BaseAutoencoder) -> int | None:
-    """The epoch whose weights were kept, 0 for the start; of a file that doesn't say, that of the lowest held-out loss."""
-    known: int | None = getattr(model, "best_epoch_", None)
-    return _judged(model.history_, None)[1].get("epoch") if known is None else known
+def kept(model: BaseAutoencoder) -> tuple[int, float] | None:
+    """The epoch whose weights were kept, 0 for the start, and its loss on held-out rows; None where none were held out.
+
+    Of a file that doesn't say, it is that of the lowest loss.
+    """
+    losses = {record["epoch"]: record["validation"] for record in model.history_ if record["validation"] is not None}
+    if model.start_loss_ is not None:
+        losses[0] = model.start_loss_
+    epoch = min(losses, key=losses.__getitem__, default=0) if model.best_epoch_ is None else model.best_epoch_
+    return (epoch, losses[epoch]) if epoch in losses else None
 
 
-def _judged(history: list[dict[str, Any]], kept: int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The epochs that had held-out rows, and the one whose weights were kept, by its number; the best where that isn't known."""
-    judged = [record for record in history if record["validation"] is not None]
-    known = judged if kept is None else [record for record in judged if record["epoch"] == kept]
-    return judged, min(known, key=lambda record: record["validation"], default={})
-
-
-def _gap(history: list[dict[str, Any]], kept: int | None = None) -> float | None:
+def _gap(model: BaseAutoencoder) -> float | None:
     """How far the loss on held-out rows was above that on the others, in the epoch whose weights were kept."""
-    _, best = _judged(history, kept)
-    return float(best["validation"] - best["train"]) if best else None
+    epoch, loss = kept(model) or (0, 0.0)
+    return loss - float(model.history_[epoch - 1]["train"]) if epoch else None
 
 
-def _risen(history: list[dict[str, Any]], kept: int | None = None) -> float:
+def _risen(model: BaseAutoencoder) -> float:
     """How far the loss on held-out rows rose after that epoch."""
-    judged, best = _judged(history, kept)
-    return float(judged[-1]["validation"] - best["validation"])
+    judged = [record["validation"] for record in model.history_ if record["validation"] is not None]
+    best = kept(model)
+    return float(judged[-1] - best[1]) if judged and best else 0.0
 
 
 def _went_up(losses: list[float]) -> float:
@@ -363,17 +364,14 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
             f"Training diverged: on the way the loss went up by {astray:,.3g} nats, on rows that were learned from as well. "
             f"Lower learning_rate, which was up to {highest:.2g}."
         )
-    elif found["gap"] is not None:
-        kept = kept_epoch(model)
-        risen = _risen(model.history_, kept)
-        cure = "More rows help, a smaller network (hidden=), or a corruption such as Mask(0.1)."
-        if found["gap"] > limit:
-            yield f"Rows are learned by heart: one held out is worse off than one learned from by {found['gap']:,.3g} nats. {cure}"
-        elif risen > limit:
-            yield (
-                f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after epoch {kept}, whose "
-                f"weights were kept. {cure}"
-            )
+    elif (gap := found["gap"] or 0.0) > limit:
+        yield f"Rows are learned by heart: one held out is worse off than one learned from by {gap:,.3g} nats. {CURE}"
+    elif (risen := _risen(model)) > limit and (best := kept(model)):
+        since = f"epoch {best[0]}" if best[0] else "the start"
+        yield (
+            f"In the end rows were learned by heart: the held-out loss rose by {risen:,.3g} nats after {since}, whose "
+            f"weights were kept. {CURE}"
+        )
     if found["dead"] is not None and found["dead"] >= MANY_DEAD and not found["collapsed"]:
         yield f"{found['dead']:.0%} of the units are above 0 for no row and can hardly learn any more. Lower learning_rate."
 

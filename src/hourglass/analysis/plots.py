@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.alarms import blame, calibration, moved_columns, overlays, strangest
-from hourglass.analysis.diagnosis import kept_epoch
+from hourglass.analysis.diagnosis import kept
 from hourglass.analysis.generated import interpolation, nearest, of_rows, samples, traversal
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, exact, mse
@@ -176,11 +176,8 @@ def training_curves(model: BaseAutoencoder) -> Figure:
     if held_out:
         at, losses = zip(*held_out, strict=True)
         axes.plot(at, losses, color=drawing.ORANGE, lw=1.6, ls=(0, (4, 2)), label="held out", **drawing.dots(at))
-        kept = kept_epoch(model)
-        if kept is not None and kept in at:
-            drawing.mark(axes, kept, losses[at.index(kept)], f"kept: epoch {kept}")
-        elif kept == 0:  # no epoch was better
-            drawing.mark(axes, 0, vars(model)["start_loss_"], "kept: the start")
+    if best := kept(model):
+        drawing.mark(axes, *best, f"kept: epoch {best[0]}" if best[0] else "kept: the start")
     drawing.legend(axes)
     return figure
 
