@@ -173,6 +173,9 @@ def decode(
     codes: Annotated[Path, typer.Argument(help="A file of codes, from hourglass encode.")],
     *,
     output: Rebuilt,
+    like: Annotated[
+        str | None, typer.Option(help="The data that the codes are of: a record gets its length and its times from there.")
+    ] = None,
 ) -> None:
     """Rebuild data from codes.
 
@@ -183,7 +186,8 @@ def decode(
     require_suited(output, fitted.kind_)
     Z: Any = hg.read(codes)
     names = list(fitted.get_feature_names_out())
-    rebuilt = fitted.inverse_transform(Z[names] if set(names) <= set(getattr(Z, "columns", ())) else Z)
+    alike = {} if like is None else {"like": load(like, skip_bad=False)}
+    rebuilt = fitted.inverse_transform(Z[names] if set(names) <= set(getattr(Z, "columns", ())) else Z, **alike)
     hg.write(output, rebuilt)
     say(f"Wrote {counted(len(rebuilt), 'row')} to {Path(output)}.")
 

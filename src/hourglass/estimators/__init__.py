@@ -65,7 +65,7 @@ def load(path: str | os.PathLike[str], *, encoder: Any = None, decoder: Any = No
     _require_model(path, header)
     given = {"encoder": encoder, "decoder": decoder, "features": features}
     with _making_sense_of(path):
-        return Fitted.named(header["estimator"])._from_file(path, tensors, header, given)
+        return Fitted._named(header["estimator"])._from_file(path, tensors, header, given)
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -302,7 +302,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         }
 
     @staticmethod
-    def named(name: str) -> type[Fitted]:
+    def _named(name: str) -> type[Fitted]:
         """The estimator that a model file calls so."""
         known = called(name, Fitted.by_name)
         if known is None:

@@ -572,7 +572,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         if header["inner"] is not None:
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             facts = Facts(header["inner"], path)
-            inner = Fitted.named(facts["estimator"])._from_file(path, own, facts, given)
+            inner = Fitted._named(facts["estimator"])._from_file(path, own, facts, given)
             self.estimator_ = recipes.brought_home(inner)
             self.estimator = clone(inner) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)
