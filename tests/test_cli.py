@@ -1146,6 +1146,30 @@ def test_generate_in_vain(models, fails):
     assert not Path("x").exists()
 
 
+def test_a_way_between_rows_of_a_table_leaves_the_column_that_was_asked_by_aside():
+    hg.write("t.csv", frame(60).with_columns(shop=pl.Series(["north", "south"] * 30)))
+    run("fit", "t.csv", "--for", "generate", "--condition", "shop", "-b", 2, "--max-epochs", 1, "--seed", 0, "-q")
+    said = run("interpolate", "model.safetensors", "t.csv", "--rows", "0, 5", "--steps", 3, "--condition", "north", "-o", "way.csv")
+    assert said == "Wrote 3 new rows to way.csv, from row 0 to row 5.\n"
+    expected = hg.load("model.safetensors").interpolate(frame(60)[[0, 5]], steps=3, condition="north")
+    np.testing.assert_allclose(hg.read("way.csv").to_numpy(), expected.to_numpy())
+
+
+def test_scores_in_a_csv_have_six_digits_in_the_order_of_the_alarms():
+    usual = frame(400)
+    det = hg.AnomalyDetector(alarm_rate=0.1, max_epochs=1, random_state=0).fit(usual)
+    det.save("d.safetensors")
+    hg.write("new.csv", usual)
+    run("detect", "d.safetensors", "new.csv", "-o", "a.csv")
+    found, exact = hg.read("a.csv"), det.alarms(usual.cast(pl.Float32))
+    written = pl.read_csv("a.csv", infer_schema=False)
+    assert max(len(score.lstrip("-0.").replace(".", "").partition("e")[0]) for score in written["score"]) <= 6
+    np.testing.assert_allclose(found["score"], exact["score"], rtol=5.1e-6)
+    assert written["alarm"].to_list() == [str(alarm).lower() for alarm in exact["alarm"]]
+    assert found["score"].filter(exact["alarm"]).min() >= found["score"].filter(~exact["alarm"]).max()
+    assert ((found["p_value"] <= 0.1) == exact["alarm"]).all()
+
+
 # Rows of symbols
 
 
