@@ -1036,7 +1036,9 @@ def test_a_record_is_rebuilt_and_decoded(records):
     decoded, rebuilt = hg.read("decoded.csv"), hg.read("rebuilt.csv")
     assert decoded["at"].equals(rebuilt["at"])
     np.testing.assert_allclose(decoded["load"], rebuilt["load"], atol=1e-4)
-    with pytest.warns(hg.HourglassWarning, match="Codes don't say how long their record was: 40 windows are joined to 2,022 samples"):
+    with pytest.warns(
+        hg.HourglassWarning, match="Codes don't say how long their record was: 40 windows are joined to 2,022 samples"
+    ):
         run("decode", "m.safetensors", "codes.csv", "-o", "decoded.csv")
     assert hg.read("decoded.csv").columns == ["time", "load"]
 

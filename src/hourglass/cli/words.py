@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAMES = {"corruption": "damage", "columns": "column", "random_state": "seed"}  # options that are called otherwise in Python
-_SAME = "bottleneck|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|like"
+_SAME = (
+    "bottleneck|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|like"
+)
 
 
 def _option(name: str) -> str:
