@@ -323,17 +323,21 @@ class TableKind(Kind):
         """What was decided for each column, and why."""
         import polars as pl
 
-        columns = self.columns or tuple(Column(name, why="an array of numbers", dtype=self.dtype) for name in self.names)
         return pl.DataFrame(
             {
-                "column": [column.name for column in columns],
-                "type": [column.type for column in columns],
-                "why": [column.why for column in columns],
-                "dtype": [column.dtype for column in columns],
-                "missing": [column.missing for column in columns],
-                "levels": [", ".join(column.levels) for column in columns],
+                "column": [column.name for column in self.known],
+                "type": [column.type for column in self.known],
+                "why": [column.why for column in self.known],
+                "dtype": [column.dtype for column in self.known],
+                "missing": [column.missing for column in self.known],
+                "levels": [", ".join(column.levels) for column in self.known],
             }
         )
+
+    @cached_property
+    def known(self) -> tuple[Column, ...]:
+        """What is known of each column, also of an array's."""
+        return self.columns or tuple(Column(name, why="an array of numbers", dtype=self.dtype) for name in self.names)
 
     @property
     def raw_shape(self) -> tuple[int, ...]:

@@ -78,9 +78,19 @@ def test_facts_of_a_table(tmp_path):
     types = {column.name: column.type for column in found.columns}
     assert types == {"id": "identifier", "age": "numeric", "city": "categorical", "gap": "numeric"}
     assert next(column.counts for column in found.columns if column.name == "city") == [25, 25]
+    (said,) = found.warnings
+    assert said == "Column 'id' is an identifier (50 different values in 50 rows). It is left out; choose otherwise below."
     other = facts(Source(str(tmp_path / "some.csv"), None, {"age": "categorical"}))
     assert other.columns[1].type == "categorical"
     assert facts(Source(str(tmp_path / "some.csv"), "series", {"id": "left out", "city": "left out"})).kind == "series"
+
+
+def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):
+    days = [f"{day:02d}.01.25" for day in range(1, 31)]
+    pl.DataFrame({"price": [f"${1000 + day:,}" for day in range(30)], "day": days}).write_csv(tmp_path / "some.csv")
+    price, day = facts(Source(str(tmp_path / "some.csv"))).columns
+    assert (price.type, price.summary, sum(price.counts), len(price.counts)) == ("numeric", "1,000 to 1,029", 30, 24)
+    assert (day.type, day.summary, sum(day.counts), len(day.counts)) == ("datetime", "01.01.25 to 30.01.25", 30, 24)
 
 
 @pytest.mark.parametrize(

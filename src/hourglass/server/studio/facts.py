@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,9 +10,10 @@ import numpy as np
 
 import hourglass as hg
 from hourglass.kinds import KINDS, as_raw, infer
+from hourglass.kinds.columns import Column as Known
+from hourglass.kinds.columns import shown, to_numbers
 from hourglass.kinds.frames import as_frame
 from hourglass.server.studio import rows
-from hourglass.server.studio.charts import number
 from hourglass.server.studio.sources import Source
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = 24
 BINS = 24
 MOST_LEVELS = 12  # bars of a column of categories
+OTHERWISE = re.compile(r"with columns=\{.*?\}")  # how a column is taken for something else in Python; here, in the list of columns
 MOST_LOOKED_AT = 50_000  # rows that histograms are made of
 
 
@@ -58,7 +61,7 @@ def facts(source: Source) -> Facts:
         columns = _columns(raw, source.columns) if kind == "table" else []
         figures = _figures(kind, raw, columns)
         shown = rows.values(kind, rows.part(kind, raw, 8 if kind == "table" else EXAMPLES))
-    words = [str(warning.message) for warning in told if issubclass(warning.category, hg.HourglassWarning)]
+    words = [OTHERWISE.sub("below", str(warning.message)) for warning in told if issubclass(warning.category, hg.HourglassWarning)]
     return Facts(kind, reason, figures, shown, columns, words)
 
 
@@ -108,30 +111,27 @@ def _of_strings(raw: Any) -> dict[str, str]:
 
 def _columns(raw: Any, types: dict[str, str]) -> list[Column]:
     kind = KINDS["table"].learn(raw, types or None)
-    schema = kind.schema()  # type: ignore[attr-defined]
     frame = as_frame(raw)[:MOST_LOOKED_AT]
-    return [_column(frame[row["column"]], row) for row in schema.iter_rows(named=True)]
+    return [_column(known, frame[known.name]) for known in kind.known]  # type: ignore[attr-defined]
 
 
-def _column(series: pl.Series, row: dict[str, Any]) -> Column:
-    counts, summary = _spread(series, row["type"])
-    return Column(row["column"], row["type"], row["why"], float(row["missing"] or 0), counts, summary)
+def _column(known: Known, series: pl.Series) -> Column:
+    counts, summary = _spread(known, series)
+    return Column(known.name, known.type, known.why, known.missing, counts, summary)
 
 
-def _spread(series: pl.Series, kind: str) -> tuple[list[int], str]:
+def _spread(column: Known, series: pl.Series) -> tuple[list[int], str]:
     """The bars of a column, and what they reach over."""
     known = series.drop_nulls()
     if not len(known):
         return [], "empty"
-    if kind == "numeric" and known.dtype.is_numeric():
-        numbers = known.cast(float).to_numpy()
+    if column.type in ("numeric", "datetime"):
+        numbers = to_numbers(column, known)
         numbers = numbers[np.isfinite(numbers)]
         if not len(numbers):
             return [], "empty"
-        return np.histogram(numbers, BINS)[0].tolist(), f"{number(numbers.min())} to {number(numbers.max())}"
-    if kind == "datetime" and known.dtype.is_temporal():
-        stamps = known.cast(int).to_numpy()
-        return np.histogram(stamps, BINS)[0].tolist(), f"{known.min()!s} to {known.max()!s}"
+        low, high = (shown(column, end).strip("'") for end in (numbers.min(), numbers.max()))
+        return np.histogram(numbers, BINS)[0].tolist(), f"{low} to {high}"
     common = known.cast(str, strict=False).value_counts(sort=True)
     levels = [str(level) for level in common[:, 0][:3].to_list()]
     return common[:, 1][:MOST_LEVELS].to_list(), f"{len(common):,} different: {', '.join(levels)}{' …' if len(common) > 3 else ''}"
