@@ -13,6 +13,7 @@ import torch
 import hourglass as hg
 from hourglass.kinds import KINDS, as_raw, kind_from_config
 from hourglass.kinds import columns as of_columns
+from hourglass.kinds.table import TableKind
 from hourglass.parts.cells import Cell
 from hourglass.parts.scaling import expand, on_cycles
 
@@ -857,3 +858,10 @@ def test_tensors_with_a_gradient_or_of_half_the_precision_are_arrays():
     np.testing.assert_array_equal(as_raw(x), x.detach().numpy())
     np.testing.assert_array_equal(as_raw(x.bfloat16()), x.detach().bfloat16().float().numpy())
     assert as_raw(x.double()).dtype == np.float64
+
+
+def test_numbers_that_fill_text_have_six_digits():
+    rents = pl.DataFrame({"rent": ["1.100,50 €", None, "850,00 €"] * 20, "rooms": [3.0, 2.0, None] * 20})
+    kind = TableKind.learn(rents)
+    filled = kind.filled(rents, np.full((60, 2), 1234.56789))
+    assert filled.rows()[:3] == [("1.100,50 €", 3.0), ("1234.57", 2.0), ("850,00 €", 1234.56789)]

@@ -175,7 +175,7 @@ class TableKind(Kind):
         return self._contained(frame if named is None else frame[named.columns], container, like)
 
     def filled(self, raw: Any, numbers: np.ndarray[Any, Any]) -> Any:
-        """Raw data whose missing cells are those of numbers; all others are as they were."""
+        """Raw data whose missing cells are those of numbers, of six digits among text; all others are as they were."""
         import polars as pl
 
         missing = np.isnan(self.to_array(raw))
@@ -184,6 +184,9 @@ class TableKind(Kind):
             return np.where(missing, numbers, raw)
         named = self._named(raw)
         made, places = self._frame(numbers, named), dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
+        made = made.with_columns(
+            made[name].round_sig_figs(6) for name in made.columns if made[name].dtype.is_float() and named[name].dtype == pl.String
+        )
         cells = [
             pl.when(pl.lit(pl.Series(places[name]))).then(made[name]).otherwise(named[name]).alias(name)
             for name in named.columns
