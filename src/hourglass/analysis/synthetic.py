@@ -240,10 +240,10 @@ def _correlations(columns: list[Array]) -> Array:
     """
     x = np.column_stack(columns) if columns else np.empty((0, 0))
     known = ~np.isnan(x)
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
-        x = np.where(known, (x - np.nanmean(x, 0)) / np.nanstd(x, 0), 0)
-    x, both = np.nan_to_num(x, posinf=0, neginf=0), known.astype(float)
+    count = np.maximum(known.sum(0), 1)
+    x = np.where(known, x - np.where(known, x, 0).sum(0) / count, 0)
+    std = np.sqrt((x**2).sum(0) / count)
+    x, both = x / np.where(std > 0, std, 1), known.astype(float)
     n, sums, squares = both.T @ both, x.T @ both, (x**2).T @ both  # of the first column, over the rows of both
     spread = n * squares - sums**2
     spread = np.where(spread > ROUNDED * n * squares, spread, np.inf)

@@ -14,7 +14,6 @@ from hourglass.cli.app import Data, Epochs, Kind, Model, Quiet, Rebuilt, Seed, S
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
-    beside,
     column_types,
     dataset_named,
     kind_of,
@@ -30,6 +29,7 @@ from hourglass.cli.files import (
     whole_numbers,
 )
 from hourglass.cli.fitting import FITTERS, Asked, Need, require_needed
+from hourglass.cli.rows import beside
 from hourglass.cli.words import counted, demo_result, percent, say, show, sweep_table
 
 CODES = (".parquet", ".csv", ".tsv", ".npy")  # what codes are written to

@@ -9,7 +9,8 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 import hourglass as hg
-from hourglass.cli.files import dataset_named, fills, in_files, load, one_a_row, time_column
+from hourglass.cli.files import dataset_named, fills, in_files, load, time_column
+from hourglass.cli.rows import one_a_row
 from hourglass.cli.words import counted, passes, percent, say
 
 

@@ -12,19 +12,14 @@ from hourglass.cli.app import Data, Model, SkipBad, app
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
-    identifiers,
     in_batches,
-    in_single,
     load_detector,
-    one_a_row,
-    placed,
     require_unread_pictures,
     require_writable,
-    rounded,
     save_figure,
     save_overlays,
-    with_keys,
 )
+from hourglass.cli.rows import identifiers, in_single, one_a_row, placed, rounded, with_keys
 from hourglass.cli.words import P_VALUES, counted, histogram, say, show
 
 

@@ -1,0 +1,84 @@
+"""What commands write of rows, a line each: what says which row it is, beside what was found of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hourglass as hg
+from hourglass.errors import suggest
+
+
+def in_single(detector: Any, batch: Any) -> Any:
+    """The numbers of a table in single precision, which is quicker, unless that would round them too much."""
+    import polars as pl
+
+    is_table = isinstance(batch, pl.DataFrame) and detector.kind_.name == "table"
+    if not is_table or isinstance(detector, hg.OnnxModel) or detector.model_.scaling.far:
+        return batch
+    return batch.cast({pl.Float64: pl.Float32})
+
+
+def identifiers(model: Any, batch: Any, data: str) -> list[str]:
+    """The columns of the data that say which row is which: those taken for identifiers, and the files of a folder."""
+    from hourglass.data.tables import FILE
+
+    known = [FILE] if Path(data).is_dir() else []
+    if model.kind_.name == "series":
+        known += [model.kind_.time, model.kind_.identifier]
+    if model.kind_.name == "table":
+        known += [column.name for column in model.kind_.columns if column.type == "identifier"]
+    return [name for name in dict.fromkeys(known) if name in getattr(batch, "columns", [])]
+
+
+def one_a_row(detector: Any, batch: Any) -> Any:
+    """What has a line for each row of a batch: it itself, and of series one below the other their identifiers."""
+    kind = detector.kind_
+    if kind.name != "series" or kind.identifier is None:
+        return batch
+    return batch.select(kind.identifier).unique(maintain_order=True)
+
+
+def placed(rows: Any, places: dict[str, Any]) -> Any:
+    """A line for each row (row, and of windows of tunes the number of theirs), with the columns that say where rows are from."""
+    import polars as pl
+
+    number = "tune" if "tune" in rows.columns else "row"
+    columns = [pl.Series(name, values)[rows[number].to_list()] for name, values in places.items()]
+    others = [name for name in rows.columns if name not in {"row", *places}]
+    return rows.with_columns(columns).select("row", *(name for name in places if name != "row"), *others)
+
+
+def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:
+    """Columns that say what each row of codes is of: its file, identifiers, tune; nothing of the windows of a record."""
+    import polars as pl
+
+    from hourglass.kinds import as_raw
+
+    if model.kind_.of_record:
+        return []
+    lines = one_a_row(model, X)
+    origins = model.kind_.origins(as_raw(X, kind=model.kind_.name))
+    numbers = range(len(next(iter(origins.values()), lines)))
+    found = placed(pl.DataFrame({"row": numbers, **origins}), places)
+    names = identifiers(model, lines, data)
+    return [*(lines[name] for name in names), *found.select(name for name in found.columns if name in {*origins, *places})]
+
+
+def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
+    """What was found, rows counted from the first batch, with columns copied from the data."""
+    import polars as pl
+
+    keys = list(dict.fromkeys(keys))
+    for name in keys:
+        if name not in getattr(batch, "columns", []):
+            raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
+    copied = [batch[name].alias(name if name not in found.columns else f"{name}_") for name in keys]
+    return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
+
+
+def rounded(found: Any) -> Any:
+    """What was found with scores and p-values as they are read: of six digits, which keep their order."""
+    import polars as pl
+
+    return found.with_columns(pl.col("score", "p_value").round_sig_figs(6))
