@@ -241,16 +241,11 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         found: Tensor | None = None
         for some, model, x in super()._chunks(raw):
             yield some, model, x
-            if self.kind_.name == "table" and model.gaps.marks is None:
+            if isinstance(self.kind_, TableKind) and model.gaps.marks is None:
                 gaps = x.isnan().any(0)
                 found = gaps if found is None else found | gaps
-        if found is not None and found.any():
-            columns = dict.fromkeys(np.array(self.kind_.column_of)[found.cpu().numpy()].tolist())
-            name, rest = self.kind_.names[next(iter(columns))], f" (and {len(columns) - 1} more)" if len(columns) > 1 else ""
-            warn(
-                f"Column {name!r}{rest} has gaps, and had none when the model was fitted: its mean stands in for them. "
-                "Fill them, or fit on rows of which some have gaps."
-            )
+        if isinstance(self.kind_, TableKind) and found is not None and found.any():
+            self.kind_.warn_of_gaps(found.cpu().numpy())
 
     def _more(self, X: Any) -> Tensor | Album:
         """More data of the kind that was learned, as numbers."""

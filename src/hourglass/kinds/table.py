@@ -215,6 +215,14 @@ class TableKind(Kind):
         labels = [label for label, column in zip(self.labels, self.columns, strict=True) if column.used] if self.labels else []
         return found.set_axis(pd.Index(labels), axis=1) if labels else found
 
+    def warn_of_gaps(self, found: np.ndarray[Any, Any]) -> None:
+        """Say which columns have gaps, by the elements (n,) that have some, where none had any to learn from."""
+        columns = list(dict.fromkeys(np.array(self.column_of)[found].tolist()))
+        warn(
+            f"Column {self.names[columns[0]]!r}{_more(len(columns) - 1)} has gaps, and had none when the model was fitted: its "
+            "mean stands in for them. Fill them, or fit on rows of which some have gaps."
+        )
+
     def placed(self, numbers: np.ndarray[Any, Any], raw: Any) -> np.ndarray[Any, Any]:
         if not self.matches_names(raw):
             return numbers
