@@ -103,9 +103,13 @@ def run(script: str, seed: int, quick: bool, threads: int | None = None) -> dict
 def measure(work: Work, rounds: int, quick: bool) -> dict[str, Any]:
     """All rounds of one work; within a round the contestants take turns, so that a slow minute hits all of them.
 
-    Those of a work that takes hours run side by side, each with as many threads.
+    Those of a work that takes hours run side by side, each with as many threads; of others, each library chooses unless
+    ``OMP_NUM_THREADS`` says how many.
     """
-    threads = max(machine()["cores"] // len(work.contestants), 1) if work.side_by_side else None
+    asked = os.environ.get("OMP_NUM_THREADS")
+    threads = int(asked) if asked else None
+    if work.side_by_side:
+        threads = max(machine()["cores"] // len(work.contestants), 1)
 
     def measured(seed: int, label: str, script: str) -> tuple[str, dict[str, float]]:
         figures = run(script, seed, quick, threads)
@@ -201,7 +205,7 @@ def table(results: dict[str, Any]) -> str:
         times = "once" if rounds == 1 else f"medians of {rounds} rounds"
         cores = f"{on['cores']} core{'s' * (on['cores'] != 1)}"
         threads = result.get("threads")
-        beside = f", side by side with {threads} thread{'s' * (threads != 1)} each" if threads else ""
+        beside = f"{', side by side' * work.side_by_side} with {threads} thread{'s' * (threads != 1)} each" if threads else ""
         note = (
             f"{result['date']}, {times}{beside}, on {on['cpu']} ({cores}, {on['memory_gb']} GB), Python {on['python']}, {packages}."
         )
