@@ -17,7 +17,7 @@ pictures = list(hg.read(others))
 before = model.damage(pictures, random_state=0)
 after = model.denoise(before)
 for number, (picture, first, second) in enumerate(zip(pictures, before, after, strict=True)):
-    figures = (hg.metrics.psnr(picture[None] / 255, np.nan_to_num(other)[None]) for other in (first, second))
+    figures = (hg.metrics.psnr(picture[None], np.nan_to_num(other)[None]) for other in (first, second))
     print("picture {}: PSNR {:.2f} dB before, {:.2f} dB after".format(number, *figures))
 if np.isfinite(before[0]).all():
     print(hg.self_check(before, after).words)

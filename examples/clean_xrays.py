@@ -18,6 +18,6 @@ for text in ("noise:25", "half"):
     x = torch.from_numpy(others / np.float32(255))[:, None]  # (batch, channels, height, width)
     before = hg.corruption(text)(x, torch.Generator().manual_seed(0))[:, 0].numpy()
     after = model.denoise(before)
-    figures = (hg.metrics.psnr(others / 255, np.nan_to_num(pictures)) for pictures in (before, after))
+    figures = (hg.metrics.psnr(others, np.nan_to_num(pictures)) for pictures in (before, after))
     print(text, "PSNR {:.2f} dB before, {:.2f} dB after".format(*figures))
     hg.plots.mended(before[:8], after[:8], others[:8]).savefig(f"xrays-{model.corruption[:4]}.png", dpi=200, bbox_inches="tight")

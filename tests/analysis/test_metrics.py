@@ -37,6 +37,7 @@ def test_psnr_by_hand():
     assert metrics.psnr([[0.0, 200.0]], [[20.0, 220.0]], data_range=200) == pytest.approx(20)
     assert metrics.psnr(np.array([[255]], np.uint8), np.array([[0]], np.uint8)) == 0
     assert metrics.psnr([[0.3]], [[0.3]]) == math.inf
+    assert math.isnan(metrics.psnr([[0.0, 1.0]], [[0.0, math.nan]]))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int64", "float16", "float32", "float64"])
@@ -126,6 +127,14 @@ def test_lists_of_pictures_are_measured_as_arrays_are():
         assert measure([*deep], [*other]) == measure(deep, other) == pytest.approx(measure(deep / 65535, other / 65535), rel=1e-6)
     mixed = [np.full((9, 9), 51, np.uint8), np.full((9, 9), 13107, np.uint16)]
     assert metrics.psnr(mixed, [np.full((9, 9), 0.3)] * 2) == pytest.approx(20)
+
+
+@pytest.mark.parametrize("function", [metrics.mse, metrics.psnr, metrics.ssim, metrics.explained_variance])
+def test_pictures_must_have_one_size(sentence, function):
+    pictures = [np.zeros((8, 8)), np.zeros((8, 9))]
+    assert sentence(hg.DataError, function, pictures, pictures) == (
+        "All rows need one shape: row 0 has (8, 8), row 1 has (8, 9). Resize the images, or pad the rows, to one size."
+    )
 
 
 @pytest.mark.parametrize("function", [metrics.mse, metrics.psnr, metrics.ssim, metrics.explained_variance])

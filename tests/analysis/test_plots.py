@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
 from hourglass import plots
@@ -474,6 +475,14 @@ def test_strings_are_written():
     letters = np.array([list(line.ljust(4)) for line in lines])
     assert max(bar.get_width() for bar in bars.patches) == pytest.approx(max(nats[letters == x].mean() for x in "ab"), rel=1e-5)
     assert plots.code_map(model, lines).axes[0].get_xlabel() == "first direction"
+
+
+@pytest.mark.parametrize(
+    ("draw", "model"), [(hg.plots.nearest, hg.VariationalAutoencoder()), (hg.plots.overlays, hg.AnomalyDetector())]
+)
+def test_a_model_has_to_be_fitted(draw, model):
+    with pytest.raises(NotFittedError):
+        draw(model, np.zeros((2, 8, 8)))
 
 
 def test_only_rows_of_symbols_have_nearest_ones_drawn(variational, images, sentence):

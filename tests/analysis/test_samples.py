@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
 from hourglass.analysis.metrics import total_variation
@@ -161,6 +162,17 @@ def test_a_classifier_of_a_label_that_comes_once():
     assert found.of(T).shape == (150, 64) and "trained on 60 labelled rows" in found.name
     assert hg.quality(T[:20], rows, T, y_train=labels)["recall"] >= 0
     assert classifier(rows[:8], np.arange(8) % 2).of(T).shape == (150, 64)
+
+
+def test_a_classifier_needs_a_label_for_each_row():
+    with pytest.raises(hg.DataError, match=r"^Labels are one a row, so 60 of them. Got an array of shape \(59,\).$"):
+        classifier(X[:60], np.arange(59) % 2)
+
+
+def test_models_that_are_not_fitted_have_no_quality():
+    for samples, features in ((hg.VariationalAutoencoder(), None), (X, hg.Autoencoder())):
+        with pytest.raises(NotFittedError):
+            hg.quality(samples, X, T, features=features)
 
 
 # Tables

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
 
@@ -64,7 +65,18 @@ def test_a_record_stands_above_its_score_with_its_events(watch, sick):
     assert threshold.get_ydata()[0] == -watch.offset_
 
 
+def test_a_row_without_a_single_value_is_drawn():
+    pairs = np.stack([rows, rows[::-1]], axis=2)
+    det = hg.AnomalyDetector(kind="series", random_state=0).fit(pairs)
+    new = pairs[:10].copy()
+    new[3] = np.nan
+    titles = [axes.get_title(loc="left") for axes in hg.plots.waves(det, new, n=2).axes]
+    assert any(title.startswith("3, ") for title in titles[1::2])
+
+
 def test_what_is_refused(det, sick):
+    with pytest.raises(NotFittedError):
+        hg.plots.waves(hg.AnomalyDetector(), rows)
     with pytest.raises(hg.DataError, match="timeline is for a detector that was fitted on a record"):
         hg.plots.timeline(det, sick)
     with pytest.raises(hg.DataError, match=r"waves is for series. The model was fitted on a table of 3 numeric columns."):

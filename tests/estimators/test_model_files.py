@@ -105,6 +105,18 @@ def test_a_kind_of_data_of_a_later_version(path, fitted, sentence):
     assert sentence(hg.ModelFileError, hg.info, path) == words
 
 
+def test_the_loss_is_that_of_the_weights_that_were_kept(path):
+    first = {"epoch": 1, "seconds": 0.5, "train": 3.0, "validation": 2.0}
+    history = [first, first | {"epoch": 2, "train": 1.0, "validation": 2.5}]
+    for best, words in (
+        (1, "3, held out 2 nats an example, in epoch 1, whose weights were kept"),
+        (0, "held out 2.75 nats an example, at the start, whose weights were kept"),
+        (None, "1, held out 2.5 nats an example, in the last epoch"),
+    ):
+        rewritten(path, history=history, best_epoch=best, start_loss=2.75)
+        assert hg.info(path)["loss"] == words
+
+
 def test_a_header_without_a_digest_is_damaged(path):
     tensors, header = storage.read(path)
     save_file(tensors, path, metadata={storage.KEY: json.dumps(header)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array
@@ -110,6 +111,7 @@ def overlays(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame | None
     ndarray of shape (n, tall, wide, 3), uint8
         Enlarged, so that the longer side has at least 256 pixels.
     """
+    check_is_fitted(detector)
     raw = as_raw(X, kind=detector.kind_.name)
     found = detector.explain(raw) if explanation is None else explanation
     boxes: list[list[Any]] = [[] for _ in raw]

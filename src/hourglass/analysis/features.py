@@ -57,15 +57,22 @@ def classifier(X: Any, y: Any, X_test: Any = None, y_test: Any = None, *, random
     -------
     Features
         Of scikit-learn's ``MLPClassifier``: 64 numbers of at least 0.
+
+    Raises
+    ------
+    DataError
+        The labels are not one a row.
     """
-    numbers, labels = Numbers(X), np.asarray(y)
-    stops = len(labels) >= FEWEST and np.unique(labels, return_counts=True)[1].min() > 1
+    numbers, labels, n = Numbers(X), np.asarray(y), length(as_raw(X))
+    if labels.shape[:1] != (n,):
+        raise DataError(f"Labels are one a row, so {n:,} of them. Got an array of shape {labels.shape}.")
+    stops = n >= FEWEST and np.unique(labels, return_counts=True)[1].min() > 1
     network = MLPClassifier(UNITS, early_stopping=stops, max_iter=50, n_iter_no_change=5, random_state=random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(numbers(X), labels)
     good = "" if X_test is None else f", {network.score(numbers(X_test), np.asarray(y_test)):.1%} right on others"
-    name = f"the last {UNITS[-1]} hidden units of an MLPClassifier trained on {length(as_raw(X)):,} labelled rows{good}"
+    name = f"the last {UNITS[-1]} hidden units of an MLPClassifier trained on {n:,} labelled rows{good}"
 
     def of(rows: Any) -> Array:
         hidden = numbers(rows)

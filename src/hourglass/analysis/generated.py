@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
@@ -82,6 +83,7 @@ def nearest(model: GeneratingAutoencoder, X: Any, *, n: int = 8, condition: Any 
     DataError
         The model was fitted on something else.
     """
+    check_is_fitted(model)
     kind: Any = model.kind_
     if not kind.symbolic:
         raise DataError(f"The nearest rows are drawn of rows of symbols. The model was fitted on {kind.describe()}.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis.metrics import Measure, total_variation
 from hourglass.data import Melody
@@ -46,6 +47,7 @@ def rebuilt(model: BaseAutoencoder, X: Any) -> dict[str, float]:
     DataError
         The model was fitted on something else.
     """
+    check_is_fitted(model)
     if model.kind_.name != "melody":
         raise DataError(f"Only melodies have notes. The model was fitted on {model.kind_.describe()}.")
     begins = torch.tensor([False, *(pitch_of(symbol) is not None for symbol in model.kind_.alphabet)])  # type: ignore[attr-defined]

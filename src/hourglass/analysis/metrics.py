@@ -21,6 +21,7 @@ from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import Album, as_raw
+from hourglass.kinds.base import ragged
 
 __all__ = [
     "before_and_after",
@@ -98,11 +99,12 @@ def psnr(X: Any, X2: Any, *, data_range: float | None = None) -> float:
         Images and their reconstructions.
     data_range : float, optional
         Largest less smallest possible value, in units of X; unless given 255 of uint8, 65,535 of uint16, and 1.0 of all others.
+        Where uint16 holds pixels of fewer bits, give theirs, such as 4095.
 
     Returns
     -------
     float
-        In dB, infinite where nothing differs.
+        In dB, infinite where nothing differs, NaN where a value is.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def psnr(X: Any, X2: Any, *, data_range: float | None = None) -> float:
     23.01
     """
     error = mse(_unit(X), _unit(X2))
-    return 10 * math.log10(_range(X, data_range) ** 2 / error) if error > 0 else math.inf
+    return 10 * math.log10(_range(X, data_range) ** 2 / error) if error != 0 else math.inf
 
 
 def ssim(X: Any, X2: Any, *, data_range: float | None = None) -> float:
@@ -127,6 +129,7 @@ def ssim(X: Any, X2: Any, *, data_range: float | None = None) -> float:
         Images and their reconstructions, at least 6 pixels on each side.
     data_range : float, optional
         Largest less smallest possible value, in units of X; unless given 255 of uint8, 65,535 of uint16, and 1.0 of all others.
+        Where uint16 holds pixels of fewer bits, give theirs, such as 4095.
 
     Returns
     -------
@@ -461,7 +464,10 @@ def _pair(X: Any, X2: Any) -> tuple[Array, Array]:
 
 
 def _numbers(X: Any) -> Array:
-    values = np.asarray(as_raw(X))
+    raw = as_raw(X)
+    if isinstance(raw, Album):
+        _require_one_size(raw)
+    values = np.asarray(raw)
     if values.dtype == np.uint8:
         return values / np.float32(TOPS["uint8"])
     if values.dtype == np.float16:  # squares of its values are beyond it
@@ -473,9 +479,16 @@ def _unit(X: Any) -> Array:
     """Pixels of 16 bits on the scale from 0 to 1; in tables such numbers are what they are."""
     raw = as_raw(X)
     if isinstance(raw, Album):
+        _require_one_size(raw)
         return np.stack([_unit(picture) for picture in raw])
     values = _numbers(raw)
     return values / TOPS["uint16"] if getattr(raw, "dtype", None) == np.uint16 else values
+
+
+def _require_one_size(pictures: Album) -> None:
+    shapes = [picture.shape for picture in pictures]
+    if len(set(shapes)) > 1:
+        raise DataError(ragged(shapes))
 
 
 def _range(X: Any, data_range: float | None) -> float:

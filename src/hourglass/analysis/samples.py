@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import chemistry, melodies, sequences, synthetic
 from hourglass.analysis.diagnosis import diagnose
@@ -246,8 +247,10 @@ def quality(
     True
     """
     for judged, instead in ((samples, "its samples, as of model.sample(n, condition=...)"), (features, "another")):
-        if isinstance(judged, BaseAutoencoder) and judged.condition_kind_ is not None:
-            raise ParameterError(f"quality can't tell a model that was fitted with a condition what it needs. Give {instead}.")
+        if isinstance(judged, BaseAutoencoder):
+            check_is_fitted(judged)
+            if judged.condition_kind_ is not None:
+                raise ParameterError(f"quality can't tell a model that was fitted with a condition what it needs. Give {instead}.")
     model = samples if isinstance(samples, GeneratingAutoencoder) else None
     asked = None if model is None else model.kind_.name
     train, test = as_raw(X_train, kind=asked), as_raw(X_test, kind=asked)
@@ -359,5 +362,5 @@ def _distances(first: Array, second: Array) -> Array:
 
 def _radii(pile: Array, neighbour: int) -> Array:
     """How far the nearest neighbour of a number is from each row (n,), itself not counted."""
-    found: Array = np.sort(_distances(pile, pile), axis=1)[:, neighbour]
+    found: Array = np.partition(_distances(pile, pile), neighbour, axis=1)[:, neighbour]
     return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array
@@ -49,6 +50,7 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     DataError
         The model was not fitted on series.
     """
+    check_is_fitted(model)
     if model.kind_.name != "series":
         raise DataError(f"waves is for series. The model was fitted on {model.kind_.describe()}.")
     raw, channels = model._checked(as_raw(X, kind="series")), getattr(model.kind_, "channels", ())
@@ -64,7 +66,7 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     grid = figure.subplots(n, 2, sharex=True, squeeze=False)
     for place, (row, before, after) in enumerate(zip(chosen, seen, expected, strict=True)):
         axes = grid[place % n, place // n]
-        channel = int(np.nanargmax(np.nanmean(np.square(before - after), 1))) if len(before) > 1 else 0
+        channel = int(np.nansum(np.square(before - after), 1).argmax())  # a row may have no sample at all
         name = f", {channels[channel]}" if len(before) > 1 else ""
         _wave(axes, before[channel], after[channel], f"{row:,}{name}: {words(row)}", last=place % n == n - 1)
     grid[0, 0].annotate("typical", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")

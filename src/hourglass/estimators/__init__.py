@@ -112,16 +112,28 @@ def _making_sense_of(path: str | os.PathLike[str]) -> Iterator[None]:
 def _info_of_saved(path: str | os.PathLike[str], header: dict[str, Any]) -> dict[str, str]:
     kind, history = kind_from_config(header["kind"]), header["history"]
     last = history[-1] if history else {"epoch": 0, "seconds": 0.0, "train": float("nan"), "validation": None}
-    held_out = "" if last["validation"] is None else f", held out {last['validation']:.4g}"
     return {
         "estimator": header["estimator"],
         "data": kind.describe(),
         "bottleneck": MEMORY if _remembers(header) else _shown((header.get("inner") or header).get("bottleneck")),
         "trained": f"{last['epoch']} epoch{'s' * (last['epoch'] != 1)} in {last['seconds']:.1f} s",
-        "loss": f"{last['train']:.4g}{held_out} nats an example, in the last epoch",
+        "loss": _loss(header, last),
         "version": header["version"],
         "size": f"{Path(path).stat().st_size / 1e6:.2f} MB",
     } | _columns(kind)
+
+
+def _loss(header: dict[str, Any], last: dict[str, Any]) -> str:
+    """The loss of the weights that were kept, of the last epoch where a file doesn't say which they are."""
+    learned = header.get("inner") or header  # of a detector, its estimator
+    best, start = learned.get("best_epoch"), learned.get("start_loss")
+    if best == 0 and start is not None:
+        return f"held out {start:.4g} nats an example, at the start, whose weights were kept"
+    epoch, when = last, "in the last epoch"
+    if best:
+        epoch, when = header["history"][best - 1], f"in epoch {best}, whose weights were kept"
+    held_out = "" if epoch["validation"] is None else f", held out {epoch['validation']:.4g}"
+    return f"{epoch['train']:.4g}{held_out} nats an example, {when}"
 
 
 def _columns(kind: Kind) -> dict[str, str]:
