@@ -276,6 +276,31 @@ def test_a_place_that_can_not_be_written_is_refused_before_the_work(fails, monke
     )
 
 
+def test_a_model_file_that_is_called_nearly_so_is_named(models, fails):
+    for command, name in ((("encode", "digits"), "imges.safetensors"), (("info",), "images"), (("info",), "images.safetensor")):
+        there = models / "images.safetensors"
+        assert fails(command[0], models / name, *command[1:]) == (
+            1,
+            f"Error: There is no model file '{models / name}'. Did you mean '{there}'?\n",
+        )
+    assert fails("info", models / "none.safetensors")[1] == f"Error: There is no model file '{models / 'none.safetensors'}'.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "m.safetensors"), "Can't open 'm.safetensors': Permission denied."),
+        (PermissionError("Permission denied (os error 13)"), "Can't open a file: Permission denied (os error 13)."),
+    ],
+)
+def test_a_file_that_can_not_be_opened_is_said(fails, monkeypatch, error, said):
+    def refuse(path):
+        raise error
+
+    monkeypatch.setattr(hg, "info", refuse)
+    assert fails("info", "m.safetensors") == (1, f"Error: {said} Check its path and permissions.\n")
+
+
 @pytest.mark.parametrize("keep", [0, 100, 5000])
 def test_a_damaged_model_file(models, fails, keep):
     Path("m.safetensors").write_bytes((models / "images.safetensors").read_bytes()[:keep])
