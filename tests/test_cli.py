@@ -1052,6 +1052,23 @@ def test_detect_on_rows_of_series():
     assert "Wrote 60 rows to clean.npy." in run("denoise", "c.safetensors", "rows.npy", "-o", "clean.npy")
 
 
+def test_detect_on_rows_of_series_by_their_identifiers(fails):
+    rows = np.sin(np.arange(50) / 5) + 0.1 * np.random.default_rng(0).normal(size=(60, 50))
+    beats = pl.DataFrame({"beat": np.repeat([f"b{i}" for i in range(60)], 50), "volt": rows.ravel()})
+    hg.write("beats.csv", beats)
+    run("fit", "beats.csv", "--for", "flag", "--kind", "series", "--column", "beat=id", "-o", "d.safetensors")
+    run("detect", "d.safetensors", "beats.csv", "-o", "alarms.csv")
+    assert hg.read("alarms.csv")["beat"].to_list() == [f"b{i}" for i in range(60)]
+    hg.write("volts.csv", beats.drop("beat"))
+    said = "Error: The table has no column 'beat', which the model was fitted on. Known: volt.\n"
+    assert fails("detect", "d.safetensors", "volts.csv") == (1, said)
+    np.save("rows.npy", rows)
+    run("detect", "d.safetensors", "rows.npy", "-o", "same.csv")
+    same = hg.read("same.csv")
+    assert same.columns[:2] == ["row", "score"]
+    assert same["score"].to_list() == hg.read("alarms.csv")["score"].to_list()
+
+
 def test_a_record_is_rebuilt_and_decoded(records):
     run("fit", "usual.csv", "--kind", "series", "-b", "4", "--max-epochs", "1", "-o", "m.safetensors")
     run("reconstruct", "m.safetensors", "new.csv", "-o", "rebuilt.csv")
