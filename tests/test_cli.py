@@ -1347,6 +1347,7 @@ def test_what_is_read_is_never_written_over(models, cleaners, fails):
     for command, model in (("denoise", cleaners / "table.safetensors"), ("interpolate", models / "table.safetensors")):
         assert fails(command, model, "rows.csv", "-o", "rows.csv") == said
     assert fails("continue", models / "table.safetensors", "rows.csv", "-o", "rows.csv") == said
+    assert fails("decode", models / "table.safetensors", "codes.npy", "--like", "rows.csv", "-o", "rows.csv") == said
     assert Path("rows.csv").read_bytes() == before
     for output in ("rows.csv", "model.onnx"):
         assert fails("fit", "rows.csv", "-o", output) == (

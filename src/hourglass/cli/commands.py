@@ -181,7 +181,7 @@ def decode(
 
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
-    require_target(output, model, codes)
+    require_target(output, model, codes, like)
     fitted = load_untold(model)
     require_suited(output, fitted.kind_)
     Z: Any = hg.read(codes)
