@@ -1376,6 +1376,15 @@ def test_pictures_that_are_read_are_never_written_over(models, cleaners, fails):
     assert len(files("pictures/new")) == 4
 
 
+def test_a_sheet_is_not_written_over_what_is_mended(cleaners, fails):
+    image_folder(("a.png",))
+    for output, sheet in (("clean.png", "./clean.png"), ("clean/", "clean/a.png")):
+        said = f"Error: '{Path(sheet)}' can't be both a mended picture and the sheet. Name another file with --sheet.\n"
+        command = ("denoise", cleaners / "noise.safetensors", "pictures/a.png", "-q", "-o", output, "--sheet", sheet)
+        assert fails(*command) == (1, said)
+    assert files() == ["pictures/a.png"]
+
+
 def test_a_table_of_a_folder_is_not_written_over(models, fails):
     hg.write("tables/a.csv", frame())
     Path("tables/notes.md").write_text("")
