@@ -276,6 +276,31 @@ def test_a_place_that_can_not_be_written_is_refused_before_the_work(fails, monke
     )
 
 
+def test_a_model_file_that_is_called_nearly_so_is_named(models, fails):
+    for command, name in ((("encode", "digits"), "imges.safetensors"), (("info",), "images"), (("info",), "images.safetensor")):
+        there = models / "images.safetensors"
+        assert fails(command[0], models / name, *command[1:]) == (
+            1,
+            f"Error: There is no model file '{models / name}'. Did you mean '{there}'?\n",
+        )
+    assert fails("info", models / "none.safetensors")[1] == f"Error: There is no model file '{models / 'none.safetensors'}'.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "m.safetensors"), "Can't open 'm.safetensors': Permission denied."),
+        (PermissionError("Permission denied (os error 13)"), "Can't open a file: Permission denied (os error 13)."),
+    ],
+)
+def test_a_file_that_can_not_be_opened_is_said(fails, monkeypatch, error, said):
+    def refuse(path):
+        raise error
+
+    monkeypatch.setattr(hg, "info", refuse)
+    assert fails("info", "m.safetensors") == (1, f"Error: {said} Check its path and permissions.\n")
+
+
 @pytest.mark.parametrize("keep", [0, 100, 5000])
 def test_a_damaged_model_file(models, fails, keep):
     Path("m.safetensors").write_bytes((models / "images.safetensors").read_bytes()[:keep])
@@ -1027,6 +1052,23 @@ def test_detect_on_rows_of_series():
     assert "Wrote 60 rows to clean.npy." in run("denoise", "c.safetensors", "rows.npy", "-o", "clean.npy")
 
 
+def test_detect_on_rows_of_series_by_their_identifiers(fails):
+    rows = np.sin(np.arange(50) / 5) + 0.1 * np.random.default_rng(0).normal(size=(60, 50))
+    beats = pl.DataFrame({"beat": np.repeat([f"b{i}" for i in range(60)], 50), "volt": rows.ravel()})
+    hg.write("beats.csv", beats)
+    run("fit", "beats.csv", "--for", "flag", "--kind", "series", "--column", "beat=id", "-o", "d.safetensors")
+    run("detect", "d.safetensors", "beats.csv", "-o", "alarms.csv")
+    assert hg.read("alarms.csv")["beat"].to_list() == [f"b{i}" for i in range(60)]
+    hg.write("volts.csv", beats.drop("beat"))
+    said = "Error: The table has no column 'beat', which the model was fitted on. Known: volt.\n"
+    assert fails("detect", "d.safetensors", "volts.csv") == (1, said)
+    np.save("rows.npy", rows)
+    run("detect", "d.safetensors", "rows.npy", "-o", "same.csv")
+    same = hg.read("same.csv")
+    assert same.columns[:2] == ["row", "score"]
+    assert same["score"].to_list() == hg.read("alarms.csv")["score"].to_list()
+
+
 def test_a_record_is_rebuilt_and_decoded(records):
     run("fit", "usual.csv", "--kind", "series", "-b", "4", "--max-epochs", "1", "-o", "m.safetensors")
     run("reconstruct", "m.safetensors", "new.csv", "-o", "rebuilt.csv")
@@ -1305,6 +1347,7 @@ def test_what_is_read_is_never_written_over(models, cleaners, fails):
     for command, model in (("denoise", cleaners / "table.safetensors"), ("interpolate", models / "table.safetensors")):
         assert fails(command, model, "rows.csv", "-o", "rows.csv") == said
     assert fails("continue", models / "table.safetensors", "rows.csv", "-o", "rows.csv") == said
+    assert fails("decode", models / "table.safetensors", "codes.npy", "--like", "rows.csv", "-o", "rows.csv") == said
     assert Path("rows.csv").read_bytes() == before
     for output in ("rows.csv", "model.onnx"):
         assert fails("fit", "rows.csv", "-o", output) == (
@@ -1331,6 +1374,15 @@ def test_pictures_that_are_read_are_never_written_over(models, cleaners, fails):
     assert before == {name: Path("pictures", name).read_bytes() for name in files("pictures")}
     run("reconstruct", model, "pictures", "-o", "pictures/new")
     assert len(files("pictures/new")) == 4
+
+
+def test_a_sheet_is_not_written_over_what_is_mended(cleaners, fails):
+    image_folder(("a.png",))
+    for output, sheet in (("clean.png", "./clean.png"), ("clean/", "clean/a.png")):
+        said = f"Error: '{Path(sheet)}' can't be both a mended picture and the sheet. Name another file with --sheet.\n"
+        command = ("denoise", cleaners / "noise.safetensors", "pictures/a.png", "-q", "-o", output, "--sheet", sheet)
+        assert fails(*command) == (1, said)
+    assert files() == ["pictures/a.png"]
 
 
 def test_a_table_of_a_folder_is_not_written_over(models, fails):

@@ -254,6 +254,9 @@ def test_other_numbers_are_not_written(sentence, folder, autoencoder, monkeypatc
 def test_files_that_are_no_exported_model_are_refused(sentence, folder, autoencoder, monkeypatch):
     assert sentence(hg.ModelFileError, hg.OnnxModel, "none.onnx") == "There is no model file 'none.onnx'."
     monkeypatch.chdir(folder)
+    assert sentence(hg.ModelFileError, hg.OnnxModel, "modle.onnx") == (
+        "There is no model file 'modle.onnx'. Did you mean 'model.onnx'?"
+    )
     Path("text.onnx").write_text("no graph")
     assert sentence(hg.ModelFileError, hg.load, "text.onnx") == (
         "'text.onnx' is no ONNX file, or is damaged: export the model again."

@@ -78,8 +78,10 @@ def main() -> None:
         typer.echo(f"Error: {in_the_shell(str(error))}", err=True)
         sys.exit(1)
     except OSError as error:
-        if error.filename is not None:  # else it was written to what this is shown on
-            raise
+        if error.filename is not None or error.errno is None:  # else it was written to what this is shown on
+            which = "a file" if error.filename is None else f"'{error.filename}'"
+            typer.echo(f"Error: Can't open {which}: {error.strerror or error}. Check its path and permissions.", err=True)
+            sys.exit(1)
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (the system's)
             os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what has yet to be written when Python ends
         typer.echo(f"Error: Can't write what is to be said here: {error.strerror}.", err=True)

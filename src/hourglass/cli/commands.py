@@ -181,7 +181,7 @@ def decode(
 
     Example: hourglass decode model.safetensors codes.parquet -o rebuilt/
     """
-    require_target(output, model, codes)
+    require_target(output, model, codes, like)
     fitted = load_untold(model)
     require_suited(output, fitted.kind_)
     Z: Any = hg.read(codes)
@@ -272,10 +272,10 @@ def report(
     from hourglass.data.tables import apart
 
     require_writable(output, (".html",), model, data)
-    named = dataset_named(data)
+    fitted, named = load_model(model), dataset_named(data)
     X, y = (load(data, skip_bad), None) if named is None else (named.x_test, named.y_test)
     X, known = apart(data, X, y, condition)
-    hg.report(load_model(model), X, output, y=y, condition=known, title=title)
+    hg.report(fitted, X, output, y=y, condition=known, title=title)
     say(f"Wrote {output}. Open it in a browser.")
 
 

@@ -280,7 +280,7 @@ def whole_numbers(text: str, option: str) -> list[int]:
         raise hg.ParameterError(f"{option} takes whole numbers with commas between them, such as 8,16,32. Got {text!r}.") from error
 
 
-def require_target(path: str, *inputs: str | Path) -> None:
+def require_target(path: str, *inputs: str | Path | None) -> None:
     """Refuse a place that rows can't be written to, or that they are read from, before the work instead of after it."""
     from hourglass.data import require_known
 

@@ -70,8 +70,8 @@ def detect(
     of_record = detector.kind_.of_record
     with appending(output) as append:
         for batch, places in in_batches(detector, data, skip_bad):
-            lines = one_a_row(detector, batch)
             found = detector.alarms(in_single(detector, batch), reasons=reasons)
+            lines = one_a_row(detector, batch)
             found = placed(with_keys(found, lines, key or identifiers(detector, lines, data), rows), places)
             append(found if output.suffix.lower() == ".parquet" else rounded(found))
             if heatmaps is not None:

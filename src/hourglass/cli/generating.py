@@ -103,8 +103,9 @@ def go_on(
     Example: hourglass continue tunes.safetensors reel.abc --bars 8 -o longer.mid
     """
     require_writable(output, SOUNDS, model, data)
+    fitted = load_generating(model)
     tune = numbered(load(data, False), [row])[0]
-    longer = hg.continued(load_generating(model), tune, bars, random_state=seed)
+    longer = hg.continued(fitted, tune, bars, random_state=seed)
     hg.write(output, [longer])
     say(f"Wrote {counted(longer.bars, 'bar')} to {output}, of which {bars} {'is' if bars == 1 else 'are'} new.")
 

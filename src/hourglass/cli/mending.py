@@ -69,6 +69,8 @@ def denoise(
         say(f"Wrote {counted(len(X), 'row')} to {Path(output)}.")
         return
     place = place_of(output, X, data, mask, reference)
+    if sheet is not None and sheet.resolve() in {place(name).resolve() for name in X.names}:
+        raise hg.ParameterError(f"'{sheet}' can't be both a mended picture and the sheet. Name another file with --sheet.")
     masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
 
     def besides(picture: Any) -> tuple[Any, Any]:

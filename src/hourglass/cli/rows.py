@@ -34,7 +34,7 @@ def identifiers(model: Any, batch: Any, data: str) -> list[str]:
 def one_a_row(detector: Any, batch: Any) -> Any:
     """What has a line for each row of a batch: it itself, and of series one below the other their identifiers."""
     kind = detector.kind_
-    if kind.name != "series" or kind.identifier is None:
+    if kind.name != "series" or kind.identifier is None or not hasattr(batch, "columns"):
         return batch
     return batch.select(kind.identifier).unique(maintain_order=True)
 

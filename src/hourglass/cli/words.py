@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,38 +20,28 @@ _SAME = (
 )
 
 
+_ANY = f"({'|'.join(NAMES)}|{_SAME})"
+
+
 def _option(name: str) -> str:
     return f"--{NAMES.get(name, name).replace('_', '-')}"
 
 
-def _quoted(pair: str) -> str:
-    """As it has to be typed."""
-    return f"'{pair}'" if " " in pair else pair
-
-
-OPTIONS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(r"columns=\{'([^']*)': '([^']*)'\}"), lambda said: f"--column {_quoted(f'{said[1]}={said[2]}')}"),
-    (re.compile(r"columns=\{'([^']*)': \.\.\.\}"), lambda said: f"--column {_quoted(f'{said[1]}=TYPE')}"),
-    (re.compile(r"in columns="), "with --column"),
-    (re.compile(r"kind=(?:hg\.)?Series\((?:window|rate)=(\d+)\)"), r"--window \1"),
-    (re.compile(r"kind=(?:hg\.)?Melodies\(bars=(\d+)\)"), r"--bars \1"),
-    (re.compile(r"pass skip_bad=True"), "say --skip-bad"),
-    (re.compile(r"pass mask=, or floats with NaN in its place"), "name a --mask"),
-    (re.compile(r"strength and mask are for pictures"), "--strength is for pictures"),
-    (re.compile(r", for example by \.drop\('[^']*'\)"), ""),
-    (
-        re.compile(r" Fit one to the codes of your data: model\.fit_sampler.*; in the shell, hourglass"),
-        " Make one that has: hourglass",
-    ),
-    (re.compile(rf"\b({'|'.join(NAMES)}|{_SAME})=(?=[\w'\"])"), lambda said: f"{_option(said[1])} "),
-    (re.compile(rf"\b({'|'.join(NAMES)}|{_SAME})=(?=[.,])"), lambda said: _option(said[1])),
-    (
-        re.compile(rf"[Tt]he '({'|'.join(NAMES)}|{_SAME})'( parameter)?( of (a way|\w+)| that are added)?(?= )"),
-        lambda said: _option(said[1]),
-    ),
-    (re.compile(r"(?<=--kind )'(\w+)'"), r"\1"),
-    (re.compile(r"(?<=--damage )'([^']+)'"), r"\1"),
-    (re.compile(r"(?<=--checkpoint )'([^' ]+)'"), r"\1"),
+OPTIONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"columns=\{'([^']*)': '([^']*)'\}", lambda said: f"--column {quote(f'{said[1]}={said[2]}')}"),
+    (r"columns=\{'([^']*)': \.\.\.\}", lambda said: f"--column {quote(f'{said[1]}=TYPE')}"),
+    (r"in columns=", "with --column"),
+    (r"kind=(?:hg\.)?Series\((?:window|rate)=(\d+)\)", r"--window \1"),
+    (r"kind=(?:hg\.)?Melodies\(bars=(\d+)\)", r"--bars \1"),
+    (r"pass skip_bad=True", "say --skip-bad"),
+    (r"pass mask=, or floats with NaN in its place", "name a --mask"),
+    (r"strength and mask are for pictures", "--strength is for pictures"),
+    (r", for example by \.drop\('[^']*'\)", ""),
+    (r" Fit one to the codes of your data: model\.fit_sampler.*; in the shell, hourglass", " Make one that has: hourglass"),
+    (rf"\b{_ANY}=(?=[\w'\"])", lambda said: f"{_option(said[1])} "),
+    (rf"\b{_ANY}=(?=[.,])", lambda said: _option(said[1])),
+    (rf"[Tt]he '{_ANY}'( parameter)?( of (a way|\w+)| that are added)?(?= )", lambda said: _option(said[1])),
+    (r"(--(?:kind|damage|checkpoint)) '([^' ]+)'", r"\1 \2"),
 )
 P_VALUES = (1.0, 0.5, 0.1, 0.05, 0.01, 0.001)
 NUMBERS = 50  # characters of a line of the histogram but for its bar, and how many rows there are
@@ -85,7 +76,7 @@ def in_the_shell(sentence: str) -> str:
     """A sentence of the library on one line, with options in place of what would be typed in Python."""
     line = " ".join(part.strip() for part in sentence.splitlines())
     for python, shell in OPTIONS:
-        line = python.sub(shell, line)
+        line = re.sub(python, shell, line)
     return line
 
 

@@ -148,10 +148,16 @@ def check_exists(path: Path) -> None:
     with naming(path):
         if path.exists():
             return
-        names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    hint = f"Did you mean '{path.parent / near[0]}'?" if near else "Check the path."
-    raise FileError(f"There is no file or folder '{path}'. {hint}")
+    raise FileError(f"There is no file or folder '{path}'.{near(path) or ' Check the path.'}")
+
+
+def near(path: Path, ending: str = "") -> str:
+    """The end of a sentence about a file that isn't there: which one in its folder, of that ending, is called nearly so, if any."""
+    names: dict[str, Path] = {}
+    with contextlib.suppress(OSError):  # a folder that isn't there, or can't be read
+        names = {entry.name.removesuffix(ending): entry for entry in path.parent.iterdir() if entry.name.endswith(ending)}
+    found = difflib.get_close_matches(path.stem if ending else path.name, names, n=1)
+    return f" Did you mean '{names[found[0]]}'?" if found else ""
 
 
 def check_frames(path: str, frames: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.data.files import near
 from hourglass.errors import MissingExtraError, ModelFileError
 from hourglass.parts.base import Facts
 
@@ -70,7 +71,7 @@ class Session:
 
 def _opened(path: str, threads: int | None) -> Any:
     if not Path(path).is_file():
-        raise ModelFileError(f"There is no model file {path!r}.")
+        raise ModelFileError(f"There is no model file {path!r}.{near(Path(path), '.onnx')}")
     try:
         import onnxruntime
     except ImportError as error:

@@ -14,9 +14,9 @@ import hourglass as hg
 
 pytest.importorskip("nicegui")
 
-from hourglass.server.studio.judged import Marks, at_rate, judge
+from hourglass.server.studio.judged import Judged, Marks, at_rate, judge
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import cleaner
+from hourglass.server.studio.views import alarms, cleaner
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,32 @@ def test_stretches_of_series_are_shaded():
     step = 320 / 39
     assert float(x) <= 11 * step
     assert float(x) + float(wide) >= 14 * step
+
+
+def test_series_of_a_long_table_are_judged_one_by_one():
+    beats = np.sin(np.linspace(0, 6, 40)) + np.random.default_rng(0).normal(0, 0.05, (80, 40))
+    beats[63, 10:16] += 4
+    long = pl.DataFrame({"beat": np.repeat(np.arange(80), 40), "volt": beats.ravel()})
+    columns = {"beat": "id", "volt": "value"}
+    detector = hg.AnomalyDetector(kind="series", columns=columns, random_state=0).fit(long[: 60 * 40])
+    judged = judge(detector, long[60 * 40 :], "beats")
+    assert (len(judged.scores), judged.order[0]) == (20, 3)
+    (alarm,) = judged.alarms(0.05, [3])
+    assert re.search(r'<path d="M([^"]*)"', alarm.html)[1].count("L") == 39  # all of its samples
+    x, wide = re.search(r'<rect x="([\d.]+)" y="0" width="([\d.]+)"', alarm.html).groups()
+    assert float(x) <= 11 * 320 / 39
+    assert float(x) + float(wide) >= 14 * 320 / 39
+
+
+@pytest.mark.parametrize(("rate", "first"), [(0.01, 47), (0.05, 5), (0.001, None)])
+def test_bars_of_alarms_are_marked_also_where_all_lie_far_out(rate, first):
+    alarm, kind = SimpleNamespace(least_rate=0.001), SimpleNamespace(of_record=False)
+    detector = SimpleNamespace(kind_=kind, model_=SimpleNamespace(alarm=alarm))
+    scores = np.append(np.linspace(0, 1, 99), 9.0)  # the bars reach to 8.2, and are 0.171 wide
+    drawn = alarms._spread(Judged(detector, None, "rows", scores, 1 - np.arange(100) / 100), rate)
+    strange = [float(x) for x in re.findall(r'class="strange" x="([\d.]+)"', drawn)]
+    wanted = {} if first is None else {first, 47}
+    assert strange == pytest.approx([100 / 48 * (place + 0.07) for place in sorted(wanted)], abs=0.01)
 
 
 def test_events_of_a_record():

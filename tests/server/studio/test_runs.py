@@ -276,6 +276,26 @@ def test_a_folder_has_changed_when_a_file_in_it_has(tmp_path):
     assert source.read()["x"].to_list() == [5, 3]
 
 
+def test_a_link_to_nothing_does_no_harm(tmp_path):
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days" / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    (tmp_path / "days" / "gone.csv.old").symlink_to(tmp_path / "nowhere")
+    assert Source(str(tmp_path / "days")).read()["x"].to_list() == [1, 3]
+    assert Source("x" * 300).changed == 0
+
+
+@pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning")  # so little is learned
+def test_a_level_is_asked_for_as_it_is_written(folder, asked):
+    towns = pl.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
+    run = folder.new_run(asked)
+    model = hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)
+    model.fit(towns, condition=pl.Series(["0150", "0152"] * 20)).save(run.model_path)
+    (run.path / "result.json").write_text(json.dumps({"levels": ["0150", "0152"]}))
+    assert more._drawn(run, {"n": 3, "level": "0150"}) == ""
+    assert hg.read(run.path / "made" / "samples-3-0150.csv").height == 3
+    assert more._drawn(run, {"n": 3, "level": "\u00b2"}).startswith("The model knows no condition '\u00b2'.")
+
+
 def test_a_model_that_can_not_be_read_is_a_run_that_failed(tmp_path):
     broken, whole = tmp_path / "runs" / "broken", tmp_path / "runs" / "whole"
     broken.mkdir(parents=True)

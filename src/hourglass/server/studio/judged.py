@@ -189,8 +189,10 @@ def judge(detector: Any, raw: Any, title: str) -> Judged:
     """Scores and p-values of rows."""
     if not hasattr(detector, "p_values"):
         raise hg.DataError("Only a detector raises alarms, and this model is none. Train one that flags.")
-    rows = as_raw(raw, kind=detector.kind_.name)
-    rows = detector.kind_.opened(rows) if detector.kind_.symbolic else rows  # of tunes windows are judged
+    kind = detector.kind_
+    rows = as_raw(raw, kind=kind.name)
+    if kind.symbolic or (kind.name == "series" and not kind.of_record):  # of tunes windows are judged, of a long table its series
+        rows = kind.opened(rows)
     found = detector.alarms(rows, reasons=0)
     if found.height == 0:
         raise hg.DataError(f"'{title}' has no rows to judge.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -32,9 +33,9 @@ class Source:
     def changed(self) -> int:
         """A number that is another when what lies there is; of a file when it was changed, in nanoseconds."""
         path = Path(self.data)
-        if path.is_dir():
-            return hash(tuple((str(file), file.stat().st_mtime_ns) for file in sorted(path.rglob("*"))))
-        return path.stat().st_mtime_ns if path.exists() else 0
+        if os.path.isdir(path):  # noqa: PTH112 (any string)
+            return hash(tuple((str(file), _changed(file)) for file in sorted(path.rglob("*"))))
+        return _changed(path)
 
     def read(self) -> Any:
         """The rows, of a dataset those to train on; kept in memory until others are asked for."""
@@ -47,6 +48,13 @@ class Source:
     def labels(self) -> Any:
         """What is known beside the rows, if something is."""
         return hg.datasets.load(self.data).y_train if self.named else None
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # there is nothing, or a link to nothing
+        return 0
 
 
 @lru_cache(maxsize=2)

@@ -220,12 +220,12 @@ def _spread(judged: Judged, rate: float) -> str:
     """How the scores are spread, with those that raise an alarm in orange."""
     counts, edges = judged.histogram()
     tall = np.log1p(counts) / max(np.log1p(counts.max()), 1)
-    threshold = judged.threshold(rate)
+    threshold, ends = judged.threshold(rate), [*edges[1:-1], math.inf]  # all that is beyond the last edge stands in the last bar
     wide = 100 / len(counts)
     bars = [
         f'<rect class="{"strange" if end > threshold else ""}" x="{wide * (i + 0.07):.2f}" y="{30 - 29 * high:.2f}" '
         f'width="{0.86 * wide:.2f}" height="{29 * high:.2f}"/>'
-        for i, (high, end) in enumerate(zip(tall, edges[1:], strict=True))
+        for i, (high, end) in enumerate(zip(tall, ends, strict=True))
         if high
     ]
     label = f"{judged.count(rate)} of {len(judged.scores)} {judged.noun} are above the threshold"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,8 @@ def _loading(folder: Folder, framed: bool = True) -> None:
     def choose(data: str) -> None:
         if not data.strip():
             return
-        place = Path(data.strip()).expanduser()
-        folder.choose(Source(str(place.resolve()) if place.exists() else data.strip()))
+        place = os.path.expanduser(data.strip())  # noqa: PTH111 (any string)
+        folder.choose(Source(str(Path(place).resolve()) if os.path.exists(place) else data.strip()))  # noqa: PTH110
         ui.navigate.to("/data")
 
     with w.box("card loading" if framed else "loading"):

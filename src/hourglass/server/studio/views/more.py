@@ -114,8 +114,7 @@ def _drawn(run: Run, wish: Made) -> str:
         return "Say of which level: this model draws what is asked for."
     name = f"samples-{wish['n']}" + (f"-{level}" if level else "")
     try:
-        known = None if level is None else int(level) if str(level).isdigit() else level
-        making.sample(run.model(), wish["n"], _free(run, name), condition=known)
+        making.sample(run.model(), wish["n"], _free(run, name), condition=level)
     except hg.HourglassError as error:
         return str(error)
     return ""
