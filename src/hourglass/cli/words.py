@@ -18,8 +18,6 @@ NAMES = {"corruption": "damage", "columns": "column", "random_state": "seed"}  #
 _SAME = (
     "bottleneck|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|like"
 )
-
-
 _ANY = f"({'|'.join(NAMES)}|{_SAME})"
 
 
