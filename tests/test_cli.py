@@ -723,6 +723,10 @@ def test_a_table_of_orders(tmp_path, monkeypatch):
     assert hg.read("keyed.parquet").columns[:4] == ["row", "zip", "x", "score"]
     with pytest.raises(hg.DataError, match=r"--key: the data has no column 'zap'\. Did you mean 'zip'\?"):
         run("detect", "model.safetensors", "new.parquet", "--key", "zap", "-o", "none.csv")
+    np.save("bare.npy", usual[:50].select("x").to_numpy())
+    run("fit", "bare.npy", "--for", "flag", "--kind", "table", "--max-epochs", "1", "-o", "bare.safetensors", "-q")
+    with pytest.raises(hg.DataError, match=r"--key: the data has no column 'zip'\. Its columns have no names: leave --key out\."):
+        run("detect", "bare.safetensors", "bare.npy", "--key", "zip", "-o", "none.csv")
     assert not Path("none.csv").exists()
     with pytest.raises(hg.ParameterError, match=r"--column takes NAME=TYPE, such as zip=categorical\. Got 'zip'\."):
         run("fit", "usual.csv", "--column", "zip")

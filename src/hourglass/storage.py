@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from hourglass.data.files import atomic, near
+from hourglass.data.files import atomic, check_model
 from hourglass.errors import ModelFileError
 from hourglass.parts.base import Facts, as_json
 
@@ -52,8 +51,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The header alone, without the tensors; raises what `read` does, but for damage to those."""
-    if not Path(path).is_file():
-        raise ModelFileError(f"There is no model file {str(path)!r}.{near(Path(path), '.safetensors')}")
+    check_model(path, ".safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -69,10 +69,11 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
     """What was found, rows counted from the first batch, with columns copied from the data."""
     import polars as pl
 
-    keys = list(dict.fromkeys(keys))
+    keys, columns = list(dict.fromkeys(keys)), getattr(batch, "columns", [])
     for name in keys:
-        if name not in getattr(batch, "columns", []):
-            raise hg.DataError(f"--key: the data has no column '{name}'. {suggest(name, getattr(batch, 'columns', []))}")
+        if name not in columns:
+            hint = suggest(name, columns) if len(columns) else "Its columns have no names: leave --key out."
+            raise hg.DataError(f"--key: the data has no column '{name}'. {hint}")
     copied = [batch[name].alias(name if name not in found.columns else f"{name}_") for name in keys]
     return found.with_columns(pl.col("row") + first_row).select("row", *copied, pl.exclude("row"))
 

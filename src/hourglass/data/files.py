@@ -17,7 +17,7 @@ from zipfile import ZipFile, ZipInfo
 
 from numpy.typing import NDArray
 
-from hourglass.errors import FileError, HourglassError
+from hourglass.errors import FileError, HourglassError, ModelFileError
 
 MAX_UNPACKED = 16 * 2**30
 """Bytes that one compressed file may unpack to."""
@@ -148,10 +148,16 @@ def check_exists(path: Path) -> None:
     with naming(path):
         if path.exists():
             return
-    raise FileError(f"There is no file or folder '{path}'.{near(path) or ' Check the path.'}")
+    raise FileError(f"There is no file or folder '{path}'.{_near(path) or ' Check the path.'}")
 
 
-def near(path: Path, ending: str = "") -> str:
+def check_model(path: str | os.PathLike[str], ending: str) -> None:
+    """Refuse a path of a model, in a file of that ending, that leads nowhere."""
+    if not os.path.isfile(path):  # noqa: PTH113 (any string)
+        raise ModelFileError(f"There is no model file {str(path)!r}.{_near(Path(path), ending)}")
+
+
+def _near(path: Path, ending: str = "") -> str:
     """The end of a sentence about a file that isn't there: which one in its folder, of that ending, is called nearly so, if any."""
     names: dict[str, Path] = {}
     with contextlib.suppress(OSError):  # a folder that isn't there, or can't be read

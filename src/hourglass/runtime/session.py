@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.files import near
+from hourglass.data.files import check_model
 from hourglass.errors import MissingExtraError, ModelFileError
 from hourglass.parts.base import Facts
 
@@ -70,8 +69,7 @@ class Session:
 
 
 def _opened(path: str, threads: int | None) -> Any:
-    if not Path(path).is_file():
-        raise ModelFileError(f"There is no model file {path!r}.{near(Path(path), '.onnx')}")
+    check_model(path, ".onnx")
     try:
         import onnxruntime
     except ImportError as error:

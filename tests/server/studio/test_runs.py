@@ -22,6 +22,17 @@ from hourglass.server.studio.views import more, squeeze, train
 from hourglass.server.studio.watching import watch
 
 
+def test_fields_of_a_later_version_are_left_aside(tmp_path, asked):
+    folder = Folder(tmp_path / "studio")
+    folder.make()
+    run = folder.new_run(asked)
+    folder.choose(Source(asked.data, "image"))
+    for file in (run.path / "run.json", folder.path / "studio.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"mood": "sunny"}))
+    assert [one.asked for one in folder.runs()] == [asked]
+    assert folder.source == Source(asked.data, "image")
+
+
 def until(condition, seconds=60):
     for _ in range(int(seconds / 0.05)):
         if condition():

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import hourglass as hg
-from hourglass.server.studio.plain import free, plain_name, read_json, write_json
+from hourglass.server.studio.plain import free, plain_name, read_form, write_json
 from hourglass.server.studio.runs import MODEL, Asked, Run, State
 from hourglass.server.studio.sources import Source
 
@@ -31,8 +31,7 @@ class Folder:
     @property
     def source(self) -> Source | None:
         """The data that was looked at last."""
-        found = read_json(self.path / "studio.json")
-        return Source(**found) if found else None
+        return read_form(self.path / "studio.json", Source)
 
     def choose(self, source: Source) -> None:
         """Make this the data that is looked at."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hourglass.data import atomic
 
 LONGEST, SHORT = 60, 15  # letters of a name, and of what it ends in
 Made = dict[str, Any]
+Form = TypeVar("Form")
 
 
 def plain_name(text: str) -> str:
@@ -38,6 +40,15 @@ def read_json(path: Path) -> Made:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def read_form(path: Path, form: type[Form]) -> Form | None:
+    """What a file holds as a dataclass, without fields that only a later version knows; nothing if it isn't that."""
+    known = {field.name for field in dataclasses.fields(form)}  # type: ignore[arg-type]
+    try:
+        return form(**{name: value for name, value in read_json(path).items() if name in known})
+    except TypeError:  # fields are missing
+        return None
 
 
 def write_json(path: Path, what: Made) -> None:

@@ -23,7 +23,7 @@ from threading import Lock
 from typing import Any
 
 import hourglass as hg
-from hourglass.server.studio.plain import Made, read_json
+from hourglass.server.studio.plain import Made, read_form, read_json
 from hourglass.server.studio.sources import Source
 
 MODEL = "model.safetensors"
@@ -78,9 +78,9 @@ class Run:
     @property
     def asked(self) -> Asked:
         """What it was asked to do; of a model that a command put here, what its file says."""
-        found = read_json(self.path / "run.json")
-        if found:
-            return Asked(**found)
+        found = read_form(self.path / "run.json", Asked)
+        if found is not None:
+            return found
         needs = {"AnomalyDetector": "flag", "DenoisingAutoencoder": "clean", "VariationalAutoencoder": "generate"}
         return Asked("", needs.get(str(self._told.get("estimator")), "compress"))
 
