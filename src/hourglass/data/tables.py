@@ -77,7 +77,7 @@ def read_table(path: Path) -> pl.DataFrame:
 
 
 def skip_named_separator(file: BinaryIO) -> None:
-    """Go behind ``sep=;`` at the head of a table, if it is there; a blank line is left, so that lines are counted as in the file."""
+    """Go behind ``sep=;`` at the head of a table, if it is there; a blank line is left, so that lines are still counted."""
     named = NAMED_SEPARATOR.match(file.read(16))
     file.seek(named.end() if named else 0)
 
