@@ -13,6 +13,7 @@ from hourglass import data
 from hourglass.data.record import float_of
 from hourglass.errors import DataError, ModelFileError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.columns import counted_from
 from hourglass.kinds.frames import is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth, turned
 from hourglass.kinds.melody import Melodies, MelodyKind
@@ -35,6 +36,7 @@ __all__ = [
     "Series",
     "as_objects",
     "as_raw",
+    "counted_from",
     "infer",
     "kind_from_config",
     "kind_name",
