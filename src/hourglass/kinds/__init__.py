@@ -101,7 +101,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     table = tabled(X)
-    if is_table(table):
+    if is_table(table) and (hasattr(table, "columns") or hasattr(table, "to_frame")):  # else a bare array of pandas or pyarrow
         return table.to_frame() if hasattr(table, "to_frame") else table
     if isinstance(X, data.Pictures):
         return Album(X.readable())
@@ -189,9 +189,10 @@ def _as_array(X: Any) -> np.ndarray[Any, Any]:
     found = np.asarray(X)
     if found.dtype.kind in "US" and isinstance(X, (list, tuple)):
         found = np.asarray(X, dtype=object)
-    if found.ndim == 0 and not isinstance(X, np.ndarray):
-        what = "None" if X is None else f"a value of the type {type(X).__name__}"
-        how = " Make a list of it." if isinstance(X, Iterable) else ""
+    if found.ndim == 0:
+        single = isinstance(X, np.ndarray)
+        what = "None" if X is None else "an array of a single number" if single else f"a value of the type {type(X).__name__}"
+        how = " Make a list of it." if isinstance(X, Iterable) and not single else ""
         raise DataError(f"Data is an array, a table, a list of rows or a path. Got {what}.{how}")
     return found
 
