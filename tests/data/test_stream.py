@@ -79,7 +79,16 @@ def test_what_is_no_table(tmp_path):
         list(batches(tmp_path / "none.parquet"))
 
 
-@pytest.mark.parametrize("content", ['a,b\n1,"two\nlines"\n3,x\n', "\na,b\n1,y\n3,x\n", '"a\nrow",b\n1,y\n3,x\n'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        'a,b\n1,"two\nlines"\n3,x\n',
+        "\na,b\n1,y\n3,x\n",
+        '"a\nrow",b\n1,y\n3,x\n',
+        "sep=;\r\na;b\r\n1;y\r\n3;x\r\n",
+        "\ufeffsep=,\na,b\n1,y\n3,x\n",
+    ],
+)
 def test_a_large_csv_has_the_rows_of_a_small_one(tmp_path, monkeypatch, content):
     path = tmp_path / "x.csv"
     path.write_text(content)
@@ -90,9 +99,10 @@ def test_a_large_csv_has_the_rows_of_a_small_one(tmp_path, monkeypatch, content)
     assert parts.columns == whole.columns
 
 
-def test_a_quote_that_is_not_closed_in_a_large_csv(tmp_path, monkeypatch, sentence):
+@pytest.mark.parametrize("content", ['a,b\n1,"two\n3,x\n4,y\n', 'sep=;\na;b\n1;"two\n3;x\n4;y\n', "sep=;\na;b\n1;2\n3;4;5\n"])
+def test_the_line_at_fault_in_a_large_csv_is_that_of_a_small_one(tmp_path, monkeypatch, sentence, content):
     path = tmp_path / "x.csv"
-    path.write_text('a,b\n1,"two\n3,x\n4,y\n')
+    path.write_text(content)
     said = sentence(hg.FileError, hg.read, path)
     monkeypatch.setattr(stream, "WHOLE", 0)
     assert sentence(hg.FileError, lambda: list(batches(path))) == said

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
@@ -152,6 +153,8 @@ STACK = "torch.stack([dataset[i][0] for i in range(len(dataset))])"
     [
         (None, "Data is an array, a table, a list of rows or a path. Got None."),
         (5, "Data is an array, a table, a list of rows or a path. Got a value of the type int."),
+        (np.array(5.0), "Data is an array, a table, a list of rows or a path. Got an array of a single number."),
+        (pl.col("a"), "Data is an array, a table, a list of rows or a path. Got a value of the type Expr."),
         ({1, 2}, "Data is an array, a table, a list of rows or a path. Got a value of the type set. Make a list of it."),
         (
             (row for row in GOOD),
@@ -199,6 +202,8 @@ STACK = "torch.stack([dataset[i][0] for i in range(len(dataset))])"
         *(
             "None",
             "int",
+            "number",
+            "expression",
             "set",
             "generator",
             "dict",
@@ -223,6 +228,13 @@ def test_a_table_of_no_columns_has_no_symbols(sentence):
     assert sentence(hg.DataError, model.transform, pl.DataFrame()) == (
         "The table has no columns, so there are no rows of symbols. Give it one."
     )
+
+
+@pytest.mark.parametrize("array", [pa.array, lambda rows: pa.chunked_array([rows]), pd.array, pd.Categorical])
+def test_a_bare_array_of_pandas_or_pyarrow_is_an_array(array, sentence):
+    assert hg.infer(array(["abc", "bca", "abc"])).kind == "token"
+    numbers = array([1.0, 2.0, 4.0])
+    assert "Expected 2D array, got 1D array instead" in sentence(hg.DataError, hg.Autoencoder(1, kind="table").fit, numbers)
 
 
 def test_a_single_row_is_no_table_and_a_single_picture_no_pile(sentence):

@@ -423,6 +423,17 @@ def test_conditions_come_in_all_forms_of_tables(form):
     np.testing.assert_array_equal(conditions.numbers(kind, one, 3), [[kind.columns[0].levels.index("a"), 0]] * 3)
 
 
+@pytest.mark.parametrize(
+    "labels", [pl.Series("sort", ["a", "b"] * 30), pd.Series(["a", "b"] * 30, name="sort"), pd.Index(["a", "b"] * 30, name="sort")]
+)
+def test_labels_keep_the_name_of_their_column(labels, sentence):
+    kind = conditions.learned(labels, 60)
+    assert [(column.name, column.type) for column in kind.columns] == [("sort", "categorical")]
+    assert sentence(hg.DataError, conditions.numbers, kind, "c", 2) == "The model knows no sort 'c'. Known: a, b."
+    for told in (labels[:2], ["a", "b"], pl.DataFrame({"sort": ["a", "b"]})):
+        np.testing.assert_array_equal(conditions.numbers(kind, told, 2)[:, 0], [0, 1])
+
+
 def test_a_condition_of_another_name_is_left_as_it_is():
     vae = hg.VariationalAutoencoder(2, hidden=(8,), max_epochs=1, random_state=0)
     vae.fit(X[:40], condition=pl.DataFrame({"sort": ["a", "b"] * 20}))

@@ -138,7 +138,12 @@ def test_what_is_brighter_than_white_is_said():
 
 def test_what_mends_pictures_takes_white_as_their_type_has_it():
     raw = np.random.default_rng(0).integers(0, 4096, (20, 8, 8)).astype(np.uint16)
-    model = hg.DenoisingAutoencoder(4, corruption="noise:25", max_epochs=1, random_state=0).fit(raw)
+    with pytest.warns(hg.HourglassWarning) as caught:
+        model = hg.DenoisingAutoencoder(4, corruption="noise:25", max_epochs=1, random_state=0).fit(raw)
+    assert [str(warning.message) for warning in caught] == [
+        "The images are uint16 with values up to 4,095. What mends them takes 65,535 for white, so they are dark, and damage is "
+        "told in parts of that white: multiply them by 16."
+    ]
     assert (model.kind_.white, ImageKind.learn(raw).white, ImageKind.learn(raw).opaque().white) == (None, 4095, None)
     assert model.damage(raw, random_state=0).mean() == pytest.approx(raw.mean() / 65535, abs=0.01)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import hourglass as hg
-from hourglass.kinds import KINDS, as_raw, kind_from_config
+from hourglass.kinds import KINDS, as_raw, counted_from, kind_from_config
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds.table import TableKind
 from hourglass.parts.cells import Cell
@@ -236,6 +236,18 @@ def test_cells_that_are_no_numbers_among_those_of_floats(convert):
     assert found.equals(detector.alarms(convert(empty)))
     others = ~pl.int_range(100, eager=True).is_in([7, 31])
     assert found.filter(others).equals(detector.alarms(convert(numbers)).filter(others))
+
+
+def test_rows_of_a_batch_are_counted_as_in_its_file(sentence):
+    kind = learned(PRICES)
+    endless = PRICES.with_columns(x=pl.when(pl.int_range(100) == 3).then(pl.lit(np.inf)).otherwise("x"))
+    with counted_from(1000):
+        with pytest.warns(hg.HourglassWarning) as caught:
+            kind.opened(UNREAD)
+        said = sentence(hg.DataError, kind.to_array, endless)
+    assert [str(warning.message) for warning in caught] == [SAID.replace("row 7", "row 1007").replace("row 31", "row 1031")]
+    assert said == "Column 'x' holds inf in row 1003 (counted from 0). Leave that row out, or its cell empty."
+    assert "row 3 (counted" in sentence(hg.DataError, kind.to_array, endless)
 
 
 def test_a_column_of_which_most_is_of_another_type_is_refused(sentence):

@@ -50,6 +50,7 @@ def detect(
     Example: hourglass detect detector.safetensors new.csv -o alarms.parquet
     """
     from hourglass.data import appending
+    from hourglass.kinds import counted_from
 
     require_writable(output, TABLES, model, data)
     if picture is not None:
@@ -70,7 +71,8 @@ def detect(
     of_record = detector.kind_.of_record
     with appending(output) as append:
         for batch, places in in_batches(detector, data, skip_bad):
-            found = detector.alarms(in_single(detector, batch), reasons=reasons)
+            with counted_from(rows):
+                found = detector.alarms(in_single(detector, batch), reasons=reasons)
             lines = one_a_row(detector, batch)
             found = placed(with_keys(found, lines, key or identifiers(detector, lines, data), rows), places)
             append(found if output.suffix.lower() == ".parquet" else rounded(found))

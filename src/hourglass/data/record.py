@@ -54,7 +54,7 @@ class Record:
     Raises
     ------
     DataError
-        The values are no numbers, are infinite, or don't fit the names.
+        The values are no numbers, or don't fit the names.
 
     Examples
     --------

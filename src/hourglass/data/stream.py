@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hourglass.data.files import atomic, naming
 from hourglass.data.numerals import bare
 from hourglass.data.readers import read
-from hourglass.data.tables import GAP, as_written, check_lines, decimal_of, layout, readable
+from hourglass.data.tables import GAP, as_written, check_lines, decimal_of, layout, readable, skip_named_separator
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -75,9 +76,11 @@ def _of_text(path: Path, rows: int, dtypes: Mapping[str, str] | None) -> Iterato
     from pyarrow import csv
 
     with naming(path):
-        with path.open("rb") as file:
-            names, separator, has_header = layout(path, file.read(2**20))
         with path.open("rb") as raw:
+            skip_named_separator(raw)
+            start = raw.tell()
+            names, separator, has_header = layout(path, raw.read(2**20))
+            raw.seek(start)
             counted, decimal = _Counted(raw), ""
             try:
                 reader = csv.open_csv(
@@ -117,7 +120,9 @@ class _Counted:
 
 
 def _check(path: Path, separator: str, width: int) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as lines:
+    with path.open("rb") as raw:
+        skip_named_separator(raw)
+        lines = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         check_lines(path, lines, separator, width)
 
 

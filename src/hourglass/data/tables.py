@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hourglass.data.files import MAX_UNPACKED
 from hourglass.data.numerals import COMMA, MISSING, POINT, bare, has_leading_zeros, plain
@@ -74,6 +74,12 @@ def read_table(path: Path) -> pl.DataFrame:
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
     decimal = decimal_of(frame, separator)
     return frame.select(typed(column, decimal) for column in frame)
+
+
+def skip_named_separator(file: BinaryIO) -> None:
+    """Go behind ``sep=;`` at the head of a table, if it is there; a blank line is left, so that lines are still counted."""
+    named = NAMED_SEPARATOR.match(file.read(16))
+    file.seek(named.end() if named else 0)
 
 
 def layout(path: Path, beginning: bytes) -> tuple[list[str], str, bool]:

@@ -22,8 +22,10 @@ def learned(condition: Any, n: int) -> TableKind:
     """What the conditions of n rows are taken for."""
     frame = _frame(condition)
     _require_rows(frame, n)
-    labels = {NAME: "categorical"} if frame.columns == [NAME] and not frame[NAME].dtype.is_float() else {}
-    return TableKind.learn(frame, labels)
+    if frame.columns != [NAME]:
+        return TableKind.learn(frame)
+    name = str(getattr(condition, "name", None) or NAME)
+    return TableKind.learn(frame.rename({NAME: name}), {} if frame[NAME].dtype.is_float() else {name: "categorical"})
 
 
 def numbers(kind: TableKind, condition: Any, n: int) -> Tensor:
@@ -53,7 +55,7 @@ def _frame(condition: Any) -> pl.DataFrame:
 
     condition = tabled(condition)
     if hasattr(condition, "to_frame"):  # a series: as an array it would lose its type where there are gaps
-        return as_frame(condition.to_frame(NAME))
+        return as_frame(condition.to_frame(name=NAME))
     if hasattr(condition, "columns"):
         return as_frame(condition)
     if isinstance(condition, (list, tuple)) and any(item is None for item in condition):

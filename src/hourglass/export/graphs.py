@@ -30,6 +30,7 @@ class Graph(nn.Module):
 
     names: tuple[str, ...]  # of the outputs
     codes = 0  # how many codes the decoder takes that stands beside, if there is one
+    fills = False  # whether what is mended is gaps alone, so that all other cells of a table are as they came
 
     def __init__(self, kind: Kind, model: Any) -> None:
         super().__init__()
@@ -92,6 +93,10 @@ class MendingGraph(AutoencoderGraph):
     """The same, and rows mended."""
 
     names = ("codes", "reconstruction", "score", "denoised", "decoded")
+
+    def __init__(self, kind: Kind, model: Any, codes: int) -> None:
+        super().__init__(kind, model, codes)
+        self.fills = kind.name == "table" and not model.corruption.everywhere
 
     def forward(self, numbers: Tensor, codes: Tensor) -> tuple[Tensor, ...]:
         *found, decoded = super().forward(numbers, codes)

@@ -19,7 +19,6 @@ from hourglass.data import atomic
 from hourglass.data.files import reason
 from hourglass.errors import DataError, MissingExtraError, ModelFileError
 from hourglass.export.graphs import SLACK, Graph
-from hourglass.kinds import Kind
 from hourglass.kinds.token import as_objects
 from hourglass.parts.base import as_json
 from hourglass.parts.scaling import PerWindow
@@ -39,7 +38,7 @@ def write(path: str | os.PathLike[str], graph: Graph, facts: dict[str, Any], lib
     samples = made_up(graph)
     with atomic(path) as beside:
         proto = _translated(graph, samples[0])
-        proto.metadata_props.add(key=KEY, value=as_json(_described(graph.kind, facts)))
+        proto.metadata_props.add(key=KEY, value=as_json(_described(graph, facts)))
         beside.write_bytes(proto.SerializeToString())
         try:
             model = OnnxModel(beside)
@@ -49,9 +48,9 @@ def write(path: str | os.PathLike[str], graph: Graph, facts: dict[str, Any], lib
             _require_alike(model, raw, library(raw))
 
 
-def _described(kind: Kind, facts: dict[str, Any]) -> dict[str, Any]:
+def _described(graph: Graph, facts: dict[str, Any]) -> dict[str, Any]:
     """What the metadata say."""
-    described = {"format": FORMAT, "version": version("hourglass-ae"), "kind": kind.to_config()}
+    described = {"format": FORMAT, "version": version("hourglass-ae"), "kind": graph.kind.to_config(), "fills": graph.fills}
     return described | {"alarm_rate": None, "offset": None, "least_rate": None} | facts
 
 

@@ -13,6 +13,7 @@ from hourglass import data
 from hourglass.data.record import float_of
 from hourglass.errors import DataError, ModelFileError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.columns import counted_from
 from hourglass.kinds.frames import is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth, turned
 from hourglass.kinds.melody import Melodies, MelodyKind
@@ -35,6 +36,7 @@ __all__ = [
     "Series",
     "as_objects",
     "as_raw",
+    "counted_from",
     "infer",
     "kind_from_config",
     "kind_name",
@@ -99,7 +101,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if hasattr(X, "toarray"):
         raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
     table = tabled(X)
-    if is_table(table):
+    if is_table(table) and (hasattr(table, "columns") or hasattr(table, "to_frame")):  # else a bare array of pandas or pyarrow
         return table.to_frame() if hasattr(table, "to_frame") else table
     if isinstance(X, data.Pictures):
         return Album(X.readable())
@@ -187,9 +189,10 @@ def _as_array(X: Any) -> np.ndarray[Any, Any]:
     found = np.asarray(X)
     if found.dtype.kind in "US" and isinstance(X, (list, tuple)):
         found = np.asarray(X, dtype=object)
-    if found.ndim == 0 and not isinstance(X, np.ndarray):
-        what = "None" if X is None else f"a value of the type {type(X).__name__}"
-        how = " Make a list of it." if isinstance(X, Iterable) else ""
+    if found.ndim == 0:
+        single = isinstance(X, np.ndarray)
+        what = "None" if X is None else "an array of a single number" if single else f"a value of the type {type(X).__name__}"
+        how = " Make a list of it." if isinstance(X, Iterable) and not single else ""
         raise DataError(f"Data is an array, a table, a list of rows or a path. Got {what}.{how}")
     return found
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +35,7 @@ RARE = 2000  # a level that comes less than once in so many rows is too rare to 
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 EPOCH = datetime(1970, 1, 1)
 DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
+_first = ContextVar("first", default=0)  # the number of the first row, see `counted_from`
 IDENTIFIER = re.compile(r"(^|[ _.-])(id|uuid|guid|key|index|row|nr|no)$", re.IGNORECASE)
 
 
@@ -281,7 +284,7 @@ def warn_of(known: Column, values: pl.Series, bad: NDArray[np.bool_]) -> None:
     """Say which cells of a column can't be read."""
     rows = np.flatnonzero(bad).tolist()
     if rows:
-        cells = ", ".join(f"{values[row]!r} in row {row}" for row in rows[:FEW])
+        cells = ", ".join(f"{values[row]!r} in row {numbered(row)}" for row in rows[:FEW])
         rest = f", and {len(rows) - FEW:,} more" if len(rows) > FEW else ""
         warn(
             f"Column {known.name!r} is {known.type}, but for {cells}{rest} (rows are counted from 0). "
@@ -290,7 +293,22 @@ def warn_of(known: Column, values: pl.Series, bad: NDArray[np.bool_]) -> None:
 
 
 def _row(number: int) -> str:
-    return f"row {number} (counted from 0)"
+    return f"row {numbered(number)} (counted from 0)"
+
+
+def numbered(row: int) -> int:
+    """The number of a row, as sentences have it."""
+    return _first.get() + row
+
+
+@contextmanager
+def counted_from(first: int) -> Iterator[None]:
+    """What is said of rows of a table counts them from that number meanwhile: those of a batch, as they are counted in its file."""
+    before = _first.set(first)
+    try:
+        yield
+    finally:
+        _first.reset(before)
 
 
 def _read(known: Column, values: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

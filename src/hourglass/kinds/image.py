@@ -123,6 +123,12 @@ class ImageKind(Kind):
 
     def roomy(self) -> Self:
         """The same pictures with white as their type has it, which is what damage is told in parts of."""
+        if self.white is not None:
+            most = TOPS[self.dtype]
+            warn(
+                f"The images are {self.dtype} with values up to {self.white:,.0f}. What mends them takes {most:,.0f} for white, so "
+                f"they are dark, and damage is told in parts of that white: multiply them by {most // self.white:,.0f}."
+            )
         return replace(self, white=None)
 
     @property

@@ -427,7 +427,7 @@ def _require_no_infinity(numbers: np.ndarray[Any, Any], first_row: int = 0) -> N
     if numbers.dtype.kind == "f" and np.isinf(numbers).any():
         row, column = (int(i) for i in np.argwhere(np.isinf(numbers))[0])
         raise DataError(
-            f"The table holds {numbers[row, column]} in row {first_row + row}, column {column}. "
+            f"The table holds {numbers[row, column]} in row {of_columns.numbered(first_row + row)}, column {column}. "
             "Fill it, or leave that row or column out."
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
 from hourglass.kinds.base import as_codes, indexed_like, require_alike
+from hourglass.kinds.table import TableKind
 from hourglass.parts.base import is_rate
 from hourglass.runtime.session import Numbers, Session
 
@@ -172,13 +173,17 @@ class OnnxModel:
         Returns
         -------
         array or table of the kind, shape and container of X
+            Where gaps of a table are all that is mended, its other cells come back as they are.
         """
         return self._as_data(X, "denoised")
 
     def _as_data(self, X: Any, name: str) -> Any:
         self._require(name)
         raw = self._checked(X)
-        return self.kind_.from_array(self.session.run((name,), self._numbers(raw))[0], raw)
+        found = self.session.run((name,), self._numbers(raw))[0]
+        if name == "denoised" and isinstance(self.kind_, TableKind) and self.session.facts.get("fills"):  # older files don't say
+            return self.kind_.filled(raw, found)  # the graph rounds what it hands through to single precision
+        return self.kind_.from_array(found, raw)
 
     def score_samples(self, X: Any) -> Numbers:
         """How usual each row is, as the exported model has it; higher is more usual.
