@@ -36,6 +36,12 @@ def detector():
     return hg.AnomalyDetector(model, alarm_rate=0.05, random_state=0).fit(usual(400))
 
 
+def test_an_encoder_of_rows_of_one_length_is_never_given_rows_that_were_cut():
+    rows = ["ab"] * 40 + ["abcdefgh"]
+    model = hg.Autoencoder(2, encoder="dense", decoder=hg.Causal(**SMALL), batch_size=8, max_epochs=1, random_state=0).fit(rows)
+    assert model.transform(rows).shape == (41, 2)
+
+
 def test_wrong_letters_are_flagged_and_named(detector):
     rows, places = strange(100)
     scores = -detector.score_samples([*usual(200), *rows])

@@ -312,7 +312,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
         x = values if not values.is_floating_point() else scaled(model.scaling, values)
-        lengths = self.kind_.lengths(values) if model.reads and given is None else None
+        cut = model.reads and model.spells and given is None  # other networks want rows of one length
+        lengths = self.kind_.lengths(values) if cut else None
         if lengths is not None and model.corruption is not None:
             lengths = model.corruption.longest(lengths)
         of_rows, others = (Batches(x, some, model.scaling, given=given, lengths=lengths) for some in (learned, judged))
