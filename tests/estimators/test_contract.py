@@ -1,6 +1,7 @@
 """scikit-learn's own contract, and the tools that lean on it."""
 
 import math
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
+from hourglass import data
+from hourglass.estimators.base import BaseAutoencoder
 from hourglass.parts.likelihoods import Likelihood, LikelihoodModule
 
 X, y = load_wine(return_X_y=True)
@@ -188,6 +191,28 @@ def test_a_device_that_is_not_there():
     assert str(error.value) == (
         "The 'device' parameter of Autoencoder can't be 'cuda', as torch finds no CUDA. Leave it out, or use 'cpu'."
     )
+
+
+def test_while_a_model_trains_the_numbers_that_came_are_let_go(monkeypatch):
+    learn, held, seen = BaseAutoencoder._learn, [], []
+
+    def noted(self, *args, **kwargs):
+        values = learn(self, *args, **kwargs)
+        held.append(weakref.ref(values))
+        return values
+
+    monkeypatch.setattr(BaseAutoencoder, "_learn", noted)
+    hg.Autoencoder(2, max_epochs=1, callbacks=(lambda *_: seen.append(held[0]()),), random_state=0).fit(X)
+    assert seen == [None]
+
+
+def test_a_file_is_read_once_to_go_on_with_it(monkeypatch, tmp_path):
+    hg.write(tmp_path / "rows.npy", X)
+    ae = hg.Autoencoder(2, random_state=0).partial_fit(X)
+    read, times = data.read, []
+    monkeypatch.setattr(data, "read", lambda path: times.append(path) or read(path))
+    ae.partial_fit(tmp_path / "rows.npy")
+    assert len(times) == 1
 
 
 @pytest.mark.parametrize(
