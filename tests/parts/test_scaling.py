@@ -57,3 +57,15 @@ def test_no_copy_of_all_numbers_is_made_in_double_precision(monkeypatch):
     with Largest() as made:
         scaled(squash(x, torch.ones(320, dtype=torch.bool)), x)
     assert made.most == x.nbytes  # the result
+
+
+def test_nor_where_rows_are_many_and_columns_few(monkeypatch):
+    x = rows(20_000, 3)
+    whole = standardize(x)
+    monkeypatch.setattr(scaling, "ROWS", 2**10)
+    monkeypatch.setattr(scaling, "BLOCK", 2**12)
+    with Largest() as made:
+        parts = standardize(x)
+    assert made.most == 2**10 * 3 * 8
+    torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-12, atol=0)
+    torch.testing.assert_close(parts.scale, whole.scale, rtol=1e-12, atol=0)

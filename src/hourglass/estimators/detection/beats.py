@@ -302,7 +302,8 @@ def _rebuilt(watch: SeriesWatch, x: Tensor) -> Looked:
 def calibrate_rows(watch: SeriesWatch, looked: Looked) -> Tensor:
     """Learn what is usual from rows held out; their scores (n,)."""
     watch.alarm.calibrate_steps(*looked, peaks=True)
-    scores = watch.alarm.of_windows(watch.judged(looked)).float()
+    parts = zip(*(torch.split(some, windows_at_once(*looked.x.shape[1:])) for some in looked), strict=True)
+    scores = torch.cat([watch.alarm.of_windows(watch.judged(Looked(*part))) for part in parts]).float()
     watch.alarm.reference = scores.sort().values
     return scores
 
