@@ -301,10 +301,12 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
     detector.kind_, detector.history_ = estimator.kind_, estimator.history_
     detector._learn_names(raw)
     brought_home(estimator)
+    judge = JUDGES[detector.kind_.family]
     with torch.inference_mode():
-        usual, others = taken(raw, learned), taken(raw, held_out)
-        x, aside = (estimator._seen(some).float() for some in (usual, others))
-        return JUDGES[detector.kind_.family].learn(detector, x, aside, others, torch.Generator().manual_seed(seed))
+        x = estimator._collect(taken(raw, learned), lambda _, x: judge.seen(x.float()))
+        others = taken(raw, held_out)
+        aside = estimator._collect(others, lambda _, x: x.float())
+        return judge.learn(detector, x, aside, others, torch.Generator().manual_seed(seed))
 
 
 def brought_home(estimator: Any) -> Any:
