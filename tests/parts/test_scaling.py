@@ -69,3 +69,16 @@ def test_nor_where_rows_are_many_and_columns_few(monkeypatch):
     assert made.most == 2**10 * 3 * 8
     torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-12, atol=0)
     torch.testing.assert_close(parts.scale, whole.scale, rtol=1e-12, atol=0)
+
+
+def test_what_is_said_of_columns_is_looked_up_where_the_rows_are(monkeypatch):
+    class Given(Exception):
+        pass
+
+    def noted(*block):
+        raise Given({tensor.device.type for tensor in block})
+
+    monkeypatch.setattr(scaling, "_squash", noted)
+    with pytest.raises(Given) as given:
+        squash(torch.empty(5, 3, device="meta"), torch.ones(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool))
+    assert given.value.args == ({"meta"},)

@@ -425,13 +425,6 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if finished and self.checkpoint is not None:
             Path(self.checkpoint).unlink(missing_ok=True)
 
-    @property
-    def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-    def _generator(self, seed: int) -> torch.Generator:
-        return torch.Generator(self._device).manual_seed(seed)
-
     # Passing data through
 
     def transform(self, X: Any, condition: Any = None) -> Any:

@@ -62,7 +62,7 @@ class SeriesAlarm(Alarm):
         cells = min(CELLS, x.shape[2])
         seen = outlines(x)
         plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
-        alarm = cls(x.shape[1], cells, 0)
+        alarm = cls(x.shape[1], cells, 0).to(x.device)
         for name in ("rarity", "gapless", "points", "shares", "learned"):
             setattr(alarm, name, getattr(plain, name))
         runs = [torch.stack([run_lengths(holds).amax((0, 2)) for holds in _held(some)]) for some in _parts(x)]

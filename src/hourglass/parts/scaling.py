@@ -247,7 +247,8 @@ def _mean(values: Tensor, made_of: Callable[[Tensor], Tensor]) -> Tensor:
 def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squash:
     """The scaling that fits values (n, columns); the tailed columns are those with heavy tails, unless given."""
     count = max(BLOCK // max(len(values), 1) // TOGETHER, 1) * TOGETHER  # columns at a time, each by itself
-    pieces = [None] * values.shape[1] if tailed is None else torch.split(tailed, count)
+    numbers = numbers.to(values.device)
+    pieces = [None] * values.shape[1] if tailed is None else torch.split(tailed.to(values.device), count)
     blocks = zip(torch.split(values, count, 1), torch.split(numbers, count), pieces, strict=False)
     found = [_squash(*block).state_dict() for block in blocks]
     nothing = torch.zeros(values.shape[1])

@@ -55,7 +55,7 @@ def _whole(x: Tensor) -> Tensor:
 
 def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
     """The rows that distances are measured to; with an estimator none, unless ``neighbours`` asks for some."""
-    return x[torch.randperm(len(x), generator=generator)[: detector.neighbours or 0]]
+    return x[torch.randperm(len(x), generator=generator, device=x.device)[: detector.neighbours or 0]]
 
 
 def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
