@@ -35,6 +35,13 @@ def test_adam_takes_the_steps_of_torch():
         torch.testing.assert_close(a, b)
 
 
+def test_muon_takes_networks_of_nothing_but_matrices():
+    net = nn.Linear(4, 3, bias=False)
+    before, optimizers = net.weight.detach().clone(), OPTIMIZERS["muon"](net)
+    descend(lambda: [optimizer.step(1e-2) for optimizer in optimizers], net, torch.ones(2, 4), torch.ones(2, 3))
+    assert not torch.equal(net.weight, before)
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (4, 9), (9, 4)])
 def test_orthogonal_moves_singular_values_to_about_one_and_keeps_their_vectors(shape):
     matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -54,6 +54,8 @@ class Adam(Optimizer):
     @torch.no_grad()
     def step(self, rate: float) -> None:
         gradients = {i: parameter.grad for i, parameter in enumerate(self.parameters) if parameter.grad is not None}
+        if not gradients:
+            return
         means, squares, steps = ([self.tensors[name][i] for i in gradients] for name in ("mean", "square", "step"))
         torch._foreach_add_(steps, 1)
         torch._fused_adam_(

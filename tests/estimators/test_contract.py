@@ -1,6 +1,8 @@
 """scikit-learn's own contract, and the tools that lean on it."""
 
 import math
+import pickle
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
+from hourglass import data
+from hourglass.estimators.base import BaseAutoencoder
 from hourglass.parts.likelihoods import Likelihood, LikelihoodModule
 
 X, y = load_wine(return_X_y=True)
@@ -181,13 +185,51 @@ def test_seeds_of_any_size_are_taken():
     np.testing.assert_array_equal(*codes)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
-def test_a_device_that_is_not_there():
+@pytest.mark.parametrize("estimator", [hg.Autoencoder, hg.AnomalyDetector])
+@pytest.mark.parametrize(
+    ("device", "name"),
+    [
+        pytest.param("cuda", "CUDA", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")),
+        (torch.device("meta"), "META"),
+    ],
+)
+def test_a_device_that_is_not_there(estimator, device, name):
     with pytest.raises(hg.ParameterError) as error:
-        hg.Autoencoder(2, device="cuda").fit(X)
+        estimator(device=device).fit(X)
     assert str(error.value) == (
-        "The 'device' parameter of Autoencoder can't be 'cuda', as torch finds no CUDA. Leave it out, or use 'cpu'."
+        f"The 'device' parameter of {estimator.__name__} can't be {name.lower()!r}, as torch finds no {name}. "
+        "Leave it out, or use 'cpu'."
     )
+
+
+def test_a_model_is_unpickled_to_where_its_rows_are_computed():
+    vae = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(X).fit_sampler(X, "mixture")
+    vae.device = "meta"  # as good as a machine with another device
+    copy = pickle.loads(pickle.dumps(vae))
+    assert {tensor.device.type for tensor in copy.model_.state_dict().values()} == {"meta"}
+    assert copy.sampler_.module.mean.device.type == "meta"
+
+
+def test_while_a_model_trains_the_numbers_that_came_are_let_go(monkeypatch):
+    learn, held, seen = BaseAutoencoder._learn, [], []
+
+    def noted(self, *args, **kwargs):
+        values = learn(self, *args, **kwargs)
+        held.append(weakref.ref(values))
+        return values
+
+    monkeypatch.setattr(BaseAutoencoder, "_learn", noted)
+    hg.Autoencoder(2, max_epochs=1, callbacks=(lambda *_: seen.append(held[0]()),), random_state=0).fit(X)
+    assert seen == [None]
+
+
+def test_a_file_is_read_once_to_go_on_with_it(monkeypatch, tmp_path):
+    hg.write(tmp_path / "rows.npy", X)
+    ae = hg.Autoencoder(2, random_state=0).partial_fit(X)
+    read, times = data.read, []
+    monkeypatch.setattr(data, "read", lambda path: times.append(path) or read(path))
+    ae.partial_fit(tmp_path / "rows.npy")
+    assert len(times) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import polars as pl
 import pytest
 import torch
 from scipy.stats import ks_2samp
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
+from hourglass.estimators.detection import recipes
 from hourglass.estimators.detection.recipes import rank
 from hourglass.parts.alarm import Alarm, near
 
@@ -102,6 +104,27 @@ def test_a_file_gives_the_same_numbers(detector, tmp_path):
 def test_the_same_seed_gives_the_same_numbers():
     first, second = (hg.AnomalyDetector(PLAIN, random_state=3).fit(USUAL).score_samples(NEW) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_device_is_of_the_run_and_not_of_the_file(detector, tmp_path):
+    assert clone(hg.AnomalyDetector(device="cpu")).device == "cpu"
+    on_processor = clone(detector).set_params(device="cpu").fit(USUAL)
+    np.testing.assert_array_equal(on_processor.score_samples(NEW), detector.score_samples(NEW))
+    assert {tensor.device.type for tensor in on_processor.model_.state_dict().values()} == {"cpu"}
+    on_processor.save(tmp_path / "model.safetensors")
+    loaded = hg.load(tmp_path / "model.safetensors")
+    assert loaded.device is None
+    if loaded.estimator_ is not None:
+        assert on_processor.estimator_.device == "cpu"
+        assert loaded.estimator.device is None
+
+
+def test_a_detector_is_where_its_estimator_is_unless_it_has_a_device(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    apart = hg.Autoencoder(2, device="cpu")
+    asked = [hg.AnomalyDetector(), hg.AnomalyDetector(apart), hg.AnomalyDetector(apart, device="cuda:1"), hg.AnomalyDetector(PLAIN)]
+    assert [str(det._device) for det in asked] == ["cuda", "cpu", "cuda:1", "cuda"]
+    assert recipes._of_symbols(hg.AnomalyDetector(device="cpu")).device == "cpu"
 
 
 def test_an_estimator_keeps_rows_from_all_of_the_data():

@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import hourglass as hg
+from hourglass.estimators.detection import symbols
 from hourglass.estimators.detection.symbols import SymbolAlarm
 from hourglass.estimators.fitted import Fitted
 
@@ -34,6 +35,26 @@ def detector():
     networks = {"encoder": hg.OneShot(**SMALL), "decoder": hg.Recurrent(**SMALL, units=32)}
     model = hg.VariationalAutoencoder(hg.Variational(4, beta=0.1), **networks, max_epochs=40, random_state=0)
     return hg.AnomalyDetector(model, alarm_rate=0.05, random_state=0).fit(usual(400))
+
+
+def test_an_encoder_of_rows_of_one_length_is_never_given_rows_that_were_cut():
+    rows = ["ab"] * 40 + ["abcdefgh"]
+    model = hg.Autoencoder(2, encoder="dense", decoder=hg.Causal(**SMALL), batch_size=8, max_epochs=1, random_state=0).fit(rows)
+    assert model.transform(rows).shape == (41, 2)
+
+
+@pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning")
+def test_of_rows_that_were_learned_from_a_detector_holds_counts_alone(monkeypatch):
+    learn, asked = symbols.learn, []
+
+    def noted(model, kind, counted, *rest):
+        asked.append(counted)
+        return learn(model, kind, counted, *rest)
+
+    monkeypatch.setattr(symbols, "learn", noted)
+    det = hg.AnomalyDetector(max_epochs=1, random_state=0).fit(usual(50))
+    assert [tuple(counted.shape) for counted in asked] == [(40, len(symbols.symbols_of(det.kind_)))]
+    assert (asked[0].sum(1) >= 4).all()  # each has two pairs at least
 
 
 def test_wrong_letters_are_flagged_and_named(detector):

@@ -75,6 +75,14 @@ def test_jpeg_is_what_a_file_gives():
     np.testing.assert_array_equal((damaged[1].permute(1, 2, 0) * 255).round().byte().numpy(), np.asarray(Image.open(file)))
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_jpeg_leaves_transparency_alone(channels):
+    x = torch.rand(3, channels, 16, 16, generator=chance())
+    damaged = hg.Jpeg(20.0)(x)
+    torch.testing.assert_close(damaged[:, :-1], hg.Jpeg(20.0)(x[:, :-1]), rtol=0, atol=0)
+    torch.testing.assert_close(damaged[:, -1], x[:, -1], rtol=0, atol=0)
+
+
 def test_fade_leaves_the_share_of_contrast():
     faded = hg.Fade(0.3)(PICTURE, chance())
     assert (faded.flatten(1).amax(1) - faded.flatten(1).amin(1)).numpy() == pytest.approx([0.3, 0.3], abs=0.01)

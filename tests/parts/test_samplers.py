@@ -40,6 +40,14 @@ def test_draws_of_a_mixture_have_its_mean_and_covariance():
     torch.testing.assert_close(torch.cov(drawn.T), expected, atol=0.05, rtol=0.05)
 
 
+def test_draws_of_a_mixture_by_hand():
+    mixture, generator = a_mixture(), chance(3)
+    chosen = torch.multinomial(mixture.log_weight.exp(), 50, replacement=True, generator=generator)
+    noise = torch.randn(50, 3, generator=generator)
+    expected = [mixture.mean[c] + mixture.root[c] @ one for c, one in zip(chosen, noise, strict=True)]
+    torch.testing.assert_close(mixture.draw(chance(3), 50), torch.stack(expected))
+
+
 def test_noise_that_flows_nowhere_is_normal():
     module = Flow(3, chance()).eval()  # its last layer is 0 at first
     module.mean.copy_(torch.tensor([1.0, 0, -2]))

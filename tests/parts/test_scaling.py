@@ -57,3 +57,28 @@ def test_no_copy_of_all_numbers_is_made_in_double_precision(monkeypatch):
     with Largest() as made:
         scaled(squash(x, torch.ones(320, dtype=torch.bool)), x)
     assert made.most == x.nbytes  # the result
+
+
+def test_nor_where_rows_are_many_and_columns_few(monkeypatch):
+    x = rows(20_000, 3)
+    whole = standardize(x)
+    monkeypatch.setattr(scaling, "ROWS", 2**10)
+    monkeypatch.setattr(scaling, "BLOCK", 2**12)
+    with Largest() as made:
+        parts = standardize(x)
+    assert made.most == 2**10 * 3 * 8
+    torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-12, atol=0)
+    torch.testing.assert_close(parts.scale, whole.scale, rtol=1e-12, atol=0)
+
+
+def test_what_is_said_of_columns_is_looked_up_where_the_rows_are(monkeypatch):
+    class Given(Exception):
+        pass
+
+    def noted(*block):
+        raise Given({tensor.device.type for tensor in block})
+
+    monkeypatch.setattr(scaling, "_squash", noted)
+    with pytest.raises(Given) as given:
+        squash(torch.empty(5, 3, device="meta"), torch.ones(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool))
+    assert given.value.args == ({"meta"},)

@@ -161,28 +161,35 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if judged is not None and condition is not None:
             raise ParameterError("validation_data can't go with a condition. Leave it out: some of the rows are held out then.")
         with self._or_as_before():
-            values = self._learn(raw, timeless=timeless, only=only)
-            raw_condition = self._learn_condition(condition, raw, len(values))
-            others = None if judged is None else self._more(judged)
-            run = self._run_on(values, raw_condition, others)
-            state = checkpoints.unfinished(self.checkpoint, run)
-            facts: dict[str, Any] = {"run": run, "seed": seed_from(self.random_state)} if state is None else state[1]
-            generator = self._generator(facts["seed"])
-            model = self._build(values, raw_condition, generator)
-            some, order = (torch.randperm(len(values), generator=generator, device=generator.device) for _ in range(2))
-            held_out = min(round(len(order) * self.validation_fraction), len(order) - 1) if len(order) >= 10 else 0
-            if others is not None:
-                values, order, held_out = *self._joined(values, others, order), len(others)
-            self._start(model, values, raw_condition, some[~torch.isin(some, order[:held_out])], generator)
-            given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
-            train, validation = self._batches(values, model, order, held_out, given)
-            plan = plan_from(self._asked, len(train), self._network, train.per_step)
-            trainer = Trainer(model, train, validation, plan, generator)
-            if self.checkpoint is not None and state is not None:
-                checkpoints.go_on(trainer, self.checkpoint, state)
-        self._adopt(model)
+            trainer, facts = self._prepared(self._learn(raw, timeless=timeless, only=only), raw, condition, judged)
+        self._adopt(trainer.model)
         self._run(trainer, facts)
         return self
+
+    def _prepared(self, values: Tensor | Album, raw: Any, condition: Any, judged: Any) -> tuple[Trainer, dict[str, Any]]:
+        """What trains a model that is built for numbers of raw data, and the facts that its run is known by.
+
+        It holds the numbers scaled, so those that came need no memory while it trains.
+        """
+        raw_condition = self._learn_condition(condition, raw, len(values))
+        others = None if judged is None else self._more(as_raw(judged, apart=self._apart, kind=self.kind))
+        run = {} if self.checkpoint is None else self._run_on(values, raw_condition, others)
+        state = checkpoints.unfinished(self.checkpoint, run)
+        facts: dict[str, Any] = {"run": run, "seed": seed_from(self.random_state)} if state is None else state[1]
+        generator = self._generator(facts["seed"])
+        model = self._build(values, raw_condition, generator)
+        some, order = (torch.randperm(len(values), generator=generator, device=generator.device) for _ in range(2))
+        held_out = min(round(len(order) * self.validation_fraction), len(order) - 1) if len(order) >= 10 else 0
+        if others is not None:
+            values, order, held_out = *self._joined(values, others, order), len(others)
+        self._start(model, values, raw_condition, some[~torch.isin(some, order[:held_out])], generator)
+        given = None if raw_condition is None or model.conditions is None else model.conditions(raw_condition).float()
+        train, validation = self._batches(values, model, order, held_out, given)
+        plan = plan_from(self._asked, len(train), self._network, train.per_step)
+        trainer = Trainer(model, train, validation, plan, generator)
+        if self.checkpoint is not None and state is not None:
+            checkpoints.go_on(trainer, self.checkpoint, state)
+        return trainer, facts
 
     @trainable()
     def partial_fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
@@ -217,7 +224,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 self._adopt(model)
                 self.history_: list[dict[str, Any]] = []
         else:
-            values = self._more(X)
+            values = self._more(raw)
             self._require_learnable(values)
         given = self._told(condition, length(raw))
         batches, _ = self._batches(values, self.model_, torch.arange(len(values), device=self._device), 0, *given)
@@ -247,9 +254,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if isinstance(self.kind_, TableKind) and found is not None and found.any():
             self.kind_.warn_of_gaps(found.cpu().numpy())
 
-    def _more(self, X: Any) -> Tensor | Album:
+    def _more(self, raw: Any) -> Tensor | Album:
         """More data of the kind that was learned, as numbers."""
-        raw = as_raw(X, apart=self._apart, kind=self.kind)
         return Album(raw) if self._restores else self.kind_.to_tensor(self._fitting(self.kind_.learned(raw))).to(self._device)
 
     def _joined(self, values: Any, others: Any, order: Tensor) -> tuple[Any, Tensor]:
@@ -312,7 +318,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
         x = values if not values.is_floating_point() else scaled(model.scaling, values)
-        lengths = self.kind_.lengths(values) if model.reads and given is None else None
+        cut = model.reads and model.spells and given is None  # other networks want rows of one length
+        lengths = self.kind_.lengths(values) if cut else None
         if lengths is not None and model.corruption is not None:
             lengths = model.corruption.longest(lengths)
         of_rows, others = (Batches(x, some, model.scaling, given=given, lengths=lengths) for some in (learned, judged))
@@ -417,13 +424,6 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         _warn_of_collapse(trainer)
         if finished and self.checkpoint is not None:
             Path(self.checkpoint).unlink(missing_ok=True)
-
-    @property
-    def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-    def _generator(self, seed: int) -> torch.Generator:
-        return torch.Generator(self._device).manual_seed(seed)
 
     # Passing data through
 

@@ -64,6 +64,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     by_name: ClassVar[dict[str, type[Fitted]]] = {}
     columns: dict[str, str] | None = None
+    device: str | torch.device | None = None
     callbacks: Sequence[Callable[..., Any]] = ()
     verbose: bool = False
     model_: Any
@@ -207,8 +208,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         return hasattr(self, "model_")
 
     def _adopt(self, model: nn.Module) -> None:
-        """Make a model the fitted one; what was derived from an earlier one is forgotten."""
-        self.model_ = model
+        """Make a model the fitted one, where it is to be computed; what was derived from an earlier one is forgotten."""
+        self.model_ = model.to(self._device)
         self._by_dtype: dict[torch.dtype, nn.Module] = {}
 
     def _model_for(self, dtype: torch.dtype) -> Any:
@@ -219,8 +220,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
     @property
     def _device(self) -> torch.device:
-        """Where rows are computed: on the processor, unless there is a parameter for it."""
-        return torch.device("cpu")
+        """Where rows are computed."""
+        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    def _generator(self, seed: int) -> torch.Generator:
+        return torch.Generator(self._device).manual_seed(seed)
 
     # Saving
 
@@ -354,6 +358,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return state | {"_by_dtype": {}} if "model_" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "model_" in state:
+            self.model_.to(self._device)  # which may be another on this machine
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -333,6 +333,11 @@ class GeneratingAutoencoder(BaseAutoencoder):
         super()._adopt(model, trainer)
         self.sampler_ = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if (sampler := state.get("sampler_")) and sampler.module is not None:
+            sampler.module.to(self._device)
+
     def _tensors(self) -> dict[str, Tensor]:
         module = None if self.sampler_ is None else self.sampler_.module
         own = {} if module is None else {f"{SAMPLER}{name}": tensor for name, tensor in module.state_dict().items()}

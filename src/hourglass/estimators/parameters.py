@@ -53,6 +53,15 @@ def _is_device(value: Any) -> bool:
     return True
 
 
+def _is_there(device: Any) -> bool:
+    """Whether torch can reckon and draw on a device here."""
+    try:
+        torch.empty(0, device=torch.Generator(device).device)
+    except (RuntimeError, AssertionError):
+        return False
+    return True
+
+
 def _choice(table: dict[str, Any]) -> Rule:
     return (lambda value: value is None or (isinstance(value, str) and value in table)), f"one of {', '.join(map(repr, table))}"
 
@@ -124,9 +133,10 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
         if not holds(value):
             raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
     device = parameters.get("device")
-    if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    if device is not None and not _is_there(device):
+        name = str(device)
         raise ParameterError(
-            f"The 'device' parameter of {owner} can't be {str(device)!r}, as torch finds no CUDA. Leave it out, or use 'cpu'."
+            f"The 'device' parameter of {owner} can't be {name!r}, as torch finds no {name.upper()}. Leave it out, or use 'cpu'."
         )
     if parameters.get("hidden") is not None and any(isinstance(parameters.get(side), (Network, nn.Module)) for side in SIDES):
         raise ParameterError(

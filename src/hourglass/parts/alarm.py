@@ -82,12 +82,12 @@ class Alarm(nn.Module):
     @classmethod
     def learn(cls, column_of: tuple[int, ...], x: Tensor, kept: Tensor, rank: int = 1) -> Self:
         """What training rows x say, and the rows that are kept; `calibrate` has to follow."""
-        alarm = cls(column_of, len(kept), 0, rank)
-        alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)))
+        alarm = cls(column_of, len(kept), 0, rank).to(x.device)
+        alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)), device=x.device)
         missing = x[:, alarm.first].isnan().sum(0)
         alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
         some = x[:: len(x) // SAMPLE + 1]
-        inner = some.nanquantile(torch.linspace(0, 1, POINTS), dim=0)[1:-1]
+        inner = some.nanquantile(torch.linspace(0, 1, POINTS, device=x.device), dim=0)[1:-1]
         ends = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
         alarm.points = torch.cat([ends[0][None], inner, ends[1][None]])
         alarm.shares = shares_up_to(alarm.points, some)
@@ -188,7 +188,7 @@ class Alarm(nn.Module):
         Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 2.2.
         """
         n = len(self.reference)
-        below = torch.searchsorted(self.reference, scores.to(self.reference.dtype).contiguous())
+        below = torch.searchsorted(self.reference, scores.to(self.reference).contiguous())
         return (self.of_one + n - below) / (n + self.of_one)
 
     def threshold(self, rate: float) -> float:

@@ -19,6 +19,7 @@ LATE = 1.0  # by so much less, so that it is heard where it is high
 BRIEF = 0.02, 0.06  # of a window: a run of missing, and one of equal samples, up to which it is nothing
 RUN = 3.0  # of the score, for each doubling of the longest usual run of missing, or of equal, samples
 SMALLEST = 1e-4  # of a standard deviation: distances and errors below it count as this
+BLOCK = 2**20  # numbers of windows that are looked at together
 LEAST_SCALE = 0.05  # of a term: where all usual rows are alike, this counts as their spread
 
 
@@ -61,10 +62,11 @@ class SeriesAlarm(Alarm):
         cells = min(CELLS, x.shape[2])
         seen = outlines(x)
         plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
-        alarm = cls(x.shape[1], cells, 0)
+        alarm = cls(x.shape[1], cells, 0).to(x.device)
         for name in ("rarity", "gapless", "points", "shares", "learned"):
             setattr(alarm, name, getattr(plain, name))
-        longest = [run_lengths(holds).amax((0, 2)).float() for holds in _held(x)]
+        runs = [torch.stack([run_lengths(holds).amax((0, 2)) for holds in _held(some)]) for some in _parts(x)]
+        longest = torch.stack(runs).amax(0).float()  # (2, channels)
         alarm.usual = torch.stack([long.clamp(min=share * x.shape[2]) for long, share in zip(longest, BRIEF, strict=True)])
         return alarm
 
@@ -83,9 +85,10 @@ class SeriesAlarm(Alarm):
 
         Of whole windows the errors count by their peaks.
         """
-        self.spread = (x - expected).square().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)  # of each channel
-        errors = self.step_errors(x, expected)
-        for number, term in enumerate((log_distance(distance), errors.flatten(1).amax(1) if peaks else errors.amax(1).flatten())):
+        self.spread = (x - expected).square_().nanmean((0, 2)).nan_to_num(1.0).clamp(min=1e-8)  # of each channel
+        over = (1, 2) if peaks else (1,)
+        high = torch.cat([self.step_errors(*some).amax(over) for some in zip(_parts(x), _parts(expected), strict=True)])
+        for number, term in enumerate((log_distance(distance), high.flatten())):
             centre, scale = centred_upwards(term[:, None])
             self.centre[number], self.scale[number] = centre[0], scale[0].clamp(min=LEAST_SCALE)
 
@@ -131,6 +134,11 @@ def outlines(x: Tensor) -> Tensor:
     cells = min(CELLS, x.shape[2])
     ends = [round(i * x.shape[2] / cells) for i in range(cells + 1)]
     return torch.stack([x[..., a:b].nanmean(2) for a, b in pairwise(ends)], 2).flatten(1)
+
+
+def _parts(x: Tensor) -> tuple[Tensor, ...]:
+    """Some of the windows x (n, channels, time) at a time."""
+    return torch.split(x, max(BLOCK // max(x[:1].numel(), 1), 1))
 
 
 def _held(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -221,8 +221,10 @@ class Jpeg(Damage):
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         qualities = strengths(self.quality, x, generator).flatten().tolist()
-        bytes_ = (x.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
-        return torch.stack([_as_jpeg(*pair) for pair in zip(bytes_, qualities, strict=True)]).to(x) / 255
+        colours = 3 if x.shape[1] >= 3 else 1  # behind them is transparency, which JPEG has none of
+        bytes_ = (x[:, :colours].clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+        damaged = torch.stack([_as_jpeg(*pair) for pair in zip(bytes_, qualities, strict=True)]).to(x) / 255
+        return torch.cat([damaged, x[:, colours:]], 1)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ class MapAlarm(Alarm, Settled):
         usual = smoothed(errors.mean(0, keepdim=True), 1.0)[0]
         self.spread = ((usual + usual.mean()) / 2).clamp(min=SMALLEST**2)
         if blemished is not None:
-            self.width = torch.tensor(max(WIDTHS, key=lambda width: self._shown(errors, blemished, width)))
+            best = max(WIDTHS, key=lambda width: self._shown(errors, blemished, width))
+            self.width = torch.tensor(best, device=errors.device)
         self.level = self._peaks(errors, float(self.width)).median()
         self._calibrate_scores(held_out, errors)
         if around is not None and len(self.kept):
@@ -115,16 +116,16 @@ def thumbnails(x: Tensor) -> Tensor:
 def moved(x: Tensor, shift: float, turn: float, generator: torch.Generator) -> Tensor:
     """Pictures (n, channels, height, width), each shifted by up to a share of its side and turned by up to so many degrees."""
     n, _, height, width = x.shape
-    angle = math.radians(turn) * (2 * torch.rand(n, generator=generator) - 1)
+    angle = math.radians(turn) * (2 * torch.rand(n, generator=generator, device=x.device) - 1)
     flat = torch.stack([angle.cos(), -angle.sin() * height / width, angle.sin() * width / height, angle.cos()], 1).reshape(n, 2, 2)
-    away = 2 * shift * (2 * torch.rand(n, 2, 1, generator=generator) - 1)  # an affine grid runs from -1 to 1
+    away = 2 * shift * (2 * torch.rand(n, 2, 1, generator=generator, device=x.device) - 1)  # an affine grid runs from -1 to 1
     grid = functional.affine_grid(torch.cat([flat, away], 2), list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def mirrored(x: Tensor, generator: torch.Generator) -> Tensor:
     """Pictures (n, channels, height, width), each flipped either way or not, and square ones transposed or not, by chance."""
-    chance = torch.rand(3, len(x), 1, 1, 1, generator=generator) < 0.5
+    chance = torch.rand(3, len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
     x = torch.where(chance[0], x.flip(2), x)
     x = torch.where(chance[1], x.flip(3), x)
     return torch.where(chance[2], x.transpose(2, 3), x) if x.shape[2] == x.shape[3] else x
@@ -133,13 +134,14 @@ def mirrored(x: Tensor, generator: torch.Generator) -> Tensor:
 def blemished(x: Tensor, generator: torch.Generator) -> Tensor:
     """Pictures (n, channels, height, width), each with a patch of a 32nd of its side, at least 2 pixels, lighter or darker."""
     n, _, *sides = x.shape
-    inside = torch.ones(n, 1, 1, 1, dtype=torch.bool)
+    inside = torch.ones(n, 1, 1, 1, dtype=torch.bool, device=x.device)
     for axis, side in enumerate(sides):
         long = min(side, max(2, side // 32))
-        start = torch.randint(side - long + 1, (n, 1), generator=generator)
-        along = (torch.arange(side) >= start) & (torch.arange(side) < start + long)  # (n, side)
+        start = torch.randint(side - long + 1, (n, 1), generator=generator, device=x.device)
+        place = torch.arange(side, device=x.device)
+        along = (place >= start) & (place < start + long)  # (n, side)
         inside = inside & (along[:, None, :, None] if axis == 0 else along[:, None, None, :])
-    strength = 0.15 * torch.where(torch.rand(n, 1, 1, 1, generator=generator) < 0.5, -1.0, 1.0)
+    strength = 0.15 * torch.where(torch.rand(n, 1, 1, 1, generator=generator, device=x.device) < 0.5, -1.0, 1.0)
     return torch.where(inside, x + strength, x)
 
 
@@ -152,7 +154,7 @@ def principal(x: Tensor, k: int, generator: torch.Generator) -> tuple[Tensor, Te
     By two rounds of subspace iteration from a random start: Halko, Martinsson and Tropp, "Finding Structure with Randomness", 2011,
     algorithm 4.4.
     """
-    axes = torch.randn(x.shape[1], k, generator=generator)
+    axes = torch.randn(x.shape[1], k, generator=generator, device=x.device)
     for _ in range(2):
         axes = torch.linalg.qr(x.T @ (x @ axes)).Q
     seen = x @ axes  # (n, k)
@@ -174,7 +176,7 @@ def hidden_inverse(axes: Tensor, kept: Tensor, shape: tuple[int, ...], together:
     """
     channels, height, width = shape
     places = axes.reshape(channels // together, together, height * width, -1).transpose(1, 2)  # (groups, places, together, k)
-    inverse: Tensor = torch.linalg.inv(torch.eye(together, dtype=axes.dtype) - (places * kept) @ places.mT)
+    inverse: Tensor = torch.linalg.inv(torch.eye(together, dtype=axes.dtype, device=axes.device) - (places * kept) @ places.mT)
     return inverse
 
 

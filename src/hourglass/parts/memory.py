@@ -72,16 +72,16 @@ class Memory(nn.Module, Settled):
 
     def copies(self) -> _Copies:
         """The remembered rows, moved, ready to be compared with."""
-        if self._made is None or self._made.rows.dtype != self.rows.dtype:
+        if self._made is None or (self._made.rows.dtype, self._made.rows.device) != (self.rows.dtype, self.rows.device):
             made = self.rows.new_empty(len(self.source), *self.rows.shape[1:])
-            cost = torch.zeros(len(self.source), dtype=torch.float32)
+            cost = torch.zeros(len(self.source), dtype=torch.float32, device=made.device)
             for number, (shift, rate) in enumerate(MOVES):
                 mine = self.move == number
                 copy = warped(self.rows[self.source[mine]], shift, rate) if number else self.rows[self.source[mine]]
                 made[mine] = self.scaling(copy) if isinstance(self.scaling, PerWindow) and number else copy
                 cost[mine] = COST * ((shift / max(SHIFTS)) ** 2 + (rate / max(RATES)) ** 2)
             flat = self.compared(made).float()
-            cost *= self.usual.cpu().float() * flat.shape[1]
+            cost *= self.usual.float() * flat.shape[1]
             self._made = _Copies(made, flat, cost, flat.square().sum(1) + cost, bool(flat.isnan().any()))
         return self._made
 
@@ -137,7 +137,7 @@ class Memory(nn.Module, Settled):
             order = apart.topk(self._rank(apart.shape[1]), largest=False)
             return order.values[:, -1], order.indices[:, -1]
         allowed = (~apart.isinf()).sum(1)
-        ranks = torch.tensor([self._rank(int(n)) for n in allowed])
+        ranks = torch.tensor([self._rank(n) for n in allowed.tolist()], device=apart.device)
         order = apart.topk(int(ranks.max()), largest=False)
         which = ranks[:, None] - 1
         return order.values.gather(1, which)[:, 0], order.indices.gather(1, which)[:, 0]
@@ -154,17 +154,18 @@ def remembered(
     scaling: Scaling, rows: Tensor, most: int, *, moved: bool, generator: torch.Generator, beyond: float = 0.0
 ) -> Memory:
     """A memory of rows (m, channels, time), and of so many copies at most that are moved: all moves of each, if there is room."""
-    m = len(rows)
-    plain = Memory(scaling, rows, torch.arange(m), torch.zeros(m, dtype=torch.long), beyond=beyond)
+    m, each = len(rows), torch.arange(len(rows), device=rows.device)
+    plain = Memory(scaling, rows, each, torch.zeros_like(each), beyond=beyond)
     if not moved:
         return plain
-    some = torch.arange(m)[:MOST_TRIED]
-    far = plain.nearest(rows[some], some[:, None] == torch.arange(m))[1]
+    some = each[:MOST_TRIED]
+    far = plain.nearest(rows[some], some[:, None] == each)[1]
     known = far[torch.isfinite(far)]
     usual = float(known.median()) if len(known) else 1.0
-    source, move = torch.arange(m).repeat(len(MOVES)), torch.arange(len(MOVES)).repeat_interleave(m)
+    source, move = each.repeat(len(MOVES)), torch.arange(len(MOVES), device=rows.device).repeat_interleave(m)
     if len(source) > max(most, m):
-        chosen = torch.cat([torch.arange(m), m + torch.randperm(len(source) - m, generator=generator)[: max(most - m, 0)]])
+        others = m + torch.randperm(len(source) - m, generator=generator, device=rows.device)[: max(most - m, 0)]
+        chosen = torch.cat([each, others])
         source, move = source[chosen], move[chosen]
     return Memory(scaling, rows, source, move, usual, beyond=beyond)
 
@@ -203,7 +204,7 @@ def smoothed(x: Tensor, width: float) -> Tensor:
 def run_lengths(holds: Tensor) -> Tensor:
     """Of each step (..., time) where something holds, how long the run of such steps is that it is part of; else 0."""
     time = holds.shape[-1]
-    step = torch.arange(time).expand(holds.shape)
+    step = torch.arange(time, device=holds.device).expand(holds.shape)
     before = _highest_yet(torch.where(holds, -1, step))  # the last step that broke the run
     after = -_highest_yet(torch.where(holds, -time, -step).flip(-1)).flip(-1)  # the next one that does
     return torch.where(holds, after - before - 1, 0)

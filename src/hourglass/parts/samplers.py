@@ -36,8 +36,11 @@ class FullMixture(nn.Module):
     def draw(self, generator: torch.Generator, times: int) -> Tensor:
         """Codes (times, codes)."""
         chosen = torch.multinomial(self.log_weight.exp(), times, replacement=True, generator=generator)
-        noise = torch.randn(times, self.mean.shape[1], 1, generator=generator, dtype=self.mean.dtype, device=self.mean.device)
-        return self.mean[chosen] + (self.root[chosen] @ noise).squeeze(2)
+        z = torch.randn(times, self.mean.shape[1], generator=generator, dtype=self.mean.dtype, device=self.mean.device)
+        for number, (mean, root) in enumerate(zip(self.mean, self.root, strict=True)):
+            mine = chosen == number  # so that no root is copied for each row
+            z[mine] = mean + z[mine] @ root.T
+        return z
 
     def log_density(self, z: Tensor) -> Tensor:
         """Logarithm of the density at codes z (batch, codes), in nats."""

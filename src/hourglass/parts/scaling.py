@@ -17,6 +17,7 @@ FAR = 1000.0  # standard deviations from zero, from where on single precision lo
 HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
 BLOCK = 2**22  # numbers that are held in double precision at a time: 32 MB
 TOGETHER = 32  # columns at least: sums over fewer are added up in another order
+ROWS = 2**20  # that a mean is taken of at a time
 
 
 class Scaling(nn.Module):
@@ -224,9 +225,8 @@ def standardize(values: Tensor, numbers: Tensor | None = None) -> Standardize:
 
     Missing values are left out of account. What are no ``numbers`` (...), where that is given, stays as it is.
     """
-    apart = values.to(torch.float64, copy=True)
-    mean = apart.nanmean(0).nan_to_num(0)
-    std = apart.sub_(mean).square_().nanmean(0).sqrt()
+    mean = _mean(values, lambda some: some).nan_to_num(0)
+    std = _mean(values, lambda some: some.sub_(mean).square_()).sqrt()
     largest = torch.stack([some.nan_to_num(0).abs().amax(0) for some in _blocks(values)]).amax(0).double()
     varied = std > 1e-12 * largest  # not constant, up to rounding
     if numbers is not None:
@@ -234,10 +234,21 @@ def standardize(values: Tensor, numbers: Tensor | None = None) -> Standardize:
     return Standardize(mean, torch.where(varied, std, 1.0))
 
 
+def _mean(values: Tensor, made_of: Callable[[Tensor], Tensor]) -> Tensor:
+    """The mean (...) of what is made of values (n, ...) in double precision, some rows at a time; missing ones don't count."""
+    total, count = [], []
+    for some in torch.split(values, ROWS):
+        made = made_of(some.to(torch.float64, copy=True))
+        total.append(made.nansum(0))
+        count.append((~made.isnan()).sum(0))
+    return torch.stack(total).sum(0) / torch.stack(count).sum(0)
+
+
 def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squash:
     """The scaling that fits values (n, columns); the tailed columns are those with heavy tails, unless given."""
     count = max(BLOCK // max(len(values), 1) // TOGETHER, 1) * TOGETHER  # columns at a time, each by itself
-    pieces = [None] * values.shape[1] if tailed is None else torch.split(tailed, count)
+    numbers = numbers.to(values.device)
+    pieces = [None] * values.shape[1] if tailed is None else torch.split(tailed.to(values.device), count)
     blocks = zip(torch.split(values, count, 1), torch.split(numbers, count), pieces, strict=False)
     found = [_squash(*block).state_dict() for block in blocks]
     nothing = torch.zeros(values.shape[1])

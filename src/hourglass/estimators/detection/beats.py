@@ -149,7 +149,9 @@ def learn_rows(
     Also the scores (m,) of rows held out so: of all in their order if a share of the memory is ``beyond``, as some may be strange.
     """
     asides = len(x) if beyond else ASIDE
-    rows, aside = (torch.randperm(len(x), generator=generator)[:some].sort().values for some in (_room(x.shape, most), asides))
+    rows, aside = (
+        torch.randperm(len(x), generator=generator, device=x.device)[:some].sort().values for some in (_room(x.shape, most), asides)
+    )
     watch, memory = _begun(scaling, x[rows], x, generator, moved=not beyond, beyond=beyond)
     looked = _looked_up(memory, x[aside], lambda part: aside[part, None] == rows)
     return watch.eval(), calibrate_rows(watch, looked)
@@ -163,10 +165,10 @@ def learn_record(
     What is remembered begins anywhere between two windows that follow one another.
     """
     record = windows.record
-    between = torch.from_numpy(windows.between())
+    between = torch.from_numpy(windows.between()).to(generator.device)
     room = _room((len(between), record.shape[1], windows.window), most)
-    there = between[torch.randperm(len(between), generator=generator)[:room].sort().values]
-    seen = rows = _scaled(scaling, windows.at(there.numpy()))
+    there = between[torch.randperm(len(between), generator=generator, device=generator.device)[:room].sort().values]
+    seen = rows = _scaled(scaling, windows.at(there.cpu().numpy()), there.device)
     whole = ~rows.isnan().flatten(1).any(1)
     if int(whole.sum()) >= len(whole) // 2:
         rows, there = rows[whole], there[whole]
@@ -180,8 +182,9 @@ def learn_record(
 
 def _thin(memory: Memory, left: int, generator: torch.Generator) -> None:
     """Forget rows, so that a new window has as many neighbours as a held-out one was allowed: else it would look more usual."""
-    chosen = torch.randperm(len(memory.rows), generator=generator)[: max(left, 1)].sort().values
-    memory.rows, memory.source, memory.move = memory.rows[chosen].clone(), torch.arange(len(chosen)), memory.move[chosen]
+    chosen = torch.randperm(len(memory.rows), generator=generator, device=memory.rows.device)[: max(left, 1)].sort().values
+    each = torch.arange(len(chosen), device=chosen.device)
+    memory.rows, memory.source, memory.move = memory.rows[chosen].clone(), each, memory.move[chosen]
     memory.forget_copies()
 
 
@@ -226,7 +229,7 @@ class Blocks:
 
     def __init__(self, memory: Memory, windows: Windows, there: Tensor) -> None:
         self.memory, self.there = memory, there
-        self.edges = torch.arange(1, BLOCKS) * len(windows.record) // BLOCKS
+        self.edges = torch.arange(1, BLOCKS, device=there.device) * len(windows.record) // BLOCKS
         self.shares: list[float] = []
 
     @property
@@ -235,7 +238,7 @@ class Blocks:
         return 1 - float(np.mean(self.shares))
 
     def __call__(self, windows: Windows) -> Looked:
-        here, length = torch.from_numpy(windows.starts), windows.window
+        here, length = torch.from_numpy(windows.starts).to(self.there.device), windows.window
 
         def forbidden(part: slice) -> Tensor:
             mine = here[part, None]
@@ -246,7 +249,7 @@ class Blocks:
             self.shares.append(float(found.float().mean()))
             return found
 
-        return _looked_up(self.memory, _scaled(self.memory.scaling, windows), forbidden)
+        return _looked_up(self.memory, _scaled(self.memory.scaling, windows, self.there.device), forbidden)
 
     def _block(self, starts: Tensor, length: int) -> Tensor:
         return torch.bucketize(starts + length // 2, self.edges, right=True)
@@ -265,7 +268,7 @@ def learn_estimator(model: Hourglass, x: Tensor, aside: Tensor | Windows) -> Reb
     watch.low = x.nan_to_num(torch.inf).amin(among, keepdim=True)[0].expand(model.shape).clone()
     watch.high = x.nan_to_num(-torch.inf).amax(among, keepdim=True)[0].expand(model.shape).clone()
     if isinstance(aside, Windows):
-        calibrate(watch, aside, lambda windows: _rebuilt(watch, _scaled(model.scaling, windows)))
+        calibrate(watch, aside, lambda windows: _rebuilt(watch, _scaled(model.scaling, windows, x.device)))
         return watch.eval()
     calibrate_rows(watch, _rebuilt(watch, aside))
     return watch.eval()
@@ -302,7 +305,8 @@ def _rebuilt(watch: SeriesWatch, x: Tensor) -> Looked:
 def calibrate_rows(watch: SeriesWatch, looked: Looked) -> Tensor:
     """Learn what is usual from rows held out; their scores (n,)."""
     watch.alarm.calibrate_steps(*looked, peaks=True)
-    scores = watch.alarm.of_windows(watch.judged(looked)).float()
+    parts = zip(*(torch.split(some, windows_at_once(*looked.x.shape[1:])) for some in looked), strict=True)
+    scores = torch.cat([watch.alarm.of_windows(watch.judged(Looked(*part))) for part in parts]).float()
     watch.alarm.reference = scores.sort().values
     return scores
 
@@ -347,7 +351,7 @@ def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callabl
     """The scores of steps of windows in a row, as those of them say that are held out."""
     looked = look(windows)
     judged = watch.judged(looked)
-    mine = torch.from_numpy(np.isin(windows.starts, held_out))
+    mine = torch.from_numpy(np.isin(windows.starts, held_out)).to(judged.distance.device)
     usable = mine & torch.isfinite(looked.distance)
     far = torch.where(usable, judged.distance, -torch.inf)
     errors = judged.errors.where(usable[:, None, None], torch.inf)
@@ -356,6 +360,6 @@ def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callabl
     return scores[torch.isfinite(scores)]
 
 
-def _scaled(scaling: Scaling, windows: Windows) -> Tensor:
-    values: Tensor = scaling(torch.from_numpy(np.ascontiguousarray(windows.stacked())))
+def _scaled(scaling: Scaling, windows: Windows, device: torch.device) -> Tensor:
+    values: Tensor = scaling(torch.from_numpy(np.ascontiguousarray(windows.stacked())).to(device))
     return values.float()

@@ -37,7 +37,7 @@ def columns(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Float
     found = detector._collect(strange, blamed_cells).numpy() if len(rows) else np.empty((0, 2, len(names)))
     cells = kind.to_tensor(strange).double().numpy() if len(rows) else found[:, 1]  # (n, columns) in units
     inner = torch.stack([alarm.points[1], alarm.points[-2]])  # 15 of 16 training rows lie between them
-    ends = watch.scaling.inverse(inner.double()).numpy()
+    ends = watch.scaling.inverse(inner.double()).cpu().numpy()
     low, high = np.where(np.abs(ends) < TINY * (ends[1] - ends[0]), 0, ends)
     blame = np.nan_to_num(found[:, 0], nan=HUGE).clip(max=HUGE)
     order = np.argsort(-blame, axis=1, kind="stable")[:, :most]

@@ -63,7 +63,6 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     ----------
     estimator : Autoencoder, optional
         What rebuilds the rows; its error of reconstruction is the score, measured against rows that are held out of its training.
-        It trains on its own ``device``; the detector itself learns and scores on the processor.
         Of a long record it rebuilds windows, and a fifth of the record is held out, in up to five blocks.
     kind : str or Series, optional
         "table", "image", "series", "token", "words", "molecule" or "melody", or a `Series` or `Melodies`, which say more; inferred
@@ -96,6 +95,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Pictures and series need no epochs, and an estimator has its own.
     max_seconds : float, optional
         How long to train at most, where ``max_epochs`` counts.
+    device : str, optional
+        "cpu", "cuda" ...: where it learns and scores. A GPU where there is one unless given; with an estimator, which trains on a
+        ``device`` of its own, that one.
     random_state : int, RandomState, Generator or None
         The same seed gives the same numbers.
     callbacks : tuple of functions, default=()
@@ -150,6 +152,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         columns: dict[str, str] | None = None,
         max_epochs: int | None = None,
         max_seconds: float | None = None,
+        device: str | torch.device | None = None,
         random_state: Any = None,
         callbacks: Sequence[Callable[..., Any]] = (),
         verbose: bool = False,
@@ -164,6 +167,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.columns = columns
         self.max_epochs = max_epochs
         self.max_seconds = max_seconds
+        self.device = device
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
@@ -194,7 +198,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         self._require_valid()
         raw = as_raw(X, kind=self.kind if self.estimator is None else self.estimator.kind)
-        generator = torch.Generator().manual_seed(seed_from(self.random_state))
+        generator = self._generator(seed_from(self.random_state))
         with self._or_as_before():
             self.estimator_ = None
             self._adopt(recipes.of(self, raw).fit(self, raw, generator))
@@ -254,6 +258,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self.alarm_rate_ = float(rate)
         self.offset_ = -self._alarm.threshold(rate)
         return self
+
+    @property
+    def _device(self) -> torch.device:
+        return super()._device if self.device is not None or self.estimator is None else self.estimator._device
 
     @property
     def _holds_out(self) -> bool:
@@ -396,7 +404,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         values = np.empty(len(scores))
         for first in range(0, len(scores), AT_ONCE):
             part = slice(first, first + AT_ONCE)
-            values[part] = self._alarm.p_values(torch.from_numpy(scores[part])).double().numpy()
+            values[part] = self._alarm.p_values(torch.from_numpy(scores[part])).double().cpu().numpy()
         return values
 
     def alarms(self, X: Any, *, reasons: int = 3) -> pl.DataFrame:
@@ -572,9 +580,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         if header["inner"] is not None:
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             facts = Facts(header["inner"], path)
-            inner = Fitted._named(facts["estimator"])._from_file(path, own, facts, given)
-            self.estimator_ = recipes.brought_home(inner)
-            self.estimator = clone(inner) if header["asked"] else None
+            self.estimator_ = Fitted._named(facts["estimator"])._from_file(path, own, facts, given)
+            self.estimator = clone(self.estimator_) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
         self._adopt(watch.eval())

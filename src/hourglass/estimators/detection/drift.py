@@ -41,12 +41,13 @@ def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, p_values: NDArray[n
     import polars as pl
 
     n, least = len(x), alarm.least_rate
+    points, shares, first, column_of = (some.cpu() for some in (alarm.points, alarm.shares, alarm.first, alarm.column_of))
     even = (np.sort(p_values) - least) / (1 - least)  # from 0 to 1 alike, if nothing has changed
     moved = float(np.max(np.abs(even - (np.arange(n) + 0.5) / n))) + 0.5 / n
     p_value = _kolmogorov(moved, n, len(alarm.reference) / alarm.of_one)
-    apart = (shares_up_to(alarm.points, x) - alarm.shares).abs().amax(0).nan_to_num(0)  # NaN: nothing but gaps
-    missing, was = x[:, alarm.first].isnan().float().mean(0), (-alarm.rarity).exp() * (alarm.gapless == 0)
-    of_column = torch.zeros(len(names)).scatter_reduce_(0, alarm.column_of, apart, "amax").maximum((missing - was).abs())
+    apart = (shares_up_to(points, x) - shares).abs().amax(0).nan_to_num(0)  # NaN: nothing but gaps
+    missing, was = x[:, first].isnan().float().mean(0), ((-alarm.rarity).exp() * (alarm.gapless == 0)).cpu()
+    of_column = torch.zeros(len(names)).scatter_reduce_(0, column_of, apart, "amax").maximum((missing - was).abs())
     surely = false_discovery_control([_kolmogorov(float(some), n, int(alarm.learned)) for some in of_column])
     facts = {"column": list(names), "moved": of_column.numpy(), "p_value": surely, "missing": missing.numpy(), "was": was.numpy()}
     found = Drift(moved >= MOVED[0] and p_value < MOVED[1], p_value, moved, pl.DataFrame(facts).sort("moved", descending=True))

@@ -55,9 +55,9 @@ class Seen(NamedTuple):
 
 def seen_in(detector: Any, values: torch.Tensor) -> list[Seen]:
     """What is known of the steps of windows (n, channels, time) in the units of the data."""
-    kind, some = detector.kind_, values
+    kind, some = detector.kind_, values.to(detector._device)
     if values.nan_to_num(0).abs().max() > LARGE:
-        some = values.double().clamp(-HUGE, HUGE)
+        some = some.double().clamp(-HUGE, HUGE)
     watch = detector._model_for(some.dtype)
     with torch.inference_mode():
         x = watch.scaling(some)
@@ -66,8 +66,9 @@ def seen_in(detector: Any, values: torch.Tensor) -> list[Seen]:
             copies = fitted(x, copies)
         judged: Judged = watch.alarm.judge(x, copies, distance)
         expected = in_units(kind, watch.scaling, copies, some)
-    found = zip(values.numpy(), expected.numpy(), judged.errors.numpy(), judged.runs.numpy(), strict=True)
-    return [Seen(*some, watch.alarm.usual.numpy()) for some in found]
+    errors, runs = judged.errors.cpu().numpy(), judged.runs.cpu().numpy()
+    found = zip(values.numpy(), expected.cpu().numpy(), errors, runs, strict=True)
+    return [Seen(*some, watch.alarm.usual.cpu().numpy()) for some in found]
 
 
 def fitted(x: torch.Tensor, copies: torch.Tensor) -> torch.Tensor:

@@ -32,7 +32,8 @@ Told = Callable[[Any, Any, NDArray[np.intp], NDArray[np.floating[Any]], int | No
 class Judge(NamedTuple):
     """How the model of an estimator is watched, by what the data is, and what is told of alarms."""
 
-    learn: Callable[[Any, Tensor, Tensor, Any, torch.Generator], Watch]  # of a detector, x, what is held out of it, and that raw
+    seen: Callable[[Tensor], Tensor]  # what is looked at of rows that were learned from, as networks see them
+    learn: Callable[[Any, Tensor, Tensor, Any, torch.Generator], Watch]  # of a detector, that of its rows, rows held out, these raw
     blank: Callable[[Any, dict[str, Any], dict[str, Tensor]], Watch]  # as a file's header and tensors want it
     explained: Told  # of a detector, strange rows, their numbers and p-values, and how much at most to tell of each
 
@@ -48,17 +49,21 @@ def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Te
     return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector, rows), size=(height, width))
 
 
+def _whole(x: Tensor) -> Tensor:
+    return x
+
+
 def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
     """The rows that distances are measured to; with an estimator none, unless ``neighbours`` asks for some."""
-    return x[torch.randperm(len(x), generator=generator)[: detector.neighbours or 0]]
+    return x[torch.randperm(len(x), generator=generator, device=x.device)[: detector.neighbours or 0]]
 
 
 def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kind, kept = detector.kind_, _kept(detector, x, generator)
-    alarm = Alarm.learn(kind.column_of, x.flatten(1), kept.flatten(1), rank(detector, len(kept)))
+    alarm = Alarm.learn(kind.column_of, x, kept, rank(detector, len(kept)))
     watch = ColumnWatch(detector.estimator_.model_, alarm)
     errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDEST))])
-    alarm.calibrate(aside.flatten(1), errors)
+    alarm.calibrate(aside, errors)
     return watch
 
 
@@ -69,7 +74,7 @@ def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 
 def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kept = _kept(detector, x, generator)
-    alarm = MapAlarm.learn(pictures.cells(detector.kind_), thumbnails(x), thumbnails(kept), rank(detector, len(kept)))
+    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, kept, rank(detector, len(kept)))
     watch = MapWatch(detector.estimator_.model_, alarm)
     pictures.calibrate(watch, aside, generator)
     return watch
@@ -97,8 +102,8 @@ def _blank_symbols(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 
 
 JUDGES = {
-    "table": Judge(_learn_columns, _blank_columns, blame.columns),
-    "image": Judge(_learn_maps, _blank_maps, regions.located),
-    "series": Judge(_learn_stretches, _blank_stretches, events.stretched),
-    "symbols": Judge(_learn_symbols, _blank_symbols, symbols.explained),
+    "table": Judge(_whole, _learn_columns, _blank_columns, blame.columns),
+    "image": Judge(thumbnails, _learn_maps, _blank_maps, regions.located),
+    "series": Judge(_whole, _learn_stretches, _blank_stretches, events.stretched),
+    "symbols": Judge(symbols.counts, _learn_symbols, _blank_symbols, symbols.explained),
 }

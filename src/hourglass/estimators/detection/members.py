@@ -12,7 +12,7 @@ from hourglass.kinds import Kind
 from hourglass.model import Hourglass
 from hourglass.parts import Hide, Plain, blocks
 from hourglass.parts.alarm import Alarm
-from hourglass.parts.networks import Gaps
+from hourglass.parts.networks import Gaps, on_processor
 from hourglass.parts.scaling import Scaling
 from hourglass.training import Plan, Trainer
 
@@ -88,23 +88,23 @@ class EnsembleWatch(ColumnWatch):
 
 def build(kind: Kind, scaling: Scaling, generator: torch.Generator) -> Hourglass:
     """The ensemble, freshly drawn."""
-    (elements,) = kind.shape
+    (elements,), chance = kind.shape, on_processor(generator)
     shape = (MEMBERS, elements)
     return Hourglass(
         shape,
         scaling=scaling,
         corruption=Hide(0.6, kind.column_of if kind.categories else None),
         gaps=Gaps(torch.isnan),
-        encoder=blocks.encoder((MEMBERS, 2 * elements), WIDTH, BLOCKS, generator),
+        encoder=blocks.encoder((MEMBERS, 2 * elements), WIDTH, BLOCKS, chance),
         bottleneck=Plain(WIDTH).build(),
-        decoder=blocks.decoder(shape, WIDTH, BLOCKS, generator),
+        decoder=blocks.decoder(shape, WIDTH, BLOCKS, chance),
         likelihood=default_likelihood(kind).build(shape, kind.categories),
-    )
+    ).to(generator.device)
 
 
 def trainer(model: Hourglass, x: Tensor, plan: Plan, generator: torch.Generator) -> tuple[Trainer, list[Tensor]]:
     """What trains the members on rows x (n, elements), and of each member the rows that it doesn't see."""
-    folds = list(torch.randperm(len(x), generator=generator).tensor_split(MEMBERS))
+    folds = list(torch.randperm(len(x), generator=generator, device=x.device).tensor_split(MEMBERS))
     learned = side_by_side([torch.cat(folds[:k] + folds[k + 1 :]) for k in range(MEMBERS)])
     steps = max(STEPS * min(WIDE, x.shape[1]) // x.shape[1], STEPS // 4)
     train = Batches(x, learned, model.scaling, per_epoch=steps * min(plan.batch_size, len(learned)))
@@ -121,4 +121,5 @@ def groups(column_of: Tensor) -> tuple[Tensor, int]:
     """The group (elements,) that each element is hidden with, those of one column together, and how many groups there are."""
     columns = int(column_of[-1]) + 1
     count = min(GROUPS, columns)
-    return (torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % count)[column_of], count
+    turn = torch.randperm(columns, generator=torch.Generator().manual_seed(0)) % count
+    return turn.to(column_of.device)[column_of], count

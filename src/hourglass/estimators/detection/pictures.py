@@ -220,7 +220,7 @@ def calibrate(watch: MapWatch, aside: Tensor, generator: torch.Generator) -> Non
 def _copies(x: Tensor, flipped: bool, most: int, generator: torch.Generator) -> Tensor:
     """Copies of pictures, each moved in its own way, at most eight of each."""
     times = max(1, min(8, most // len(x)))
-    chosen = torch.randperm(len(x), generator=generator)[:most].repeat(times)
+    chosen = torch.randperm(len(x), generator=generator, device=x.device)[:most].repeat(times)
 
     def copied(some: Tensor) -> Tensor:
         return _moved(mirrored(x[some], generator) if flipped else x[some], generator)
@@ -258,7 +258,7 @@ def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: tor
     model, _ = blank(task.kind, task.shape, codes)
     encoder = {"encoder.1.weight": axes.T, "encoder.1.bias": -mean @ axes}
     model.load_state_dict({**encoder, "decoder.0.weight": axes * kept, "decoder.0.bias": mean})
-    return error, model, inverse
+    return error, model.to(axes.device), inverse
 
 
 def _in_parts(function: Any, x: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def _require_no_features(detector: Any, what: str) -> None:
 def _fit_members(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
     detector._learn_kind(raw, "table", fewest=2 * members.MEMBERS, timeless=True)
     values = detector._learned_from(raw)
-    scaling = detector.kind_.scaling(values, squashed=True)
+    scaling = detector.kind_.scaling(values, squashed=True).to(detector._device)
     x = scaled(lambda some: scaling(some.double()), values)
     del values
     watch, rows, errors = _watch_members(detector, x, scaling, generator)
@@ -102,7 +102,7 @@ def _watch_members(
     detector._adopt(model)
     detector._train(trainer, detector._asked_to_stop)
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
-    kept = x[torch.randperm(len(x), generator=generator)[:most_kept]]
+    kept = x[torch.randperm(len(x), generator=generator, device=x.device)[:most_kept]]
     usual = x if aside is None else torch.cat([x, aside])
     alarm = Alarm.learn(detector.kind_.column_of, usual, kept, rank(detector, len(kept)))
     watch = members.EnsembleWatch(model, alarm)
@@ -127,7 +127,7 @@ def _watch_members(
 def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
     """Scores (n,) of rows x (n, elements), of which some were held out, with these errors (m, columns)."""
     with torch.inference_mode():
-        scores = torch.full((len(x),), -torch.inf)
+        scores = torch.full((len(x),), -torch.inf, device=x.device)
         scores[rows] = watch.alarm(x[rows], errors)
         if (left := scores.isneginf()).any():  # a fold may have a row more than others
             scores[left] = watch(x[left])
@@ -157,9 +157,9 @@ def _hold_out(
     if isinstance(rows, Windows):
         learned, held_out = beats.parted(rows)
     else:
-        order = torch.randperm(n, generator=generator).numpy()
+        order = torch.randperm(n, generator=generator, device=generator.device).cpu().numpy()
         held_out, learned = np.sort(order[: n // HOLDS_OUT]), np.sort(order[n // HOLDS_OUT :])
-    seed = int(torch.randint(2**31, (1,), generator=generator))
+    seed = int(torch.randint(2**31, (1,), generator=generator, device=generator.device))
     watch = make(detector, raw, learned, held_out, seed)
     if detector.contaminated:
         detector._adopt(watch)
@@ -185,14 +185,14 @@ def _least(index: Rows, scores: NDArray[np.floating[Any]]) -> Rows:
 
 
 def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed: int) -> Watch:
-    generator = torch.Generator().manual_seed(seed)
+    generator, device = detector._generator(seed), detector._device
     detector._learn_kind(raw, "image")
     kind, scaling = detector.kind_, detector.kind_.scaling()
     front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
     kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
-    task = pictures.Task(kind, front, shape, partial(rank, detector), kept)
+    task = pictures.Task(kind, front.to(device), shape, partial(rank, detector), kept)
     with torch.no_grad():
-        x, aside = (scaling(kind.to_tensor(taken(raw, some))).float() for some in (learned, held_out))
+        x, aside = (scaling(kind.to_tensor(taken(raw, some)).to(device)).float() for some in (learned, held_out))
         if detector.features is not None:
             pictures.standardise(front, x)
         watch, detector.history_ = pictures.learn(task, x, aside, generator)
@@ -201,7 +201,7 @@ def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed
 
 def _own(features: nn.Module | None) -> nn.Module | None:
     """A copy of a user's network that will learn nothing more."""
-    return None if features is None else copy.deepcopy(features).eval().requires_grad_(False)
+    return None if features is None else copy.deepcopy(features).cpu().eval().requires_grad_(False)
 
 
 def _blank_pictures(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
@@ -234,14 +234,14 @@ def _fit_series(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
 
 
 def _remember_rows(detector: Any, raw: Any, generator: torch.Generator) -> Watch:
-    values = detector.kind_.to_tensor(raw)
+    values = detector.kind_.to_tensor(raw).to(detector._device)
     if len(values) < beats.FEWEST:
         raise DataError(f"Found {len(values)} rows, while a minimum of {beats.FEWEST} is required to tell what is usual.")
     scaling = detector.kind_.scaling(values)
     x, most = scaled(scaling, values), detector.neighbours or MOST_KEPT
     watch, scores = beats.learn_rows(scaling, x, most, generator, _beyond(detector))
     if detector.contaminated:
-        usual = torch.from_numpy(_least(np.arange(len(x)), scores.numpy()))
+        usual = torch.from_numpy(_least(np.arange(len(x)), scores.cpu().numpy()))
         watch, _ = beats.learn_rows(scaling, x[usual], most, generator, _beyond(detector))
     return watch
 
@@ -250,13 +250,13 @@ def _remember_windows(detector: Any, windows: Windows, generator: torch.Generato
     most = detector.neighbours or MOST_WINDOWS
 
     def learned(some: Windows) -> tuple[SeriesWatch, beats.Blocks]:
-        scaling = detector.kind_.scaling(torch.from_numpy(some.covered().T[None]))
+        scaling = detector.kind_.scaling(torch.from_numpy(some.covered().T[None])).to(detector._device)
         return beats.learn_record(scaling, some, most, generator, _beyond(detector))
 
     watch, blocks = learned(windows)
     if detector.contaminated:
         scores = beats.window_scores(watch, windows, blocks)
-        watch, _ = learned(windows[_least(np.arange(len(windows)), scores.numpy())])
+        watch, _ = learned(windows[_least(np.arange(len(windows)), scores.cpu().numpy())])
     return watch
 
 
@@ -300,23 +300,21 @@ def _watch_estimator(detector: Any, raw: Any, learned: Rows, held_out: Rows, see
         detector.estimator_ = estimator._fit(taken(raw, learned), timeless=True)
     detector.kind_, detector.history_ = estimator.kind_, estimator.history_
     detector._learn_names(raw)
-    brought_home(estimator)
+    if detector.device is not None:  # where alarms are raised, wherever it was trained
+        estimator.device = detector.device
+        estimator._adopt(estimator.model_)
+
+    judge = JUDGES[detector.kind_.family]
     with torch.inference_mode():
-        usual, others = taken(raw, learned), taken(raw, held_out)
-        x, aside = (estimator._seen(some).float() for some in (usual, others))
-        return JUDGES[detector.kind_.family].learn(detector, x, aside, others, torch.Generator().manual_seed(seed))
-
-
-def brought_home(estimator: Any) -> Any:
-    """A fitted estimator, moved to where alarms are raised, wherever it was trained."""
-    estimator.device = "cpu"
-    estimator._adopt(estimator.model_.cpu())
-    return estimator
+        x = estimator._collect(taken(raw, learned), lambda _, x: judge.seen(x.float())).to(detector._device)
+        others = taken(raw, held_out)
+        aside = estimator._collect(others, lambda _, x: x.float()).to(detector._device)
+        return judge.learn(detector, x, aside, others, detector._generator(seed))
 
 
 def _of_symbols(detector: Any) -> Any:
     """What rebuilds rows of symbols unless there is an estimator."""
-    asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "callbacks", "verbose")}
+    asked = {name: getattr(detector, name) for name in ("kind", "max_epochs", "max_seconds", "device", "callbacks", "verbose")}
     return VariationalAutoencoder(WAIST, decoder="recurrent", **asked)
 
 

@@ -148,11 +148,11 @@ class Stream:
 
     def _taken_in(self, first: int, last: int) -> Floats:
         piece = self._tail[first * self._stride : (last - 1) * self._stride + self._length]
-        return -combined_steps(*self._steps.take_in(self._judged(piece, self._stride))).double().numpy()
+        return -combined_steps(*self._steps.take_in(self._judged(piece, self._stride))).double().cpu().numpy()
 
     def _judged(self, piece: Floats, stride: int) -> Judged:
         windows = np.lib.stride_tricks.sliding_window_view(piece, self._length, axis=0)[::stride]
-        values = torch.from_numpy(windows.copy())
+        values = torch.from_numpy(windows.copy()).to(self._detector._device)
         watch = self._detector._model_for(values.dtype)
         with torch.inference_mode():
             judged: Judged = watch.judge(watch.scaling(values))
@@ -171,7 +171,7 @@ class Stream:
         if begun == self._seen:
             return np.empty(0)
         judged = self._judged(self._ending, self._length)
-        return -combined_steps(*self._steps.finish(judged, self._seen)).double().numpy()
+        return -combined_steps(*self._steps.finish(judged, self._seen)).double().cpu().numpy()
 
 
 def scored_steps(detector: Any, windows: Windows) -> Floats:

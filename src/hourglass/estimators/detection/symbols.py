@@ -47,8 +47,7 @@ class SymbolWatch(ErrorWatch):
     """From rows x (n, length, symbols) to scores, by the nats of each symbol when it is rebuilt."""
 
     def seen(self, x: Tensor) -> Tensor:
-        """How often each symbol comes (n, symbols), the end among them."""
-        return x.sum(1)
+        return counts(x)
 
     def names(self, kind: Any) -> tuple[str, ...]:
         """Those of the symbols."""
@@ -69,6 +68,11 @@ class SymbolWatch(ErrorWatch):
         return torch.stack([nats, x.argmax(-1).to(nats), expected.to(nats)], 1)
 
 
+def counts(x: Tensor) -> Tensor:
+    """How often each symbol comes (n, symbols) in rows x (n, length, symbols), the end among them."""
+    return x.sum(1)
+
+
 def symbols_of(kind: Any) -> tuple[str, ...]:
     """The symbols of a kind, first the end."""
     return ("the end", *(symbol or kind.unseen for symbol in kind.alphabet))
@@ -79,12 +83,11 @@ def blank(kind: Any, references: int) -> SymbolAlarm:
     return SymbolAlarm(tuple(range(1 + len(kind.alphabet))), 0, references)
 
 
-def learn(model: Any, kind: Any, x: Tensor, aside: Tensor, at_once: int) -> SymbolWatch:
-    """Learn what is usual of rows (n, length, symbols) that were learned from, and of others that were held out."""
-    counts = x.sum(1)
-    alarm = SymbolAlarm.learn(tuple(range(1 + len(kind.alphabet))), counts, counts[:0])
+def learn(model: Any, kind: Any, counted: Tensor, aside: Tensor, at_once: int) -> SymbolWatch:
+    """Learn what is usual from counts (n, symbols) of rows that were learned from, and from rows (m, length, symbols) held out."""
+    alarm = SymbolAlarm.learn(tuple(range(1 + len(kind.alphabet))), counted, counted[:0])
     watch = SymbolWatch(model, alarm)
-    alarm.calibrate(aside.sum(1), torch.cat([watch.errors(part) for part in torch.split(aside, at_once)]))
+    alarm.calibrate(counts(aside), torch.cat([watch.errors(part) for part in torch.split(aside, at_once)]))
     return watch
 
 
