@@ -291,6 +291,11 @@ def test_members_that_lead_out_of_a_zip_are_left_out():
     assert image_names("x.zip") == ["b.png"]
 
 
+def test_black_and_white_are_0_and_255(entries):
+    write_images("x", GREY[None] > 100)
+    np.testing.assert_array_equal(read("x"), np.where(GREY[None] > 100, 255, 0))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_floats_are_scaled_and_rounded(entries, dtype):
     write_images("x", np.array([[[0, 0.5, 1]]], dtype))
@@ -335,7 +340,7 @@ def test_an_existing_folder_keeps_its_other_files(entries):
         ),
         (GREY[None] * 1.0, None, "Images must be uint8 or uint16, or floats from 0 to 1. Got float64 from 0.0 to 220.0."),
         (GREY[None] * np.nan, None, "Images must be uint8 or uint16, or floats from 0 to 1. Got float64 from nan to nan."),
-        (GREY[None] > 9, None, "Images must be uint8 or uint16, or floats from 0 to 1. Got bool from False to True."),
+        (GREY[None].astype(np.int64), None, "Images must be uint8 or uint16, or floats from 0 to 1. Got int64 from 0 to 220."),
         (GREY[None], ["a", "b"], "There are 2 names for 1 images. Give one for each."),
         (GREY[None], ["../a.png"], "The name '../a.png' leads out of the folder. Give names relative to it."),
         (GREY[None], ["/a.png"], "The name '/a.png' leads out of the folder. Give names relative to it."),

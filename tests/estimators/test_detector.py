@@ -185,6 +185,17 @@ def test_too_few_rows_for_the_rate():
     assert str(all_said[-1].message).endswith(". Fit on at least 5,000 rows.")
 
 
+def test_rows_to_fit_on_fill_the_folds_of_all_members():
+    few = hg.AnomalyDetector(alarm_rate=0.05, max_epochs=1, random_state=0)
+    with pytest.warns(hg.HourglassWarning) as said:
+        few.fit(USUAL[:20])
+    assert "Only 18 rows tell what is usual: fit on at least 30, better 1,000" in str(said[0].message)
+    assert str(said[1].message).endswith(". Fit on at least 21 rows.")
+    with pytest.warns(hg.HourglassWarning) as said:
+        few.fit(USUAL[:21])
+    assert len(said) == 1
+
+
 def _alarm_of(n):
     with pytest.warns(hg.HourglassWarning, match="tell what is usual"):
         found = hg.AnomalyDetector(PLAIN, alarm_rate=0.05, random_state=0).fit(USUAL[: 5 * n])

@@ -102,7 +102,7 @@ def write_images(
     folder : path
         Made if it doesn't exist. Files of the same names are replaced, others stay.
     images : array-like of shape (n, height, width) or (n, height, width, channels), or a list of such images of any size
-        With 1, 3 or 4 channels: grey, RGB, or RGB and transparency. uint8, uint16 if grey, or floats from 0 to 1, which
+        With 1, 3 or 4 channels: grey, RGB, or RGB and transparency. uint8, uint16 if grey, bool, or floats from 0 to 1, which
         are written with 8 bits.
     names : sequence of str, optional
         Names relative to `folder`; other endings of images become ``.png``. Default: ``00000.png``, ``00001.png`` ...

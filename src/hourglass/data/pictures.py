@@ -242,9 +242,11 @@ def is_picture(path: Path) -> bool:
 
 
 def as_levels(pixels: NDArray[Any], *dtypes: Any) -> NDArray[Any]:
-    """Pixels of one of `dtypes` as they are; floats from 0 to 1 as the first of them."""
+    """Pixels of one of `dtypes` as they are; floats from 0 to 1, and black and white, as the first of them."""
     if pixels.dtype in dtypes:
         return pixels
+    if pixels.dtype == bool:
+        return np.asarray(pixels * np.iinfo(dtypes[0]).max, dtypes[0])
     low, high = pixels.min(), pixels.max()
     if pixels.dtype.kind != "f" or not (low >= 0 and high <= 1):  # so put, NaN is refused
         known = " or ".join(str(np.dtype(dtype)) for dtype in dtypes)

@@ -53,7 +53,7 @@ def read_table(path: Path) -> pl.DataFrame:
 
     raw = NAMED_SEPARATOR.sub(b"", _unpacked(path), count=1)  # a blank line is left, so that lines are counted as in the file
     text = _decoded(path, raw)
-    if not text.strip():
+    if not text or text.isspace():
         raise FileError(f"'{path}' is empty. It needs a header and a row for each example.")
     names, separator, has_header = _layout(path, text)
     try:

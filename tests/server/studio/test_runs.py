@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import signal
@@ -13,9 +14,9 @@ import polars as pl
 import pytest
 
 import hourglass as hg
-from hourglass.server.studio import runs, training
+from hourglass.server.studio import runs, training, widgets
 from hourglass.server.studio.folder import Folder
-from hourglass.server.studio.plain import free, plain_name
+from hourglass.server.studio.plain import free, free_stem, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import more, squeeze, train
@@ -31,6 +32,20 @@ def test_fields_of_a_later_version_are_left_aside(tmp_path, asked):
         file.write_text(json.dumps(json.loads(file.read_text()) | {"mood": "sunny"}))
     assert [one.asked for one in folder.runs()] == [asked]
     assert folder.source == Source(asked.data, "image")
+
+
+def test_a_free_name_is_free_with_any_ending(tmp_path):
+    assert free_stem(tmp_path / "x") == tmp_path / "x"
+    (tmp_path / "x.csv").touch()
+    (tmp_path / "x-2").mkdir()
+    assert free_stem(tmp_path / "x") == tmp_path / "x-3"
+    assert free_stem(tmp_path / "xy") == tmp_path / "xy"
+
+
+def test_whatever_goes_wrong_is_told_on_the_page(capsys):
+    with pytest.raises(hg.HourglassError, match=r"Something is wrong with Hourglass \(ZeroDivisionError: division by zero\)"):
+        asyncio.run(widgets.aside(lambda: 1 / 0))
+    assert "Traceback" in capsys.readouterr().err
 
 
 def until(condition, seconds=60):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ from hourglass.estimators.detection import recipes
 from hourglass.estimators.detection.drift import Drift, compare
 from hourglass.estimators.detection.events import events, with_events
 from hourglass.estimators.detection.judges import JUDGES
+from hourglass.estimators.detection.members import MEMBERS
 from hourglass.estimators.detection.recipes import HOLDS_OUT
 from hourglass.estimators.detection.running import Stream, scored_steps
 from hourglass.estimators.detection.watch import WIDEST, Watch
@@ -215,7 +217,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _set_threshold(self, raw: Any) -> None:
         n = len(self._alarm.reference)
         if n < FEWEST:
-            least, better = (rows * (HOLDS_OUT if self._holds_out else 1) for rows in (FEWEST, 1000))
+            least = self._rows_for(FEWEST)
+            better = 1000 * (least // FEWEST)
             warn(f"Only {n} rows tell what is usual: fit on at least {least}, better {better:,}, for alarms to be relied on.")
         if self.contamination != "auto":
             self.alarm_rate_ = float(self.contamination)
@@ -250,7 +253,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         n, least = round(len(self._alarm.reference) / self._alarm.of_one), self._alarm.least_rate
         if rate < least * (1 - 1e-9):
             rows = "rows" if self._alarm.of_one == 1 else "windows' worth of samples"
-            needed = int(np.ceil(1 / rate)) * (HOLDS_OUT if self._holds_out else 1)
+            needed = self._rows_for(math.ceil(1 / rate))
             warn(
                 f"{n} {rows} are too few to promise an alarm rate of {rate:g}: only rows stranger than all of them raise an alarm, "
                 f"a rate of {least:.2g}. Fit on at least {needed:,} {rows}."
@@ -263,10 +266,12 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _device(self) -> torch.device:
         return super()._device if self.device is not None or self.estimator is None else self.estimator._device
 
-    @property
-    def _holds_out(self) -> bool:
-        """Whether a share of the rows is kept from learning, to tell what is usual."""
-        return self.estimator_ is not None or self.kind_.name not in ("table", "series")
+    def _rows_for(self, usual: int) -> int:
+        """How many rows to fit on, so that so many of them tell what is usual."""
+        if self.estimator_ is not None or self.kind_.name not in ("table", "series"):
+            return usual * HOLDS_OUT
+        folds = MEMBERS if self.kind_.name == "table" else 1  # which are cut to the same length
+        return math.ceil(usual / folds) * folds
 
     def __sklearn_is_fitted__(self) -> bool:
         """Not before there is an alarm: what learns is the bare model."""

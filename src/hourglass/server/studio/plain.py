@@ -33,6 +33,15 @@ def free(path: Path) -> Path:
     return found
 
 
+def free_stem(path: Path) -> Path:
+    """The path, which may get an ending yet, or one beside it: nothing there is called so, whatever it ends in."""
+    number, found = 1, path
+    while any(other.name == found.name or other.name.startswith(f"{found.name}.") for other in path.parent.glob("*")):
+        number += 1
+        found = path.with_name(f"{path.name}-{number}")
+    return found
+
+
 def read_json(path: Path) -> Made:
     """What a file holds; nothing if it isn't there, or isn't whole."""
     try:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
+
 import hourglass as hg
 from hourglass.data.tables import apart
 from hourglass.server.studio import making, rows
@@ -165,7 +167,7 @@ def generate(job: Job) -> Made:
     n = EXAMPLES if asked is None else len(asked)
     _, made = making.sample(model, n, job.run.path / "samples", condition=asked, seed=0)
     write_json(job.run.path / "samples.json", {"kind": kind, "rows": rows.values(kind, rows.part(kind, made, SWEPT))})
-    levels = [] if known is None else sorted({str(level) for level in known})
+    levels = [] if known is None else [str(level) for level in pl.Series(known).unique().sort()]
     words = f"It draws new {'pictures' if kind == 'image' else 'rows'} like yours: {n} are ready, and you can have more."
     figures = {"drawn": f"{n}", **_learned(model)}
     return {"words": [words], "figures": figures, "levels": levels[:MOST_LEVELS]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from html import escape
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 from nicegui import run as threads
 from nicegui import ui
 from nicegui.element import Element
+
+import hourglass as hg
 
 Handler = Callable[..., Any]
 Found = TypeVar("Found")
@@ -241,8 +244,18 @@ def slider(
 
 
 async def aside(do: Callable[..., Found], *given: Any) -> Found:
-    """What work gives that is done in a thread of its own, while the page goes on."""
-    found = await threads.io_bound(do, *given)
+    """What work gives that is done in a thread of its own, while the page goes on.
+
+    Whatever goes wrong is an error that a page can show.
+    """
+    try:
+        found = await threads.io_bound(do, *given)
+    except hg.HourglassError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        said = f"{type(error).__name__}: {error}"
+        raise hg.HourglassError(f"Something is wrong with Hourglass ({said}). The terminal of the studio says more.") from error
     if found is None:  # the server is ending
         raise CancelledError
     return found

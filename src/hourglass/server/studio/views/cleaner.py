@@ -16,7 +16,7 @@ from hourglass.kinds import as_raw, length, rows
 from hourglass.server.studio import drawn, making
 from hourglass.server.studio import rows as shown
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.plain import free, plain_name
+from hourglass.server.studio.plain import free_stem, plain_name
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.watching import damages
@@ -113,5 +113,5 @@ async def _download(run: Run, path: str, button: Any, told: Any) -> None:
 
 def _clean_all(run: Run, path: str) -> Path:
     """All that lies at a path, cleaned: pictures in a folder, under their names and in their formats; or one file of rows."""
-    target = free(run.path / "cleaned" / plain_name(Path(path).stem))
+    target = free_stem(run.path / "cleaned" / plain_name(Path(path).stem))
     return making.mend(run.model(), path, target)

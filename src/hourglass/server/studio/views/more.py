@@ -11,7 +11,7 @@ from nicegui import run as threads
 import hourglass as hg
 from hourglass.server.studio import making
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.plain import Made, plain_name
+from hourglass.server.studio.plain import Made, free_stem, plain_name
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
 
@@ -66,13 +66,8 @@ def draw(run: Run) -> None:
 
 
 def _free(run: Run, name: str) -> Path:
-    """Where something of a name goes, which may get an ending yet: beside nothing that is called so, whatever it ends in."""
-    name, made, number = plain_name(name), run.path / "made", 1
-    found = name
-    while any(path.name == found or path.name.startswith(f"{found}.") for path in made.glob("*")):
-        number += 1
-        found = f"{name}-{number}"
-    return made / found
+    """Where something of a name goes, which may get an ending yet."""
+    return free_stem(run.path / "made" / plain_name(name))
 
 
 def _made(run: Run, use: Use, data: str, target: Path) -> str:
