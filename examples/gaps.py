@@ -1,6 +1,6 @@
 """Random codes, decoded: a plain autoencoder has gaps between its codes, a variational one has fewer.
 
-    python examples/gaps.py gaps.png
+    python examples/gaps.py gaps.png          # with all of MNIST: gaps.png mnist
 
 Both have the same networks, likelihood, 16 codes and epochs, of which the best is kept. Codes of the plain one are drawn with the
 mean and the standard deviation that each has over the training rows, those of the variational one from its prior. Measured over
@@ -16,7 +16,7 @@ import hourglass as hg
 
 LINES, ACROSS = 3, 12
 
-digits = hg.datasets.load("digits")
+digits = hg.datasets.load(sys.argv[2] if len(sys.argv) > 2 else "digits")
 settings = {"likelihood": hg.Bernoulli(), "hidden": (512, 256), "optimizer": "adam", "learning_rate": 1e-3, "max_epochs": 40}
 plain = hg.Autoencoder(16, **settings, random_state=0).fit(digits.x_train)
 variational = hg.VariationalAutoencoder(16, **settings, random_state=0).fit(digits.x_train)

@@ -42,6 +42,7 @@ ARGUMENTS = {
     "strange_heartbeats.py": ["beats.npz"],
     "digits_on_demand.py": ["digits"],
     "faces.py": ["photos"],
+    "gaps.py": ["gaps.png", "mnist"],
     "synthetic_table.py": ["table.csv"],
     "melodies.py": [],
     "molecules.py": ["some.smi"],
