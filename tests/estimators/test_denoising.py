@@ -486,6 +486,10 @@ def test_a_run_killed_and_resumed_equals_the_uninterrupted_one_bit_for_bit(tmp_p
     checkpoint = tmp_path / "run.safetensors"
     arguments = [sys.executable, "-c", RUN, checkpoint, tmp_path / "pictures.npy"]
     assert subprocess.run(arguments, check=False, env=os.environ).returncode == -signal.SIGKILL
+    others = scenes(20)
+    others[13] = 1 - others[13]
+    with pytest.raises(hg.errors.CheckpointError, match="belongs to a run with other data"):
+        cleaner("noise:40", others, max_epochs=4, checkpoint=checkpoint)
     resumed, whole = (cleaner("noise:40", max_epochs=4, checkpoint=path) for path in (checkpoint, None))
     assert torch.equal(weights(resumed), weights(whole))
     assert [epoch["validation"] for epoch in resumed.history_] == [epoch["validation"] for epoch in whole.history_]
