@@ -33,7 +33,8 @@ def test_files_of_one_name_are_all_kept(ask, folder):
         answers = [ask("PUT", f"/upload/{group}/{name}", name.encode()).json() for name in ("a b.png", "a-b.png")]
         assert (place / "a-b.png").read_text() == "a b.png"
         assert (place / "a-b-2.png").read_text() == "a-b.png"
-        assert answers[0] == {"path": str(place / "a-b.png" if group == "-" else place)}
+        file = str(place / "a-b.png")
+        assert answers[0] == {"path": file if group == "-" else str(place), "file": file}
 
 
 def test_a_report_tells_a_model_what_it_has_to_be_told(ask, folder, tmp_path):

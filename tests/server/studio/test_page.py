@@ -121,6 +121,17 @@ def test_files_of_a_folder_or_of_one_sort_become_one_source(page, files, folder,
     page.get_by_text(re.compile(source)).first.wait_for()
 
 
+def test_records_of_one_name_have_signals_of_their_own(page, studio):
+    header = "7 1 10 4\n7.dat 16 1/mV 16 0 0 0 0 ECG\n"
+    known = set(studio.folder.dropped())
+    for samples in ("abcdabcd", "efghefgh"):
+        send(page, {"7.dat": samples, "7.hea": header})
+        expect(page.locator(".because")).to_contain_text("record")
+        page.get_by_text("7.hea").first.wait_for()
+    first, second = (hg.read(path).values[:, 0].tolist() for path in sorted(set(studio.folder.dropped()) - known))
+    assert (first, second) == ([0x6261, 0x6463] * 2, [0x6665, 0x6867] * 2)
+
+
 @pytest.mark.parametrize(
     ("files", "folder", "told"),
     [

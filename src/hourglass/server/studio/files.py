@@ -34,7 +34,7 @@ def add(app: FastAPI, folder: Folder) -> None:
         with atomic(target) as beside, beside.open("wb") as file:
             async for chunk in request.stream():
                 file.write(chunk)
-        return {"path": str(target if group == ALONE else place)}
+        return {"path": str(target if group == ALONE else place), "file": str(target)}
 
     @app.get("/files/{run}/{name:path}")
     def made(run: str, name: str) -> Response:

@@ -38,8 +38,9 @@ class Folder:
         write_json(self.path / "studio.json", asdict(source))
 
     def dropped(self) -> list[Path]:
-        """What was dropped in, by name."""
-        return sorted(path for path in (self.path / "data").iterdir() if not path.name.startswith("."))
+        """What was dropped in, by name; of a record, whose files are in a folder, its header."""
+        found = sorted(path for path in (self.path / "data").iterdir() if not path.name.startswith("."))
+        return [next(path.glob("*.hea"), path) for path in found]
 
     def runs(self, *needs: str) -> list[Run]:
         """The runs, the newest first; only those for certain needs if some are named."""

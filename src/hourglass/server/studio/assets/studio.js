@@ -12,8 +12,8 @@ const studio = {
     dispatchEvent(new CustomEvent("theme", { detail: theme }));
   },
 
-  // Send files one after the other; those of a folder, several pictures, and several files of one sort become one. Then tell the
-  // drop zone of that number where they are.
+  // Send files one after the other; those of a folder, several pictures, several files of one sort, and a record's become one. Then
+  // tell the drop zone of that number where they are, of a record where its header is.
   async send(list, zone, folder = "") {
     const files = [...list].filter((file) => !/^(\.|thumbs\.db$|desktop\.ini$)/i.test(file.name));
     if (!files.length) return folder && emitEvent("sent" + zone, { failed: `There is no file in ${folder}.` });
@@ -22,8 +22,8 @@ const studio = {
     if (!folder && !record && sorts.size > 1) {
       return emitEvent("sent" + zone, { failed: "These are files of several sorts. Drop those of one sort, or a folder." });
     }
-    const one = !folder && (record || (files.length === 1 && !sorts.has("pictures")));
-    const together = folder || (sorts.has("pictures") ? "pictures" : "files");
+    const one = !folder && !record && files.length === 1 && !sorts.has("pictures");
+    const together = folder || record?.name.replace(/\.hea$/i, "") || (sorts.has("pictures") ? "pictures" : "files");
     const group = one ? "-" : `${encodeURIComponent(together.slice(0, 40))}-${Date.now().toString(36)}`;
     let path = "";
     for (const [number, file] of files.entries()) {
@@ -31,7 +31,7 @@ const studio = {
       const answer = await studio.put(file, `/upload/${group}/${encodeURIComponent(file.name)}`, (share) =>
         emitEvent("sending" + zone, { words: `${file.name}${of}: ${Math.round(100 * share)}%` }));
       if (!answer) return emitEvent("sent" + zone, { failed: `${file.name} could not be taken in. Is the disk full?` });
-      if (!record || file === record) path = answer.path;
+      if (!record || file === record) path = record && !folder ? answer.file : answer.path;
     }
     emitEvent("sent" + zone, { path });
   },

@@ -72,7 +72,7 @@ def _loading(folder: Folder, framed: bool = True) -> None:
             dropped = folder.dropped()
             if dropped:
                 with w.box("way"):
-                    earlier = {"": "Choose …"} | {str(path): path.name for path in dropped}
+                    earlier = {"": "Choose …"} | {str(path): str(path.relative_to(folder.path / "data")) for path in dropped}
                     w.choice("Or what was dropped here before", earlier, "", choose)
 
 
