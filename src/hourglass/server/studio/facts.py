@@ -13,6 +13,7 @@ from hourglass.kinds import KINDS, as_raw, infer
 from hourglass.kinds.columns import Column as Known
 from hourglass.kinds.columns import shown, to_numbers
 from hourglass.kinds.frames import as_frame
+from hourglass.kinds.table import TableKind
 from hourglass.server.studio import rows
 from hourglass.server.studio.sources import Source
 
@@ -110,9 +111,9 @@ def _of_strings(raw: Any) -> dict[str, str]:
 
 
 def _columns(raw: Any, types: dict[str, str]) -> list[Column]:
-    kind = KINDS["table"].learn(raw, types or None)
+    kind = TableKind.learn(raw, types or None)
     frame = as_frame(raw)[:MOST_LOOKED_AT]
-    return [_column(known, frame[known.name]) for known in kind.known]  # type: ignore[attr-defined]
+    return [_column(known, frame[known.name]) for known in kind.known]
 
 
 def _column(known: Known, series: pl.Series) -> Column:

@@ -6,13 +6,16 @@ import dataclasses
 import json
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hourglass.data import atomic
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 LONGEST, SHORT = 60, 15  # letters of a name, and of what it ends in
 Made = dict[str, Any]
-Form = TypeVar("Form")
+Form = TypeVar("Form", bound="DataclassInstance")
 
 
 def plain_name(text: str) -> str:
@@ -53,7 +56,7 @@ def read_json(path: Path) -> Made:
 
 def read_form(path: Path, form: type[Form]) -> Form | None:
     """What a file holds as a dataclass, without fields that only a later version knows; nothing if it isn't that."""
-    known = {field.name for field in dataclasses.fields(form)}  # type: ignore[arg-type]
+    known = {field.name for field in dataclasses.fields(form)}
     try:
         return form(**{name: value for name, value in read_json(path).items() if name in known})
     except TypeError:  # fields are missing
