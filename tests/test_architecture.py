@@ -130,3 +130,15 @@ def test_torch_is_not_imported_before_it_is_needed(room):
     heavy = "{'torch', 'sklearn', 'polars', 'matplotlib', 'pandas'}"
     code = f"import sys, {room}; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_learning_does_not_import_torchs_compiler():
+    code = (
+        "import sys, numpy as np, hourglass as hg\n"
+        "x = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)\n"
+        "hg.Autoencoder(2, max_epochs=1).fit(x).reconstruct(x)\n"
+        "hg.Autoencoder(2, max_epochs=1).fit(['ab', 'abc', 'bca', 'cab'] * 10)\n"
+        "hg.DenoisingAutoencoder(max_epochs=1).fit(x).denoise(x[:2])\n"
+        "print(sorted({'sympy', 'torch._dynamo', 'torch._inductor'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hourglass.parts.densities import LOG_2PI
-from hourglass.parts.networks import Added, linear
+from hourglass.parts.networks import Added, linear, undrawn
 from hourglass.parts.objectives import Learner, Loss
 
 WIDTH = 128  # of the state that remembers what was drawn so far
@@ -139,7 +139,7 @@ class Autoregressive(Learner):
         super().__init__()
         self.choices, self.places = choices, places
         self.words = linear(choices + 1, WIDTH, generator)  # the last stands before the first place
-        self.step = nn.GRUCell(WIDTH, WIDTH, device="meta").to_empty(device="cpu")
+        self.step = undrawn(nn.GRUCell(WIDTH, WIDTH, device="meta"))
         for parameter in self.step.parameters():
             nn.init.uniform_(parameter, -(WIDTH**-0.5), WIDTH**-0.5, generator=generator)
         self.out = linear(WIDTH, choices, generator)

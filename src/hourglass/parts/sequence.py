@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from hourglass.errors import ParameterError
 from hourglass.parts.base import are_counts, is_count, is_number
-from hourglass.parts.networks import Network, linear
+from hourglass.parts.networks import Network, linear, undrawn
 
 GAIN = math.sqrt(2)
 TAPS = 3  # places that a convolution looking back sees
@@ -267,7 +267,7 @@ class _Gated(nn.Module):
 
     def __init__(self, before: int, units: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.recurrent = nn.GRU(before, units, batch_first=True, device="meta").to_empty(device="cpu")
+        self.recurrent = undrawn(nn.GRU(before, units, batch_first=True, device="meta"))
         with torch.no_grad():
             for parameter in self.recurrent.parameters():
                 nn.init.zeros_(parameter)

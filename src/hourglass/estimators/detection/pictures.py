@@ -30,6 +30,7 @@ from hourglass.parts.maps import (
     thumbnail_size,
     thumbnails,
 )
+from hourglass.parts.networks import undrawn
 from hourglass.training import Epoch
 
 SHIFT, TURN = 0.05, 5.0  # of the side, and degrees: by so much copies of the pictures are moved at most
@@ -159,17 +160,13 @@ def blank(kind: Kind, shape: tuple[int, ...], codes: int) -> tuple[Hourglass, Te
     model = Hourglass(
         shape,
         scaling=kind.scaling(),
-        encoder=nn.Sequential(nn.Flatten(), _undrawn(elements, codes)),
+        encoder=nn.Sequential(nn.Flatten(), undrawn(nn.Linear(elements, codes, device="meta"))),
         bottleneck=Plain(codes).build(),
-        decoder=nn.Sequential(_undrawn(codes, elements), nn.Unflatten(1, shape)),
+        decoder=nn.Sequential(undrawn(nn.Linear(codes, elements, device="meta")), nn.Unflatten(1, shape)),
         likelihood=Gaussian().build(shape, ()),
     )
     together = _together(shape)
     return model.requires_grad_(False), torch.empty(shape[0] // together, math.prod(shape[1:]), together, together)
-
-
-def _undrawn(before: int, after: int) -> nn.Linear:
-    return nn.Linear(before, after, device="meta").to_empty(device="cpu")
 
 
 def _together(shape: tuple[int, ...]) -> int:
