@@ -222,7 +222,7 @@ def seeded_by(generator: torch.Generator, network: nn.Module | None = None) -> I
 def undrawn(layer: Layer) -> Layer:
     """A layer of torch's device "meta", given memory in which nothing is drawn; its own ``to_empty`` imports all of sympy."""
     for name, parameter in list(layer.named_parameters()):
-        setattr(layer, name, nn.Parameter(torch.empty(parameter.shape)))
+        setattr(layer, name, nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype, device="cpu")))
     return layer
 
 
