@@ -18,7 +18,8 @@ from torch.nn import functional
 from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, are_counts, one_of
 
-Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.GRU, nn.GRUCell)
+Module = TypeVar("Module", bound=nn.Module)
+Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 GLOBAL = threading.RLock()  # held by who has torch's global generators
 RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
@@ -219,7 +220,7 @@ def seeded_by(generator: torch.Generator, network: nn.Module | None = None) -> I
         yield
 
 
-def undrawn(layer: Layer) -> Layer:
+def undrawn(layer: Module) -> Module:
     """A layer of torch's device "meta", given memory in which nothing is drawn; its own ``to_empty`` imports all of sympy."""
     for name, parameter in list(layer.named_parameters()):
         setattr(layer, name, nn.Parameter(torch.empty(parameter.shape, dtype=parameter.dtype, device="cpu")))
@@ -228,8 +229,8 @@ def undrawn(layer: Layer) -> Layer:
 
 def initialised(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
     """A layer without memory, given some: orthogonal weights times a gain, drawn from our generator instead of the global one."""
+    layer = undrawn(layer)
     with torch.no_grad():
-        layer = undrawn(layer)
         for parameter in layer.parameters():
             nn.init.zeros_(parameter)
         if gain != 0:
