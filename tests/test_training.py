@@ -286,6 +286,23 @@ def test_units_of_a_picture_are_its_channels():
     assert alive["0"].tolist() == [False, True]
 
 
+def test_one_activation_may_stand_behind_layers_of_different_widths():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.last, self.act = nn.Linear(13, 4), nn.Linear(4, 6), nn.Linear(6, 2), nn.ReLU()
+            nn.init.constant_(self.first.bias, -1e6)  # so that all four are dead, and the six that see zeros are not
+            nn.init.constant_(self.second.bias, 1.0)
+
+        def forward(self, x):
+            return self.last(self.act(self.second(self.act(self.first(x)))))
+
+    settings = {"decoder": lambda shape, codes: nn.Linear(codes, *shape), "learning_rate": 1e-6, "random_state": 0}
+    model = hg.Autoencoder(2, encoder=Shared(), max_epochs=2, **settings).fit(load_wine().data)
+    assert [epoch["dead"] for epoch in model.history_] == [pytest.approx(0.4)] * 2
+    assert hg.diagnose(model, load_wine().data).dead == pytest.approx(0.4)
+
+
 def test_learning_in_pieces_costs_what_it_says_from_the_start():
     waist = hg.Variational(2, warmup=0.3)
     model = hg.VariationalAutoencoder(waist, max_seconds=5, random_state=0)
