@@ -91,6 +91,17 @@ def test_a_callback_that_returns_true_stops():
     assert seen == [1, 2]
 
 
+def test_a_callback_may_save_the_model(tmp_path):
+    def save(model, epoch):
+        model.save(tmp_path / f"{epoch.epoch}.safetensors")
+
+    model = hg.Autoencoder(3, max_epochs=2, validation_fraction=0, callbacks=(save,), random_state=0).fit(X)
+    first, last = (hg.load(tmp_path / f"{epoch}.safetensors") for epoch in (1, 2))
+    assert (first.best_epoch_, last.best_epoch_, len(first.history_)) == (1, 2, 1)
+    np.testing.assert_array_equal(last.transform(X), model.transform(X))
+    assert not np.array_equal(first.transform(X), model.transform(X))
+
+
 def test_what_a_callback_asks_a_model_is_answered_by_its_present_weights():
     X, codes = np.random.default_rng(0).normal(size=(100, 5)), []
     hg.Autoencoder(2, max_epochs=3, random_state=0, callbacks=(lambda model, _: codes.append(model.transform(X)),)).fit(X)

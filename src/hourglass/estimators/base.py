@@ -410,6 +410,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Train, with a checkpoint and the callbacks after each epoch."""
 
         def stop(epoch: Epoch) -> bool:
+            self.best_epoch_, self.start_loss_ = trainer.best_epoch, trainer.start_loss  # a callback may save the model
             if self.checkpoint is not None:
                 checkpoints.write(self.checkpoint, trainer, facts)
             if self.callbacks:
