@@ -65,7 +65,8 @@ def test_output_as_polars():
 
 def test_a_linear_autoencoder_finds_the_subspace_of_pca():
     Z = (X - X.mean(0)) / X.std(0)
-    settings = {"hidden": (), "validation_fraction": 0, "learning_rate": 2e-2, "max_epochs": 300}
+    line = hg.Dense(hidden=(), residual=False)  # which doesn't start as PCA
+    settings = {"encoder": line, "decoder": line, "validation_fraction": 0, "learning_rate": 2e-2, "max_epochs": 300}
     rebuilt = hg.Autoencoder(3, random_state=0, **settings).fit(Z).reconstruct(Z)
     pca = PCA(3).fit(Z)
     np.testing.assert_allclose(np.mean((Z - rebuilt) ** 2), np.mean((Z - pca.inverse_transform(pca.transform(Z))) ** 2), rtol=1e-3)
