@@ -111,7 +111,7 @@ class Trainer:
         self.best_epoch = 0
         self.best_loss: float | None = None
         self.start_loss: float | None = None  # held out, before the first step
-        self.normalises = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())  # over the rows of a batch
+        self.normalises = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())  # over a batch
         self._seconds_before = 0.0
         self._started = 0.0
 
