@@ -116,14 +116,22 @@ def test_rows_of_ones_own_that_do_not_fit(sentence, others, more, words):
     assert sentence(error, model.fit, X, validation_data=others, **more) == words
 
 
-def test_a_row_left_over_is_left_out_where_rows_are_normalised_together():
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (nn.Linear(13, 8), nn.BatchNorm1d(8), nn.ReLU()),
+        (nn.Unflatten(1, (1, 1, 13)), nn.Conv2d(1, 8, (1, 13)), nn.BatchNorm2d(8), nn.Flatten()),  # a channel is one number a row
+    ],
+)
+def test_a_row_left_over_is_left_out_where_rows_are_normalised_together(layers):
     def normalising(shape, codes):
-        return nn.Sequential(nn.Linear(13, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, codes))
+        return nn.Sequential(*layers, nn.Linear(8, codes))
 
     settings = {"max_epochs": 2, "batch_size": 16, "validation_fraction": 0, "random_state": 0}
     model = hg.Autoencoder(2, encoder=normalising, **settings).fit(X[:33])
     assert len(model.history_) == 2
-    assert int(model.encoder_[1].num_batches_tracked) == 4  # two batches of 16 an epoch
+    tracked = {int(value) for name, value in model.encoder_.state_dict().items() if name.endswith("num_batches_tracked")}
+    assert tracked == {4}  # two batches of 16 an epoch
 
 
 def test_patience_ends_training():
@@ -284,6 +292,23 @@ def test_units_of_a_picture_are_its_channels():
         net(torch.tensor([[[[-1.0, -1.0]], [[-1.0, 2.0]]]]))
         net(torch.tensor([[[[-1.0, -1.0]], [[-1.0, -1.0]]]]))
     assert alive["0"].tolist() == [False, True]
+
+
+def test_one_activation_may_stand_behind_layers_of_different_widths():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.last, self.act = nn.Linear(13, 4), nn.Linear(4, 6), nn.Linear(6, 2), nn.ReLU()
+            nn.init.constant_(self.first.bias, -1e6)  # so that all four are dead, and the six that see zeros are not
+            nn.init.constant_(self.second.bias, 1.0)
+
+        def forward(self, x):
+            return self.last(self.act(self.second(self.act(self.first(x)))))
+
+    settings = {"decoder": lambda shape, codes: nn.Linear(codes, *shape), "learning_rate": 1e-6, "random_state": 0}
+    model = hg.Autoencoder(2, encoder=Shared(), max_epochs=2, **settings).fit(load_wine().data)
+    assert [epoch["dead"] for epoch in model.history_] == [pytest.approx(0.4)] * 2
+    assert hg.diagnose(model, load_wine().data).dead == pytest.approx(0.4)
 
 
 def test_learning_in_pieces_costs_what_it_says_from_the_start():

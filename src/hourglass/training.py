@@ -111,7 +111,7 @@ class Trainer:
         self.best_epoch = 0
         self.best_loss: float | None = None
         self.start_loss: float | None = None  # held out, before the first step
-        self.normalises = any(isinstance(module, nn.BatchNorm1d) for module in model.modules())  # over the rows of a batch
+        self.normalises = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())  # over a batch
         self._seconds_before = 0.0
         self._started = 0.0
 
@@ -310,7 +310,9 @@ def watched_units(model: nn.Module) -> Iterator[Tensors]:
         def look(module: nn.Module, _: Any, output: Tensor) -> None:
             above = output > 0
             above = above.any(0).flatten() if output.ndim != 4 else above.any(0).flatten(1).any(1)  # (units,); a channel is one
-            alive[name] = above | alive.get(name, above)
+            fits = alive.get(name, above).shape == above.shape  # a module may stand in several places, of other widths
+            place = name if fits else f"{name} of {len(above)}"
+            alive[place] = above | alive.get(place, above)
 
         return look
 

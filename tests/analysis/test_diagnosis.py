@@ -184,6 +184,14 @@ def test_how_far_training_went_astray(train, held_out, rise):
     assert _astray(epochs(train, held_out)) == rise
 
 
+def test_training_that_never_came_below_its_start_went_astray_at_once():
+    assert _astray(epochs([90.0, 80.0], [91.0, 85.0]), 40.0) == 40
+    assert _astray(epochs([90.0, 39.0], [91.0, 85.0]), 40.0) == 0  # learned by heart
+    model = hg.Autoencoder(4, max_epochs=3, learning_rate=1e6, random_state=0).fit(X)
+    assert model.best_epoch_ == 0
+    assert [said.split(":")[0] for said in hg.diagnose(model, X).findings] == ["Training diverged"]
+
+
 def test_training_that_diverged_is_not_called_learning_by_heart():
     noise = np.random.default_rng(0).normal(size=(200, 10))
     model = hg.VariationalAutoencoder(3, hidden=(64,), max_epochs=30, patience=30, learning_rate=1.0, random_state=0).fit(noise)

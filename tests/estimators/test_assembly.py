@@ -11,10 +11,11 @@ from torch import nn
 import hourglass as hg
 
 
-def test_a_table_begins_as_pca():
+@pytest.mark.parametrize("hidden", [None, (), (16,)])
+def test_a_table_begins_as_pca(hidden):
     X = StandardScaler().fit_transform(load_wine().data)
     pca = PCA(4).fit(X)
-    model = hg.Autoencoder(4, learning_rate=1e-12, max_epochs=1, validation_fraction=0, random_state=0).fit(X)
+    model = hg.Autoencoder(4, hidden=hidden, learning_rate=1e-12, max_epochs=1, validation_fraction=0, random_state=0).fit(X)
     np.testing.assert_allclose(model.reconstruct(X), pca.inverse_transform(pca.transform(X)), atol=1e-4)
     np.testing.assert_allclose(np.abs(model.transform(X)), np.abs(pca.transform(X)) / pca.explained_variance_**0.25, atol=1e-4)
 

@@ -100,6 +100,8 @@ def test_unfitted_use_is_that_of_scikit_learn():
     ("parameters", "sentence"),
     [
         ({"bottleneck": -3}, "must be a positive int or a bottleneck part. Got -3 instead."),
+        ({"likelihood": "mse"}, "must be a likelihood part, such as Gaussian() or Bernoulli(), or None. Got 'mse' instead."),
+        ({"objective": 5}, "must be an objective part, the name of one or None. Got 5 instead."),
         ({"optimizer": "sgd"}, "must be one of 'adam', 'muon'. Got 'sgd' instead."),
         ({"validation_fraction": 1}, "must be a float from 0 to below 1. Got 1 instead."),
     ],

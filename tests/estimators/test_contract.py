@@ -65,7 +65,8 @@ def test_output_as_polars():
 
 def test_a_linear_autoencoder_finds_the_subspace_of_pca():
     Z = (X - X.mean(0)) / X.std(0)
-    settings = {"hidden": (), "validation_fraction": 0, "learning_rate": 2e-2, "max_epochs": 300}
+    line = hg.Dense(hidden=(), residual=False)  # which doesn't start as PCA
+    settings = {"encoder": line, "decoder": line, "validation_fraction": 0, "learning_rate": 2e-2, "max_epochs": 300}
     rebuilt = hg.Autoencoder(3, random_state=0, **settings).fit(Z).reconstruct(Z)
     pca = PCA(3).fit(Z)
     np.testing.assert_allclose(np.mean((Z - rebuilt) ** 2), np.mean((Z - pca.inverse_transform(pca.transform(Z))) ** 2), rtol=1e-3)
@@ -89,6 +90,17 @@ def test_a_callback_that_returns_true_stops():
     seen = []
     hg.Autoencoder(3, max_epochs=9, callbacks=(lambda model, epoch: seen.append(epoch.epoch) or epoch.epoch == 2,)).fit(X)
     assert seen == [1, 2]
+
+
+def test_a_callback_may_save_the_model(tmp_path):
+    def save(model, epoch):
+        model.save(tmp_path / f"{epoch.epoch}.safetensors")
+
+    model = hg.Autoencoder(3, max_epochs=2, validation_fraction=0, callbacks=(save,), random_state=0).fit(X)
+    first, last = (hg.load(tmp_path / f"{epoch}.safetensors") for epoch in (1, 2))
+    assert (first.best_epoch_, last.best_epoch_, len(first.history_)) == (1, 2, 1)
+    np.testing.assert_array_equal(last.transform(X), model.transform(X))
+    assert not np.array_equal(first.transform(X), model.transform(X))
 
 
 def test_what_a_callback_asks_a_model_is_answered_by_its_present_weights():

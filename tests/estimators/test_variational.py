@@ -25,7 +25,7 @@ SETTINGS = {"batch_size": 64, "random_state": 0}
 @pytest.fixture(scope="module")
 def linear():
     """One map each way and a learned variance: probabilistic PCA, to be found by training."""
-    line = hg.Dense(hidden=())
+    line = hg.Dense(hidden=(), residual=False)
     settings = {"max_epochs": 150, "optimizer": "adam", "learning_rate": 0.02, "validation_fraction": 0}
     parts = {"encoder": line, "decoder": line, "likelihood": hg.Gaussian("shared")}
     return hg.VariationalAutoencoder(3, **parts, **settings, **SETTINGS).fit(ROWS)

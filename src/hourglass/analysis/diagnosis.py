@@ -325,12 +325,17 @@ def _went_up(losses: list[float]) -> float:
     return float(np.max(np.asarray(losses) - np.minimum.accumulate(losses), initial=0.0))
 
 
-def _astray(history: list[dict[str, Any]]) -> float:
-    """How far the loss went up, if by more than half of what it fell, on rows that were learned from and on those held out."""
+def _astray(history: list[dict[str, Any]], start: float | None = None) -> float:
+    """How far the loss went up, if by more than half of what it fell, on rows that were learned from and on those held out.
+
+    Where it did not, but never came below the loss of the ``start``, how far above that it is in the end.
+    """
     train = [record["train"] for record in history]
     held_out = [record["validation"] for record in history if record["validation"] is not None]
     rise = min(_went_up(losses) for losses in (train, held_out or train))  # while codes get dearer, the first may rise alone
-    return rise if train and rise > (train[0] - min(train)) / 2 else 0.0
+    if train and rise > (train[0] - min(train)) / 2:
+        return rise
+    return float(min(train[-1], held_out[-1]) - start) if start is not None and held_out and min(train + held_out) > start else 0.0
 
 
 # What is made of it
@@ -357,7 +362,7 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
         in_use = round(found["in_use"] * waist.choices)
         if in_use < FEW_IN_USE * possible:
             yield f"Only {in_use:,} of {waist.choices:,} vectors of the codebook are in use: a smaller one does as well."
-    limit, astray = max(OVERFITTED * found["worth"], LEAST_GAP), _astray(model.history_)
+    limit, astray = max(OVERFITTED * found["worth"], LEAST_GAP), _astray(model.history_, model.start_loss_)
     if astray > limit:
         highest = max(record["learning_rate"] for record in model.history_)
         yield (

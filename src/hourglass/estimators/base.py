@@ -51,6 +51,9 @@ COLLAPSED = 0.1  # nats of a row, below which codes tell nothing: weak but true 
 class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     """Everything that autoencoders share. Subclasses document it, choose what is taken where nothing is said, or add methods."""
 
+    encoder_: nn.Module
+    bottleneck_: nn.Module
+    decoder_: nn.Module
     condition_kind_: TableKind | None
     best_epoch_: int | None  # None in a file that doesn't say
     start_loss_: float | None
@@ -392,7 +395,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _adopt(self, model: nn.Module, trainer: Trainer | None = None) -> None:
         """Make a model the fitted one; what was derived from an earlier one is forgotten."""
         super()._adopt(model)
-        self.encoder_, self.bottleneck_, self.decoder_ = model.encoder, model.bottleneck, model.decoder
+        self.encoder_, self.bottleneck_, self.decoder_ = self.model_.encoder, self.model_.bottleneck, self.model_.decoder
         self._trainer, self._paused = trainer, None
 
     def _run_on(self, values: Tensor | Album, condition: Tensor | None, judged: Tensor | Album | None) -> dict[str, Any]:
@@ -410,6 +413,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Train, with a checkpoint and the callbacks after each epoch."""
 
         def stop(epoch: Epoch) -> bool:
+            self.best_epoch_, self.start_loss_ = trainer.best_epoch, trainer.start_loss  # a callback may save the model
             if self.checkpoint is not None:
                 checkpoints.write(self.checkpoint, trainer, facts)
             if self.callbacks:

@@ -63,7 +63,7 @@ class Dense(Network):
         The function between layers: "relu", "leaky_relu", "elu", "gelu", "silu" or "tanh".
     residual : bool, default=True
         Whether the layers, each normalised, only add to a linear map from end to end, which starts as PCA: the model then bends
-        from there. False gives the layers alone, as in textbooks.
+        from there. False gives the layers alone, started at random, as in textbooks.
 
     References
     ----------
@@ -96,9 +96,10 @@ class Dense(Network):
         return hidden_widths(math.prod(shape), n) if self.hidden is None else tuple(self.hidden)
 
     def _net(self, widths: list[int], generator: torch.Generator) -> nn.Module:
-        if len(widths) == 2:
-            return linear(widths[0], widths[1], generator)
         residual = self.residual
+        if len(widths) == 2:
+            straight = Straight if residual else nn.Linear
+            return initialised(straight(widths[0], widths[1], device="meta"), generator, gain=1.0)
         layers: list[nn.Module] = []
         for before, after in pairwise(widths[:-1]):
             norm = [nn.LayerNorm(after)] if residual else []
@@ -174,9 +175,19 @@ class Residual(nn.Module):
         return output
 
 
-def linear_path(network: nn.Module) -> Residual | None:
+class Straight(nn.Linear):
+    """A linear map to which nothing is added, and which yet may start as that of a `Residual` does."""
+
+    kept = False
+
+    @property
+    def linear(self) -> nn.Linear:
+        return self
+
+
+def linear_path(network: nn.Module) -> Residual | Straight | None:
     """The part of a network that has a linear map from one end to the other, if there is one."""
-    return next((module for module in network.modules() if isinstance(module, Residual)), None)
+    return next((module for module in network.modules() if isinstance(module, (Residual, Straight))), None)
 
 
 def hidden_widths(inputs: int, n: int) -> tuple[int, ...]:
