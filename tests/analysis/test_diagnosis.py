@@ -76,6 +76,7 @@ def test_collapse_is_found_where_it_is_provoked(bottleneck, changes, advice):
     assert found.findings[0].startswith("The codes have collapsed")
     assert advice in found.findings[0]
     assert found.findings[0] in str(found)
+    assert repr(found) == str(found)
 
 
 def test_noise_under_a_fixed_variance_collapses_too():

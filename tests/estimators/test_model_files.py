@@ -230,7 +230,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         hg.Autoencoder(3, max_epochs=7, checkpoint=checkpoint, callbacks=(stop,)).fit(X)
     with pytest.raises(hg.CheckpointError) as caught:
         hg.Autoencoder(4, max_epochs=7, checkpoint=checkpoint).fit(X)
-    sentence = "belongs to a run with other parameters: delete it to begin anew, or choose another path."
+    sentence = "belongs to a run with other parameters (bottleneck): delete it to begin anew, or choose another path."
     assert str(caught.value) == f"The checkpoint '{checkpoint}' {sentence}"
     with pytest.raises(hg.ModelFileError, match="is the checkpoint of an unfinished run"):
         hg.info(checkpoint)

@@ -39,7 +39,7 @@ MANY_DEAD = 0.25  # share of dead units from where on something should be done: 
 FEW_IN_USE = 0.25  # of the vectors that rows could have had, below which a codebook is much too large
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """What `diagnose` found. What a model doesn't have is None.
 
@@ -103,7 +103,7 @@ class Diagnosis:
             lines.append(f"{self.dead:.1%} of the units are dead.")
         return tuple(lines)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         found = [f"- {finding}" for finding in self.findings] or [HEALTHY]
         return "\n".join([*self.figures, "", *found])
 

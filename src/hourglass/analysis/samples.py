@@ -143,7 +143,7 @@ def density_coverage(real: Any, samples: Any, *, n_neighbors: int = 5) -> Densit
 # All that applies
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Quality:
     """What `quality` found.
 
@@ -166,7 +166,7 @@ class Quality:
         """The figure of the samples by the name of the measure."""
         return float(dict(zip(self.frame["measure"], self.frame["samples"], strict=True))[measure])
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         wide = max(map(len, self.frame["measure"]))
         lines = [f"{'':{wide}}     samples  real rows"]
         lines += [

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hourglass import storage
 from hourglass.data.some import spread
-from hourglass.errors import CheckpointError
+from hourglass.errors import CheckpointError, listed
 from hourglass.kinds import Album
 from hourglass.parts.base import as_json
 from hourglass.training import Trainer
@@ -50,8 +50,9 @@ def unfinished(path: str | os.PathLike[str] | None, run: dict[str, Any]) -> Stat
     if "run" not in facts:
         raise CheckpointError(f"{str(path)!r} is a finished model, not a checkpoint: choose another path.")
     for name, value in run.items():
-        if facts["run"].get(name) != json.loads(as_json(value)):
-            raise _other(path, name)
+        before, now = facts["run"].get(name), json.loads(as_json(value))
+        if before != now:
+            raise _other(path, name if name != "parameters" else f"{name} ({listed(_differing(before, now))})")
     return tensors, facts
 
 
@@ -67,6 +68,11 @@ def write(path: str | os.PathLike[str], trainer: Trainer, facts: dict[str, Any])
     """Note how far a run is, with the facts that it is known by and its seed."""
     tensors, state = trainer.state()
     storage.write(path, tensors, {"run": facts["run"], "seed": facts["seed"], **state})
+
+
+def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The keys that two dictionaries don't have in common, or not with the same value."""
+    return sorted(key for key in before.keys() | now.keys() if key not in before or key not in now or before[key] != now[key])
 
 
 def _other(path: str | os.PathLike[str], what: str) -> CheckpointError:
