@@ -171,6 +171,39 @@ def test_text_that_reads_as_numbers_or_dates():
 
 
 @pytest.mark.parametrize(
+    ("form", "written"),
+    [("%H:%M:%S", "03:12:09"), ("%H:%M", "03:12"), ("%I:%M %p", "03:12 AM"), ("%Y-%m-%d %H:%M:%S", "2026-01-01 03:12:09")],
+)
+def test_times_that_are_text_come_back_as_they_were_written(form, written):
+    minutes = np.random.default_rng(0).permutation(1440)[:200].tolist()
+    times = [dt.datetime(2026, 1, 1) + dt.timedelta(minutes=minute, seconds=30) for minute in minutes]
+    frame = pl.DataFrame({"at": [time.strftime(form) for time in times]})
+    kind = learned(frame)
+    column = kind.columns[0]
+    assert (column.type, column.format) == ("datetime", form)
+    assert (kind.from_array(kind.to_array(frame))["at"] == frame["at"]).all()
+    rebuilt = kind.from_array(kind.to_array(pl.DataFrame({"at": [written]})) + 0.0625)
+    assert rebuilt["at"].to_list() == [written]  # in whole seconds, as all that was learned from
+
+
+def test_times_of_a_day_lie_on_its_cycle_and_are_no_dates(sentence):
+    frame = pl.DataFrame({"at": [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in (0, 30)]})
+    kind = learned(frame)
+    assert kind.columns[0].why == "text that reads as times of the day"
+    assert (kind.cells[0].plain, kind.cells[0].cycles) == (True, (86400.0,))
+    later = {"12:30": 45_000, "12:30:11": 45_011, "2:30 PM": 52_200, dt.time(3, 4): 11_040}
+    for cell, seconds in later.items():
+        assert kind.to_array(pl.DataFrame({"at": [cell]})).tolist() == [[seconds]]
+    assert kind.from_array(np.array([[-5.0], [86_500.0]]))["at"].to_list() == ["00:00", "23:59"]
+    assert sentence(hg.DataError, kind.to_array, pl.DataFrame({"at": ["2024-01-01"]})).startswith(
+        "Column 'at' is datetime, and holds '2024-01-01' in row 0"
+    )
+    dates = learned(pl.DataFrame({"at": [f"2024-01-{day:02d}" for day in range(1, 29)]}))
+    for cell in ("12:30", dt.time(12, 30)):
+        assert sentence(hg.DataError, dates.to_array, pl.DataFrame({"at": [cell]})).startswith("Column 'at' is datetime, and holds")
+
+
+@pytest.mark.parametrize(
     ("texts", "numbers", "why"),
     [
         (["$1,234.50", "$7", "-$2.5"], [1234.5, 7, -2.5], "text that reads as numbers, '$1,234.50' as 1234.50"),
@@ -443,6 +476,8 @@ def test_a_time_comes_back_from_its_cycles(cycles):
         (1, 2.0, 2.0, "city is a rare or unknown level (12.50% of the training rows), unusual beside the other columns"),
         (2, 3600.0, 7200.0, "at is 1970-01-01 01:00:00, expected about 02:00"),
         (2, 3600.0, 3610.0, "at is 1970-01-01 01:00:00, unusual beside the other columns"),
+        (3, 11520.4, 43538.09416, "call is 3:12:00, expected 12:05:38; usual are 0:00:10 to 0:33:20"),
+        (3, 1.25, 0.5, "call is 0:00:01.250000, expected 0:00:00.500000; usual are 0:00:10 to 0:33:20"),
     ],
 )
 def test_why_a_cell_is_strange(place, observed, expected, words):
@@ -450,8 +485,9 @@ def test_why_a_cell_is_strange(place, observed, expected, words):
         of_columns.Column("price"),
         of_columns.Column("city", type="categorical", dtype="String", levels=("Rome", "Oslo", "other"), cell=Cell(3)),
         of_columns.Column("at", type="datetime", dtype="Datetime", cell=Cell(plain=False, cycles=(86400.0,))),
+        of_columns.Column("call", dtype="Duration"),
     )
-    kind = KINDS["table"]((6,), "float64", columns, "polars")
+    kind = KINDS["table"]((7,), "float64", columns, "polars")
     assert kind.reason(place, observed, expected, (10.0, 2000.0), 0.125) == words
 
 

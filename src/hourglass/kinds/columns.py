@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import OFFSET, alike, as_times, date_formats, has_one_meaning
+from hourglass.data.dates import OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
 from hourglass.data.numerals import bare, has_leading_zeros, number_form, plain
 from hourglass.data.tables import FILE, TRUTHS
 from hourglass.errors import DataError, warn
@@ -34,7 +34,7 @@ FEW = 3  # cells that a sentence names
 RARE = 2000  # a level that comes less than once in so many rows is too rare to learn anything about
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 EPOCH = datetime(1970, 1, 1)
-DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
+MINUTE, DAY, WEEK, YEAR = 60.0, 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
 _first = ContextVar("first", default=0)  # the number of the first row, see `counted_from`
 IDENTIFIER = re.compile(r"(^|[ _.-])(id|uuid|guid|key|index|row|nr|no)$", re.IGNORECASE)
 
@@ -61,6 +61,11 @@ class Column:
     def used(self) -> bool:
         """Whether the networks see it."""
         return self.type not in ("identifier", "left out")
+
+    @property
+    def of_day(self) -> bool:
+        """Whether its times are those of a day, without the day."""
+        return self.dtype == "Time" or self.format in TIMES
 
 
 def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False) -> Column:
@@ -126,7 +131,9 @@ def _of_text(found: Column, values: pl.Series, timeless: bool) -> Column | None:
         return _numeric(found, values, "text that reads as numbers", timeless)
     if len(known) and known.str.to_lowercase().is_in(list(TRUTHS)).all():
         return _boolean(found, values, "true or false", timeless)
-    return _datetime(found, values, "text that reads as dates", timeless) if date_formats(values, MOST_UNREAD) else None
+    read = {"dates": date_formats(values, MOST_UNREAD), "times of the day": clock_formats(values, MOST_UNREAD)}
+    what = next((what for what, formats in read.items() if formats), None)
+    return _datetime(found, values, f"text that reads as {what}", timeless) if what else None
 
 
 def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
@@ -186,13 +193,14 @@ def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> 
 
 
 def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    form = next(iter(date_formats(values, MOST_GAPS)), None) if found.dtype == "String" else None
+    forms = [*date_formats(values, MOST_GAPS), *clock_formats(values, MOST_GAPS)] if found.dtype == "String" else []
+    form = next(iter(forms), None)
     found = replace(found, type="datetime", why=why, format=form)
     if found.dtype == "Datetime":
         found = replace(found, zone=values.dtype.time_zone)  # type: ignore[attr-defined]
     seconds = to_numbers(found, values)
     covered = np.nanmax(seconds) - np.nanmin(seconds)
-    of_day = found.dtype == "Time" or (covered >= DAY and bool((seconds % DAY > 0).any()))
+    of_day = found.of_day or (covered >= DAY and bool((seconds % DAY > 0).any()))
     seen = {DAY: of_day, WEEK: covered >= 2 * WEEK, YEAR: covered >= YEAR}
     cycles = tuple(cycle for cycle, whole in seen.items() if whole)
     if timeless and not cycles:
@@ -344,7 +352,7 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
 
     if values.dtype == pl.String:
         values = _times_in_text(known, values)
-    if values.dtype == pl.Time:
+    if values.dtype == pl.Time and known.of_day:
         return values.cast(pl.Int64) / 1e9
     if known.zone and getattr(values.dtype, "time_zone", None):
         values = values.dt.convert_time_zone(known.zone)
@@ -363,7 +371,8 @@ def _times_in_text(known: Column, text: pl.Series) -> pl.Series:
     learned = [] if known.format is None else [as_times(text, known.format)]
     if learned and learned[0].null_count() == text.null_count():
         return learned[0]
-    others = [as_times(text, form) for form in date_formats(text, MOST_GAPS) if is_meant(form)]
+    formats = clock_formats if known.of_day else date_formats
+    others = [as_times(text, form) for form in formats(text, MOST_GAPS) if is_meant(form)]
     return min([*learned, *others], key=lambda times: times.null_count(), default=text)
 
 
@@ -404,8 +413,10 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
 def _times(known: Column, seconds: pl.Series) -> pl.Series:
     import polars as pl
 
+    if known.of_day:
+        seconds = seconds.clip(0, DAY - 1)
     if known.dtype == "Time":
-        return (seconds.clip(0, DAY - 1) * 1e9).cast(pl.Int64).cast(pl.Time)
+        return (seconds * 1e9).cast(pl.Int64).cast(pl.Time)
     if known.dtype == "Date":
         return (seconds / DAY).round().cast(pl.Int32).cast(pl.Date)
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
@@ -433,7 +444,8 @@ def shown(known: Column, number: float) -> str:
         return "nothing"
     if known.type == "numeric" and not known.dtype.startswith(("Int", "UInt", "Duration")):
         return f"{number:,.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:,.6g}"
-    value = from_numbers(known, np.array([number]))[0]
+    whole = known.dtype == "Duration" and abs(number) >= MINUTE  # of so long a span nobody reads fractions of a second
+    value = from_numbers(known, np.array([round(number) if whole else number]))[0]
     return repr(value) if isinstance(value, str) else str(value)
 
 
