@@ -316,6 +316,10 @@ def test_alarms_name_their_reasons(mixed):
     assert found["alarm"].to_list() == [False, True]
     assert found["reason1"][0] is None
     assert found["reason1"][1].startswith("price is 1,000,000")
+    others = mixed.explain(rows).filter(row=1)["share"]
+    assert others[1] < 0.01 * others[0] and found["reason2"][1] is None  # what is next to not to blame is no reason
+    together = mixed.alarms(one(price=1e6, items=90), reasons=3)
+    assert [together[f"reason{i}"][0][:5] for i in (1, 2)] == ["price", "items"]
     np.testing.assert_allclose(found["score"], -mixed.score_samples(rows))
 
 
