@@ -28,7 +28,9 @@ def test_forms_of_numbers(texts, form, numbers):
     assert plain(text, form).cast(pl.Float64).to_list() == numbers
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1,5,3", "1,23", "1.2.3", "5$5", "$", "12 kg", "1,234,5", "€5", "0x10", "1_000", "5-5", "--5", "-5-"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1,5,3", "1,23", "1.2.3", "5$5", "$", "12 kg", "1,234,5", "€5", "0x10", "1_000", "5-5", "--5", "-5-"]
+)
 def test_what_is_no_number_of_the_form(text):
     assert plain(pl.Series([text]), ".$").to_list() == [None]
 

@@ -309,6 +309,15 @@ def test_usual_rows_of_a_later_year_raise_no_alarm(mixed):
     assert (mixed.predict(later) == -1).mean() == pytest.approx(0.05, abs=0.02)
 
 
+def test_usual_rows_of_a_later_month_raise_no_alarm_where_dates_are_numbers():
+    draw = np.random.default_rng(0)
+    march, april = (
+        pl.DataFrame({"day": 20240000 + 100 * month + draw.integers(1, 29, 1000), "x": draw.normal(size=1000)}) for month in (3, 4)
+    )
+    found = hg.AnomalyDetector(alarm_rate=0.05, max_epochs=2, random_state=0).fit(march)
+    assert (found.predict(april) == -1).mean() == pytest.approx(0.05, abs=0.02)
+
+
 def test_alarms_name_their_reasons(mixed):
     rows = pl.concat([one(), one(price=1e6)])
     found = mixed.alarms(rows, reasons=2)

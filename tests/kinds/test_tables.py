@@ -72,6 +72,18 @@ def test_what_each_column_is_taken_for():
     assert schema.filter(column="age")["missing"].item() == 0.2
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "identifier") for name in ("order_id", "Order-Nr", "TransactionID", "customerId")),
+        *((name, "numeric") for name in ("paid", "Idle", "GRID")),
+    ],
+)
+def test_names_of_identifiers(name, kind):
+    numbers = np.random.default_rng(0).permutation(10_000)[:40]
+    assert of_columns.learn(pl.Series(name, numbers)).type == kind
+
+
 def test_types_survive_the_round_trip():
     frame = FRAME.select(USED)
     kind = learned(frame)
@@ -184,6 +196,53 @@ def test_times_that_are_text_come_back_as_they_were_written(form, written):
     assert (kind.from_array(kind.to_array(frame))["at"] == frame["at"]).all()
     rebuilt = kind.from_array(kind.to_array(pl.DataFrame({"at": [written]})) + 0.0625)
     assert rebuilt["at"].to_list() == [written]  # in whole seconds, as all that was learned from
+
+
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=day) for day in range(0, 60, 2)] * 2
+COMPACT = [int(f"{day:%Y%m%d}") for day in DAYS]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pl.Series(COMPACT), pl.Series(COMPACT, dtype=pl.Int32), pl.Series([None, *COMPACT[1:]]), pl.Series(COMPACT).cast(pl.String)],
+    ids=["Int64", "Int32", "with a gap", "text"],
+)
+def test_dates_that_are_one_number(column):
+    frame = pl.DataFrame({"day": column})
+    kind = learned(frame)
+    why = "text that reads as dates" if column.dtype == pl.String else "numbers that read as dates"
+    assert (kind.columns[0].type, kind.columns[0].why) == ("datetime", why)
+    seconds = kind.to_array(frame)[1:, 0].tolist()
+    assert seconds == [(day - dt.date(1970, 1, 1)).days * 86400.0 for day in DAYS[1:]]
+    assert kind.from_array(kind.to_array(frame)).equals(frame)
+    for cell in (20240405, 20240405.0, "20240405", "2024-04-05", dt.date(2024, 4, 5)):
+        assert kind.to_array(pl.DataFrame({"day": [cell]})).tolist() == [[19_818 * 86400]]
+
+
+def test_dates_of_one_number_that_cannot_be_read_are_gaps():
+    frame = pl.DataFrame({"day": [0, *COMPACT[1:]]})
+    said = "Column 'day' is datetime, but for 0 in row 0 (rows are counted from 0). What can't be read counts as missing."
+    with pytest.warns(hg.HourglassWarning) as caught:
+        kind = learned(frame)
+    assert [str(warning.message) for warning in caught] == [said]
+    with pytest.warns(hg.HourglassWarning) as caught:
+        opened = kind.opened(frame)
+    assert [str(warning.message) for warning in caught] == [said]
+    assert opened["day"].to_list() == [None, *COMPACT[1:]]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.random.default_rng(0).integers(19_000_101, 20_991_231, 60),
+        [20240101] * 60,
+        [2024, 2025, 2026] * 20,
+        [11240101, 11240102] * 30,
+    ],
+    ids=["random", "one day", "years", "long ago"],
+)
+def test_numbers_that_are_no_dates(numbers):
+    assert of_columns.learn(pl.Series("n", numbers)).type == "numeric"
 
 
 def test_times_of_a_day_lie_on_its_cycle_and_are_no_dates(sentence):

@@ -26,6 +26,7 @@ _OF_24 = product((" ", "T", ", "), _BY_24, ("", "Z", OFFSET))
 _OF_12 = product((" ", ", "), _BY_12)
 CLOCKS = ("", *map("".join, _OF_24), *map("".join, _OF_12))
 TIMES = (*_BY_24, *_BY_12)  # of a day, and no day beside them
+COMPACT = "%Y%m%d"  # a day as one number
 FEW = 10  # texts that are looked at for which formats may be meant
 OLDEST = 1000  # what is read as a year before is none
 PIVOT = 2069  # from here on a year of two digits is one of the century before, as POSIX has it

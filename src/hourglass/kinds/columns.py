@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
+from hourglass.data.dates import COMPACT, OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
 from hourglass.data.numerals import bare, has_leading_zeros, number_form, plain
 from hourglass.data.tables import FILE, TRUTHS
 from hourglass.errors import DataError, warn
@@ -33,10 +33,11 @@ MOST_GAPS = 0.5  # of the cells of a column that are no numbers, though it is on
 FEW = 3  # cells that a sentence names
 RARE = 2000  # a level that comes less than once in so many rows is too rare to learn anything about
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
+BETWEEN = 19_000_101, 20_991_231  # days as numbers
 EPOCH = datetime(1970, 1, 1)
 MINUTE, DAY, WEEK, YEAR = 60.0, 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
 _first = ContextVar("first", default=0)  # the number of the first row, see `counted_from`
-IDENTIFIER = re.compile(r"(^|[ _.-])(id|uuid|guid|key|index|row|nr|no)$", re.IGNORECASE)
+IDENTIFIER = re.compile(r"(?i:(^|[ _.-])(id|uuid|guid|key|index|row|nr|no))$|[a-z](ID|Id)$")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ def _numbers_rows(name: str, values: pl.Series) -> bool:
 def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
     if found.dtype == "Boolean":
         return _boolean(found, values, "true or false", timeless)
+    if values.dtype.is_integer() and _are_days(values):
+        return _datetime(found, values, "numbers that read as dates", timeless)
     if values.dtype.is_numeric() or found.dtype == "Duration":
         return _numeric(found, values, "numbers", timeless)
     if values.dtype.is_temporal():
@@ -124,9 +127,26 @@ def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
     return read or _words(found, values, timeless)
 
 
+def _are_days(values: pl.Series) -> bool:
+    """Whether whole numbers are days such as 20250129; of other numbers between these, one in 27 reads as one."""
+    days = _days(values.filter(values.is_between(*BETWEEN))).drop_nulls()
+    return days.n_unique() >= FEW and len(days) >= (1 - MOST_UNREAD) * len(values)
+
+
+def _days(values: pl.Series) -> pl.Series:
+    """Numbers such as 20250129 as the days that they stand for."""
+    import polars as pl
+
+    return as_times(values.cast(pl.Int64, strict=False).cast(pl.String), COMPACT)
+
+
 def _of_text(found: Column, values: pl.Series, timeless: bool) -> Column | None:
     """What text is taken for that is more than words."""
+    import polars as pl
+
     known = bare(values).drop_nulls()
+    if known.str.contains(r"^\d{8}$").all() and _are_days(known.cast(pl.Int64)):
+        return _datetime(found, values, "text that reads as dates", timeless)
     if _share_of_numbers(values) >= 1 - MOST_UNREAD:
         return _numeric(found, values, "text that reads as numbers", timeless)
     if len(known) and known.str.to_lowercase().is_in(list(TRUTHS)).all():
@@ -194,7 +214,7 @@ def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> 
 
 def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
     forms = [*date_formats(values, MOST_GAPS), *clock_formats(values, MOST_GAPS)] if found.dtype == "String" else []
-    form = next(iter(forms), None)
+    form = None if values.dtype.is_temporal() else next(iter(forms), COMPACT)
     found = replace(found, type="datetime", why=why, format=form)
     if found.dtype == "Datetime":
         found = replace(found, zone=values.dtype.time_zone)  # type: ignore[attr-defined]
@@ -350,6 +370,8 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
     """Seconds since 1970 on the clock of the place, or since midnight."""
     import polars as pl
 
+    if values.dtype.is_numeric() and known.format == COMPACT:
+        values = _days(values)
     if values.dtype == pl.String:
         values = _times_in_text(known, values)
     if values.dtype == pl.Time and known.of_day:
@@ -422,7 +444,8 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
     if known.format is not None:
         times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
-        return times.dt.strftime(known.format)
+        text = times.dt.strftime(known.format)
+        return text if known.dtype == "String" else text.cast(pl.Int64).cast(getattr(pl, known.dtype))
     times = times.dt.cast_time_unit(known.unit or "us")
     return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
 

@@ -112,8 +112,10 @@ class TableKind(Kind):
         known_as = {column.name: column for column in self.used}
         bad = {}
         for place, values in enumerate(self._named(raw)):
-            column = None if values.dtype.is_numeric() else known_as.get(values.name)
-            if column is not None and (unread := of_columns.unread(column, values)).any():
+            column = known_as.get(values.name)
+            if column is None or (values.dtype.is_numeric() and column.type != "datetime"):
+                continue
+            if (unread := of_columns.unread(column, values)).any():
                 of_columns.warn_of(column, values, unread)
                 bad[place] = unread
         return emptied(raw, bad) if bad else raw
