@@ -543,6 +543,7 @@ SENTENCES = {
     "Fit it with condition=.": "Fit it with --condition.",
     "fit with checkpoint='run.safetensors' to go on.": "fit with --checkpoint run.safetensors to go on.",
     "The 'steps' of a way must be an int": "--steps must be an int",
+    "The 'columns' parameter of the table has no choice 'zap'.": "--column has no choice 'zap'.",
     "'a  b.csv' holds\n  nothing.": "'a  b.csv' holds nothing.",
 }
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -82,6 +83,7 @@ def test_what_each_column_is_taken_for():
 def test_names_of_identifiers(name, kind):
     numbers = np.random.default_rng(0).permutation(10_000)[:40]
     assert of_columns.learn(pl.Series(name, numbers)).type == kind
+    assert of_columns.learn(pl.Series(name, numbers).cast(pl.String)).type == kind
 
 
 def test_types_survive_the_round_trip():
@@ -192,10 +194,36 @@ def test_times_that_are_text_come_back_as_they_were_written(form, written):
     frame = pl.DataFrame({"at": [time.strftime(form) for time in times]})
     kind = learned(frame)
     column = kind.columns[0]
-    assert (column.type, column.format) == ("datetime", form)
+    assert (column.type, column.format.replace("%.f", ""), column.decimals) == ("datetime", form, 0)
     assert (kind.from_array(kind.to_array(frame))["at"] == frame["at"]).all()
     rebuilt = kind.from_array(kind.to_array(pl.DataFrame({"at": [written]})) + 0.0625)
     assert rebuilt["at"].to_list() == [written]  # in whole seconds, as all that was learned from
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [
+        ([1.0, None, 3.0], 0),  # as pandas has whole numbers beside gaps
+        ([0.25, 12.5, 1e6 + 0.75], 2),
+        (["1.234,5 €", "2,25 €", "7 €"], 2),
+        (["1,234", "2"], 0),
+        ([1, 2, 4], 0),
+        ([dt.timedelta(seconds=1.5), dt.timedelta(hours=3)], 1),
+        ([dt.datetime(2026, 1, 1, 3, 12, 9), dt.datetime(2026, 1, 2)], 0),
+        ([0.1 + 0.2, 1.0], None),
+        ([1 / 3, 2.0], None),
+        ([*[1.0] * 200, 0.5], 1),
+        ([1e306, 0.5], None),
+    ],
+)
+def test_numbers_get_no_more_decimals_than_were_learned_from(values, decimals):
+    column = pl.Series("x", values)
+    known = of_columns.learn(column)
+    assert known.decimals == decimals
+    found = of_columns.from_numbers(known, of_columns.to_numbers(known, column) + 0.000012)
+    if decimals is not None and column.dtype != pl.String:
+        assert found.equals(column)
+    assert str(of_columns.from_numbers(replace(known, type="numeric", dtype="Float64", decimals=0), np.array([-0.2]))[0]) == "0.0"
 
 
 DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=day) for day in range(0, 60, 2)] * 2
@@ -535,8 +563,9 @@ def test_a_time_comes_back_from_its_cycles(cycles):
         (1, 2.0, 2.0, "city is a rare or unknown level (12.50% of the training rows), unusual beside the other columns"),
         (2, 3600.0, 7200.0, "at is 1970-01-01 01:00:00, expected about 02:00"),
         (2, 3600.0, 3610.0, "at is 1970-01-01 01:00:00, unusual beside the other columns"),
-        (3, 11520.4, 43538.09416, "call is 3:12:00, expected 12:05:38; usual are 0:00:10 to 0:33:20"),
-        (3, 1.25, 0.5, "call is 0:00:01.250000, expected 0:00:00.500000; usual are 0:00:10 to 0:33:20"),
+        (3, 11520.0, 43538.09416, "call is 3:12:00, expected 12:05:38; usual are 0:00:10 to 0:33:20"),
+        (4, 12.345, 11.1151, "cost is 12.345, expected 11.12; usual are 10 to 2,000"),
+        (4, 12.34, 12.3442, "cost is 12.34, unusual beside the other columns; usual are 10 to 2,000"),
     ],
 )
 def test_why_a_cell_is_strange(place, observed, expected, words):
@@ -544,9 +573,10 @@ def test_why_a_cell_is_strange(place, observed, expected, words):
         of_columns.Column("price"),
         of_columns.Column("city", type="categorical", dtype="String", levels=("Rome", "Oslo", "other"), cell=Cell(3)),
         of_columns.Column("at", type="datetime", dtype="Datetime", cell=Cell(plain=False, cycles=(86400.0,))),
-        of_columns.Column("call", dtype="Duration"),
+        of_columns.Column("call", dtype="Duration", decimals=0),
+        of_columns.Column("cost", decimals=2),
     )
-    kind = KINDS["table"]((7,), "float64", columns, "polars")
+    kind = KINDS["table"]((8,), "float64", columns, "polars")
     assert kind.reason(place, observed, expected, (10.0, 2000.0), 0.125) == words
 
 

@@ -39,7 +39,7 @@ OPTIONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r" Fit one to the codes of your data: model\.fit_sampler.*; in the shell, hourglass", " Make one that has: hourglass"),
     (rf"\b{_ANY}=(?=[\w'\"])", lambda said: f"{_option(said[1])} "),
     (rf"\b{_ANY}=(?=[.,])", lambda said: _option(said[1])),
-    (rf"[Tt]he '{_ANY}'( parameter)?( of (a way|\w+)| that are added)?(?= )", lambda said: _option(said[1])),
+    (rf"[Tt]he '{_ANY}'( parameter)?( of (a |the )?\w+| that are added)?(?= )", lambda said: _option(said[1])),
     (r"(--(?:kind|damage|checkpoint)) '([^' ]+)'", r"\1 \2"),
 )
 P_VALUES = (1.0, 0.5, 0.1, 0.05, 0.01, 0.001)

@@ -35,7 +35,8 @@ RARE = 2000  # a level that comes less than once in so many rows is too rare to 
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
 BETWEEN = 19_000_101, 20_991_231  # days as numbers
 EPOCH = datetime(1970, 1, 1)
-MINUTE, DAY, WEEK, YEAR = 60.0, 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
+MOST_DECIMALS = 4  # of numbers that were rounded; with more they are taken for measured ones
+DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
 _first = ContextVar("first", default=0)  # the number of the first row, see `counted_from`
 IDENTIFIER = re.compile(r"(?i:(^|[ _.-])(id|uuid|guid|key|index|row|nr|no))$|[a-z](ID|Id)$")
 
@@ -52,6 +53,7 @@ class Column:
     levels: tuple[str, ...] = ()  # of a category, the most frequent first, "other" last
     rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates, and of numbers, that are text
+    decimals: int | None = None  # behind the point of numbers, or of seconds, where all of them have so few
     zone: str | None = None  # of times
     unit: Literal["ns", "us", "ms"] | None = None  # in which times and spans of time are counted
     categories: tuple[Any, ...] = ()  # all that may be, in their order, where the data says so
@@ -94,7 +96,7 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         return _with_gaps(_LEARN[asked](found, values, "as asked", timeless), column)
     if name == FILE:
         return replace(found, type="identifier", why="it names the file of each row")
-    if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
+    if n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
         return replace(found, type="identifier", why="a number for each row")
     return _with_gaps(_by_type(found, values, timeless), column)
 
@@ -108,7 +110,12 @@ def _with_gaps(found: Column, column: pl.Series) -> Column:
 
 
 def _numbers_rows(name: str, values: pl.Series) -> bool:
-    if values.n_unique() < len(values):
+    """Whether whole numbers, be they text, differ in all rows, and are consecutive or have the name of an identifier."""
+    import polars as pl
+
+    if values.dtype == pl.String and values.str.contains(r"^\d{1,18}$").all():
+        values = values.cast(pl.Int64)
+    if not values.dtype.is_integer() or values.n_unique() < len(values):
         return False
     consecutive = int(values.max()) - int(values.min()) == len(values) - 1  # type: ignore[arg-type]
     return consecutive or IDENTIFIER.search(name) is not None
@@ -187,13 +194,23 @@ def _share_of_numbers(values: pl.Series) -> float:
 
 def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
     if not _is_text(values):
-        return replace(found, type="numeric", why=why)
+        return replace(found, type="numeric", why=why, decimals=_decimals(_read(found, values)[0]))
     text, form = bare(_text(values)), number_form(_text(values))
     numbers = plain(text, form)
     signs = (numbers != text).fill_null(value=False)
     if signs.any():
         why += f", {text.filter(signs)[0]!r} as {numbers.filter(signs)[0]}"
-    return replace(found, type="numeric", why=why, format=form)
+    found = replace(found, type="numeric", why=why, format=form)
+    return replace(found, decimals=_decimals(_read(found, values)[0]))
+
+
+def _decimals(numbers: NDArray[np.float64]) -> int | None:
+    """How many decimals numbers, or seconds, have at most: 0 of whole ones beside gaps, which pandas keeps as floats."""
+    known = numbers[~np.isnan(numbers)]
+    if (np.abs(known) >= 2**53).any():  # whose last digits floats don't hold
+        return None
+    parts = known[:100], known  # of most columns the beginning says that there are more
+    return next((count for count in range(MOST_DECIMALS + 1) if all((part.round(count) == part).all() for part in parts)), None)
 
 
 def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
@@ -225,7 +242,7 @@ def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Col
     cycles = tuple(cycle for cycle, whole in seen.items() if whole)
     if timeless and not cycles:
         return replace(found, type="left out", why=f"{why}, but they cover too short a time to show a cycle")
-    return replace(found, cell=Cell(plain=not timeless, cycles=cycles))
+    return replace(found, decimals=_decimals(seconds), cell=Cell(plain=not timeless, cycles=cycles))
 
 
 _LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
@@ -421,7 +438,7 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
         elif dtype.is_integer() or dtype.is_float():
             found = found.cast(dtype, strict=False)
         return found  # levels that were dates stay text
-    values = pl.Series(UNNAMED, numbers.astype(np.float64)).fill_nan(None)
+    values = pl.Series(UNNAMED, rounded(known, numbers.astype(np.float64))).fill_nan(None)
     if known.type == "datetime":
         return _times(known, values)
     if known.dtype == "Duration":
@@ -430,6 +447,11 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
         return values
     dtype = getattr(pl, known.dtype)
     return values.round().clip(dtype.min(), dtype.max()).cast(dtype, strict=False) if dtype.is_integer() else values.cast(dtype)
+
+
+def rounded(known: Column, numbers: Any) -> Any:
+    """Numbers with as many decimals as those that were learned from."""
+    return numbers if known.decimals is None else np.round(numbers, known.decimals) + 0.0  # no -0.0
 
 
 def _times(known: Column, seconds: pl.Series) -> pl.Series:
@@ -467,8 +489,7 @@ def shown(known: Column, number: float) -> str:
         return "nothing"
     if known.type == "numeric" and not known.dtype.startswith(("Int", "UInt", "Duration")):
         return f"{number:,.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:,.6g}"
-    whole = known.dtype == "Duration" and abs(number) >= MINUTE  # of so long a span nobody reads fractions of a second
-    value = from_numbers(known, np.array([round(number) if whole else number]))[0]
+    value = from_numbers(known, np.array([number]))[0]
     return repr(value) if isinstance(value, str) else str(value)
 
 
