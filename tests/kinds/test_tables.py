@@ -273,6 +273,15 @@ def test_numbers_that_are_no_dates(numbers):
     assert of_columns.learn(pl.Series("n", numbers)).type == "numeric"
 
 
+def test_dates_of_pandas_come_back_without_a_clock():
+    frame = pd.DataFrame({"day": pd.to_datetime(DAYS), "at": pd.to_datetime(DAYS) + pd.Timedelta(hours=9)})
+    kind = learned(frame)
+    assert [column.whole_days for column in kind.columns] == [True, False]
+    found = kind.from_array(kind.to_array(frame) + 20_000.25)
+    assert (found["day"] == frame["day"]).all()
+    assert (found["at"] == frame["at"] + pd.Timedelta(seconds=20_000)).all()
+
+
 def test_times_of_a_day_lie_on_its_cycle_and_are_no_dates(sentence):
     frame = pl.DataFrame({"at": [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in (0, 30)]})
     kind = learned(frame)

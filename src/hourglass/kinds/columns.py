@@ -54,6 +54,7 @@ class Column:
     rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates, and of numbers, that are text
     decimals: int | None = None  # behind the point of numbers, or of seconds, where all of them have so few
+    whole_days: bool = False  # whether times are midnights alone, as dates are in pandas
     zone: str | None = None  # of times
     unit: Literal["ns", "us", "ms"] | None = None  # in which times and spans of time are counted
     categories: tuple[Any, ...] = ()  # all that may be, in their order, where the data says so
@@ -194,23 +195,29 @@ def _share_of_numbers(values: pl.Series) -> float:
 
 def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
     if not _is_text(values):
-        return replace(found, type="numeric", why=why, decimals=_decimals(_read(found, values)[0]))
+        found = replace(found, type="numeric", why=why)
+        return replace(found, decimals=_decimals(found, values))
     text, form = bare(_text(values)), number_form(_text(values))
     numbers = plain(text, form)
     signs = (numbers != text).fill_null(value=False)
     if signs.any():
         why += f", {text.filter(signs)[0]!r} as {numbers.filter(signs)[0]}"
     found = replace(found, type="numeric", why=why, format=form)
-    return replace(found, decimals=_decimals(_read(found, values)[0]))
+    return replace(found, decimals=_decimals(found, values))
 
 
-def _decimals(numbers: NDArray[np.float64]) -> int | None:
+def _decimals(found: Column, values: pl.Series) -> int | None:
     """How many decimals numbers, or seconds, have at most: 0 of whole ones beside gaps, which pandas keeps as floats."""
-    known = numbers[~np.isnan(numbers)]
-    if (np.abs(known) >= 2**53).any():  # whose last digits floats don't hold
-        return None
-    parts = known[:100], known  # of most columns the beginning says that there are more
-    return next((count for count in range(MOST_DECIMALS + 1) if all((part.round(count) == part).all() for part in parts)), None)
+    count = None
+    for part in (values[:100], values):  # of most columns the beginning says that there are more
+        numbers, _ = _read(found, part)
+        known = numbers[~np.isnan(numbers)]
+        if (np.abs(known) >= 2**53).any():  # whose last digits floats don't hold
+            return None
+        count = next((count for count in range(MOST_DECIMALS + 1) if (known.round(count) == known).all()), None)
+        if count is None:
+            break
+    return count
 
 
 def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
@@ -242,7 +249,9 @@ def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Col
     cycles = tuple(cycle for cycle, whole in seen.items() if whole)
     if timeless and not cycles:
         return replace(found, type="left out", why=f"{why}, but they cover too short a time to show a cycle")
-    return replace(found, decimals=_decimals(seconds), cell=Cell(plain=not timeless, cycles=cycles))
+    midnights = not found.of_day and not (seconds % DAY > 0).any()
+    found = replace(found, decimals=_decimals(found, values), whole_days=midnights)
+    return replace(found, cell=Cell(plain=not timeless, cycles=cycles))
 
 
 _LEARN: dict[str, Callable[[Column, Any, str, bool], Column]] = {
@@ -461,6 +470,8 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
         seconds = seconds.clip(0, DAY - 1)
     if known.dtype == "Time":
         return (seconds * 1e9).cast(pl.Int64).cast(pl.Time)
+    if known.whole_days:
+        seconds = (seconds / DAY).round() * DAY
     if known.dtype == "Date":
         return (seconds / DAY).round().cast(pl.Int32).cast(pl.Date)
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
