@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import hourglass as hg
 from hourglass import cli
 from hourglass.cli.files import of_same_names
-from hourglass.cli.words import histogram, in_the_shell, rows_table, show
+from hourglass.cli.words import Pace, histogram, in_the_shell, rows_table, show
 from hourglass.estimators import patches
 
 DIGITS = hg.datasets.load("digits")
@@ -543,6 +543,7 @@ SENTENCES = {
     "Fit it with condition=.": "Fit it with --condition.",
     "fit with checkpoint='run.safetensors' to go on.": "fit with --checkpoint run.safetensors to go on.",
     "The 'steps' of a way must be an int": "--steps must be an int",
+    "The 'columns' parameter of the table has no choice 'zap'.": "--column has no choice 'zap'.",
     "'a  b.csv' holds\n  nothing.": "'a  b.csv' holds nothing.",
 }
 
@@ -730,6 +731,22 @@ def test_a_table_of_orders(tmp_path, monkeypatch):
     assert not Path("none.csv").exists()
     with pytest.raises(hg.ParameterError, match=r"--column takes NAME=TYPE, such as zip=categorical\. Got 'zip'\."):
         run("fit", "usual.csv", "--column", "zip")
+
+
+def test_detect_says_how_far_it_is_now_and_then(monkeypatch, capsys):
+    seconds = iter([0, 4, 8, 12, 100, 109, 112])
+    monkeypatch.setattr(cli.words, "monotonic", lambda: next(seconds))
+    pace = Pace(silent=False)
+    for batch in range(1, 7):
+        pace.show(1000 * batch)
+    assert capsys.readouterr().err == "".join(
+        f"Scoring: {rows} rows, {speed} rows/s\n" for rows, speed in (("2,000", 250), ("4,000", 40), ("6,000", 54))
+    )
+    monkeypatch.setattr(cli.words, "monotonic", lambda: 0)
+    pace = Pace(silent=True)
+    monkeypatch.setattr(cli.words, "monotonic", lambda: 1e6)
+    pace.show(1)
+    assert not capsys.readouterr().err
 
 
 def test_detect_rounds_nothing(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from hourglass.data.dates import as_times, date_formats
+from hourglass.data.dates import as_times, clock_formats, date_formats
 
 TIME = dt.datetime(2025, 1, 29, 14, 21)
 DAY = dt.datetime(2025, 1, 29)
@@ -21,6 +21,7 @@ DAY = dt.datetime(2025, 1, 29)
         ("29 January 2025 14:21", "%d %B %Y %H:%M", TIME),
         ("29. Jan 2025", "%d. %b %Y", DAY),
         ("29.01.2025, 14:21", "%d.%m.%Y, %H:%M", TIME),
+        ("2025-01-29 14:21:30.5", "%Y-%m-%d %H:%M:%S%.f", TIME.replace(second=30, microsecond=500_000)),
         ("29.1.25", "%d.%m.%y", DAY),
         ("29/01/25", "%d/%m/%y", DAY),
         (" 2025-01-29 ", "%Y-%m-%d", DAY),
@@ -30,6 +31,30 @@ def test_forms_of_dates(written, form, time):
     text = pl.Series([written, None, written])
     assert date_formats(text)[0] == form
     assert as_times(text, form).to_list() == [time, None, time]
+
+
+@pytest.mark.parametrize(
+    ("written", "form", "seconds"),
+    [
+        ("14:21", "%H:%M", 51_660),
+        (" 7:05", "%H:%M", 25_500),
+        ("14:21:30", "%H:%M:%S%.f", 51_690),
+        ("14:21:30.5", "%H:%M:%S%.f", 51_690.5),
+        ("02:21 PM", "%I:%M %p", 51_660),
+        ("2:21:30 pm", "%I:%M:%S%.f %p", 51_690),
+    ],
+)
+def test_forms_of_times_of_a_day(written, form, seconds):
+    text = pl.Series([written, None, written])
+    assert clock_formats(text)[0] == form
+    assert date_formats(text) == []
+    time = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)
+    assert as_times(text, form).to_list() == [time, None, time]
+
+
+@pytest.mark.parametrize("text", ["25:10", "14:61", "2025-01-29", "14:21 h", "3:2:1:0", "12"])
+def test_what_is_no_time_of_a_day(text):
+    assert clock_formats(pl.Series([text])) == []
 
 
 def test_years_of_two_digits_are_those_from_1969_to_2068():

@@ -16,6 +16,7 @@ from hourglass.data.numerals import bare, number_form, plain
         (["$1,234.50", "-$5", "$-5", "($7.25)", "- $ 3", "4"], ".$", [1234.5, -5, -5, -7.25, -3, 4]),
         (["1.234,50 €", "−3 €", "€ 4,5"], ",€", [1234.5, -3, 4.5]),
         (["12%", "7.5 %"], ".%", [12, 7.5]),
+        (["1.234,50-", "5,00", "$ 3-"], ",$", [-1234.5, 5, -3]),
         (["CHF 1'234.50", "CHF 2"], ".CHF", [1234.5, 2]),
         (["1 234 567,5", "1\u00a0200", "12"], ",", [1234567.5, 1200, 12]),
         (["inf", "-inf"], ".", [float("inf"), -float("inf")]),
@@ -27,7 +28,9 @@ def test_forms_of_numbers(texts, form, numbers):
     assert plain(text, form).cast(pl.Float64).to_list() == numbers
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1,5,3", "1,23", "1.2.3", "5$5", "$", "12 kg", "1,234,5", "€5", "0x10", "1_000"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1,5,3", "1,23", "1.2.3", "5$5", "$", "12 kg", "1,234,5", "€5", "0x10", "1_000", "5-5", "--5", "-5-"]
+)
 def test_what_is_no_number_of_the_form(text):
     assert plain(pl.Series([text]), ".$").to_list() == [None]
 
@@ -43,6 +46,12 @@ def test_the_most_frequent_unit_counts():
     text = pl.Series(["$5", "$6", "€7"])
     assert number_form(text) == ".$"
     assert plain(text, ".$").to_list() == ["5", "6", None]
+
+
+def test_errors_of_spreadsheets_stand_for_nothing():
+    errors = ["#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A", "#NV", "#WERT!", "#ÜBERLAUF!"]
+    others = ["#1", "#", "#tag!", "# A!"]
+    assert bare(pl.Series([*errors, *others])).to_list() == [None] * len(errors) + others
 
 
 def test_what_stands_for_nothing():

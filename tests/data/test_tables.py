@@ -102,6 +102,11 @@ def test_text_far_down_in_a_column_of_numbers_stays():
             'a,b\n\n"two\nlines",2\n3\n',
             "Line 5 of 'x.csv' has 1 field where the first line has 2. Check its separators and quotes.",
         ),
+        (
+            "Sales of March\n\nday;sum\n1;2,5\n3;4\n",
+            "Line 4 of 'x.csv' has 2 fields where the first line has 1. If the names of the columns stand further down, "
+            "delete the lines above.",
+        ),
         ('a,b\n1,2\n3,"4\n5,6\n', "Line 3 of 'x.csv' has a quote that isn't closed where its field ends."),
         ('a,b\n1,2\n"3,4\n5,6\n', "Line 3 of 'x.csv' has a quote that isn't closed where its field ends."),
         ("", "'x.csv' is empty. It needs a header and a row for each example."),

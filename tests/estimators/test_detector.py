@@ -309,6 +309,15 @@ def test_usual_rows_of_a_later_year_raise_no_alarm(mixed):
     assert (mixed.predict(later) == -1).mean() == pytest.approx(0.05, abs=0.02)
 
 
+def test_usual_rows_of_a_later_month_raise_no_alarm_where_dates_are_numbers():
+    draw = np.random.default_rng(0)
+    march, april = (
+        pl.DataFrame({"day": 20240000 + 100 * month + draw.integers(1, 29, 1000), "x": draw.normal(size=1000)}) for month in (3, 4)
+    )
+    found = hg.AnomalyDetector(alarm_rate=0.05, max_epochs=2, random_state=0).fit(march)
+    assert (found.predict(april) == -1).mean() == pytest.approx(0.05, abs=0.02)
+
+
 def test_alarms_name_their_reasons(mixed):
     rows = pl.concat([one(), one(price=1e6)])
     found = mixed.alarms(rows, reasons=2)
@@ -316,6 +325,10 @@ def test_alarms_name_their_reasons(mixed):
     assert found["alarm"].to_list() == [False, True]
     assert found["reason1"][0] is None
     assert found["reason1"][1].startswith("price is 1,000,000")
+    others = mixed.explain(rows).filter(row=1)["share"]
+    assert others[1] < 0.01 * others[0] and found["reason2"][1] is None  # what is next to not to blame is no reason
+    together = mixed.alarms(one(price=1e6, items=90), reasons=3)
+    assert [together[f"reason{i}"][0][:5] for i in (1, 2)] == ["price", "items"]
     np.testing.assert_allclose(found["score"], -mixed.score_samples(rows))
 
 

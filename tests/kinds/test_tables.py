@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -70,6 +71,19 @@ def test_what_each_column_is_taken_for():
         "Column 'empty' is of no use (no row has a value). It is left out; choose otherwise with columns={'empty': ...}.",
     ]
     assert schema.filter(column="age")["missing"].item() == 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "identifier") for name in ("order_id", "Order-Nr", "TransactionID", "customerId")),
+        *((name, "numeric") for name in ("paid", "Idle", "GRID")),
+    ],
+)
+def test_names_of_identifiers(name, kind):
+    numbers = np.random.default_rng(0).permutation(10_000)[:40]
+    assert of_columns.learn(pl.Series(name, numbers)).type == kind
+    assert of_columns.learn(pl.Series(name, numbers).cast(pl.String)).type == kind
 
 
 def test_types_survive_the_round_trip():
@@ -168,6 +182,121 @@ def test_text_that_reads_as_numbers_or_dates():
         ("numeric", "text that reads as numbers"),
         ("datetime", "text that reads as dates"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [("%H:%M:%S", "03:12:09"), ("%H:%M", "03:12"), ("%I:%M %p", "03:12 AM"), ("%Y-%m-%d %H:%M:%S", "2026-01-01 03:12:09")],
+)
+def test_times_that_are_text_come_back_as_they_were_written(form, written):
+    minutes = np.random.default_rng(0).permutation(1440)[:200].tolist()
+    times = [dt.datetime(2026, 1, 1) + dt.timedelta(minutes=minute, seconds=30) for minute in minutes]
+    frame = pl.DataFrame({"at": [time.strftime(form) for time in times]})
+    kind = learned(frame)
+    column = kind.columns[0]
+    assert (column.type, column.format.replace("%.f", ""), column.decimals) == ("datetime", form, 0)
+    assert (kind.from_array(kind.to_array(frame))["at"] == frame["at"]).all()
+    rebuilt = kind.from_array(kind.to_array(pl.DataFrame({"at": [written]})) + 0.0625)
+    assert rebuilt["at"].to_list() == [written]  # in whole seconds, as all that was learned from
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [
+        ([1.0, None, 3.0], 0),  # as pandas has whole numbers beside gaps
+        ([0.25, 12.5, 1e6 + 0.75], 2),
+        (["1.234,5 €", "2,25 €", "7 €"], 2),
+        (["1,234", "2"], 0),
+        ([1, 2, 4], 0),
+        ([dt.timedelta(seconds=1.5), dt.timedelta(hours=3)], 1),
+        ([dt.datetime(2026, 1, 1, 3, 12, 9), dt.datetime(2026, 1, 2)], 0),
+        ([0.1 + 0.2, 1.0], None),
+        ([1 / 3, 2.0], None),
+        ([*[1.0] * 200, 0.5], 1),
+        ([1e306, 0.5], None),
+    ],
+)
+def test_numbers_get_no_more_decimals_than_were_learned_from(values, decimals):
+    column = pl.Series("x", values)
+    known = of_columns.learn(column)
+    assert known.decimals == decimals
+    found = of_columns.from_numbers(known, of_columns.to_numbers(known, column) + 0.000012)
+    if decimals is not None and column.dtype != pl.String:
+        assert found.equals(column)
+    assert str(of_columns.from_numbers(replace(known, type="numeric", dtype="Float64", decimals=0), np.array([-0.2]))[0]) == "0.0"
+
+
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=day) for day in range(0, 60, 2)] * 2
+COMPACT = [int(f"{day:%Y%m%d}") for day in DAYS]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pl.Series(COMPACT), pl.Series(COMPACT, dtype=pl.Int32), pl.Series([None, *COMPACT[1:]]), pl.Series(COMPACT).cast(pl.String)],
+    ids=["Int64", "Int32", "with a gap", "text"],
+)
+def test_dates_that_are_one_number(column):
+    frame = pl.DataFrame({"day": column})
+    kind = learned(frame)
+    why = "text that reads as dates" if column.dtype == pl.String else "numbers that read as dates"
+    assert (kind.columns[0].type, kind.columns[0].why) == ("datetime", why)
+    seconds = kind.to_array(frame)[1:, 0].tolist()
+    assert seconds == [(day - dt.date(1970, 1, 1)).days * 86400.0 for day in DAYS[1:]]
+    assert kind.from_array(kind.to_array(frame)).equals(frame)
+    for cell in (20240405, 20240405.0, "20240405", "2024-04-05", dt.date(2024, 4, 5)):
+        assert kind.to_array(pl.DataFrame({"day": [cell]})).tolist() == [[19_818 * 86400]]
+
+
+def test_dates_of_one_number_that_cannot_be_read_are_gaps():
+    frame = pl.DataFrame({"day": [0, *COMPACT[1:]]})
+    said = "Column 'day' is datetime, but for 0 in row 0 (rows are counted from 0). What can't be read counts as missing."
+    with pytest.warns(hg.HourglassWarning) as caught:
+        kind = learned(frame)
+    assert [str(warning.message) for warning in caught] == [said]
+    with pytest.warns(hg.HourglassWarning) as caught:
+        opened = kind.opened(frame)
+    assert [str(warning.message) for warning in caught] == [said]
+    assert opened["day"].to_list() == [None, *COMPACT[1:]]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        np.random.default_rng(0).integers(19_000_101, 20_991_231, 60),
+        [20240101] * 60,
+        [2024, 2025, 2026] * 20,
+        [11240101, 11240102] * 30,
+    ],
+    ids=["random", "one day", "years", "long ago"],
+)
+def test_numbers_that_are_no_dates(numbers):
+    assert of_columns.learn(pl.Series("n", numbers)).type == "numeric"
+
+
+def test_dates_of_pandas_come_back_without_a_clock():
+    frame = pd.DataFrame({"day": pd.to_datetime(DAYS), "at": pd.to_datetime(DAYS) + pd.Timedelta(hours=9)})
+    kind = learned(frame)
+    assert [column.whole_days for column in kind.columns] == [True, False]
+    found = kind.from_array(kind.to_array(frame) + 20_000.25)
+    assert (found["day"] == frame["day"]).all()
+    assert (found["at"] == frame["at"] + pd.Timedelta(seconds=20_000)).all()
+
+
+def test_times_of_a_day_lie_on_its_cycle_and_are_no_dates(sentence):
+    frame = pl.DataFrame({"at": [f"{hour:02d}:{minute:02d}" for hour in range(24) for minute in (0, 30)]})
+    kind = learned(frame)
+    assert kind.columns[0].why == "text that reads as times of the day"
+    assert (kind.cells[0].plain, kind.cells[0].cycles) == (True, (86400.0,))
+    later = {"12:30": 45_000, "12:30:11": 45_011, "2:30 PM": 52_200, dt.time(3, 4): 11_040}
+    for cell, seconds in later.items():
+        assert kind.to_array(pl.DataFrame({"at": [cell]})).tolist() == [[seconds]]
+    assert kind.from_array(np.array([[-5.0], [86_500.0]]))["at"].to_list() == ["00:00", "23:59"]
+    assert sentence(hg.DataError, kind.to_array, pl.DataFrame({"at": ["2024-01-01"]})).startswith(
+        "Column 'at' is datetime, and holds '2024-01-01' in row 0"
+    )
+    dates = learned(pl.DataFrame({"at": [f"2024-01-{day:02d}" for day in range(1, 29)]}))
+    for cell in ("12:30", dt.time(12, 30)):
+        assert sentence(hg.DataError, dates.to_array, pl.DataFrame({"at": [cell]})).startswith("Column 'at' is datetime, and holds")
 
 
 @pytest.mark.parametrize(
@@ -443,6 +572,9 @@ def test_a_time_comes_back_from_its_cycles(cycles):
         (1, 2.0, 2.0, "city is a rare or unknown level (12.50% of the training rows), unusual beside the other columns"),
         (2, 3600.0, 7200.0, "at is 1970-01-01 01:00:00, expected about 02:00"),
         (2, 3600.0, 3610.0, "at is 1970-01-01 01:00:00, unusual beside the other columns"),
+        (3, 11520.0, 43538.09416, "call is 3:12:00, expected 12:05:38; usual are 0:00:10 to 0:33:20"),
+        (4, 12.345, 11.1151, "cost is 12.345, expected 11.12; usual are 10 to 2,000"),
+        (4, 12.34, 12.3442, "cost is 12.34, unusual beside the other columns; usual are 10 to 2,000"),
     ],
 )
 def test_why_a_cell_is_strange(place, observed, expected, words):
@@ -450,8 +582,10 @@ def test_why_a_cell_is_strange(place, observed, expected, words):
         of_columns.Column("price"),
         of_columns.Column("city", type="categorical", dtype="String", levels=("Rome", "Oslo", "other"), cell=Cell(3)),
         of_columns.Column("at", type="datetime", dtype="Datetime", cell=Cell(plain=False, cycles=(86400.0,))),
+        of_columns.Column("call", dtype="Duration", decimals=0),
+        of_columns.Column("cost", decimals=2),
     )
-    kind = KINDS["table"]((6,), "float64", columns, "polars")
+    kind = KINDS["table"]((8,), "float64", columns, "polars")
     assert kind.reason(place, observed, expected, (10.0, 2000.0), 0.125) == words
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import hourglass as hg
-from hourglass.cli.app import Data, Model, SkipBad, app
+from hourglass.cli.app import Data, Model, Quiet, SkipBad, app
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
@@ -20,7 +20,7 @@ from hourglass.cli.files import (
     save_overlays,
 )
 from hourglass.cli.rows import identifiers, in_single, one_a_row, placed, rounded, with_keys
-from hourglass.cli.words import P_VALUES, counted, histogram, say, show
+from hourglass.cli.words import P_VALUES, Pace, counted, histogram, say, show
 
 
 @app.command()
@@ -41,6 +41,7 @@ def detect(
     ] = None,
     fail_over: Annotated[int | None, typer.Option(help="Exit with code 3 if there are more alarms than that.")] = None,
     skip_bad: SkipBad = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score rows and flag the strange ones.
 
@@ -68,7 +69,7 @@ def detect(
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
     rows = alarms = 0
-    of_record = detector.kind_.of_record
+    of_record, pace = detector.kind_.of_record, Pace(quiet)
     with appending(output) as append:
         for batch, places in in_batches(detector, data, skip_bad):
             with counted_from(rows):
@@ -82,6 +83,7 @@ def detect(
                 save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
+            pace.show(rows)
     rate, unit = detector.alarm_rate_, "sample" if of_record else "row"
     paced = f": {3600 * rate:.3g} s of an hour" if of_record and detector.kind_.rate else ""
     share = f"{alarms / rows:.2%}; of usual {unit}s, {rate:.2%} would{paced}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from shlex import quote
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -38,12 +39,13 @@ OPTIONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r" Fit one to the codes of your data: model\.fit_sampler.*; in the shell, hourglass", " Make one that has: hourglass"),
     (rf"\b{_ANY}=(?=[\w'\"])", lambda said: f"{_option(said[1])} "),
     (rf"\b{_ANY}=(?=[.,])", lambda said: _option(said[1])),
-    (rf"[Tt]he '{_ANY}'( parameter)?( of (a way|\w+)| that are added)?(?= )", lambda said: _option(said[1])),
+    (rf"[Tt]he '{_ANY}'( parameter)?( of (a |the )?\w+| that are added)?(?= )", lambda said: _option(said[1])),
     (r"(--(?:kind|damage|checkpoint)) '([^' ]+)'", r"\1 \2"),
 )
 P_VALUES = (1.0, 0.5, 0.1, 0.05, 0.01, 0.001)
 NUMBERS = 50  # characters of a line of the histogram but for its bar, and how many rows there are
 FEWEST = 10  # characters of a bar that says anything
+PAUSE = 5.0  # seconds between two lines on how far it is, at least
 
 
 def say(text: str) -> None:
@@ -81,6 +83,21 @@ def in_the_shell(sentence: str) -> str:
 def counted(count: int, thing: str) -> str:
     """How many there are of something: 1 row, 2 rows."""
     return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+class Pace:
+    """How far a table is scored that takes long: a line now and then, the later the less often."""
+
+    def __init__(self, silent: bool) -> None:
+        self.silent = silent
+        self.began = self.said = monotonic()
+
+    def show(self, rows: int) -> None:
+        """Take in how many rows are done."""
+        now = monotonic()
+        if not self.silent and now - self.said >= max(PAUSE, (now - self.began) / 10):
+            self.said = now
+            typer.echo(f"Scoring: {counted(rows, 'row')}, {rows / (now - self.began):,.0f} rows/s", err=True)
 
 
 def percent(survived: float) -> str:

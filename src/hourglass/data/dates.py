@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,13 @@ _OF_DIGITS = (
 _OF_WORDS = product(("%d-{}-{}", "%d {} {}", "%d. {} {}", "{} %d, {}"), ("%b", "%B"), ("%Y", "%y"))
 DAYS = (*_OF_DIGITS, *(form.format(month, year) for form, month, year in _OF_WORDS))
 OFFSET = "%z"  # from UTC
-_OF_24 = product((" ", "T", ", "), ("%H:%M", "%H:%M:%S%.f"), ("", "Z", OFFSET))
-_OF_12 = product((" ", ", "), ("%I:%M %p", "%I:%M:%S%.f %p"))
+_BY_24 = ("%H:%M", "%H:%M:%S%.f")
+_BY_12 = ("%I:%M %p", "%I:%M:%S%.f %p")
+_OF_24 = product((" ", "T", ", "), _BY_24, ("", "Z", OFFSET))
+_OF_12 = product((" ", ", "), _BY_12)
 CLOCKS = ("", *map("".join, _OF_24), *map("".join, _OF_12))
+TIMES = (*_BY_24, *_BY_12)  # of a day, and no day beside them
+COMPACT = "%Y%m%d"  # a day as one number
 FEW = 10  # texts that are looked at for which formats may be meant
 OLDEST = 1000  # what is read as a year before is none
 PIVOT = 2069  # from here on a year of two digits is one of the century before, as POSIX has it
@@ -44,14 +49,28 @@ def date_formats(values: pl.Series, unread: float = 0) -> list[str]:
     known = bare(values).drop_nulls()
     some = known[:FEW]
     days = [day for day, pattern in _PATTERNS.items() if any(map(pattern.match, some))]
-    forms = [form for form in map("".join, product(days, CLOCKS)) if as_times(some, form).null_count() < len(some)]
+    return _reading(known, map("".join, product(days, CLOCKS)), unread)
+
+
+def clock_formats(values: pl.Series, unread: float = 0) -> list[str]:
+    """The same of times of a day without the day."""
+    return _reading(bare(values).drop_nulls(), TIMES, unread)
+
+
+def _reading(known: pl.Series, formats: Iterable[str], unread: float) -> list[str]:
+    """Those of the formats that leave at most that share unread, the least first."""
+    some = known[:FEW]
+    forms = [form for form in formats if as_times(some, form).null_count() < len(some)]
     left = {form: as_times(known, form).null_count() for form in forms}
     return sorted((form for form in forms if left[form] <= unread * len(known)), key=left.__getitem__)
 
 
 def as_times(text: pl.Series, form: str) -> pl.Series:
-    """Text of a format as times, null where it is of another; of the years 69 to 68 as 1969 to 2068."""
-    times = text.str.strip_chars().str.to_datetime(form, strict=False)
+    """Text of a format as times, null where it is of another; of the years 69 to 68 as 1969 to 2068, of no day on that of 1970."""
+    text = text.str.strip_chars()
+    if form in TIMES:
+        text, form = "1970-01-01 " + text, f"%Y-%m-%d {form}"
+    times = text.str.to_datetime(form, strict=False)
     years = times.dt.year()
     if "%y" not in form:
         return times.set(years < OLDEST, None)
@@ -64,8 +83,8 @@ def day_of(form: str) -> str:
 
 
 def has_one_meaning(form: str) -> bool:
-    """Whether day and month can't be taken for one another: the year comes first, or the month is a word."""
-    return form.startswith("%Y") or "%b" in form or "%B" in form
+    """Whether day and month can't be taken for one another: there are none, the year comes first, or the month is a word."""
+    return form in TIMES or form.startswith("%Y") or "%b" in form or "%B" in form
 
 
 def alike(form: str, other: str) -> bool:

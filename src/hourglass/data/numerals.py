@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", "#N/A", "<NA>")
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", "#N/A", "#NV", "<NA>")
 """What stands for a missing value among numbers. Among text only the empty cell does: NA may be Namibia."""
 
 POINT, COMMA = ".", ","  # the decimal sign, behind which a form may have a unit: ".$" is that of $1,234.50
 UNITS = r"\p{Sc}|%|\b(?:AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|NOK|PLN|RON|SEK|TRY|USD|ZAR)\b"
+_NONE = r"^(?i:[+-]nan)$|^#[\p{Lu}/0]+[!?]$"  # the latter are errors of spreadsheets: #DIV/0!, #VALUE!, #WERT!, #NAME?
 _GROUPS = "[, '’\u00a0\u202f]"  # between thousands, where the decimal sign is a point
 _NUMBER = rf"^[+-]?(?:(?:\d+|\d{{1,3}}(?:{_GROUPS}\d{{3}})+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?(?i:inf|infinity)$"
 
@@ -20,16 +21,20 @@ _NUMBER = rf"^[+-]?(?:(?:\d+|\d{{1,3}}(?:{_GROUPS}\d{{3}})+)(?:\.\d*)?|\.\d+)(?:
 def bare(column: pl.Series) -> pl.Series:
     """Text without blanks around it, null where it stands for a missing value."""
     text = column.str.strip_chars()
-    return text.set(text.is_in(MISSING) | text.str.contains(r"^(?i:[+-]nan)$"), None)
+    return text.set(text.is_in(MISSING) | text.str.contains(_NONE), None)
 
 
 def plain(column: pl.Series, form: str = POINT) -> pl.Series:
-    """Numbers of a form as a computer writes them, null where there is none; of ",€" -1234.5 for "-1.234,5 €" and "(1 234,5)"."""
+    """Numbers of a form as a computer writes them, null where there is none.
+
+    Of ",€" -1234.5 for "-1.234,5 €", "(1 234,5)", and "1.234,5-" as SAP has it.
+    """
     decimal, unit = form[0], re.escape(form[1:])
     text = bare(column)
     if unit:
         text = text.str.replace(rf"^([(+-]?)\s*{unit}|\s*{unit}$", "$1")
-    text = text.str.replace(r"^\((.+)\)$", "-$1").str.replace("−", "-", literal=True).str.replace(r"^([+-]?)\s+", "$1")
+    text = text.str.replace(r"^\((.+)\)$|^\s*([\d.,].*)-$", "-$1$2").str.replace("−", "-", literal=True)
+    text = text.str.replace(r"^([+-]?)\s+", "$1")
     if decimal == COMMA:
         text = text.str.replace_many([".", ","], [",", "."])
     text = text.set(~text.str.contains(_NUMBER), None)

@@ -168,9 +168,13 @@ def check_lines(path: Path, lines: Iterable[str], separator: str, width: int) ->
     try:
         for row in reader:
             if row and len(row) != width:
+                how = (
+                    "Check its separators and quotes."
+                    if width > 1
+                    else "If the names of the columns stand further down, delete the lines above."
+                )
                 raise FileError(
-                    f"Line {line} of '{path}' has {len(row)} field{'s' * (len(row) != 1)} where the first line "
-                    f"has {width}. Check its separators and quotes."
+                    f"Line {line} of '{path}' has {len(row)} field{'s' * (len(row) != 1)} where the first line has {width}. {how}"
                 )
             line = reader.line_num + 1
     except csv.Error as error:

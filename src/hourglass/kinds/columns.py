@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import OFFSET, alike, as_times, date_formats, has_one_meaning
+from hourglass.data.dates import COMPACT, OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
 from hourglass.data.numerals import bare, has_leading_zeros, number_form, plain
 from hourglass.data.tables import FILE, TRUTHS
 from hourglass.errors import DataError, warn
@@ -33,10 +33,12 @@ MOST_GAPS = 0.5  # of the cells of a column that are no numbers, though it is on
 FEW = 3  # cells that a sentence names
 RARE = 2000  # a level that comes less than once in so many rows is too rare to learn anything about
 ENOUGH = 30  # rows from where on a column that numbers them is recognised
+BETWEEN = 19_000_101, 20_991_231  # days as numbers
 EPOCH = datetime(1970, 1, 1)
+MOST_DECIMALS = 4  # of numbers that were rounded; with more they are taken for measured ones
 DAY, WEEK, YEAR = 86400.0, 604800.0, 31556952.0  # seconds; a year of the calendar's mean length
 _first = ContextVar("first", default=0)  # the number of the first row, see `counted_from`
-IDENTIFIER = re.compile(r"(^|[ _.-])(id|uuid|guid|key|index|row|nr|no)$", re.IGNORECASE)
+IDENTIFIER = re.compile(r"(?i:(^|[ _.-])(id|uuid|guid|key|index|row|nr|no))$|[a-z](ID|Id)$")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Column:
     levels: tuple[str, ...] = ()  # of a category, the most frequent first, "other" last
     rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates, and of numbers, that are text
+    decimals: int | None = None  # behind the point of numbers, or of seconds, where all of them have so few
+    whole_days: bool = False  # whether times are midnights alone, as dates are in pandas
     zone: str | None = None  # of times
     unit: Literal["ns", "us", "ms"] | None = None  # in which times and spans of time are counted
     categories: tuple[Any, ...] = ()  # all that may be, in their order, where the data says so
@@ -61,6 +65,11 @@ class Column:
     def used(self) -> bool:
         """Whether the networks see it."""
         return self.type not in ("identifier", "left out")
+
+    @property
+    def of_day(self) -> bool:
+        """Whether its times are those of a day, without the day."""
+        return self.dtype == "Time" or self.format in TIMES
 
 
 def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False) -> Column:
@@ -88,7 +97,7 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         return _with_gaps(_LEARN[asked](found, values, "as asked", timeless), column)
     if name == FILE:
         return replace(found, type="identifier", why="it names the file of each row")
-    if column.dtype.is_integer() and n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
+    if n >= ENOUGH and len(values) == n and _numbers_rows(name, values):
         return replace(found, type="identifier", why="a number for each row")
     return _with_gaps(_by_type(found, values, timeless), column)
 
@@ -102,7 +111,12 @@ def _with_gaps(found: Column, column: pl.Series) -> Column:
 
 
 def _numbers_rows(name: str, values: pl.Series) -> bool:
-    if values.n_unique() < len(values):
+    """Whether whole numbers, be they text, differ in all rows, and are consecutive or have the name of an identifier."""
+    import polars as pl
+
+    if values.dtype == pl.String and values.str.contains(r"^\d{1,18}$").all():
+        values = values.cast(pl.Int64)
+    if not values.dtype.is_integer() or values.n_unique() < len(values):
         return False
     consecutive = int(values.max()) - int(values.min()) == len(values) - 1  # type: ignore[arg-type]
     return consecutive or IDENTIFIER.search(name) is not None
@@ -111,6 +125,8 @@ def _numbers_rows(name: str, values: pl.Series) -> bool:
 def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
     if found.dtype == "Boolean":
         return _boolean(found, values, "true or false", timeless)
+    if values.dtype.is_integer() and _are_days(values):
+        return _datetime(found, values, "numbers that read as dates", timeless)
     if values.dtype.is_numeric() or found.dtype == "Duration":
         return _numeric(found, values, "numbers", timeless)
     if values.dtype.is_temporal():
@@ -119,14 +135,33 @@ def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
     return read or _words(found, values, timeless)
 
 
+def _are_days(values: pl.Series) -> bool:
+    """Whether whole numbers are days such as 20250129; of other numbers between these, one in 27 reads as one."""
+    days = _days(values.filter(values.is_between(*BETWEEN))).drop_nulls()
+    return days.n_unique() >= FEW and len(days) >= (1 - MOST_UNREAD) * len(values)
+
+
+def _days(values: pl.Series) -> pl.Series:
+    """Numbers such as 20250129 as the days that they stand for."""
+    import polars as pl
+
+    return as_times(values.cast(pl.Int64, strict=False).cast(pl.String), COMPACT)
+
+
 def _of_text(found: Column, values: pl.Series, timeless: bool) -> Column | None:
     """What text is taken for that is more than words."""
+    import polars as pl
+
     known = bare(values).drop_nulls()
+    if known.str.contains(r"^\d{8}$").all() and _are_days(known.cast(pl.Int64)):
+        return _datetime(found, values, "text that reads as dates", timeless)
     if _share_of_numbers(values) >= 1 - MOST_UNREAD:
         return _numeric(found, values, "text that reads as numbers", timeless)
     if len(known) and known.str.to_lowercase().is_in(list(TRUTHS)).all():
         return _boolean(found, values, "true or false", timeless)
-    return _datetime(found, values, "text that reads as dates", timeless) if date_formats(values, MOST_UNREAD) else None
+    read = {"dates": date_formats(values, MOST_UNREAD), "times of the day": clock_formats(values, MOST_UNREAD)}
+    what = next((what for what, formats in read.items() if formats), None)
+    return _datetime(found, values, f"text that reads as {what}", timeless) if what else None
 
 
 def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
@@ -160,13 +195,29 @@ def _share_of_numbers(values: pl.Series) -> float:
 
 def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
     if not _is_text(values):
-        return replace(found, type="numeric", why=why)
+        found = replace(found, type="numeric", why=why)
+        return replace(found, decimals=_decimals(found, values))
     text, form = bare(_text(values)), number_form(_text(values))
     numbers = plain(text, form)
     signs = (numbers != text).fill_null(value=False)
     if signs.any():
         why += f", {text.filter(signs)[0]!r} as {numbers.filter(signs)[0]}"
-    return replace(found, type="numeric", why=why, format=form)
+    found = replace(found, type="numeric", why=why, format=form)
+    return replace(found, decimals=_decimals(found, values))
+
+
+def _decimals(found: Column, values: pl.Series) -> int | None:
+    """How many decimals numbers, or seconds, have at most: 0 of whole ones beside gaps, which pandas keeps as floats."""
+    count = None
+    for part in (values[:100], values):  # of most columns the beginning says that there are more
+        numbers, _ = _read(found, part)
+        known = numbers[~np.isnan(numbers)]
+        if (np.abs(known) >= 2**53).any():  # whose last digits floats don't hold
+            return None
+        count = next((count for count in range(MOST_DECIMALS + 1) if (known.round(count) == known).all()), None)
+        if count is None:
+            break
+    return count
 
 
 def _boolean(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
@@ -186,17 +237,20 @@ def _categorical(found: Column, values: pl.Series, why: str, timeless: bool) -> 
 
 
 def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Column:
-    form = next(iter(date_formats(values, MOST_GAPS)), None) if found.dtype == "String" else None
+    forms = [*date_formats(values, MOST_GAPS), *clock_formats(values, MOST_GAPS)] if found.dtype == "String" else []
+    form = None if values.dtype.is_temporal() else next(iter(forms), COMPACT)
     found = replace(found, type="datetime", why=why, format=form)
     if found.dtype == "Datetime":
         found = replace(found, zone=values.dtype.time_zone)  # type: ignore[attr-defined]
     seconds = to_numbers(found, values)
     covered = np.nanmax(seconds) - np.nanmin(seconds)
-    of_day = found.dtype == "Time" or (covered >= DAY and bool((seconds % DAY > 0).any()))
+    of_day = found.of_day or (covered >= DAY and bool((seconds % DAY > 0).any()))
     seen = {DAY: of_day, WEEK: covered >= 2 * WEEK, YEAR: covered >= YEAR}
     cycles = tuple(cycle for cycle, whole in seen.items() if whole)
     if timeless and not cycles:
         return replace(found, type="left out", why=f"{why}, but they cover too short a time to show a cycle")
+    midnights = not found.of_day and not (seconds % DAY > 0).any()
+    found = replace(found, decimals=_decimals(found, values), whole_days=midnights)
     return replace(found, cell=Cell(plain=not timeless, cycles=cycles))
 
 
@@ -342,9 +396,11 @@ def _seconds(known: Column, values: pl.Series) -> pl.Series:
     """Seconds since 1970 on the clock of the place, or since midnight."""
     import polars as pl
 
+    if values.dtype.is_numeric() and known.format == COMPACT:
+        values = _days(values)
     if values.dtype == pl.String:
         values = _times_in_text(known, values)
-    if values.dtype == pl.Time:
+    if values.dtype == pl.Time and known.of_day:
         return values.cast(pl.Int64) / 1e9
     if known.zone and getattr(values.dtype, "time_zone", None):
         values = values.dt.convert_time_zone(known.zone)
@@ -363,7 +419,8 @@ def _times_in_text(known: Column, text: pl.Series) -> pl.Series:
     learned = [] if known.format is None else [as_times(text, known.format)]
     if learned and learned[0].null_count() == text.null_count():
         return learned[0]
-    others = [as_times(text, form) for form in date_formats(text, MOST_GAPS) if is_meant(form)]
+    formats = clock_formats if known.of_day else date_formats
+    others = [as_times(text, form) for form in formats(text, MOST_GAPS) if is_meant(form)]
     return min([*learned, *others], key=lambda times: times.null_count(), default=text)
 
 
@@ -390,7 +447,7 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
         elif dtype.is_integer() or dtype.is_float():
             found = found.cast(dtype, strict=False)
         return found  # levels that were dates stay text
-    values = pl.Series(UNNAMED, numbers.astype(np.float64)).fill_nan(None)
+    values = pl.Series(UNNAMED, rounded(known, numbers.astype(np.float64))).fill_nan(None)
     if known.type == "datetime":
         return _times(known, values)
     if known.dtype == "Duration":
@@ -401,17 +458,27 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
     return values.round().clip(dtype.min(), dtype.max()).cast(dtype, strict=False) if dtype.is_integer() else values.cast(dtype)
 
 
+def rounded(known: Column, numbers: Any) -> Any:
+    """Numbers with as many decimals as those that were learned from."""
+    return numbers if known.decimals is None else np.round(numbers, known.decimals) + 0.0  # no -0.0
+
+
 def _times(known: Column, seconds: pl.Series) -> pl.Series:
     import polars as pl
 
+    if known.of_day:
+        seconds = seconds.clip(0, DAY - 1)
     if known.dtype == "Time":
-        return (seconds.clip(0, DAY - 1) * 1e9).cast(pl.Int64).cast(pl.Time)
+        return (seconds * 1e9).cast(pl.Int64).cast(pl.Time)
+    if known.whole_days:
+        seconds = (seconds / DAY).round() * DAY
     if known.dtype == "Date":
         return (seconds / DAY).round().cast(pl.Int32).cast(pl.Date)
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
     if known.format is not None:
         times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
-        return times.dt.strftime(known.format)
+        text = times.dt.strftime(known.format)
+        return text if known.dtype == "String" else text.cast(pl.Int64).cast(getattr(pl, known.dtype))
     times = times.dt.cast_time_unit(known.unit or "us")
     return times.dt.replace_time_zone(known.zone, ambiguous="earliest", non_existent="null") if known.zone else times
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -112,8 +112,10 @@ class TableKind(Kind):
         known_as = {column.name: column for column in self.used}
         bad = {}
         for place, values in enumerate(self._named(raw)):
-            column = None if values.dtype.is_numeric() else known_as.get(values.name)
-            if column is not None and (unread := of_columns.unread(column, values)).any():
+            column = known_as.get(values.name)
+            if column is None or (values.dtype.is_numeric() and column.type != "datetime"):
+                continue
+            if (unread := of_columns.unread(column, values)).any():
                 of_columns.warn_of(column, values, unread)
                 bad[place] = unread
         return emptied(raw, bad) if bad else raw
@@ -183,7 +185,8 @@ class TableKind(Kind):
         if not self.columns and container == "numpy":
             return np.where(missing, numbers, raw)
         named = self._named(raw)
-        made, places = self._frame(numbers, named), dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
+        made = self._frame(numbers, named, exact=True)
+        places = dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
         made = made.with_columns(
             made[name].round_sig_figs(6) for name in made.columns if made[name].dtype.is_float() and named[name].dtype == pl.String
         )
@@ -229,14 +232,15 @@ class TableKind(Kind):
         places = {column.name: place for place, column in enumerate(self.columns)}
         return numbers[:, [places[name] for name in column_names(raw)]]
 
-    def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None) -> pl.DataFrame:
-        """The columns in their types; those left out as they are in ``like``, if they are there."""
+    def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None, *, exact: bool = False) -> pl.DataFrame:
+        """The columns in their types, with all decimals if ``exact``; those left out as they are in ``like``, if they are there."""
         import polars as pl
 
         if like is not None and not self.columns:  # of an array, whose columns have no names of their own
             return framed([pl.Series(name, column) for name, column in zip(like.columns, numbers.T, strict=True)])
         used = iter(numbers.T)
-        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
+        columns = [replace(column, decimals=None) for column in self.columns] if exact else self.columns
+        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in columns]
         if like is not None:
             kept = [column.name if column.name in like.columns else None for column in self.columns]
             found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
@@ -317,11 +321,11 @@ class TableKind(Kind):
         if math.isnan(observed):
             return f"{column.name} is missing, as in {often:.2%} of the training rows"
         seen, behind = of_columns.shown(column, observed), ""
-        wanted: str | None = of_columns.shown(column, expected)
+        wanted: str | None = of_columns.shown(column, of_columns.rounded(column, expected))
         if column.type == "datetime":
             wanted = of_columns.expected_time(column, observed, expected)
         elif column.type == "numeric":
-            low, high = (of_columns.shown(column, end) for end in usual)
+            low, high = (of_columns.shown(column, of_columns.rounded(column, end)) for end in usual)
             behind = f"; usual is {low}" if low == high else f"; usual are {low} to {high}"
         same = wanted in (seen, None)
         if seen == repr(OTHER):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HUGE = 1e300  # at most a column is to blame so much: shares of infinity would be none
 TINY = 1e-6  # of a column's range: what rounding leaves of a zero
+NEGLIGIBLE = 0.01  # of what is most to blame for an alarm: with less, a column or region is no reason to be named
 Floats = NDArray[np.floating[Any]]
 
 
@@ -60,6 +61,13 @@ def columns(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Float
             "reason": pl.Series(reasons, dtype=pl.String),
         }
     )
+
+
+def worth_naming(explained: pl.DataFrame) -> pl.DataFrame:
+    """The lines of `explain` that count as reasons; each row has at least one."""
+    import polars as pl
+
+    return explained.filter(pl.col("share") >= NEGLIGIBLE * pl.col("share").first().over("row"))
 
 
 def _often(alarm: Alarm, kind: Any, column: int, observed: float) -> float:

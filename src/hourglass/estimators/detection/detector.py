@@ -19,6 +19,7 @@ from hourglass import storage
 from hourglass.errors import DataError, ModelFileError, ParameterError, warn
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.detection import recipes
+from hourglass.estimators.detection.blame import worth_naming
 from hourglass.estimators.detection.drift import Drift, compare
 from hourglass.estimators.detection.events import events, with_events
 from hourglass.estimators.detection.judges import JUDGES
@@ -420,7 +421,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         X : as in ``fit``
             Rows of the fitted shape.
         reasons : int, default=3
-            How many columns, or regions of a picture, to name.
+            How many columns, or regions of a picture, to name at most; fewer where the others have next to no share in it.
 
         Returns
         -------
@@ -444,7 +445,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             return with_events(self, frame, raw)
         if not reasons:
             return frame
-        blamed = self._blamed(raw, np.flatnonzero(alarm), scores, reasons)
+        blamed = worth_naming(self._blamed(raw, np.flatnonzero(alarm), scores, reasons))
         for number in range(1, min(reasons, len(self.kind_.names)) + 1):
             mine = blamed.filter(pl.int_range(pl.len()).over("row") == number - 1).select("row", reason=pl.col("reason"))
             frame = frame.join(mine.rename({"reason": f"reason{number}"}), on="row", how="left", maintain_order="left")
