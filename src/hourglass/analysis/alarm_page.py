@@ -9,6 +9,7 @@ from hourglass.analysis import plots
 from hourglass.analysis.alarms import MOST_ROWS
 from hourglass.analysis.page import Card, rendered, versions
 from hourglass.estimators import AnomalyDetector, Drift
+from hourglass.estimators.detection.blame import worth_naming
 from hourglass.kinds import length
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _worst(blame: pl.DataFrame, *, of_record: bool) -> list[dict[str, Any]]:
         ]
     return [
         {"row": f"{row:,}", "p_value": lines["p_value"][0], "reasons": lines["reason"][:3].to_list()}
-        for (row,), lines in islice(blame.group_by(["row"], maintain_order=True), MOST_ROWS)
+        for (row,), lines in islice(worth_naming(blame).group_by(["row"], maintain_order=True), MOST_ROWS)
     ]
 
 
