@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 import hourglass as hg
 from hourglass.estimators import denoising, patches, tiles
 from hourglass.kinds import Album
+from hourglass.kinds.image import ImageKind
 from hourglass.parts.restorer import relative_contrast
 
 SMALL = hg.Restorer((8, 16), blocks=1, patch=16)
@@ -116,8 +117,43 @@ def test_a_list_of_one_size_comes_back_as_a_list_each_in_its_depth(noise):
 
 def test_white_is_white_in_training_whatever_the_depth():
     white = [np.full((9, 10), top, dtype) for top, dtype in ((255, np.uint8), (65535, np.uint16), (1, np.float64), (1, np.float16))]
-    train = patches.learned(Album(white), range(4), 8, 1, torch.device("cpu"))
+    train = patches.learned(Album(white), range(4), 8, ImageKind((1, 0, 0), "uint8"), torch.device("cpu"))
     assert all((batch.x == 1).all() for batch in patches.judged(train, range(4)).ordered(8))
+
+
+@pytest.mark.parametrize("corruption", ["noise:25", "noise:5-50", "saltpepper:0.1", "blindspot"])
+def test_12_bits_are_mended_as_floats_are_and_stay_12_bits(corruption):
+    deep = np.rint(4095 * scenes(20)).astype(np.uint16)
+    noisy = np.rint(4095 * np.clip(NOISY, 0, 1)).astype(np.uint16)
+    noisy[0, 0, :2] = 0, 4095
+    floats = cleaner(corruption, (deep / 4095).astype(np.float32))
+    expected = floats.denoise((noisy / 4095).astype(np.float32))
+    for X in (deep, [*deep[:-1], deep[-1, :20]]):  # in an array, and apart
+        model = cleaner(corruption, X)
+        assert model.kind_.white == 4095
+        found = model.denoise(noisy)
+        assert (found.dtype, found.max() <= 4095) == ("uint16", True)
+        if X is deep:
+            np.testing.assert_allclose(found / 4095, expected, atol=0.51 / 4095)
+        np.testing.assert_allclose(model.noise_level(noisy), floats.noise_level(noisy / 4095), rtol=1e-6)
+        if corruption != "blindspot":
+            damaged = [each.damage(pictures, random_state=0) for each, pictures in ((model, noisy), (floats, noisy / 4095))]
+            np.testing.assert_allclose(*damaged, rtol=1e-6)
+
+
+def test_pictures_brighter_than_those_that_were_learned_from_are_not_cut():
+    deep = np.rint(4095 * scenes(20)).astype(np.uint16)
+    model = cleaner("noise:25", deep)
+    bright = np.rint(65535 * scenes(2, seed=5)).astype(np.uint16)
+    with pytest.warns(hg.HourglassWarning, match="values up to 4,095, and these go to"):
+        found = model.denoise(bright)
+    assert np.abs(found / 65535 - model.denoise((bright / 65535).astype(np.float32))).max() < 1e-5
+
+
+def test_ones_among_zeros_are_mended_as_black_and_white():
+    ones = (scenes(20) > 0.5).astype(np.uint8)
+    model, as_bool = cleaner("saltpepper:0.1", ones), cleaner("saltpepper:0.1", ones.astype(bool))
+    np.testing.assert_array_equal(model.denoise(1 - ones[:3]), as_bool.denoise(ones[:3] == 0))
 
 
 def test_a_grey_model_takes_colours_one_by_one_and_leaves_transparency_alone(noise):

@@ -19,7 +19,7 @@ from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
-from hourglass.kinds.image import as_unit, require_picture, require_pictures
+from hourglass.kinds.image import ImageKind, as_unit, require_picture, require_pictures, top_of, white_of
 from hourglass.kinds.table import TableKind
 from hourglass.parts import Corruption, Gaussian, Hide, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
@@ -191,7 +191,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         found = []
         for number, picture in enumerate(raw):
             require_picture(picture, number)
-            pixels = as_unit(picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1))
+            pixels = picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) / white_of(picture, self.kind_)
             x = torch.from_numpy(pixels.astype(np.float32))[None].to(self._device)
             x[:, :3] = corruption(x[:, :3].contiguous(), generator)
             found.append(x[0].permute(1, 2, 0).cpu().numpy().reshape(picture.shape))
@@ -243,7 +243,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.kind_.check(raw)
         for number, picture in enumerate(raw):
             require_picture(picture, number, damaged=True, erased=self.model_.corruption.hides)
-        return self.kind_.inward(torch.from_numpy(as_unit(raw)))
+        return self.kind_.inward(torch.from_numpy(np.stack([picture / white_of(picture, self.kind_) for picture in raw])))
 
     def _graph(self) -> Graph:
         from hourglass.export import MendingGraph
@@ -267,11 +267,17 @@ class DenoisingAutoencoder(BaseAutoencoder):
         told = gaps is not None or (stack.dtype.kind == "f" and np.isnan(stack).any())
         if corruption.hides and not (corruption.everywhere or corruption.blind or told):
             raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
+        if self._restores and isinstance(self.kind_, ImageKind):
+            self.kind_.warn_of_brighter(stack)
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
         pictures = stack.reshape(*stack.shape[:3], -1)
         hidden = gaps if corruption.hides else None
-        contrast = np.ones(len(stack)) if strength is None else self._contrasts(pictures, strength, hidden)
-        whole = mended(model, pictures, hidden, contrast, self._device, tiled=self._restores)
+        whites = np.array([white_of(picture, self.kind_) for picture in pictures], np.float32).reshape(-1, 1, 1, 1)
+        deep = (whites == top_of(stack)).all()
+        seen = pictures if deep else pictures / whites
+        contrast = np.ones(len(stack)) if strength is None else self._contrasts(seen, strength, hidden)
+        whole = mended(model, seen, hidden, contrast, self._device, tiled=self._restores)
+        whole = whole if deep else np.rint(whole * whites).astype(stack.dtype)
         return (whole if gaps is None else np.where(gaps[..., None], whole, pictures)).reshape(stack.shape)
 
     def _contrasts(self, pictures: Pixels, strength: float | str, gaps: NDArray[np.bool_] | None) -> NDArray[np.floating[Any]]:
@@ -311,7 +317,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         require_pictures(raw)
         for number, picture in enumerate(raw):
             require_picture(picture, number, damaged=True)
-            found.append(noise_level(picture))
+            found.append(noise_level(picture / white_of(picture, getattr(self, "kind_", None))))
         return np.array(found)
 
 
