@@ -16,6 +16,7 @@ from sklearn import clone, config_context
 from sklearn.model_selection import GridSearchCV
 
 import hourglass as hg
+from hourglass.data import Pictures
 from hourglass.estimators import denoising, patches, tiles
 from hourglass.kinds import Album
 from hourglass.kinds.image import ImageKind
@@ -311,6 +312,25 @@ def test_a_model_of_differing_sizes_mends_and_nothing_else(sentence):
     for method in ("reconstruct", "score_samples", "feature_errors"):
         assert sentence(hg.DataError, getattr(model, method), sizes) == said
     assert model.denoise(sizes)[3].shape == (32, 30)
+
+
+@pytest.mark.parametrize("odd", [0, 7, 19])
+def test_a_picture_of_another_size_is_named_by_its_number_though_some_are_held_out(sentence, odd):
+    other = max(odd, 1)
+    sizes = [np.zeros((9, 8 + (number == odd)), np.uint8) for number in range(20)]
+    said = f"row 0 has {sizes[0].shape}, row {other} has {sizes[other].shape}"
+    for model in (hg.Autoencoder(2), hg.AnomalyDetector(random_state=0), hg.AnomalyDetector(hg.Autoencoder(2), random_state=0)):
+        assert sentence(hg.DataError, model.fit, sizes) == (
+            f"All rows need one shape: {said}. Resize the images, or pad the rows, to one size."
+        )
+
+
+def test_pictures_that_are_read_one_by_one_can_only_be_mended(sentence, tmp_path):
+    hg.write(tmp_path / "pictures", BYTES.repeat(2, 0))
+    for model in (hg.Autoencoder(2), hg.AnomalyDetector()):
+        assert sentence(hg.DataError, model.fit, Pictures(tmp_path / "pictures")) == (
+            "Pictures that are read one by one can only be mended. Pass their path, or hourglass.read of it."
+        )
 
 
 def test_pictures_of_differing_depth_are_no_array(noise, sentence):

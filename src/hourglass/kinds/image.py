@@ -94,7 +94,7 @@ class ImageKind(Kind):
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if isinstance(raw, Album):
-            raise DataError(_apart([*raw]))
+            raise DataError(_apart([*Album(raw.pictures)]))  # all of them, as the odd one may not be among these
         require_unit(raw, first_row)
         pixels = raw.view(np.uint8) if raw.dtype == bool else raw
         pixels = pixels if pixels.dtype == np.uint8 or pixels.dtype in FLOATS else pixels.astype(np.float32)
@@ -275,6 +275,8 @@ def _white_among(album: Album, dtype: str) -> float | None:
 def _apart(pictures: list[np.ndarray[Any, Any]]) -> str:
     """What to say of pictures that can't be one array."""
     if not of_differing_depth(pictures):
+        if len({picture.shape for picture in pictures}) == 1:
+            return "Pictures that are read one by one can only be mended. Pass their path, or hourglass.read of it."
         return ragged([picture.shape for picture in pictures])
     number = next(number for number in range(len(pictures)) if of_differing_depth([pictures[0], pictures[number]]))
     return (
