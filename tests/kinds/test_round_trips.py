@@ -136,6 +136,18 @@ def test_what_is_brighter_than_white_is_said():
     assert str(caught[0].message) == said
 
 
+def test_grey_is_taken_as_colour_and_colour_without_any_as_grey():
+    grey = np.random.default_rng(0).integers(0, 256, (20, 6, 5), np.uint8)
+    equal = np.repeat(grey[..., None], 3, axis=3)
+    coloured = equal.copy()
+    coloured[0, 0, 0] = 0, 1, 2
+    for X, other in ((coloured, grey), (grey, equal)):
+        model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(X)
+        np.testing.assert_array_equal(model.transform(other), model.transform(equal if X is coloured else grey))
+    with pytest.raises(hg.DataError, match=r"images of shape \(6, 5\). Got an array of shape \(20, 6, 5, 3\)"):
+        model.transform(coloured)
+
+
 def test_white_of_pictures_that_are_apart_is_that_of_the_brightest_of_their_type():
     dark, light = (np.full((3, side), value, np.uint16) for side, value in ((4, 200), (5, 3000)))
     assert [ImageKind.learn(Album([dark, other])).white for other in (dark, light, 20 * light)] == [255, 4095, None]
