@@ -291,6 +291,19 @@ def test_a_strength_is_a_standard_deviation(noise, sentence, strength):
     assert sentence(hg.ParameterError, noise.denoise, BYTES, strength=strength) == said
 
 
+def test_noise_in_grey_levels_is_told_from_noise_in_parts_of_white(noise, sentence):
+    how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
+    for damage in (hg.Noise(25.0), hg.Together((hg.Blur(1.0), hg.Noise((1, 25.0))))):
+        shown = damage if isinstance(damage, hg.Noise) else damage.parts[1]
+        assert sentence(hg.ParameterError, cleaner, damage) == f"{shown} would drown all pictures. {how}"
+    with pytest.warns(hg.HourglassWarning) as caught:
+        cleaner("noise:0.1")
+    said = f"Noise(std=0.000392) is less than one grey level, which hardly changes a picture. {how}"
+    assert [str(warning.message) for warning in caught] == [said]
+    said = "The strength is in units of white: 25 grey levels of 255 are 25 / 255. Got 25 instead."
+    assert sentence(hg.ParameterError, noise.denoise, BYTES, strength=25) == said
+
+
 def test_strength_is_of_noise_alone(specks, sentence):
     said = "strength is for models that were trained on noise, and this one was on SaltAndPepper(share=0.2)."
     assert sentence(hg.ParameterError, specks.denoise, BYTES, strength="auto") == said

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from hourglass.errors import DataError, ModelFileError, ParameterError
+from hourglass.errors import DataError, ModelFileError, ParameterError, warn
 from hourglass.estimators.assembly import default_waist
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
@@ -93,6 +93,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return choices
 
     def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
+        damage = corruption_from(self.corruption) if isinstance(self.corruption, str) else self.corruption
+        if kind.name == "image" and (noise := _noise_in(damage)) is not None:
+            most = max(noise.std) if isinstance(noise.std, tuple) else noise.std
+            how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
+            if most > 1:
+                raise ParameterError(f"{noise} would drown all pictures. {how}")
+            if 0 < most < 1 / 255:
+                warn(f"{noise} is less than one grey level, which hardly changes a picture. {how}")
         return kind.roomy()
 
     @property
@@ -282,14 +290,17 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def _contrasts(self, pictures: Pixels, strength: float | str, gaps: NDArray[np.bool_] | None) -> NDArray[np.floating[Any]]:
         """What multiplies the contrast of pictures (n, height, width, channels), so that the model knows noise like theirs."""
-        parts = self.model_.corruption.parts if isinstance(self.model_.corruption, Together) else (self.model_.corruption,)
-        noise = next((part for part in parts if isinstance(part, Noise)), None)
+        noise = _noise_in(self.model_.corruption)
         if noise is None:
             raise ParameterError(
                 f"strength is for models that were trained on noise, and this one was on {self.model_.corruption!r}."
             )
         if strength != "auto" and not (isinstance(strength, Real) and 0 <= strength < np.inf):
             raise ParameterError(f"The strength must be 'auto' or a standard deviation of at least 0. Got {strength!r} instead.")
+        if not isinstance(strength, str) and strength > 1:
+            raise ParameterError(
+                f"The strength is in units of white: 25 grey levels of 255 are 25 / 255. Got {strength!r} instead."
+            )
         holes = [None] * len(pictures) if gaps is None else gaps
         auto = strength == "auto"
         stds = [noise_level(*pair) if auto else float(strength) for pair in zip(pictures, holes, strict=True)]
@@ -336,6 +347,12 @@ def stacks(raw: Any) -> Iterator[tuple[Pixels, int]]:
         yield from ((raw[start : start + count], start) for start in range(0, len(raw), count))
     else:
         yield from ((picture[None], number) for number, picture in enumerate(raw))
+
+
+def _noise_in(corruption: Corruption | None) -> Noise | None:
+    """The noise among what is damaged, if there is any."""
+    parts = corruption.parts if isinstance(corruption, Together) else (corruption,)
+    return next((part for part in parts if isinstance(part, Noise)), None)
 
 
 def _together(found: list[Pixels], X: Any, raw: Any) -> Any:
