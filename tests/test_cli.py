@@ -930,6 +930,27 @@ def test_nothing_is_mended_before_all_can_be_read(cleaners, fails, monkeypatch):
     assert files("again") == ["a.png", "b.png"]
 
 
+def test_12_bits_in_files_are_cleaned_measured_and_drawn_in_full_contrast(monkeypatch):
+    monkeypatch.setattr(patches, "STEPS", 20)
+    rng = np.random.default_rng(0)
+    clean = rng.integers(1000, 4096, (12, 1, 1)).astype(np.uint16) - np.arange(0, 1000, 50, dtype=np.uint16)[:, None].repeat(20, 1)
+    noisy = (clean + rng.normal(0, 400, clean.shape)).round().clip(0, 4095).astype(np.uint16)
+    hg.write("clean", clean)
+    hg.write("noisy", noisy)
+    small = hg.Restorer((8,), blocks=1, patch=16)
+    model = hg.DenoisingAutoencoder(corruption="noise:25", encoder=small, batch_size=8, max_epochs=1, random_state=0).fit("clean")
+    model.save("c.safetensors")
+    assert model.kind_.white == 4095
+    said = run("denoise", "c.safetensors", "noisy", "-o", "out", "-q", "--reference", "clean", "--strength", "auto")
+    found = hg.read("out")
+    assert (found.dtype, found.max() <= 4095) == ("uint16", True)
+    removed = (noisy - found.astype(float)) / 4095
+    removed -= removed.mean((1, 2), keepdims=True)
+    assert f"What was removed, {255 * removed.std():.1f} grey levels on average, is " in said
+    near = [np.mean([hg.metrics.psnr(*pair, data_range=4095) for pair in zip(clean, X, strict=True)]) for X in (noisy, found)]
+    assert "PSNR {:.2f} dB before, {:.2f} dB after".format(*near) in said
+
+
 def test_denoise_touches_only_what_a_mask_marks(cleaners):
     scans()
     gaps = np.random.default_rng(1).random((20, 30)) < 0.3

@@ -68,6 +68,8 @@ def test_two_piles_that_do_not_match(sentence):
     for function in (hg.self_check, hg.plots.mended):
         assert sentence(hg.DataError, function, CLEAN, CLEAN[:1]) == few
         assert sentence(hg.DataError, function, CLEAN, CLEAN[:, :, 1:]) == size
+        single = "Pictures have a height and a width. Got arrays (64, 64). A single one goes in as X[None]."
+        assert sentence(hg.DataError, function, CLEAN[0], CLEAN[0]) == single
 
 
 def test_strips_of_before_after_truth_and_changes():

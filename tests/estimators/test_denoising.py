@@ -16,8 +16,10 @@ from sklearn import clone, config_context
 from sklearn.model_selection import GridSearchCV
 
 import hourglass as hg
+from hourglass.data import Pictures
 from hourglass.estimators import denoising, patches, tiles
 from hourglass.kinds import Album
+from hourglass.kinds.image import ImageKind
 from hourglass.parts.restorer import relative_contrast
 
 SMALL = hg.Restorer((8, 16), blocks=1, patch=16)
@@ -116,8 +118,43 @@ def test_a_list_of_one_size_comes_back_as_a_list_each_in_its_depth(noise):
 
 def test_white_is_white_in_training_whatever_the_depth():
     white = [np.full((9, 10), top, dtype) for top, dtype in ((255, np.uint8), (65535, np.uint16), (1, np.float64), (1, np.float16))]
-    train = patches.learned(Album(white), range(4), 8, 1, torch.device("cpu"))
+    train = patches.learned(Album(white), range(4), 8, ImageKind((1, 0, 0), "uint8"), torch.device("cpu"))
     assert all((batch.x == 1).all() for batch in patches.judged(train, range(4)).ordered(8))
+
+
+@pytest.mark.parametrize("corruption", ["noise:25", "noise:5-50", "saltpepper:0.1", "blindspot"])
+def test_12_bits_are_mended_as_floats_are_and_stay_12_bits(corruption):
+    deep = np.rint(4095 * scenes(20)).astype(np.uint16)
+    noisy = np.rint(4095 * np.clip(NOISY, 0, 1)).astype(np.uint16)
+    noisy[0, 0, :2] = 0, 4095
+    floats = cleaner(corruption, (deep / 4095).astype(np.float32))
+    expected = floats.denoise((noisy / 4095).astype(np.float32))
+    for X in (deep, [*deep[:-1], deep[-1, :20]]):  # in an array, and apart
+        model = cleaner(corruption, X)
+        assert model.kind_.white == 4095
+        found = model.denoise(noisy)
+        assert (found.dtype, found.max() <= 4095) == ("uint16", True)
+        if X is deep:
+            np.testing.assert_allclose(found / 4095, expected, atol=0.51 / 4095)
+        np.testing.assert_allclose(model.noise_level(noisy), floats.noise_level(noisy / 4095), rtol=1e-6)
+        if corruption != "blindspot":
+            damaged = [each.damage(pictures, random_state=0) for each, pictures in ((model, noisy), (floats, noisy / 4095))]
+            np.testing.assert_allclose(*damaged, rtol=1e-6)
+
+
+def test_pictures_brighter_than_those_that_were_learned_from_are_not_cut():
+    deep = np.rint(4095 * scenes(20)).astype(np.uint16)
+    model = cleaner("noise:25", deep)
+    bright = np.rint(65535 * scenes(2, seed=5)).astype(np.uint16)
+    with pytest.warns(hg.HourglassWarning, match="values up to 4,095, and these go to"):
+        found = model.denoise(bright)
+    assert np.abs(found / 65535 - model.denoise((bright / 65535).astype(np.float32))).max() < 1e-5
+
+
+def test_ones_among_zeros_are_mended_as_black_and_white():
+    ones = (scenes(20) > 0.5).astype(np.uint8)
+    model, as_bool = cleaner("saltpepper:0.1", ones), cleaner("saltpepper:0.1", ones.astype(bool))
+    np.testing.assert_array_equal(model.denoise(1 - ones[:3]), as_bool.denoise(ones[:3] == 0))
 
 
 def test_a_grey_model_takes_colours_one_by_one_and_leaves_transparency_alone(noise):
@@ -254,6 +291,19 @@ def test_a_strength_is_a_standard_deviation(noise, sentence, strength):
     assert sentence(hg.ParameterError, noise.denoise, BYTES, strength=strength) == said
 
 
+def test_noise_in_grey_levels_is_told_from_noise_in_parts_of_white(noise, sentence):
+    how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
+    for damage in (hg.Noise(25.0), hg.Together((hg.Blur(1.0), hg.Noise((1, 25.0))))):
+        shown = damage if isinstance(damage, hg.Noise) else damage.parts[1]
+        assert sentence(hg.ParameterError, cleaner, damage) == f"{shown} would drown all pictures. {how}"
+    with pytest.warns(hg.HourglassWarning) as caught:
+        cleaner("noise:0.1")
+    said = f"Noise(std=0.000392) is less than one grey level, which hardly changes a picture. {how}"
+    assert [str(warning.message) for warning in caught] == [said]
+    said = "The strength is in units of white: 25 grey levels of 255 are 25 / 255. Got 25 instead."
+    assert sentence(hg.ParameterError, noise.denoise, BYTES, strength=25) == said
+
+
 def test_strength_is_of_noise_alone(specks, sentence):
     said = "strength is for models that were trained on noise, and this one was on SaltAndPepper(share=0.2)."
     assert sentence(hg.ParameterError, specks.denoise, BYTES, strength="auto") == said
@@ -275,6 +325,25 @@ def test_a_model_of_differing_sizes_mends_and_nothing_else(sentence):
     for method in ("reconstruct", "score_samples", "feature_errors"):
         assert sentence(hg.DataError, getattr(model, method), sizes) == said
     assert model.denoise(sizes)[3].shape == (32, 30)
+
+
+@pytest.mark.parametrize("odd", [0, 7, 19])
+def test_a_picture_of_another_size_is_named_by_its_number_though_some_are_held_out(sentence, odd):
+    other = max(odd, 1)
+    sizes = [np.zeros((9, 8 + (number == odd)), np.uint8) for number in range(20)]
+    said = f"row 0 has {sizes[0].shape}, row {other} has {sizes[other].shape}"
+    for model in (hg.Autoencoder(2), hg.AnomalyDetector(random_state=0), hg.AnomalyDetector(hg.Autoencoder(2), random_state=0)):
+        assert sentence(hg.DataError, model.fit, sizes) == (
+            f"All rows need one shape: {said}. Resize the images, or pad the rows, to one size."
+        )
+
+
+def test_pictures_that_are_read_one_by_one_can_only_be_mended(sentence, tmp_path):
+    hg.write(tmp_path / "pictures", BYTES.repeat(2, 0))
+    for model in (hg.Autoencoder(2), hg.AnomalyDetector()):
+        assert sentence(hg.DataError, model.fit, Pictures(tmp_path / "pictures")) == (
+            "Pictures that are read one by one can only be mended. Pass their path, or hourglass.read of it."
+        )
 
 
 def test_pictures_of_differing_depth_are_no_array(noise, sentence):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import hourglass as hg
-from hourglass.kinds import KINDS, infer, kind_from_config
-from hourglass.kinds.image import ImageKind
+from hourglass.kinds import KINDS, Album, infer, kind_from_config
+from hourglass.kinds.image import ImageKind, white_of
 
 images = st.one_of(
     arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=6)),
@@ -136,16 +136,32 @@ def test_what_is_brighter_than_white_is_said():
     assert str(caught[0].message) == said
 
 
-def test_what_mends_pictures_takes_white_as_their_type_has_it():
-    raw = np.random.default_rng(0).integers(0, 4096, (20, 8, 8)).astype(np.uint16)
-    with pytest.warns(hg.HourglassWarning) as caught:
-        model = hg.DenoisingAutoencoder(4, corruption="noise:25", max_epochs=1, random_state=0).fit(raw)
-    assert [str(warning.message) for warning in caught] == [
-        "The images are uint16 with values up to 4,095. What mends them takes 65,535 for white, so they are dark, and damage is "
-        "told in parts of that white: multiply them by 16."
-    ]
-    assert (model.kind_.white, ImageKind.learn(raw).white, ImageKind.learn(raw).opaque().white) == (None, 4095, None)
-    assert model.damage(raw, random_state=0).mean() == pytest.approx(raw.mean() / 65535, abs=0.01)
+def test_grey_is_taken_as_colour_and_colour_without_any_as_grey():
+    grey = np.random.default_rng(0).integers(0, 256, (20, 6, 5), np.uint8)
+    equal = np.repeat(grey[..., None], 3, axis=3)
+    coloured = equal.copy()
+    coloured[0, 0, 0] = 0, 1, 2
+    for X, other in ((coloured, grey), (grey, equal)):
+        model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(X)
+        np.testing.assert_array_equal(model.transform(other), model.transform(equal if X is coloured else grey))
+    with pytest.raises(hg.DataError, match=r"images of shape \(6, 5\). Got an array of shape \(20, 6, 5, 3\)"):
+        model.transform(coloured)
+
+
+def test_white_of_pictures_that_are_apart_is_that_of_the_brightest_of_their_type():
+    dark, light = (np.full((3, side), value, np.uint16) for side, value in ((4, 200), (5, 3000)))
+    assert [ImageKind.learn(Album([dark, other])).white for other in (dark, light, 20 * light)] == [255, 4095, None]
+    assert ImageKind.learn(Album([dark, np.full((3, 4), 255, np.uint8)])).white == 255
+    assert [ImageKind.learn(Album([(value * dark).astype(np.uint8)])).white for value in (0, 1)] == [None, None]
+    assert ImageKind.learn(Album([(dark > 0).astype(np.uint8), (dark < 0).astype(np.uint8)])).opaque().white == 1
+
+
+def test_white_of_a_picture_that_is_mended_holds_all_of_it():
+    kind = ImageKind.learn(np.full((3, 4, 4), 3000, np.uint16))
+    pictures = [np.full((4, 4), value, dtype) for value, dtype in ((10, "uint16"), (4096, "uint16"), (10, "uint8"), (1.5, "f4"))]
+    assert [white_of(picture, kind) for picture in pictures] == [4095, 65535, 255, 1]
+    see_through = np.stack([pictures[0]] * 3 + [np.full((4, 4), 65535, np.uint16)], 2)
+    assert white_of(see_through, kind) == 4095
 
 
 def test_a_few_numbers_tell_whether_pictures_are_bilevel():

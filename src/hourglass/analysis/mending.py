@@ -125,6 +125,8 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
 def _pairs(before: Any, after: Any) -> list[tuple[Array, Array]]:
     if len(before) != len(after) or len(before) == 0:
         raise DataError(f"Before and after must be the same pictures, at least one. Got {len(before)} and {len(after)}.")
+    if any(np.ndim(picture) < 2 for picture in (before[0], after[0])):
+        raise DataError(f"Pictures have a height and a width. Got arrays {np.shape(before)}. A single one goes in as X[None].")
     pairs = [(as_unit(np.asarray(first)), as_unit(np.asarray(second))) for first, second in zip(before, after, strict=True)]
     for number, (first, second) in enumerate(pairs):
         if first.shape != second.shape:

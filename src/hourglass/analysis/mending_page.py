@@ -13,7 +13,7 @@ from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.data.some import spread
 from hourglass.estimators import DenoisingAutoencoder
 from hourglass.kinds import length
-from hourglass.kinds.image import as_unit, middle, require_picture, require_pictures, with_channels
+from hourglass.kinds.image import middle, require_picture, require_pictures, white_of, with_channels
 
 MOST_TRIED = 64  # pictures that are mended
 MOST_SIDE = 512  # pixels a side of each: those in its middle
@@ -87,7 +87,7 @@ def _tried(model: DenoisingAutoencoder, raw: Any) -> tuple[list[Any], list[Any],
         picture = raw[int(number)]
         require_picture(picture, int(number))
         some = middle(picture, MOST_SIDE, MOST_SIDE)
-        some = as_unit(with_channels(some.reshape(*some.shape[:2], -1), channels))
+        some = with_channels(some.reshape(*some.shape[:2], -1), channels) / white_of(picture, model.kind_)
         clean.append(some.astype(np.float32))
     if corruption.blind:
         return clean, model.denoise(clean), None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -192,7 +191,7 @@ def noise_from(strength: str | None) -> float | str | None:
         levels = float(strength)
     except ValueError:
         levels = -1
-    if not 0 <= levels < math.inf:
+    if not 0 <= levels <= 255:
         raise hg.ParameterError(f"--strength takes a number of grey levels, or auto. Got {strength!r}.")
     return levels / 255
 

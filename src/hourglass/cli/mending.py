@@ -137,16 +137,23 @@ class Mended:
 
     def take_in(self, before: Any, after: Any, clean: Any) -> None:
         """A picture, mended, and what it should be, if that is known."""
+        import numpy as np
+
         from hourglass.analysis.mending import nearness
-        from hourglass.kinds.image import middle
+        from hourglass.kinds.image import middle, top_of, white_of
+
+        white = white_of(before, self.cleaner.kind_)
+
+        def unit(picture: Any) -> Any:
+            return picture / np.float32(white if picture.dtype == before.dtype else top_of(picture))
 
         self.count += 1
         if clean is not None:
-            self.near.append(nearness(before, after, clean))
+            self.near.append(nearness(unit(before), unit(after), unit(clean)))
         if len(self.before) < MOST_KEPT:
             for kept, picture in ((self.before, before), (self.after, after), (self.clean, clean)):
                 if picture is not None:
-                    kept.append(middle(picture, MOST_SIDE, MOST_SIDE).copy())
+                    kept.append(unit(middle(picture, MOST_SIDE, MOST_SIDE)))
 
     def words(self, *, estimated: bool) -> list[str]:
         """How much was removed, whether it looks like noise, and how near the pictures are to clean ones."""

@@ -318,7 +318,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """What is learned from, and what is held out: the first so many in an order."""
         judged, learned = order[:held_out], order[held_out:]
         if isinstance(values, Album):
-            train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_.shape[0], self._device)
+            train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_, self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
         x = values if not values.is_floating_point() else scaled(model.scaling, values)
         cut = model.reads and model.spells and given is None  # other networks want rows of one length

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from hourglass.errors import DataError, ModelFileError, ParameterError
+from hourglass.errors import DataError, ModelFileError, ParameterError, warn
 from hourglass.estimators.assembly import default_waist
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
-from hourglass.kinds.image import as_unit, require_picture, require_pictures
+from hourglass.kinds.image import ImageKind, as_unit, require_picture, require_pictures, top_of, white_of
 from hourglass.kinds.table import TableKind
 from hourglass.parts import Corruption, Gaussian, Hide, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
@@ -93,6 +93,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return choices
 
     def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
+        damage = corruption_from(self.corruption) if isinstance(self.corruption, str) else self.corruption
+        if kind.name == "image" and (noise := _noise_in(damage)) is not None:
+            most = max(noise.std) if isinstance(noise.std, tuple) else noise.std
+            how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
+            if most > 1:
+                raise ParameterError(f"{noise} would drown all pictures. {how}")
+            if 0 < most < 1 / 255:
+                warn(f"{noise} is less than one grey level, which hardly changes a picture. {how}")
         return kind.roomy()
 
     @property
@@ -191,7 +199,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         found = []
         for number, picture in enumerate(raw):
             require_picture(picture, number)
-            pixels = as_unit(picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1))
+            pixels = picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) / white_of(picture, self.kind_)
             x = torch.from_numpy(pixels.astype(np.float32))[None].to(self._device)
             x[:, :3] = corruption(x[:, :3].contiguous(), generator)
             found.append(x[0].permute(1, 2, 0).cpu().numpy().reshape(picture.shape))
@@ -243,7 +251,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.kind_.check(raw)
         for number, picture in enumerate(raw):
             require_picture(picture, number, damaged=True, erased=self.model_.corruption.hides)
-        return self.kind_.inward(torch.from_numpy(as_unit(raw)))
+        return self.kind_.inward(torch.from_numpy(np.stack([picture / white_of(picture, self.kind_) for picture in raw])))
 
     def _graph(self) -> Graph:
         from hourglass.export import MendingGraph
@@ -267,23 +275,32 @@ class DenoisingAutoencoder(BaseAutoencoder):
         told = gaps is not None or (stack.dtype.kind == "f" and np.isnan(stack).any())
         if corruption.hides and not (corruption.everywhere or corruption.blind or told):
             raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
+        if self._restores and isinstance(self.kind_, ImageKind):
+            self.kind_.warn_of_brighter(stack)
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
         pictures = stack.reshape(*stack.shape[:3], -1)
         hidden = gaps if corruption.hides else None
-        contrast = np.ones(len(stack)) if strength is None else self._contrasts(pictures, strength, hidden)
-        whole = mended(model, pictures, hidden, contrast, self._device, tiled=self._restores)
+        whites = np.array([white_of(picture, self.kind_) for picture in pictures], np.float32).reshape(-1, 1, 1, 1)
+        deep = (whites == top_of(stack)).all()
+        seen = pictures if deep else pictures / whites
+        contrast = np.ones(len(stack)) if strength is None else self._contrasts(seen, strength, hidden)
+        whole = mended(model, seen, hidden, contrast, self._device, tiled=self._restores)
+        whole = whole if deep else np.rint(whole * whites).astype(stack.dtype)
         return (whole if gaps is None else np.where(gaps[..., None], whole, pictures)).reshape(stack.shape)
 
     def _contrasts(self, pictures: Pixels, strength: float | str, gaps: NDArray[np.bool_] | None) -> NDArray[np.floating[Any]]:
         """What multiplies the contrast of pictures (n, height, width, channels), so that the model knows noise like theirs."""
-        parts = self.model_.corruption.parts if isinstance(self.model_.corruption, Together) else (self.model_.corruption,)
-        noise = next((part for part in parts if isinstance(part, Noise)), None)
+        noise = _noise_in(self.model_.corruption)
         if noise is None:
             raise ParameterError(
                 f"strength is for models that were trained on noise, and this one was on {self.model_.corruption!r}."
             )
         if strength != "auto" and not (isinstance(strength, Real) and 0 <= strength < np.inf):
             raise ParameterError(f"The strength must be 'auto' or a standard deviation of at least 0. Got {strength!r} instead.")
+        if not isinstance(strength, str) and strength > 1:
+            raise ParameterError(
+                f"The strength is in units of white: 25 grey levels of 255 are 25 / 255. Got {strength!r} instead."
+            )
         holes = [None] * len(pictures) if gaps is None else gaps
         auto = strength == "auto"
         stds = [noise_level(*pair) if auto else float(strength) for pair in zip(pictures, holes, strict=True)]
@@ -311,7 +328,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         require_pictures(raw)
         for number, picture in enumerate(raw):
             require_picture(picture, number, damaged=True)
-            found.append(noise_level(picture))
+            found.append(noise_level(picture / white_of(picture, getattr(self, "kind_", None))))
         return np.array(found)
 
 
@@ -330,6 +347,12 @@ def stacks(raw: Any) -> Iterator[tuple[Pixels, int]]:
         yield from ((raw[start : start + count], start) for start in range(0, len(raw), count))
     else:
         yield from ((picture[None], number) for number, picture in enumerate(raw))
+
+
+def _noise_in(corruption: Corruption | None) -> Noise | None:
+    """The noise among what is damaged, if there is any."""
+    parts = corruption.parts if isinstance(corruption, Together) else (corruption,)
+    return next((part for part in parts if isinstance(part, Noise)), None)
 
 
 def _together(found: list[Pixels], X: Any, raw: Any) -> Any:

@@ -9,21 +9,23 @@ import torch
 from torch import Tensor
 
 from hourglass.batches import PLACES, Patches
-from hourglass.kinds import Album
-from hourglass.kinds.image import as_unit, require_picture, with_channels
+from hourglass.kinds import Album, Kind
+from hourglass.kinds.image import require_picture, top_of, white_of, with_channels
 
 STEPS = 100  # of an epoch
 MOST_JUDGED = 64  # pictures that are held out to choose the best weights by
 
 
-def learned(album: Album, numbers: Sequence[int], most: int, channels: int, device: torch.device) -> Patches:
+def learned(album: Album, numbers: Sequence[int], most: int, kind: Kind, device: torch.device) -> Patches:
     """Patches to learn from, of at most so many pixels a side, of the pictures of those numbers."""
 
     def picture(number: int) -> Tensor:
         pixels = album[number]
         require_picture(pixels, number)
-        ready = with_channels(pixels.reshape(*pixels.shape[:2], -1), channels)
-        ready = ready if ready.dtype in (np.uint8, np.float32) else as_unit(ready).astype(np.float32)
+        ready = with_channels(pixels.reshape(*pixels.shape[:2], -1), kind.shape[0])
+        white = white_of(pixels, kind)
+        small = ready.dtype in (np.uint8, np.float32) and white == top_of(pixels)
+        ready = ready if small else (ready / white).astype(np.float32)
         return torch.from_numpy(np.ascontiguousarray(ready.transpose(2, 0, 1)))  # (channels, height, width)
 
     sides = sorted(max(album[number].shape[:2]) for number in numbers[:MOST_JUDGED])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hourglass.data.some import spread
 from hourglass.errors import DataError, warn
 from hourglass.kinds.base import Album, Kind, described, ragged, refuse_columns, require_finite
 from hourglass.parts.base import Part
@@ -27,6 +28,7 @@ DEPTHS = {"uint8": (1,), "uint16": (1, 255, 1023, 4095, 16383)}  # white of fewe
 GREYNESS = 0.2  # mean of 4 x (1 - x), which is 0 for black and for white and 1 in their middle; below, pictures are nearly bilevel
 MOST_LOOKED_AT = 1000  # pictures, to tell that
 MOST_NUMBERS = 2**20  # of them
+MOST_OPENED = 64  # pictures that are read one by one, to tell how many bits they have
 MOST_BEYOND = 8.0  # of white, that noise may take a float pixel out of its range
 FLOATS = (np.float32, np.float64)
 LUMA = (0.299, 0.587, 0.114)  # what red, green and blue add to a grey (ITU-R BT.601)
@@ -60,18 +62,27 @@ class ImageKind(Kind):
         refuse_columns(columns, "images")
         if isinstance(raw, Album):
             first = raw[0]
-            return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1)
+            return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1, white=_white_among(raw, _dtype(first)))
         if not isinstance(raw, np.ndarray) or raw.ndim not in (3, 4):
             raise DataError(f"Images are arrays (n, height, width) or (n, height, width, channels). Got {_what(raw)}.")
         if raw.ndim == 4 and raw.shape[3] not in CHANNELS:
             raise DataError(f"Images have 1, 3 or 4 channels on the last axis. Got an array of shape {raw.shape}.{turned(raw)}")
         channels = raw.shape[3] if raw.ndim == 4 else 1
         require_unit(raw)
-        kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4, white=_white(raw))
+        kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4, white=_white(str(raw.dtype), raw.max(initial=0)))
         some = raw[:: len(raw) // MOST_LOOKED_AT + 1]
         step = math.isqrt(some.size // MOST_NUMBERS) + 1
         some = (some[:, ::step, ::step] / np.float32(kind.top)).astype(np.float32)
         return replace(kind, bilevel=bool(np.mean(4 * some * (1 - some)) < GREYNESS))
+
+    def opened(self, raw: Any) -> Any:
+        """Grey pictures as three equal channels where colour was learned from, and such three as one where grey was."""
+        if not isinstance(raw, np.ndarray) or raw.shape[1:3] != self.shape[1:] or raw.shape[1:] == self.raw_shape:
+            return raw
+        if raw.ndim == 3 and self.shape[0] == 3:
+            return np.repeat(raw[..., None], 3, axis=3)
+        grey = raw.ndim == 4 and raw.shape[3] == 3 and not self.channel_axis and bool((raw == raw[..., :1]).all())
+        return raw[..., 0] if grey else raw
 
     def check(self, raw: Any) -> None:
         if 0 in self.shape:
@@ -80,6 +91,10 @@ class ImageKind(Kind):
             single = isinstance(raw, np.ndarray) and raw.shape == self.raw_shape
             how = " A single picture goes in as picture[None]." if single else ""
             raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.{how or turned(raw)}")
+        self.warn_of_brighter(raw)
+
+    def warn_of_brighter(self, raw: np.ndarray[Any, Any]) -> None:
+        """Warn of pictures that need more bits than those that were learned from."""
         if _dtype(raw) == self.dtype and self.white is not None and (most := raw.max(initial=0)) > self.white:
             warn(
                 f"The model was fitted on images with values up to {self.white:,.0f}, and these go to {most:,}, which is brighter "
@@ -88,7 +103,7 @@ class ImageKind(Kind):
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if isinstance(raw, Album):
-            raise DataError(_apart([*raw]))
+            raise DataError(_apart([*Album(raw.pictures)]))  # all of them, as the odd one may not be among these
         require_unit(raw, first_row)
         pixels = raw.view(np.uint8) if raw.dtype == bool else raw
         pixels = pixels if pixels.dtype == np.uint8 or pixels.dtype in FLOATS else pixels.astype(np.float32)
@@ -118,18 +133,8 @@ class ImageKind(Kind):
         return f"{height} x {width} {CHANNELS[channels]} images" if height else f"{CHANNELS[channels]} images of differing sizes"
 
     def opaque(self) -> Self:
-        """The same pictures without their transparency; what mends them takes white as their type has it."""
-        return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]), white=None)
-
-    def roomy(self) -> Self:
-        """The same pictures with white as their type has it, which is what damage is told in parts of."""
-        if self.white is not None:
-            most = TOPS[self.dtype]
-            warn(
-                f"The images are {self.dtype} with values up to {self.white:,.0f}. What mends them takes {most:,.0f} for white, so "
-                f"they are dark, and damage is told in parts of that white: multiply them by {most // self.white:,.0f}."
-            )
-        return replace(self, white=None)
+        """The same pictures without their transparency."""
+        return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]))
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -202,6 +207,14 @@ def top_of(picture: np.ndarray[Any, Any]) -> float:
     return TOPS.get(str(picture.dtype), 1.0)
 
 
+def white_of(picture: np.ndarray[Any, Any], kind: Kind | None) -> float:
+    """The value of white in one picture that is mended: as in those that were learned from, unless it is brighter."""
+    if not isinstance(kind, ImageKind):
+        return top_of(picture)
+    top, colours = kind._top_of(picture), picture[..., :3] if picture.ndim == 3 else picture
+    return top if colours.max(initial=0) <= top else top_of(picture)
+
+
 def as_unit(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Pixels of any type as floats from 0 to 1."""
     unit: np.ndarray[Any, Any] = pixels / top_of(pixels)
@@ -252,15 +265,27 @@ def _dtype(raw: np.ndarray[Any, Any]) -> str:
     raise DataError(f"Images are bool, uint8, uint16 or floats from 0 to 1. Got {raw.dtype}: convert it to one of them.")
 
 
-def _white(raw: np.ndarray[Any, Any]) -> float | None:
+def _white(dtype: str, most: float) -> float | None:
     """White of as many bits as pictures need, where that is fewer than their type has: 1 of ones among zeros, 4095 of 12 bits."""
-    most = raw.max(initial=0) if str(raw.dtype) in DEPTHS else 0
-    return next((float(depth) for depth in DEPTHS.get(str(raw.dtype), ()) if 0 < most <= depth), None)
+    return next((float(depth) for depth in DEPTHS.get(dtype, ()) if 0 < most <= depth), None)
+
+
+def _white_among(album: Album, dtype: str) -> float | None:
+    """White of pictures that are apart, as the brightest of a few of that type has it."""
+    most = 0
+    for number in spread(len(album), MOST_OPENED) if dtype in DEPTHS else ():
+        if most > DEPTHS[dtype][-1]:
+            break
+        picture = album[int(number)]
+        most = max(most, int(picture.max(initial=0))) if str(picture.dtype) == dtype else most
+    return _white(dtype, most)
 
 
 def _apart(pictures: list[np.ndarray[Any, Any]]) -> str:
     """What to say of pictures that can't be one array."""
     if not of_differing_depth(pictures):
+        if len({picture.shape for picture in pictures}) == 1:
+            return "Pictures that are read one by one can only be mended. Pass their path, or hourglass.read of it."
         return ragged([picture.shape for picture in pictures])
     number = next(number for number in range(len(pictures)) if of_differing_depth([pictures[0], pictures[number]]))
     return (
