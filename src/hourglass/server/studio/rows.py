@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.kinds import rows
+from hourglass.kinds import KINDS, rows
 from hourglass.kinds.frames import as_frame
 
 SIDE = 160  # pixels of a picture's longer side at most
@@ -37,7 +37,13 @@ def part(kind: str, raw: Any, count: int) -> Any:
 
 def values(kind: str, raw: Any) -> Values:
     """What is shown of some rows."""
-    return _VALUES.get(kind, _strings)(raw)
+    return _VALUES.get(kind, _strings)(without_others(kind, raw))
+
+
+def without_others(kind: str, raw: Any) -> Any:
+    """The rows of raw data; of a table that is taken for its column of strings, that column."""
+    known: Any = KINDS.get(kind)
+    return known.column_of_table(raw) if known is not None and known.symbolic and hasattr(raw, "columns") else raw
 
 
 def html(kind: str, shown: Values, before: Values | None = None) -> str:
