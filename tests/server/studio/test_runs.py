@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import re
 import signal
 import time
 import warnings
@@ -19,7 +20,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, free_stem, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import more, squeeze, train
+from hourglass.server.studio.views import learning, more, squeeze, train
 from hourglass.server.studio.watching import watch
 
 
@@ -277,6 +278,24 @@ def test_half_a_line_of_progress_is_left_for_later(folder, asked):
     assert run.epochs() == [{"epoch": 1}]
 
 
+def test_each_look_at_progress_reads_what_is_new_alone(folder, asked):
+    run = folder.new_run(asked)
+    log, path = run.log(), run.path / "progress.jsonl"
+    assert log.read() == []
+    path.write_text('{"epoch": 1}\n{"epo')
+    assert log.read() == [{"epoch": 1}]
+    path.write_text('{"epoch": 9}\n{"epoch": 2}\n{"epoch": 3}\n')  # had it read the first line again, it would be another
+    assert log.read() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+    assert log.read() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+
+
+def test_curves_of_many_epochs_have_few_points():
+    epochs = [{"epoch": i + 1, "train": 1 / (i + 1), "validation": None} for i in range(20_000)]
+    drawn = re.search('points="([^"]*)"', learning.losses(epochs)).group(1).split()
+    assert len(drawn) == learning.MOST_POINTS
+    assert (drawn[0].split(",")[0], drawn[-1].split(",")[0]) == ("0.00", "100.00")
+
+
 def test_a_run_can_be_removed(folder, asked):
     run = folder.new_run(asked)
     run.remove()
@@ -317,9 +336,13 @@ def test_a_level_is_asked_for_as_it_is_written(folder, asked):
     model = hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)
     model.fit(towns, condition=pl.Series(["0150", "0152"] * 20)).save(run.model_path)
     (run.path / "result.json").write_text(json.dumps({"levels": ["0150", "0152"]}))
-    assert more._drawn(run, {"n": 3, "level": "0150"}) == ""
-    assert hg.read(run.path / "made" / "samples-3-0150.csv").height == 3
-    assert more._drawn(run, {"n": 3, "level": "\u00b2"}).startswith("The model knows no condition '\u00b2'.")
+    drawn = more._drawn(run, {"n": 3, "level": "0150"})
+    assert drawn == run.path / "made" / "samples-3-0150.csv"
+    assert hg.read(drawn).height == 3
+    with pytest.raises(hg.HourglassError, match="^The model knows no condition '\u00b2'"):
+        more._drawn(run, {"n": 3, "level": "\u00b2"})
+    with pytest.raises(hg.HourglassError, match="^Say of which level: this model draws what is asked for"):
+        more._drawn(run, {"n": 3, "level": ""})
 
 
 def test_a_model_that_can_not_be_read_is_a_run_that_failed(tmp_path):

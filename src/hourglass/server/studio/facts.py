@@ -87,10 +87,9 @@ def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
         rate = {} if raw.rate is None else {"samples a second": f"{raw.rate:g}"}
         gaps = float(np.isnan(raw.values).mean())
         return {"samples": f"{n:,}", "channels": f"{raw.shape[1]}", **rate, "missing": _share(gaps)}
-    if columns:
-        return {"rows": f"{n:,}", "columns": f"{len(columns)}", "missing": _share(sum(c.missing for c in columns) / len(columns))}
-    if hasattr(raw, "columns"):
-        return {"samples": f"{n:,}", "columns": f"{len(raw.columns)}"}
+    if columns or hasattr(raw, "columns"):
+        missing = {"missing": _share(sum(c.missing for c in columns) / len(columns))} if columns else {}
+        return {"rows" if columns else "samples": f"{n:,}", "columns": f"{len(columns or raw.columns)}", **missing}
     if kind == "image":
         sizes = {np.asarray(raw[number]).shape[:2] for number in range(min(n, 200))}
         size = " × ".join(str(side) for side in sizes.pop()) if len(sizes) == 1 else "differing"
