@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import hourglass as hg
+from hourglass.data import read_with_places, reads_pictures
+from hourglass.data.tables import FILE
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,11 @@ class Source:
 
     def read(self) -> Any:
         """The rows, of a dataset those to train on; kept in memory until others are asked for."""
-        return hg.datasets.load(self.data).x_train if self.named else _read(self.data, self.changed)
+        return hg.datasets.load(self.data).x_train if self.named else _read(self.data, self.changed)[0]
+
+    def files(self) -> list[str] | None:
+        """The file that each picture is from; None of what is not one row a file."""
+        return _read(self.data, self.changed)[1].get(FILE) if reads_pictures(self.data) and not self.named else None
 
     def unseen(self) -> Any:
         """Rows that no model of the studio has learned from, if there are some; else all."""
@@ -58,5 +64,5 @@ def _changed(path: Path) -> int:
 
 
 @lru_cache(maxsize=2)
-def _read(data: str, changed: int) -> Any:
-    return hg.read(data)
+def _read(data: str, changed: int) -> tuple[Any, dict[str, Any]]:
+    return read_with_places(data)

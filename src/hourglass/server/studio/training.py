@@ -106,7 +106,7 @@ def compress(job: Job) -> Made:
     model.fit(job.X)
     _keep(job, model, show)
     _say(job.run, "Writing the codes")
-    making.encode(model, job.X, job.run.path / "codes.parquet")
+    making.encode(model, job.X, job.run.path / "codes.parquet", job.asked.source.files())
     seen, symbolic = job.X if job.unseen is None else job.unseen, model.kind_.symbolic
     share = hg.metrics.survival(model, seen[: making.MOST_SHOWN] if symbolic else seen)
     what = "come back without a fault" if symbolic else "of the variance survives"
@@ -126,7 +126,7 @@ def flag(job: Job) -> Made:
     detector.fit(job.X)
     _keep(job, detector, None)
     _say(job.run, "Looking for what stands out")
-    path = making.detect(detector, job.X, job.run.path / "alarms.parquet")
+    path = making.detect(detector, job.X, job.run.path / "alarms.parquet", job.asked.source.files())
     found = pl.read_parquet(path)
     count = int(found["alarm"].sum())
     of = f"{count:,} of the {len(found):,} rows that it learned from stand out."

@@ -26,12 +26,12 @@ USES = {
     "compress": Use(
         "Encode other data",
         "Rows of the same shape; you get their codes.",
-        lambda model, data, to: making.encode(model, Source(data).read(), Path(f"{to}.parquet")),
+        lambda model, data, to: making.encode(model, Source(data).read(), Path(f"{to}.parquet"), Source(data).files()),
     ),
     "flag": Use(
         "Check new data",
         "Rows of the same shape; you get their alarms.",
-        lambda model, data, to: making.detect(model, Source(data).read(), Path(f"{to}.csv")),
+        lambda model, data, to: making.detect(model, Source(data).read(), Path(f"{to}.csv"), Source(data).files()),
     ),
     "clean": Use("Clean damaged data", "You get it mended; pictures keep their names, sizes and formats.", making.mend),
 }
