@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 import hourglass as hg
-from hourglass.server.studio import runs, training, widgets
+from hourglass.server.studio import rows, runs, training, widgets
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, free_stem, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
@@ -214,6 +214,7 @@ def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):
     here(run)
     assert len(run.preview["clean"]) == len(run.preview["before"]) == len(run.preview["after"]) == 8
     assert run.preview["clean"] != run.preview["before"] != run.preview["after"]
+    assert run.preview["clean"] == rows.values("image", digits[[0, 8, 17, 25, 34, 42, 51, 59]])  # from all over the data
 
 
 def test_a_run_that_trains_is_not_started_again(folder, asked):

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.kinds import KINDS, rows
+from hourglass.data.some import spread
+from hourglass.kinds import KINDS, rows, taken
 from hourglass.kinds.frames import as_frame
 
 SIDE = 160  # pixels of a picture's longer side at most
@@ -33,6 +34,13 @@ def part(kind: str, raw: Any, count: int) -> Any:
     if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
         return raw[:SPAN]
     return rows(raw, 0, min(count, len(raw)))
+
+
+def some(kind: str, raw: Any, count: int) -> Any:
+    """Rows from all over the data, as sorted data has one sort after the other; of a record, its beginning."""
+    if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
+        return part(kind, raw, count)
+    return taken(raw, spread(len(raw), count))
 
 
 def values(kind: str, raw: Any) -> Values:

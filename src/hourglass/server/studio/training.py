@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 import hourglass as hg
+from hourglass.data.some import spread
 from hourglass.data.tables import apart
 from hourglass.server.studio import making, rows
 from hourglass.server.studio.plain import Made, write_json
@@ -100,7 +101,7 @@ def _read(asked: Asked) -> Any:
 def compress(job: Job) -> Made:
     """An autoencoder, and the codes of all rows."""
     kind = job.asked.kind or hg.infer(job.X).kind
-    show = rebuilt(rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    show = rebuilt(rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     model = hg.Autoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(job.X)
@@ -138,8 +139,8 @@ def flag(job: Job) -> Made:
 def clean(job: Job) -> Made:
     """A model that mends."""
     kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
-    some = [job.X[number].pixels for number in range(min(SHOWN, len(job.X)))] if hasattr(job.X, "names") else None
-    show = mended(some or rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    some = [job.X[number].pixels for number in spread(len(job.X), SHOWN)] if hasattr(job.X, "names") else None
+    show = mended(some or rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     damage = job.asked.options.get("damage") or None
     model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning to mend")
@@ -153,8 +154,7 @@ def generate(job: Job) -> Made:
     """A model to draw from, a sampler that suits it, and the first new rows."""
     X, known = apart(job.asked.source.title, job.X, job.labels, job.asked.condition)
     kind = job.asked.kind or hg.infer(X).kind
-    some = rows.part(kind, X, SHOWN)
-    show = rebuilt(some, None if known is None else known[: len(some)])
+    show = rebuilt(rows.some(kind, X, SHOWN), None if known is None else known[spread(len(known), SHOWN)])
     model = hg.VariationalAutoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(X, condition=known)
