@@ -112,6 +112,23 @@ def test_molecules_in_a_table_are_shown_as_molecules(tmp_path):
     assert facts(Source(str(tmp_path / "some.csv"), "table")).figures["columns"] == "3"
 
 
+def test_what_cannot_be_read_is_left_out_and_named_whenever_it_is_looked_at(tmp_path):
+    (tmp_path / "some.smi").write_text("CCO\nCCN\nno molecule\nCCC\n" * 5)
+    source = Source(str(tmp_path / "some.smi"), skip_bad=True)
+    for _ in range(2):
+        found = facts(source)
+        assert found.figures["rows"] == "15"
+        assert found.warnings[0].startswith(f"5 of 20 rows of '{tmp_path}/some.smi' were left out, as they can't be read: row 2")
+    assert facts(Source(source.data)).figures["rows"] == "20"
+    hg.write(tmp_path / "seen", hg.datasets.load("digits").x_train[:5])
+    (tmp_path / "seen" / "00002.png").write_bytes(b"no picture")
+    with pytest.raises(hg.FileError, match=r"00002\.png"):
+        facts(Source(str(tmp_path / "seen")))
+    seen = Source(str(tmp_path / "seen"), skip_bad=True)
+    assert facts(seen).figures["pictures"] == "4"
+    assert seen.files() == ["00000.png", "00001.png", "00003.png", "00004.png"]
+
+
 def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):
     days = [f"{day:02d}.01.25" for day in range(1, 31)]
     pl.DataFrame({"price": [f"${1000 + day:,}" for day in range(30)], "day": days}).write_csv(tmp_path / "some.csv")

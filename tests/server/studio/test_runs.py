@@ -9,6 +9,7 @@ import re
 import signal
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -206,6 +207,23 @@ def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
     assert (run.state, run.result["levels"]) == (State.done, ["a", "b"])
     assert hg.read(run.path / "samples.csv").shape == (60, 2)
     assert run.preview["before"][0].keys() == {"x", "y"}
+
+
+@pytest.mark.filterwarnings("always::hourglass.HourglassWarning")
+def test_bad_rows_are_left_out_where_that_is_asked_for(folder, tmp_path, here):
+    (tmp_path / "some.smi").write_text("CCO\nCCN\nCCC\n" * 14 + "not_one\n")
+    asked = Asked(str(tmp_path / "some.smi"), "compress", 2, "molecule", options={"max_epochs": 1})
+    run = folder.new_run(asked)
+    here(run)
+    assert (run.state, run.sentence) == (
+        State.failed,
+        "Row 42, 'not_one', is no molecule that RDKit can read. Leave it out, or mend it.",
+    )
+    run = folder.new_run(replace(asked, skip_bad=True))
+    here(run)
+    assert run.state is State.done
+    assert hg.read(run.path / "codes.parquet").height == 42
+    assert run.result["warnings"][0].startswith("1 of 43 rows of")
 
 
 def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):

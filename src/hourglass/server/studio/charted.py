@@ -155,12 +155,12 @@ def _column(some: Any, place: int) -> Any:
 
 def chart(run: Run, source: Source) -> Charted:
     """The rows of a source and the codes that a run's model gives them; kept in memory until others are asked for."""
-    return _chart(run, run.model_path.stat().st_mtime_ns, source.data, source.changed)
+    return _chart(run, run.model_path.stat().st_mtime_ns, source.data, source.changed, source.skip_bad)
 
 
 @lru_cache(maxsize=2)
-def _chart(run: Run, fitted: int, data: str, changed: int) -> Charted:
-    model, source = coded(run.model()), Source(data)
+def _chart(run: Run, fitted: int, data: str, changed: int, skip_bad: bool) -> Charted:
+    model, source = coded(run.model()), Source(data, skip_bad=skip_bad)
     raw, known = apart(source.title, source.read(), source.labels(), run.asked.condition)
     told = known if getattr(model, "condition_kind_", None) is not None else None
     return charted(model, raw, source.labels() if known is None else known, told, source.files())

@@ -46,6 +46,7 @@ class Facts(NamedTuple):
     examples: rows.Values
     columns: list[Column]
     warnings: list[str]
+    kinds: list[str]  # that it could be taken for
 
 
 def facts(source: Source) -> Facts:
@@ -53,6 +54,7 @@ def facts(source: Source) -> Facts:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         raw = source.read()
+        kinds = kinds_for(raw)
         if isinstance(raw, list):
             raw = as_raw(raw, kind=source.kind)
         inferred = infer(raw)
@@ -63,7 +65,7 @@ def facts(source: Source) -> Facts:
         figures = _figures(kind, raw, columns)
         shown = rows.values(kind, rows.part(kind, raw, 8 if kind == "table" else EXAMPLES))
     words = [OTHERWISE.sub("below", str(warning.message)) for warning in told if issubclass(warning.category, hg.HourglassWarning)]
-    return Facts(kind, reason, figures, shown, columns, words)
+    return Facts(kind, reason, figures, shown, columns, words, list(dict.fromkeys([kind, *kinds])))
 
 
 def kinds_for(raw: Any) -> list[str]:

@@ -52,11 +52,12 @@ class Asked:
     kind: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)  # max_seconds, max_epochs, seed, damage, contaminated, condition
+    skip_bad: bool = False
 
     @property
     def source(self) -> Source:
         """The data."""
-        return Source(self.data, self.kind, self.columns)
+        return Source(self.data, self.kind, self.columns, self.skip_bad)
 
     @property
     def condition(self) -> str | None:

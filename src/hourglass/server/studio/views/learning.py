@@ -208,3 +208,4 @@ def _next(run: Run) -> None:
     with w.box("row"):
         w.link(words, f"/{view}?run={quote(run.name)}", "button primary")
         w.link("Train another", "/train", "button")
+        delete("Delete", run, "train", "quiet danger")

@@ -63,7 +63,8 @@ def _begin(folder: Folder, source: Source) -> None:
 
     async def start() -> None:
         options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
-        await begin_new(folder, Asked(source.data, "sweep", None, source.kind, source.columns, options), "squeeze", told)
+        asked = Asked(source.data, "sweep", None, source.kind, source.columns, options, source.skip_bad)
+        await begin_new(folder, asked, "squeeze", told)
 
     note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
     with w.card("How narrow can the waist be?", note=note):
