@@ -223,6 +223,19 @@ def test_a_file_can_be_chosen_again_once_it_is_mended(page_of):
     assert page.locator("input[type=file]").last.evaluate("chooser => chooser.value") == ""
 
 
+def test_a_width_that_is_none_is_marked(page_of, pictures):
+    page = page_of(390)
+    load(page, pictures)
+    page.goto("/train")
+    page.get_by_text("More", exact=True).click()
+    width = page.get_by_label("Another width")
+    usual = width.evaluate("field => getComputedStyle(field).borderColor")
+    width.fill("-3")
+    assert width.evaluate("field => getComputedStyle(field).borderColor") != usual
+    width.fill("3")
+    assert width.evaluate("field => getComputedStyle(field).borderColor") == usual
+
+
 def test_pictures_that_cannot_be_read_are_left_out(page_of, tmp_path):
     page = page_of(1280)
     (tmp_path / "bad").mkdir()

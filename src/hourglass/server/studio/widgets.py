@@ -93,7 +93,8 @@ def field(label: str, value: str, change: Handler | None, *, hint: str = "", kin
         text("span", label)
         line = box("input", "input", type=kind, **attributes, **{STARTS_AS: value})
         if change is not None:
-            line.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+            said = "(event) => { event.target.reportValidity(); emit(event.target.value); }"  # a number below the least is told
+            line.on("change", lambda event: change(event.args), js_handler=said)
         if hint:
             text("small", hint)
     return line
