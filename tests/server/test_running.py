@@ -122,7 +122,7 @@ def test_requests_under_way_finish():
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
 def test_the_command_serves_until_it_is_told_to_end(model):
     environment = os.environ | {"HOURGLASS_TOKEN": "correct-horse"}
-    command = [sys.executable, "-m", "hourglass", "serve", str(model), "--port", "0", "--host", "0.0.0.0"]
+    command = [sys.executable, "-m", "hourglass", "serve", str(model), "--port", "0", "--host", "0.0.0.0", "--access-log"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         words = process.stdout.readline()
         assert words.startswith("Serving digits at http://0.0.0.0:")
@@ -137,3 +137,7 @@ def test_the_command_serves_until_it_is_told_to_end(model):
         assert httpx.get(f"{address}/v1/models/digits", headers=bearer).json()["codes"] == 4
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+        log = process.stdout.read()
+        assert '"GET /v1/models HTTP/1.1" 401' in log
+        assert '"GET /v1/models/digits HTTP/1.1" 200' in log
+        assert "correct-horse" not in log

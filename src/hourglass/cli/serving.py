@@ -26,6 +26,7 @@ def serve(
     max_rows: Annotated[int, typer.Option(help="Rows of a request at most.")] = 10_000,
     max_pixels: Annotated[int, typer.Option(help="Numbers of a request at most, such as pixels.")] = 2**24,
     max_seconds: Annotated[float, typer.Option(help="How long a request may take to arrive, and then to be answered.")] = 30.0,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Write a line for each request.")] = False,
 ) -> None:
     """Put fitted models behind HTTP.
 
@@ -38,4 +39,4 @@ def serve(
     limits = server.Limits(
         body=max_body * 2**20, text=max_body * 2**17, rows=max_rows, numbers=max_pixels, waiting=2 * max_rows, seconds=max_seconds
     )
-    server.serve(models, host=host, port=port, token=token, limits=limits, ready=say)
+    server.serve(models, host=host, port=port, token=token, limits=limits, access_log=access_log, ready=say)

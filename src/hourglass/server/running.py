@@ -30,6 +30,7 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     limits: Limits | None = None,
+    access_log: bool = False,
     ready: Callable[[str], None] = lambda words: None,
 ) -> None:
     """Serve model files until the process is told to end; requests under way then finish.
@@ -46,6 +47,8 @@ def serve(
         What requests have to bring.
     limits : Limits, optional
         What a request may ask for.
+    access_log : bool, default=False
+        Whether each request is a line of the standard output: who asked for what, and the status of the answer.
     ready : function, optional
         Is told, in words, what is served and where.
 
@@ -62,7 +65,7 @@ def serve(
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         ready(f"Serving {', '.join(models)} at {address}; {address}/docs shows what can be asked. Ctrl-C ends it.")
         app = create_app(models, limits=limits, token=token)
-        server = server_of(OwnMachine(app) if token is None else app, limits)
+        server = server_of(OwnMachine(app) if token is None else app, limits, access_log=access_log)
         gc.freeze()  # what stands by now stays: looking through all of it for garbage would halt requests for long
         server.run(sockets=[listener])
 
@@ -75,7 +78,7 @@ def require_safe(host: str, token: str | None) -> None:
         raise hg.ParameterError("A token has at least 8 characters: letters, digits and signs of ASCII, without blanks.")
 
 
-def server_of(app: Any, limits: Limits) -> uvicorn.Server:
+def server_of(app: Any, limits: Limits, *, access_log: bool = False) -> uvicorn.Server:
     """A server of an application, patient within limits."""
 
     class Patient(PatientProtocol):
@@ -91,8 +94,8 @@ def server_of(app: Any, limits: Limits) -> uvicorn.Server:
         http=Patient,
         ws="none",
         lifespan="on",
-        log_level="warning",
-        access_log=False,
+        log_level="info" if access_log else "warning",
+        access_log=access_log,
         proxy_headers=False,
         server_header=False,
         backlog=4096,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +13,7 @@ import hourglass as hg
 
 pytest.importorskip("nicegui")
 
-from hourglass.server.studio import codemap, drawn
+from hourglass.server.studio import codemap, drawn, making
 from hourglass.server.studio.charted import STEPS, charted, coded
 
 
@@ -124,6 +126,28 @@ def test_models_that_are_told_something_are_told_it_again(digits):
     np.testing.assert_allclose(known.codes, vae.transform(digits, labels))
     assert known.decoded(known.codes[:1], like=0)[0].startswith('<img class="pixels" alt="drawn by the model"')
     assert len(known.way(0, 1)) == STEPS
+
+
+def test_pictures_are_named_by_their_files(digits, tmp_path):
+    files = [f"{i}.png" for i in range(60)]
+    ae = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(digits)
+    known = charted(ae, digits, np.arange(60) % 10, files=files)
+    assert known.named(13) == "Row 13 · 3 · 13.png"
+    assert hg.read(known.keep(np.arange(60) > 57, tmp_path / "rows.csv"))["file"].to_list() == ["58.png", "59.png"]
+    codes = hg.read(making.encode(ae, digits, tmp_path / "codes.parquet", files))
+    assert codes.columns == ["file", "code0", "code1"]
+    assert codes["file"].to_list() == files
+
+
+@pytest.mark.filterwarnings("ignore::hourglass.HourglassWarning")  # so little is learned
+def test_molecules_of_a_table_are_on_the_map_with_its_other_columns(tmp_path):
+    table = pl.DataFrame({"logP": np.arange(40.0), "smiles": ["CCO", "CCN", "CCC", "CC=O"] * 10})
+    known = charted(hg.Autoencoder(2, max_epochs=1, random_state=0).fit(table), table)
+    assert "CCN" in re.sub("<[^>]*>", "", known.seen(5))
+    assert known.tinted("column logP").ends == pytest.approx((0.39, 38.61))
+    kept = hg.read(known.keep(np.arange(40) > 37, tmp_path / "rows.csv"))
+    assert kept.columns == ["row", "logP", "smiles", "error", "code0", "code1"]
+    assert kept["smiles"].to_list() == ["CCC", "CC=O"]
 
 
 def test_a_detector_without_codes_says_so(table):

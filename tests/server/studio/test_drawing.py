@@ -85,6 +85,50 @@ def test_facts_of_a_table(tmp_path):
     assert facts(Source(str(tmp_path / "some.csv"), "series", {"id": "left out", "city": "left out"})).kind == "series"
 
 
+def test_facts_are_of_all_rows(tmp_path):
+    frame = pl.DataFrame({"id": np.arange(60_000), "size": np.arange(60_000) // 2.0})
+    frame.write_csv(tmp_path / "sorted.csv")
+    identifier, size = facts(Source(str(tmp_path / "sorted.csv"))).columns
+    assert (identifier.summary, size.summary) == ("60,000 different: 0, 1, 2 …", "0 to 29,999")
+    (tmp_path / "words.txt").write_text("\n".join([f"{i:05d}" for i in range(60_000)] + ["the longest"]))
+    assert facts(Source(str(tmp_path / "words.txt"))).figures == {"rows": "60,001", "different": "60,001", "longest": "11 symbols"}
+
+
+def test_facts_of_an_array_of_rows_and_columns(tmp_path):
+    array = np.random.default_rng(0).normal(size=(40, 5))
+    array[:10, 0] = np.nan
+    np.save(tmp_path / "array.npy", array)
+    found = facts(Source(str(tmp_path / "array.npy")))
+    assert found.figures == {"rows": "40", "columns": "5", "missing": "5.0%"}
+    assert [column.missing for column in found.columns] == [0.25, 0, 0, 0, 0]
+
+
+def test_molecules_in_a_table_are_shown_as_molecules(tmp_path):
+    smiles = ["CCO", "CCN", "c1ccccc1", "CC(=O)O"] * 10
+    pl.DataFrame({"id": range(40), "smiles": smiles, "logP": [0.5] * 40}).write_csv(tmp_path / "some.csv")
+    found = facts(Source(str(tmp_path / "some.csv")))
+    assert (found.kind, found.figures) == ("molecule", {"rows": "40", "different": "4", "longest": "8 symbols"})
+    assert found.examples == smiles[:24]
+    assert facts(Source(str(tmp_path / "some.csv"), "table")).figures["columns"] == "3"
+
+
+def test_what_cannot_be_read_is_left_out_and_named_whenever_it_is_looked_at(tmp_path):
+    (tmp_path / "some.smi").write_text("CCO\nCCN\nno molecule\nCCC\n" * 5)
+    source = Source(str(tmp_path / "some.smi"), skip_bad=True)
+    for _ in range(2):
+        found = facts(source)
+        assert found.figures["rows"] == "15"
+        assert found.warnings[0].startswith(f"5 of 20 rows of '{tmp_path}/some.smi' were left out, as they can't be read: row 2")
+    assert facts(Source(source.data)).figures["rows"] == "20"
+    hg.write(tmp_path / "seen", hg.datasets.load("digits").x_train[:5])
+    (tmp_path / "seen" / "00002.png").write_bytes(b"no picture")
+    with pytest.raises(hg.FileError, match=r"00002\.png"):
+        facts(Source(str(tmp_path / "seen")))
+    seen = Source(str(tmp_path / "seen"), skip_bad=True)
+    assert facts(seen).figures["pictures"] == "4"
+    assert seen.files() == ["00000.png", "00001.png", "00003.png", "00004.png"]
+
+
 def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):
     days = [f"{day:02d}.01.25" for day in range(1, 31)]
     pl.DataFrame({"price": [f"${1000 + day:,}" for day in range(30)], "day": days}).write_csv(tmp_path / "some.csv")
@@ -101,6 +145,7 @@ def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):
         (np.zeros((5, 4, 4, 3)), ["image"]),
         (hg.Record(np.zeros(50)), ["series"]),
         (pl.DataFrame({"a": [1]}), ["table", "series"]),
+        (pl.DataFrame({"smiles": ["CCO", "CCN"], "logP": [0.5, 1.0]}), ["molecule", "table", "series"]),
         (np.array(["CC", "CO"], dtype=object), ["molecule", "token", "words"]),
     ],
 )

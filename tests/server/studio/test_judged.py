@@ -14,6 +14,7 @@ import hourglass as hg
 
 pytest.importorskip("nicegui")
 
+from hourglass.server.studio import making
 from hourglass.server.studio.judged import Judged, Marks, at_rate, judge
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import alarms, cleaner
@@ -147,6 +148,23 @@ def test_pictures_are_shown_beside_their_heat():
     alarms = judged.alarms(0.5, judged.order[:2].tolist())
     assert [alarm.html.count("<img") for alarm in alarms] == [2, 2]
     assert "times the peak of a usual picture" in alarms[0].reasons[0]
+
+
+def test_pictures_are_named_by_their_files(tmp_path):
+    small = hg.datasets.load("digits").x_train[:180, ::2, ::2]
+    hg.write(tmp_path / "seen", small[160:])
+    (tmp_path / "seen" / "00007.png").rename(tmp_path / "seen" / "a scratch.png")
+    new = Source(str(tmp_path / "seen"))
+    detector = hg.AnomalyDetector(random_state=0).fit(small[:160])
+    judged = judge(detector, new.read(), new.title, new.files())
+    files = sorted(path.name for path in (tmp_path / "seen").iterdir())
+    order = judged.order[:3].tolist()
+    assert [alarm.names for alarm in judged.alarms(0.5, order)] == [f"file {files[row]}" for row in order]
+    kept = hg.read(judged.keep(0.5, {}, tmp_path / "alarms.csv"))
+    assert kept.columns[:3] == ["row", "file", "score"]
+    assert kept["file"].to_list() == [files[row] for row in kept["row"]]
+    assert hg.read(making.detect(detector, new.read(), tmp_path / "all.csv", new.files()))["file"].to_list() == files
+    assert Source("digits").files() is None
 
 
 def test_stretches_of_series_are_shaded():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import re
-import shutil
 import zipfile
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 import hourglass as hg
+from hourglass.server.studio.rows import png
 from hourglass.server.studio.runs import MODEL
 
 
@@ -42,6 +43,11 @@ def learned(require_good):
         page.get_by_role("heading", name="Done").wait_for()
 
     return ask
+
+
+def png_of(grey):
+    """A picture of one grey, as a file."""
+    return base64.b64decode(png(np.full((8, 8), grey, np.uint8)))
 
 
 def downloaded(page, name):
@@ -208,6 +214,43 @@ def test_bad_data_is_told_as_the_library_tells_it(page_of, tmp_path):
     assert "Line 3 of" in page.get_by_role("alert").inner_text()
 
 
+def test_a_file_can_be_chosen_again_once_it_is_mended(page_of):
+    page = page_of(390)
+    page.goto("/data")
+    two = [{"name": name, "mimeType": "text/plain", "buffer": b"x"} for name in ("a.csv", "b.smi")]
+    page.locator("input[type=file]").last.set_input_files(two)
+    expect(page.locator("label.drop small").last).to_contain_text("files of several sorts")
+    assert page.locator("input[type=file]").last.evaluate("chooser => chooser.value") == ""
+
+
+def test_a_width_that_is_none_is_marked(page_of, pictures):
+    page = page_of(390)
+    load(page, pictures)
+    page.goto("/train")
+    page.get_by_text("More", exact=True).click()
+    width = page.get_by_label("Another width")
+    usual = width.evaluate("field => getComputedStyle(field).borderColor")
+    width.fill("-3")
+    assert width.evaluate("field => getComputedStyle(field).borderColor") != usual
+    width.fill("3")
+    assert width.evaluate("field => getComputedStyle(field).borderColor") == usual
+
+
+def test_pictures_that_cannot_be_read_are_left_out(page_of, tmp_path):
+    page = page_of(1280)
+    (tmp_path / "bad").mkdir()
+    for number, content in enumerate((b"no picture", png_of(0), png_of(255))):
+        (tmp_path / "bad" / f"{number}.png").write_bytes(content)
+    page.goto("/data")
+    if page.get_by_text("Load other data").count():
+        page.get_by_text("Load other data").click()
+    page.get_by_label("Or a file or folder on this machine").fill(str(tmp_path / "bad"))
+    page.get_by_role("button", name="Open").click()
+    page.get_by_label("Leave out what can't be read").click()
+    expect(page.locator(".because")).to_contain_text("2 pictures")
+    expect(page.locator(".notice")).to_contain_text("0.png")
+
+
 def test_models_are_listed_before_there_is_data(page_of, studio):
     chosen = studio.folder.path / "studio.json"
     kept = chosen.read_text() if chosen.exists() else None
@@ -219,7 +262,13 @@ def test_models_are_listed_before_there_is_data(page_of, studio):
     page.get_by_role("heading", name="First, some data").wait_for()
     page.get_by_role("link", name="by-a-command").click()
     page.get_by_role("heading", name="Done").wait_for()
-    shutil.rmtree(path.parent)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Delete").click()
+    assert path.exists()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/train")
+    assert not path.parent.exists()
     if kept is not None:
         chosen.write_text(kept)
 

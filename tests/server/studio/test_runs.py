@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import re
 import signal
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
 import hourglass as hg
-from hourglass.server.studio import runs, training, widgets
+from hourglass.server.studio import rows, runs, training, widgets
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, free_stem, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import more, squeeze, train
+from hourglass.server.studio.views import learning, more, squeeze, train
 from hourglass.server.studio.watching import watch
 
 
@@ -207,12 +209,30 @@ def test_samples_are_asked_for_by_a_column(folder, tmp_path, here):
     assert run.preview["before"][0].keys() == {"x", "y"}
 
 
+@pytest.mark.filterwarnings("always::hourglass.HourglassWarning")
+def test_bad_rows_are_left_out_where_that_is_asked_for(folder, tmp_path, here):
+    (tmp_path / "some.smi").write_text("CCO\nCCN\nCCC\n" * 14 + "not_one\n")
+    asked = Asked(str(tmp_path / "some.smi"), "compress", 2, "molecule", options={"max_epochs": 1})
+    run = folder.new_run(asked)
+    here(run)
+    assert (run.state, run.sentence) == (
+        State.failed,
+        "Row 42, 'not_one', is no molecule that RDKit can read. Leave it out, or mend it.",
+    )
+    run = folder.new_run(replace(asked, skip_bad=True))
+    here(run)
+    assert run.state is State.done
+    assert hg.read(run.path / "codes.parquet").height == 42
+    assert run.result["warnings"][0].startswith("1 of 43 rows of")
+
+
 def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):
     np.save(tmp_path / "d.npy", digits)
     run = folder.new_run(Asked(str(tmp_path / "d.npy"), "clean", 8, options={"damage": "noise:50", "max_epochs": 1}))
     here(run)
     assert len(run.preview["clean"]) == len(run.preview["before"]) == len(run.preview["after"]) == 8
     assert run.preview["clean"] != run.preview["before"] != run.preview["after"]
+    assert run.preview["clean"] == rows.values("image", digits[[0, 8, 17, 25, 34, 42, 51, 59]])  # from all over the data
 
 
 def test_a_run_that_trains_is_not_started_again(folder, asked):
@@ -277,6 +297,24 @@ def test_half_a_line_of_progress_is_left_for_later(folder, asked):
     assert run.epochs() == [{"epoch": 1}]
 
 
+def test_each_look_at_progress_reads_what_is_new_alone(folder, asked):
+    run = folder.new_run(asked)
+    log, path = run.log(), run.path / "progress.jsonl"
+    assert log.read() == []
+    path.write_text('{"epoch": 1}\n{"epo')
+    assert log.read() == [{"epoch": 1}]
+    path.write_text('{"epoch": 9}\n{"epoch": 2}\n{"epoch": 3}\n')  # had it read the first line again, it would be another
+    assert log.read() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+    assert log.read() == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}]
+
+
+def test_curves_of_many_epochs_have_few_points():
+    epochs = [{"epoch": i + 1, "train": 1 / (i + 1), "validation": None} for i in range(20_000)]
+    drawn = re.search('points="([^"]*)"', learning.losses(epochs)).group(1).split()
+    assert len(drawn) == learning.MOST_POINTS
+    assert (drawn[0].split(",")[0], drawn[-1].split(",")[0]) == ("0.00", "100.00")
+
+
 def test_a_run_can_be_removed(folder, asked):
     run = folder.new_run(asked)
     run.remove()
@@ -317,9 +355,13 @@ def test_a_level_is_asked_for_as_it_is_written(folder, asked):
     model = hg.VariationalAutoencoder(1, max_epochs=1, random_state=0)
     model.fit(towns, condition=pl.Series(["0150", "0152"] * 20)).save(run.model_path)
     (run.path / "result.json").write_text(json.dumps({"levels": ["0150", "0152"]}))
-    assert more._drawn(run, {"n": 3, "level": "0150"}) == ""
-    assert hg.read(run.path / "made" / "samples-3-0150.csv").height == 3
-    assert more._drawn(run, {"n": 3, "level": "\u00b2"}).startswith("The model knows no condition '\u00b2'.")
+    drawn = more._drawn(run, {"n": 3, "level": "0150"})
+    assert drawn == run.path / "made" / "samples-3-0150.csv"
+    assert hg.read(drawn).height == 3
+    with pytest.raises(hg.HourglassError, match="The model knows no condition '\u00b2'"):
+        more._drawn(run, {"n": 3, "level": "\u00b2"})
+    with pytest.raises(hg.HourglassError, match="Say of which level: this model draws what is asked for"):
+        more._drawn(run, {"n": 3, "level": ""})
 
 
 def test_a_model_that_can_not_be_read_is_a_run_that_failed(tmp_path):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import hourglass as hg
 from hourglass.data.some import spread
-from hourglass.data.tables import apart
+from hourglass.data.tables import FILE, apart
 from hourglass.kinds import as_raw, length, taken
 from hourglass.server.studio import drawn
 from hourglass.server.studio.codemap import MOST_POINTS, Tints, clusters, shades, tints
@@ -42,6 +42,8 @@ class Charted:
         What is known beside the rows.
     condition : array of shape (n,), optional
         What the model has to be told beside a code.
+    files : array of shape (n,), optional
+        The file that each picture is from.
     """
 
     model: Any
@@ -50,6 +52,7 @@ class Charted:
     codes: Array
     labels: Array | None = None
     condition: Any = None
+    files: Array | None = None
     _seen: dict[str, Tints] = field(default_factory=dict)
 
     @property
@@ -97,8 +100,8 @@ class Charted:
 
     def named(self, row: int) -> str:
         """What a row is called."""
-        label = "" if self.labels is None else f" · {drawn.words(self.labels[row])}"
-        return f"Row {self.numbers[row]:,}{label}"
+        known = [drawn.words(each[row]) for each in (self.labels, self.files) if each is not None]
+        return " · ".join([f"Row {self.numbers[row]:,}", *known])
 
     def decoded(self, codes: Array, like: int | None = None) -> list[str]:
         """What the decoder makes of codes (m, codes), as HTML; told what is known beside the row ``like``, if it has to be told."""
@@ -123,12 +126,11 @@ class Charted:
         import polars as pl
 
         which = np.flatnonzero(mask)
-        found = {"row": self.numbers[which]}
+        found = {"row": self.numbers[which]} | ({} if self.files is None else {FILE: self.files[which]})
         some = taken(self.raw, which)
-        if self.kind.name == "table" and self.kind.names:
-            names = [str(name) for name in getattr(some, "columns", self.kind.names)]
-            found |= {name if name not in found else f"{name}_": _column(some, i) for i, name in enumerate(names)}
-        if self.kind.symbolic and self.kind.name != "melody":
+        names = [str(name) for name in getattr(some, "columns", self.kind.names if self.kind.name == "table" else ())]
+        found |= {name if name not in found else f"{name}_": _column(some, i) for i, name in enumerate(names)}
+        if self.kind.symbolic and self.kind.name != "melody" and not names:
             found["text"] = np.array([drawn.words(one) for one in some], dtype=object)
         extra = {"label": None if self.labels is None else np.asarray(self.labels)[which], "error": self.errors[which]}
         if "cluster" in self._seen:
@@ -153,26 +155,27 @@ def _column(some: Any, place: int) -> Any:
 
 def chart(run: Run, source: Source) -> Charted:
     """The rows of a source and the codes that a run's model gives them; kept in memory until others are asked for."""
-    return _chart(run, run.model_path.stat().st_mtime_ns, source.data, source.changed)
+    return _chart(run, run.model_path.stat().st_mtime_ns, source.data, source.changed, source.skip_bad)
 
 
 @lru_cache(maxsize=2)
-def _chart(run: Run, fitted: int, data: str, changed: int) -> Charted:
-    model, source = coded(run.model()), Source(data)
+def _chart(run: Run, fitted: int, data: str, changed: int, skip_bad: bool) -> Charted:
+    model, source = coded(run.model()), Source(data, skip_bad=skip_bad)
     raw, known = apart(source.title, source.read(), source.labels(), run.asked.condition)
     told = known if getattr(model, "condition_kind_", None) is not None else None
-    return charted(model, raw, source.labels() if known is None else known, told)
+    return charted(model, raw, source.labels() if known is None else known, told, source.files())
 
 
-def charted(model: Any, raw: Any, labels: Any = None, condition: Any = None) -> Charted:
+def charted(model: Any, raw: Any, labels: Any = None, condition: Any = None, files: Any = None) -> Charted:
     """Rows with the codes that a model gives them."""
     rows = model.kind_.opened(as_raw(raw, kind=model.kind_.name))
     n = length(rows)
     numbers = spread(n, MOST_POINTS)
     some = rows if n <= MOST_POINTS else taken(rows, numbers)
-    known, told = (None if each is None or len(each) != n else np.asarray(each)[numbers] for each in (labels, condition))
+    beside = (None if each is None or len(each) != n else np.asarray(each)[numbers] for each in (labels, condition, files))
+    known, told, places = beside
     codes = np.asarray(model.transform(some) if told is None else model.transform(some, told))
-    return Charted(model, some, numbers, codes.reshape(len(codes), -1), known, told)
+    return Charted(model, some, numbers, codes.reshape(len(codes), -1), known, told, places)
 
 
 def coded(model: Any) -> Any:

@@ -24,7 +24,6 @@ EXAMPLES = 24
 BINS = 24
 MOST_LEVELS = 12  # bars of a column of categories
 OTHERWISE = re.compile(r"with columns=\{.*?\}")  # how a column is taken for something else in Python; here, in the list of columns
-MOST_LOOKED_AT = 50_000  # rows that histograms are made of
 
 
 class Column(NamedTuple):
@@ -47,6 +46,7 @@ class Facts(NamedTuple):
     examples: rows.Values
     columns: list[Column]
     warnings: list[str]
+    kinds: list[str]  # that it could be taken for
 
 
 def facts(source: Source) -> Facts:
@@ -54,16 +54,18 @@ def facts(source: Source) -> Facts:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         raw = source.read()
+        kinds = kinds_for(raw)
         if isinstance(raw, list):
             raw = as_raw(raw, kind=source.kind)
         inferred = infer(raw)
         kind = source.kind or inferred.kind
         reason = inferred.reason if source.kind in (None, inferred.kind) else "you said so"
         columns = _columns(raw, source.columns) if kind == "table" else []
+        raw = rows.without_others(kind, raw)
         figures = _figures(kind, raw, columns)
         shown = rows.values(kind, rows.part(kind, raw, 8 if kind == "table" else EXAMPLES))
     words = [OTHERWISE.sub("below", str(warning.message)) for warning in told if issubclass(warning.category, hg.HourglassWarning)]
-    return Facts(kind, reason, figures, shown, columns, words)
+    return Facts(kind, reason, figures, shown, columns, words, list(dict.fromkeys([kind, *kinds])))
 
 
 def kinds_for(raw: Any) -> list[str]:
@@ -71,7 +73,7 @@ def kinds_for(raw: Any) -> list[str]:
     if isinstance(raw, hg.Record):
         return ["series"]
     if hasattr(raw, "columns"):
-        return ["table", "series"]
+        return list(dict.fromkeys([infer(raw).kind, "table", "series"]))
     if infer(raw).kind == "melody":
         return ["melody"]
     if getattr(raw, "dtype", np.dtype(float)).kind == "O":
@@ -87,9 +89,9 @@ def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
         rate = {} if raw.rate is None else {"samples a second": f"{raw.rate:g}"}
         gaps = float(np.isnan(raw.values).mean())
         return {"samples": f"{n:,}", "channels": f"{raw.shape[1]}", **rate, "missing": _share(gaps)}
-    if hasattr(raw, "columns"):
+    if columns or hasattr(raw, "columns"):
         missing = {"missing": _share(sum(c.missing for c in columns) / len(columns))} if columns else {}
-        return {"rows" if columns else "samples": f"{n:,}", "columns": f"{len(raw.columns)}", **missing}
+        return {"rows" if columns else "samples": f"{n:,}", "columns": f"{len(columns or raw.columns)}", **missing}
     if kind == "image":
         sizes = {np.asarray(raw[number]).shape[:2] for number in range(min(n, 200))}
         size = " × ".join(str(side) for side in sizes.pop()) if len(sizes) == 1 else "differing"
@@ -106,19 +108,19 @@ def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
 
 def _of_strings(raw: Any) -> dict[str, str]:
     n = len(raw)
-    longest = max(len(row) for row in raw[:MOST_LOOKED_AT])
-    return {"rows": f"{n:,}", "different": f"{len({str(row) for row in raw[:MOST_LOOKED_AT]}):,}", "longest": f"{longest} symbols"}
+    longest = max(len(row) for row in raw)
+    return {"rows": f"{n:,}", "different": f"{len({str(row) for row in raw}):,}", "longest": f"{longest} symbols"}
 
 
 def _columns(raw: Any, types: dict[str, str]) -> list[Column]:
-    kind = TableKind.learn(raw, types or None)
-    frame = as_frame(raw)[:MOST_LOOKED_AT]
+    kind, frame = TableKind.learn(raw, types or None), as_frame(raw)
     return [_column(known, frame[known.name]) for known in kind.known]
 
 
 def _column(known: Known, series: pl.Series) -> Column:
     counts, summary = _spread(known, series)
-    return Column(known.name, known.type, known.why, known.missing, counts, summary)
+    gaps = (series.fill_nan(None) if series.dtype.is_float() else series).null_count()  # of an array the kind counts none
+    return Column(known.name, known.type, known.why, known.missing or gaps / len(series), counts, summary)
 
 
 def _spread(column: Known, series: pl.Series) -> tuple[list[int], str]:

@@ -54,6 +54,8 @@ class Judged:
         What people call the data.
     scores, p_values : array of shape (n,)
         Of rows; of a record, of samples.
+    files : sequence of n str, optional
+        The file that each picture is from.
     """
 
     detector: Any
@@ -61,6 +63,7 @@ class Judged:
     title: str
     scores: Array
     p_values: Array
+    files: Sequence[str] | None = None
 
     @property
     def of_record(self) -> bool:
@@ -143,7 +146,7 @@ class Judged:
         if origins:
             titles = [f"{name or f'Tune {tune:,}'}, from bar {bar}" for tune, name, bar in zip(*origins.values(), strict=True)]
         said: list[tuple[str, ...]] = [tuple(found.filter(found["row"] == place)["reason"]) for place in range(len(which))]
-        named = making.identifiers(self.detector, some)
+        named = making.identifiers(self.detector, some, None if self.files is None else [self.files[row] for row in which])
         names = [", ".join(f"{name} {drawn.words(value)}" for name, value in line.items()) for line in named.iter_rows(named=True)]
         return [
             Alarm(int(row), title, float(self.p_values[row]), float(self.scores[row]), why, html, name)
@@ -172,7 +175,8 @@ class Judged:
         """Write all alarms at a rate with their identifiers, reasons and marks."""
         import polars as pl
 
-        found = making.alarms(at_rate(self.detector, rate), self.raw).filter(pl.col("alarm")).sort("score", descending=True)
+        names = making.identifiers(self.detector, self.raw, self.files)
+        found = making.alarms(at_rate(self.detector, rate), self.raw, names).filter(pl.col("alarm")).sort("score", descending=True)
         said = [marks.get(row, "") for row in found["row"]]
         hg.write(path, found.with_columns(pl.Series("mark", said, dtype=pl.String)))
         return path
@@ -185,8 +189,8 @@ def at_rate(detector: Any, rate: float) -> Any:
     return other
 
 
-def judge(detector: Any, raw: Any, title: str) -> Judged:
-    """Scores and p-values of rows."""
+def judge(detector: Any, raw: Any, title: str, files: Sequence[str] | None = None) -> Judged:
+    """Scores and p-values of rows; of pictures it is also known from which ``files`` they are."""
     if not hasattr(detector, "p_values"):
         raise hg.DataError("Only a detector raises alarms, and this model is none. Train one that flags.")
     kind = detector.kind_
@@ -196,7 +200,7 @@ def judge(detector: Any, raw: Any, title: str) -> Judged:
     found = detector.alarms(rows, reasons=0)
     if found.height == 0:
         raise hg.DataError(f"'{title}' has no rows to judge.")
-    return Judged(detector, rows, title, found["score"].to_numpy(), found["p_value"].to_numpy())
+    return Judged(detector, rows, title, found["score"].to_numpy(), found["p_value"].to_numpy(), files)
 
 
 # What an alarm looks like, by kind

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hourglass as hg
 from hourglass.data import Pictures, Record, atomic, reads_pictures
+from hourglass.data.tables import FILE
 from hourglass.kinds.frames import as_frame
 from hourglass.server.studio.sources import Source
 
@@ -16,34 +18,36 @@ if TYPE_CHECKING:
 MOST_SHOWN = 2000  # rows that a report is about: as many as tell
 
 
-def encode(model: Any, X: Any, path: Path) -> Path:
-    """The codes of data, as a table."""
+def encode(model: Any, X: Any, path: Path, files: Sequence[str] | None = None) -> Path:
+    """The codes of data, as a table; of pictures each with its file."""
     import polars as pl
 
-    hg.write(path, pl.DataFrame(model.transform(X), schema=list(model.get_feature_names_out())))
+    codes = pl.DataFrame(model.transform(X), schema=list(model.get_feature_names_out()))
+    hg.write(path, codes if files is None else codes.insert_column(0, pl.Series(FILE, files)))
     return path
 
 
-def detect(model: Any, X: Any, path: Path) -> Path:
+def detect(model: Any, X: Any, path: Path, files: Sequence[str] | None = None) -> Path:
     """The `alarms` of data, as a table."""
-    hg.write(path, alarms(model, X))
+    hg.write(path, alarms(model, X, identifiers(model, X, files)))
     return path
 
 
-def alarms(model: Any, X: Any) -> pl.DataFrame:
-    """A line for each row: its number, its identifiers, score, p-value, whether it raised an alarm, and why."""
+def alarms(model: Any, X: Any, names: pl.DataFrame) -> pl.DataFrame:
+    """A line for each row: its number, its ``names`` (`identifiers`), score, p-value, whether it raised an alarm, and why."""
     import polars as pl
 
     found: pl.DataFrame = model.alarms(X, reasons=3)
-    names = identifiers(model, X)
     apart = names.rename({name: f"{name}_" for name in names.columns if name in found.columns})
     return found.select("row", *apart, pl.exclude("row"))
 
 
-def identifiers(model: Any, X: Any) -> pl.DataFrame:
-    """The columns of a table that name its rows, which no model learns from; no columns where there are none."""
+def identifiers(model: Any, X: Any, files: Sequence[str] | None = None) -> pl.DataFrame:
+    """What names rows: the files of pictures, columns of a table that no model learns from; no columns where nothing does."""
     import polars as pl
 
+    if files is not None:
+        return pl.DataFrame({FILE: files})
     names = [column.name for column in model.kind_.columns if column.type == "identifier"] if model.kind_.name == "table" else []
     known = [name for name in names if name in getattr(X, "columns", [])]
     return as_frame(X).select(known) if known else pl.DataFrame()

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.kinds import rows
+from hourglass.data.some import spread
+from hourglass.kinds import KINDS, rows, taken
 from hourglass.kinds.frames import as_frame
 
 SIDE = 160  # pixels of a picture's longer side at most
@@ -35,9 +36,22 @@ def part(kind: str, raw: Any, count: int) -> Any:
     return rows(raw, 0, min(count, len(raw)))
 
 
+def some(kind: str, raw: Any, count: int) -> Any:
+    """Rows from all over the data, as sorted data has one sort after the other; of a record, its beginning."""
+    if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
+        return part(kind, raw, count)
+    return taken(raw, spread(len(raw), count))
+
+
 def values(kind: str, raw: Any) -> Values:
     """What is shown of some rows."""
-    return _VALUES.get(kind, _strings)(raw)
+    return _VALUES.get(kind, _strings)(without_others(kind, raw))
+
+
+def without_others(kind: str, raw: Any) -> Any:
+    """The rows of raw data; of a table that is taken for its column of strings, that column."""
+    known: Any = KINDS.get(kind)
+    return known.column_of_table(raw) if known is not None and known.symbolic and hasattr(raw, "columns") else raw
 
 
 def html(kind: str, shown: Values, before: Values | None = None) -> str:

@@ -52,11 +52,12 @@ class Asked:
     kind: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)  # max_seconds, max_epochs, seed, damage, contaminated, condition
+    skip_bad: bool = False
 
     @property
     def source(self) -> Source:
         """The data."""
-        return Source(self.data, self.kind, self.columns)
+        return Source(self.data, self.kind, self.columns, self.skip_bad)
 
     @property
     def condition(self) -> str | None:
@@ -147,11 +148,11 @@ class Run:
 
     def epochs(self) -> list[Made]:
         """A record of each epoch, as `Epoch` has it, with its ``share`` of the whole way and, in a sweep, its ``width``."""
-        try:
-            lines = (self.path / "progress.jsonl").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return []
-        return [json.loads(line) for line in lines if line.endswith("}")]  # the last may be half-written
+        return self.log().read()
+
+    def log(self) -> Log:
+        """The same for who looks again and again."""
+        return Log(self.path / "progress.jsonl")
 
     def model(self) -> Any:
         """The fitted model, kept in memory until another is asked for."""
@@ -207,6 +208,23 @@ class Run:
             except OSError:
                 return False
             return False
+
+
+class Log:
+    """The records of a file to which lines of JSON are added, of which each look reads what is new alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.end, self.records = path, 0, list[Made]()
+
+    def read(self) -> list[Made]:
+        """All records so far; none where there is no file yet."""
+        with suppress(OSError), self.path.open("rb") as file:
+            file.seek(self.end)
+            for line in file:
+                if line.endswith(b"\n"):  # the last may be half-written
+                    self.records.append(json.loads(line))
+                    self.end += len(line)
+        return self.records
 
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []

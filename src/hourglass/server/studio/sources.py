@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import hourglass as hg
+from hourglass.data import read_with_places, reads_pictures
+from hourglass.data.tables import FILE
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Source:
     data: str
     kind: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    skip_bad: bool = False  # whether what can't be read is left out
 
     @property
     def title(self) -> str:
@@ -39,7 +43,17 @@ class Source:
 
     def read(self) -> Any:
         """The rows, of a dataset those to train on; kept in memory until others are asked for."""
-        return hg.datasets.load(self.data).x_train if self.named else _read(self.data, self.changed)
+        if self.named:
+            return hg.datasets.load(self.data).x_train
+        raw, _, told = _read(self.data, self.changed, self.skip_bad)
+        for warning in told:  # also when they are in memory already
+            warnings.warn(warning, stacklevel=2)
+        return raw
+
+    def files(self) -> list[str] | None:
+        """The file that each picture is from; None of what is not one row a file."""
+        known = reads_pictures(self.data) and not self.named
+        return _read(self.data, self.changed, self.skip_bad)[1].get(FILE) if known else None
 
     def unseen(self) -> Any:
         """Rows that no model of the studio has learned from, if there are some; else all."""
@@ -58,5 +72,9 @@ def _changed(path: Path) -> int:
 
 
 @lru_cache(maxsize=2)
-def _read(data: str, changed: int) -> Any:
-    return hg.read(data)
+def _read(data: str, changed: int, skip_bad: bool) -> tuple[Any, dict[str, Any], list[Warning | str]]:
+    """The rows, where each is from, and what was warned of."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", hg.HourglassWarning)
+        raw, places = read_with_places(data, skip_bad=skip_bad)
+    return raw, places, [warning.message for warning in told]

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 import hourglass as hg
+from hourglass.data.some import spread
 from hourglass.data.tables import apart
 from hourglass.server.studio import making, rows
 from hourglass.server.studio.plain import Made, write_json
@@ -28,6 +29,7 @@ SWEPT = 16  # and at each width of a sweep
 EXAMPLES = 64  # new rows that are drawn at once
 MOST_FOR_PCA = 5000  # rows; more change its first components little
 MOST_LEVELS = 200  # to choose from, of what samples are asked for by
+HERE = ("say kind='table'", "take it for a table, in the view Data")  # what a warning advises in Python, and what it means here
 
 
 class Job(NamedTuple):
@@ -53,7 +55,11 @@ def main(path: str) -> None:
             raise KeyboardInterrupt
         result = NEEDS[run.asked.need](job)
         stopped = any(isinstance(warning, hg.StoppedWarning) for warning in told)
-        others = [str(each) for each in told if isinstance(each, hg.HourglassWarning) and not isinstance(each, hg.StoppedWarning)]
+        others = [
+            str(each).replace(*HERE)
+            for each in told
+            if isinstance(each, hg.HourglassWarning) and not isinstance(each, hg.StoppedWarning)
+        ]
         write_json(run.path / "result.json", {"stopped": stopped, "warnings": others, **result})
     except KeyboardInterrupt:
         _fail(run, NOTHING_KEPT)
@@ -91,7 +97,7 @@ def _read(asked: Asked) -> Any:
     from hourglass.data import Pictures, reads_pictures
 
     apart = asked.need == "clean" and asked.width is None and reads_pictures(asked.data)
-    return Pictures(asked.data) if apart else asked.source.read()
+    return Pictures(asked.data, skip_bad=asked.skip_bad) if apart else asked.source.read()
 
 
 # The needs
@@ -100,13 +106,13 @@ def _read(asked: Asked) -> Any:
 def compress(job: Job) -> Made:
     """An autoencoder, and the codes of all rows."""
     kind = job.asked.kind or hg.infer(job.X).kind
-    show = rebuilt(rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    show = rebuilt(rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     model = hg.Autoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(job.X)
     _keep(job, model, show)
     _say(job.run, "Writing the codes")
-    making.encode(model, job.X, job.run.path / "codes.parquet")
+    making.encode(model, job.X, job.run.path / "codes.parquet", job.asked.source.files())
     seen, symbolic = job.X if job.unseen is None else job.unseen, model.kind_.symbolic
     share = hg.metrics.survival(model, seen[: making.MOST_SHOWN] if symbolic else seen)
     what = "come back without a fault" if symbolic else "of the variance survives"
@@ -126,7 +132,7 @@ def flag(job: Job) -> Made:
     detector.fit(job.X)
     _keep(job, detector, None)
     _say(job.run, "Looking for what stands out")
-    path = making.detect(detector, job.X, job.run.path / "alarms.parquet")
+    path = making.detect(detector, job.X, job.run.path / "alarms.parquet", job.asked.source.files())
     found = pl.read_parquet(path)
     count = int(found["alarm"].sum())
     of = f"{count:,} of the {len(found):,} rows that it learned from stand out."
@@ -138,8 +144,8 @@ def flag(job: Job) -> Made:
 def clean(job: Job) -> Made:
     """A model that mends."""
     kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
-    some = [job.X[number].pixels for number in range(min(SHOWN, len(job.X)))] if hasattr(job.X, "names") else None
-    show = mended(some or rows.part(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    some = [job.X[number].pixels for number in spread(len(job.X), SHOWN)] if hasattr(job.X, "names") else None
+    show = mended(some or rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     damage = job.asked.options.get("damage") or None
     model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning to mend")
@@ -153,8 +159,7 @@ def generate(job: Job) -> Made:
     """A model to draw from, a sampler that suits it, and the first new rows."""
     X, known = apart(job.asked.source.title, job.X, job.labels, job.asked.condition)
     kind = job.asked.kind or hg.infer(X).kind
-    some = rows.part(kind, X, SHOWN)
-    show = rebuilt(some, None if known is None else known[: len(some)])
+    show = rebuilt(rows.some(kind, X, SHOWN), None if known is None else known[spread(len(known), SHOWN)])
     model = hg.VariationalAutoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(X, condition=known)

@@ -93,7 +93,8 @@ def field(label: str, value: str, change: Handler | None, *, hint: str = "", kin
         text("span", label)
         line = box("input", "input", type=kind, **attributes, **{STARTS_AS: value})
         if change is not None:
-            line.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+            said = "(event) => { event.target.reportValidity(); emit(event.target.value); }"  # a number below the least is told
+            line.on("change", lambda event: change(event.args), js_handler=said)
         if hint:
             text("small", hint)
     return line
@@ -195,7 +196,8 @@ def drop_zone(heading: str, words: str, take: Handler) -> Element:
         told = text("small", words)
         told.props["aria-live"] = "polite"
         chooser = box("unseen", "input", type="file", multiple="")
-    chooser.on("change", js_handler=f"(event) => studio.send(event.target.files, {zone.id})")
+    again = "event.target.value = ''"  # or the same file, once it is mended, could not be chosen again
+    chooser.on("change", js_handler=f"(event) => {{ studio.send(event.target.files, {zone.id}); {again}; }}")
     zone.on("dragover.prevent", js_handler="(event) => event.currentTarget.classList.add('over')")
     zone.on("dragleave", js_handler="(event) => event.currentTarget.classList.remove('over')")
     zone.on("drop.prevent", js_handler=f"(event) => studio.drop(event, {zone.id})")

@@ -65,7 +65,7 @@ async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
 
 def _judged(run: Run, source: Source) -> Judged:
     title = f"{source.title}, the test rows" if source.named else source.title
-    return judge(run.model(), source.unseen(), title)
+    return judge(run.model(), source.unseen(), title, source.files())
 
 
 class _Alarms:
@@ -89,6 +89,7 @@ class _Alarms:
                 with w.box("row"):
                     w.choice("Show", SHOWN, "all", self._filter, hidden=True)
                     w.button("Download CSV", self._download)
+            w.text("p", f"{self.judged.noun.capitalize()} are counted from 0.", "note")
             self.list = w.box("alarms", "ol")
             self.pages = w.box("row apart pages", "nav", aria_label="Pages of alarms")
         self._tell()

@@ -10,10 +10,11 @@ from typing import Any
 from nicegui import ui
 
 import hourglass as hg
+from hourglass.data import holds_melodies, reads_pictures
 from hourglass.kinds.columns import TYPES
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.facts import Facts, facts, kinds_for
+from hourglass.server.studio.facts import Facts, facts
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
@@ -83,7 +84,7 @@ async def _look(folder: Folder, source: Source, place: Any) -> None:
     try:
         found = await w.aside(facts, source)
     except hg.HourglassError as error:
-        _failed(place, str(error))
+        _failed(folder, source, place, str(error))
         return
     place.clear()
     with place:
@@ -93,11 +94,23 @@ async def _look(folder: Folder, source: Source, place: Any) -> None:
         _examples(found)
 
 
-def _failed(place: Any, sentence: str) -> None:
+def _failed(folder: Folder, source: Source, place: Any, sentence: str) -> None:
     place.clear()
     with place, w.card("This data can't be used as it is"):
         w.notice(sentence)
         w.text("p", "Mend the file and load it again, or load other data above.", "note")
+        if reads_pictures(source.data) or holds_melodies(source.data):
+            _skipping(folder, source)
+
+
+def _skipping(folder: Folder, source: Source) -> None:
+    """A box that leaves out what can't be read."""
+
+    def choose(skip: bool) -> None:
+        folder.choose(replace(source, skip_bad=skip))
+        ui.navigate.to("/data")
+
+    w.tick("Leave out what can't be read", source.skip_bad, choose, "The rest is used, and what was left out is named here.")
 
 
 def _summary(folder: Folder, source: Source, found: Facts) -> None:
@@ -112,9 +125,10 @@ def _summary(folder: Folder, source: Source, found: Facts) -> None:
                 w.text("span", "Taken for ")
                 w.text("strong", KINDS.get(found.kind, found.kind).partition(":")[0].lower())
                 w.text("span", f", because {found.reason}." if found.reason != "you said so" else ", because you said so.")
-            possible = list(dict.fromkeys([found.kind, *kinds_for(source.read())]))
-            if len(possible) > 1:
-                w.choice("Take it for", {name: KINDS.get(name, name) for name in possible}, found.kind, take_for)
+            if len(found.kinds) > 1:
+                w.choice("Take it for", {name: KINDS.get(name, name) for name in found.kinds}, found.kind, take_for)
+        if source.skip_bad or found.kind == "molecule":  # of these, bad ones are found when they are learned from
+            _skipping(folder, source)
         for sentence in found.warnings:
             w.notice(sentence, "info")
         with w.box("row"):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from hourglass.data.some import spread
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.files import REPORT
@@ -17,6 +18,7 @@ from hourglass.server.studio.views import more
 from hourglass.server.studio.views.progress import TICK, Progress, delete, try_again
 
 REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
+MOST_POINTS = 500  # of a curve
 LOSS = "epoch (loss in nats a row; lower is better)"
 FILES = {
     REPORT: ("The report", "one page; takes a moment"),
@@ -71,9 +73,10 @@ def _running(run: Run) -> None:
         words = "Some rows appear here as the model redraws them, sharper with time."
         preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
     seen: dict[str, Any] = {"epochs": -1, "preview": 0.0}
+    log = run.log()
 
     def look() -> None:
-        epochs = run.epochs()
+        epochs = log.read()
         progress.show(epochs[-1]["share"] if epochs else 0.0)
         if len(epochs) != seen["epochs"]:
             seen["epochs"] = len(epochs)
@@ -108,7 +111,8 @@ def _stats(epochs: list[Made]) -> str:
 
 
 def losses(epochs: list[Made]) -> str:
-    """The curves of training."""
+    """The curves of training; of more epochs than a screen has room for, some."""
+    epochs = [epochs[number] for number in spread(len(epochs), MOST_POINTS)]
     lines = [charts.Line("rows it learns from", "theirs", [(e["epoch"], e["train"]) for e in epochs])]
     held_out = [(e["epoch"], e["validation"]) for e in epochs if e["validation"] is not None]
     if held_out:
@@ -204,3 +208,4 @@ def _next(run: Run) -> None:
     with w.box("row"):
         w.link(words, f"/{view}?run={quote(run.name)}", "button primary")
         w.link("Train another", "/train", "button")
+        delete("Delete", run, "train", "quiet danger")

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nicegui import run as threads
-
 import hourglass as hg
 from hourglass.server.studio import making
 from hourglass.server.studio import widgets as w
@@ -28,12 +26,12 @@ USES = {
     "compress": Use(
         "Encode other data",
         "Rows of the same shape; you get their codes.",
-        lambda model, data, to: making.encode(model, Source(data).read(), Path(f"{to}.parquet")),
+        lambda model, data, to: making.encode(model, Source(data).read(), Path(f"{to}.parquet"), Source(data).files()),
     ),
     "flag": Use(
         "Check new data",
         "Rows of the same shape; you get their alarms.",
-        lambda model, data, to: making.detect(model, Source(data).read(), Path(f"{to}.csv")),
+        lambda model, data, to: making.detect(model, Source(data).read(), Path(f"{to}.csv"), Source(data).files()),
     ),
     "clean": Use("Clean damaged data", "You get it mended; pictures keep their names, sizes and formats.", making.mend),
 }
@@ -52,13 +50,7 @@ def draw(run: Run) -> None:
         with place:
             w.busy("Working …")
         target = _free(run, f"{NAMES[run.asked.need]}-{Path(data).stem}")
-        told = await threads.io_bound(_made, run, use, data, target)
-        place.clear()
-        with place:
-            if told:
-                w.notice(told)
-            else:
-                w.notice("It is ready: take it from the list above.", "info")
+        await _tell(place, "It is ready: take it from the list above.", lambda: use.make(run.model(), data, target))
 
     with w.card(use.heading, note=use.words):
         w.drop_zone("Drop files here", "What the model learned from is of the right sort.", take)
@@ -70,13 +62,16 @@ def _free(run: Run, name: str) -> Path:
     return free_stem(run.path / "made" / plain_name(name))
 
 
-def _made(run: Run, use: Use, data: str, target: Path) -> str:
-    """Make something of data, and say what was wrong with it, if anything was."""
+async def _tell(place: Any, done: str, make: Callable[[], Any]) -> None:
+    """Make something, and say that it is done, or what was wrong."""
     try:
-        use.make(run.model(), data, target)
+        await w.aside(make)
+        told, kind = done, "info"
     except hg.HourglassError as error:
-        return str(error)
-    return ""
+        told, kind = str(error), "error"
+    place.clear()
+    with place:
+        w.notice(told, kind)
 
 
 def _draw_more(run: Run) -> None:
@@ -87,10 +82,7 @@ def _draw_more(run: Run) -> None:
         place.clear()
         with place:
             w.busy("Drawing …")
-        told = await threads.io_bound(_drawn, run, wish)
-        place.clear()
-        with place:
-            w.notice(*((told,) if told else ("They are ready: take them from the list above.", "info")))
+        await _tell(place, "They are ready: take them from the list above.", lambda: _drawn(run, wish))
 
     with w.card("Draw more", note="As many as you like, each made of random codes."):
         with w.box("fields"):
@@ -103,13 +95,9 @@ def _draw_more(run: Run) -> None:
         place = w.box("", aria_live="polite")
 
 
-def _drawn(run: Run, wish: Made) -> str:
+def _drawn(run: Run, wish: Made) -> Path:
     level = wish["level"] or None
     if run.result.get("levels") and level is None:
-        return "Say of which level: this model draws what is asked for."
+        raise hg.ParameterError("Say of which level: this model draws what is asked for.")
     name = f"samples-{wish['n']}" + (f"-{level}" if level else "")
-    try:
-        making.sample(run.model(), wish["n"], _free(run, name), condition=level)
-    except hg.HourglassError as error:
-        return str(error)
-    return ""
+    return making.sample(run.model(), wish["n"], _free(run, name), condition=level)[0]

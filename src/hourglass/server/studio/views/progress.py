@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -66,10 +67,11 @@ def try_again(run: Run, view: str) -> None:
 
 
 def delete(words: str, run: Run, view: str, classes: str) -> None:
-    """A button that deletes a run, and goes back to a view."""
+    """A button that deletes a run, if that is meant, and goes back to a view."""
 
     async def remove() -> None:
         await threads.io_bound(run.remove)
         ui.navigate.to(f"/{view}")
 
-    w.button(words, remove, classes)
+    question = json.dumps(f"Delete {run.name} and all that it made?")
+    w.button(words, None, classes).on("click", remove, js_handler=f"() => confirm({question}) && emit()")

@@ -63,7 +63,8 @@ def _begin(folder: Folder, source: Source) -> None:
 
     async def start() -> None:
         options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
-        await begin_new(folder, Asked(source.data, "sweep", None, source.kind, source.columns, options), "squeeze", told)
+        asked = Asked(source.data, "sweep", None, source.kind, source.columns, options, source.skip_bad)
+        await begin_new(folder, asked, "squeeze", told)
 
     note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
     with w.card("How narrow can the waist be?", note=note):
@@ -81,10 +82,11 @@ def _sweep(run: Run) -> None:
         bar = Progress(run, "Keep the widths that are done")
         w.text("p", "This goes on when you close the page. Each width appears below when it is ready.", "note")
     place, after = w.markup("div", "", "sweep"), w.box("told")
+    log = run.log()
 
     def look() -> None:
         state, drawn = run.state, read_json(run.path / "sweep.json")
-        bar.show(_share(run))
+        bar.show(_share(log.read()))
         if len(drawn.get("figures", [])) != seen["widths"] or state is not seen["state"]:
             seen.update(widths=len(drawn.get("figures", [])), state=state)
             progress.classes(replace="card running" if state is State.training else "gone")
@@ -110,9 +112,8 @@ def _end(run: Run, place: Any) -> None:
             delete("Begin anew", run, "squeeze", "quiet")
 
 
-def _share(run: Run) -> float:
+def _share(epochs: list[Made]) -> float:
     """How far a sweep is: widths that are done, and the share of the one that is under way."""
-    epochs = run.epochs()
     return (epochs[-1]["number"] + epochs[-1]["share"]) / epochs[-1]["of"] if epochs else 0.0
 
 

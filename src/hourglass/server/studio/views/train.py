@@ -187,6 +187,7 @@ async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
         source.kind,
         source.columns,
         {k: v for k, v in wish.options.items() if v not in (None, "")},
+        source.skip_bad,
     )
     await begin_new(folder, asked, "train", told)
 
