@@ -1288,7 +1288,7 @@ def test_molecules_are_fitted_and_drawn():
 
 def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     Path("known.csv").write_text("smiles,logP\n" + "CC(C)=O,1\nc1ccccc1O,2\nC1CCCCC1,3\nC1CC,4\n" * 3)
-    bad = "Error: Row 3, 'C1CC', is no molecule that RDKit can read. Leave it out, or mend it.\n"
+    bad = "Error: Row 3, 'C1CC', is no molecule that RDKit can read. Leave it out, as --skip-bad does of a file, or mend it.\n"
     assert fails("fit", "known.csv", "-q") == (1, bad)
     with pytest.warns(hg.HourglassWarning, match="3 of 12 rows of 'known.csv' were left out"):
         said = run("fit", "known.csv", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q", "--skip-bad")

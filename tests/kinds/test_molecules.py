@@ -68,6 +68,16 @@ def test_a_table_with_a_column_of_smiles_is_molecules():
     assert hg.infer(table.with_columns(smiles=pl.lit("high"))).kind == "table"
 
 
+@pytest.mark.parametrize("name", ["canonical_smiles", "Canonical SMILES", "IsomericSMILES"])
+def test_a_column_of_smiles_may_be_called_more_than_that(name):
+    table = pl.DataFrame({"id": range(len(SMILES)), name: [f"{smiles}\n" for smiles in SMILES]})  # as a file of ZINC has
+    assert hg.infer(table) == ("molecule", "a column of 7 SMILES is 7 molecules; the other 1 are left out")
+    assert KIND.learn(table) == KIND.learn(as_raw(SMILES)) and molecules.smiles_of(table) == SMILES
+    assert hg.infer(table.with_columns(other_smiles=name)).kind == "table"  # which of the two?
+    assert KIND.rows_of(table.with_columns(smiles=pl.Series(SMILES))) == SMILES
+    assert hg.infer(table.with_columns(pl.lit("high").alias(name))).kind == "table"
+
+
 @pytest.mark.parametrize(
     ("smiles", "said"),
     [
