@@ -67,7 +67,8 @@ def test_words_and_lists_of_symbols():
 
 def test_what_cannot_be_seen_is_called_by_a_word():
     kind = TOKEN.learn(as_raw(["a b\tc"]), timeless=True)
-    assert [kind.symbol_name("a b\tc", symbol) for symbol in kind.alphabet] == ["a character never seen", "a tab", "a blank", *"abc"]
+    told = [kind.symbol_name("a b\tc", symbol) for symbol in kind.alphabet]
+    assert told == ["a character never seen", "a tab", "a blank", *"abc"]
 
 
 def test_lists_of_symbols_go_through_files(tmp_path):
