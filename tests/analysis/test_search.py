@@ -147,6 +147,11 @@ def test_molecules_and_tables_are_optimised(chemical, variational_table, table):
     ("target", "settings", "said"),
     [
         ([1.0, 2.0], {}, "A property has a value for each of the 150 rows. Got an array of shape (2,)."),
+        (
+            ["5.1", ">10"] * 75,
+            {},
+            "A property is a function of rows, or a number for each of them, not text (could not convert string to float: '>10').",
+        ),
         (lambda rows: [1.0], {}, "The property takes 150 rows and has to give as many numbers. Got shape (1,)."),
         (lambda rows: [np.nan] * len(rows), {}, "The property has values that are not finite. Leave those rows out."),
         (count, {"n": 0}, "The 'n' parameter of optimise must be a positive int. Got 0 instead."),
