@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from rdkit import Chem
 from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -46,6 +47,12 @@ def test_neighbours_of_a_molecule(chemical):
     found = hg.neighbours(chemical, "OCC", radius=3, random_state=0)
     assert "CCO" not in found["neighbour"]
     np.testing.assert_allclose(found["similarity"], tanimoto(found["neighbour"].to_list(), ["CCO"])[:, 0])
+
+
+def test_a_single_molecule_may_be_one_of_rdkit(chemical):
+    first, second = (Chem.MolFromSmiles(smiles) for smiles in ("CCO", "C1CCCCC1"))
+    assert hg.neighbours(chemical, first, radius=3, n=3).equals(hg.neighbours(chemical, "CCO", radius=3, n=3))
+    assert chemical.interpolate(first, second, steps=3) == chemical.interpolate("CCO", "C1CCCCC1", steps=3)
 
 
 def test_what_is_no_molecule_is_no_neighbour_and_no_candidate(chemical, monkeypatch):

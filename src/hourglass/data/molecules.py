@@ -103,6 +103,16 @@ def look_like_smiles(rows: Any, fit: float = MOST, telling: float = MOST) -> boo
     return len(rows) > 0 and found[0] >= fit * len(some) and found[1] >= telling * len(some)
 
 
+def is_of_rdkit(row: Any) -> bool:
+    """Whether a row is a molecule of RDKit and no text; RDKit need not be there."""
+    return hasattr(row, "GetNumAtoms")
+
+
+def as_smiles(row: Any) -> Any:
+    """The SMILES of a molecule of RDKit; all else as it is."""
+    return libraries().chem.MolToSmiles(row) if is_of_rdkit(row) else row
+
+
 def is_smiles_column(name: str) -> bool:
     """Whether a column is called so."""
     return name.strip().lower() == COLUMN

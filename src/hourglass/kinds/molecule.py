@@ -39,6 +39,8 @@ class MoleculeKind(TokenKind):
             return cls._recognise_table(raw)
         if not isinstance(raw, np.ndarray) or raw.ndim != 1 or raw.dtype.kind not in "OU":
             return None
+        if len(raw) and 2 * sum(map(molecules.is_of_rdkit, raw)) > len(raw):
+            return f"a list of {len(raw)} molecules of RDKit is molecules"
         return f"a list of {len(raw)} SMILES is {len(raw)} molecules" if molecules.look_like_smiles(raw) else None
 
     @classmethod
@@ -68,6 +70,10 @@ class MoleculeKind(TokenKind):
         """The only column, or the one called SMILES, see `hourglass.data.molecules.smiles_column`."""
         called = molecules.smiles_column(column_names(table))
         return one_column(table, lambda name: name == called)
+
+    @classmethod
+    def rows_of(cls, raw: Any) -> list[Any]:
+        return [molecules.as_smiles(row) for row in super().rows_of(raw)]
 
     @classmethod
     def split(cls, line: str, row: int) -> Sequence[str]:
