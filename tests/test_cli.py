@@ -544,6 +544,10 @@ SENTENCES = {
     "fit with checkpoint='run.safetensors' to go on.": "fit with --checkpoint run.safetensors to go on.",
     "The 'steps' of a way must be an int": "--steps must be an int",
     "The 'columns' parameter of the table has no choice 'zap'.": "--column has no choice 'zap'.",
+    "Row 5 is None, no string. Leave it out, or write what it stands for.": (
+        "Row 5 is None, no string. Leave it out, as --skip-bad does of a file, or write what it stands for."
+    ),
+    "Row 1 is empty. Leave it out.": "Row 1 is empty. Leave it out, as --skip-bad does of a file.",
     "'a  b.csv' holds\n  nothing.": "'a  b.csv' holds nothing.",
 }
 
@@ -1326,7 +1330,7 @@ def test_molecules_are_fitted_and_drawn():
 
 def test_a_table_of_molecules_and_what_becomes_of_it(fails):
     Path("known.csv").write_text("smiles,logP\n" + "CC(C)=O,1\nc1ccccc1O,2\nC1CCCCC1,3\nC1CC,4\n" * 3)
-    bad = "Error: Row 3, 'C1CC', is no molecule that RDKit can read. Leave it out, or mend it.\n"
+    bad = "Error: Row 3, 'C1CC', is no molecule that RDKit can read. Leave it out, as --skip-bad does of a file, or mend it.\n"
     assert fails("fit", "known.csv", "-q") == (1, bad)
     with pytest.warns(hg.HourglassWarning, match="3 of 12 rows of 'known.csv' were left out"):
         said = run("fit", "known.csv", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q", "--skip-bad")
@@ -1353,6 +1357,26 @@ def test_a_table_of_molecules_and_what_becomes_of_it(fails):
         "Error: Row 0 has 300 SELFIES symbols, and the model takes 8 at most. Leave it out, or fit a model on rows as long.\n",
     )
     assert fails("interpolate", "m.safetensors", "CC(C)=O", "C1CC") == (1, bad.replace("Row 3", "Row 1"))
+
+
+def test_rows_of_symbols_stand_beside_their_codes_and_alarms():
+    Path("log.txt").write_text("ok: sent\nok: read\nok: done\n" * 60)
+    run("fit", "log.txt", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
+    run("encode", "m.safetensors", "log.txt", "-o", "codes.csv")
+    assert hg.read("codes.csv").columns == ["text", "code0", "code1"]
+    run("decode", "m.safetensors", "codes.csv", "-o", "again.txt")
+    run("fit", "log.txt", "--for", "flag", "-o", "d.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
+    Path("new.txt").write_text("ok: sent\n\nno!: sent\n")
+    with pytest.warns(hg.HourglassWarning, match="1 of 3 rows"):
+        run("detect", "d.safetensors", "new.txt", "--skip-bad", "-o", "alarms.csv")
+    assert hg.read("alarms.csv").select("row", "text", "alarm").rows() == [(0, "ok: sent", False), (2, "no!: sent", True)]
+    Path("known.csv").write_text("ID,Canonical SMILES\n" + "A1,CC(C)=O\nA2,c1ccccc1O\nA3,C1CCCCC1\n" * 20)
+    run("fit", "known.csv", "-b", 2, "-o", "m.safetensors", "--max-epochs", 1, "--seed", 0, "-q")
+    run("encode", "m.safetensors", "known.csv", "-o", "codes.csv")
+    assert hg.read("codes.csv").columns == ["Canonical SMILES", "code0", "code1"]
+    Path("known.smi").write_text("CC(C)=O\nc1ccccc1O\n")
+    run("encode", "m.safetensors", "known.smi", "-o", "codes.csv")
+    assert hg.read("codes.csv")["smiles"].to_list() == ["CC(C)=O", "c1ccccc1O"]
 
 
 def test_brackets_are_shown_as_they_are(capsys):

@@ -85,3 +85,5 @@ def test_piano_rolls_have_a_bar_for_each_note():
     assert len(first.patches) == 8 and len(second.patches) == 3
     assert first.patches[1].get_x() == 2 / 16 and first.patches[1].get_y() == 62 - 0.45
     assert [label.get_text() for label in first.get_yticklabels()] == ["C4", "C5"]
+    (short, long) = hg.plots.piano_rolls(hg.Melody([(60, 0, 0.5), (60, 1, 4)])).axes[0].patches
+    assert [16 * short.get_width(), 16 * long.get_width()] == pytest.approx([1 / 3, 3.65])  # struck again, and seen to be

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from rdkit import Chem
 from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -46,6 +47,12 @@ def test_neighbours_of_a_molecule(chemical):
     found = hg.neighbours(chemical, "OCC", radius=3, random_state=0)
     assert "CCO" not in found["neighbour"]
     np.testing.assert_allclose(found["similarity"], tanimoto(found["neighbour"].to_list(), ["CCO"])[:, 0])
+
+
+def test_a_single_molecule_may_be_one_of_rdkit(chemical):
+    first, second = (Chem.MolFromSmiles(smiles) for smiles in ("CCO", "C1CCCCC1"))
+    assert hg.neighbours(chemical, first, radius=3, n=3).equals(hg.neighbours(chemical, "CCO", radius=3, n=3))
+    assert chemical.interpolate(first, second, steps=3) == chemical.interpolate("CCO", "C1CCCCC1", steps=3)
 
 
 def test_what_is_no_molecule_is_no_neighbour_and_no_candidate(chemical, monkeypatch):
@@ -147,6 +154,11 @@ def test_molecules_and_tables_are_optimised(chemical, variational_table, table):
     ("target", "settings", "said"),
     [
         ([1.0, 2.0], {}, "A property has a value for each of the 150 rows. Got an array of shape (2,)."),
+        (
+            ["5.1", ">10"] * 75,
+            {},
+            "A property is a function of rows, or a number for each of them, not text (could not convert string to float: '>10').",
+        ),
         (lambda rows: [1.0], {}, "The property takes 150 rows and has to give as many numbers. Got shape (1,)."),
         (lambda rows: [np.nan] * len(rows), {}, "The property has values that are not finite. Leave those rows out."),
         (count, {"n": 0}, "The 'n' parameter of optimise must be a positive int. Got 0 instead."),

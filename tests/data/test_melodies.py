@@ -1,5 +1,6 @@
 """Melodies as such, and in files: ABC, MIDI, sound. All files are made here."""
 
+import contextlib
 import struct
 import warnings
 import zipfile
@@ -464,7 +465,32 @@ def test_midi_of_several_instruments_gives_the_highest_without_drums(tmp_path):
     (tmp_path / "band.mid").write_bytes(midi(*events))
     with pytest.warns(hg.HourglassWarning, match="of 1 only the top line was taken"):
         (found,) = hg.read(tmp_path / "band.mid")
-    assert plain(found) == [(0x4C, 0, 1)] and found.metre == "4/4"
+    assert plain(found) == [(0x4C, 0, 1)] and found.metre == "4/4" and found.name == "band"
+
+
+@pytest.mark.parametrize(("others", "name"), [([], "Lead"), ([1], "song"), ([9], "song")])
+def test_midi_of_several_tracks_is_called_as_its_file(tmp_path, others, name):
+    def track(channel):
+        body = b"\x00\xff\x03\x04Lead" + bytes([0, 0x90 | channel, 60, 80, 120, 0x80 | channel, 60, 64]) + b"\x00\xff\x2f\x00"
+        return b"MTrk" + struct.pack(">I", len(body)) + body
+
+    head = b"MThd" + struct.pack(">IHHH", 6, 1, 1 + len(others), 480)
+    (tmp_path / "song.mid").write_bytes(head + b"".join(map(track, [0, *others])))
+    with contextlib.nullcontext() if others != [1] else pytest.warns(hg.HourglassWarning, match="only the top line"):
+        (found,) = hg.read(tmp_path / "song.mid")
+    assert found.name == name
+
+
+def test_notes_that_were_played_shorter_than_written_have_no_rest_behind_them(tmp_path):
+    lengths = [(1823, 97), (864, 96), (432, 48), (700, 260), (479, 1)]  # ticks: notes, and silence behind them
+    events, gap = [], 0
+    for number, (length, silence) in enumerate(lengths):
+        ahead, behind = (bytes([0x80 | ticks >> 7, ticks & 0x7F]) for ticks in (gap, length))
+        events += [ahead + b"\x90" + bytes([60 + number, 80]), behind + b"\x80" + bytes([60 + number, 64])]
+        gap = silence
+    (tmp_path / "played.mid").write_bytes(midi(*events))
+    (found,) = hg.read(tmp_path / "played.mid")
+    assert plain(found) == [(60, 0, 16), (61, 16, 8), (62, 24, 4), (63, 28, 6), (64, 36, 4)]
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,8 @@ def test_lines_are_strings(sentence):
     assert read("x.txt.gz").tolist() == ["CCO", "CC"]
     Path("x.smi").write_text("CCO ethanol\nCC\tethane\n")
     assert read("x.smi").tolist() == ["CCO", "CC"]
+    Path("x.smi").write_text("SMILES Name \nCCO ethanol\n")  # as RDKit's SmilesWriter begins
+    assert read("x.smi").tolist() == ["CCO"]
     Path("x.txt").write_text("\n \n")
     assert sentence(FileError, read, "x.txt") == "'x.txt' holds no line. It needs one for each row."
 

@@ -68,6 +68,27 @@ def test_a_table_with_a_column_of_smiles_is_molecules():
     assert hg.infer(table.with_columns(smiles=pl.lit("high"))).kind == "table"
 
 
+def test_molecules_of_rdkit_are_read_as_their_smiles(sentence):
+    drawn = [Chem.MolFromSmiles(smiles) for smiles in SMILES]
+    assert hg.infer(drawn) == ("molecule", "a list of 7 molecules of RDKit is molecules")
+    table = pl.DataFrame({"ROMol": pl.Series(drawn, dtype=pl.Object), "id": range(len(SMILES))})
+    for given in (as_raw(drawn), table.select("ROMol").to_pandas()):
+        assert KIND.learn(given) == KIND.learn(as_raw(SMILES))
+    assert KIND.rows_of(as_raw(drawn)) == [Chem.CanonSmiles(smiles) for smiles in SMILES]
+    said = "Row 1 is None, no string. Leave it out, or write what it stands for."  # as RDKit says that it can't read a SMILES
+    assert sentence(hg.DataError, KIND.learn, as_raw([drawn[0], None, *drawn])) == said
+
+
+@pytest.mark.parametrize("name", ["canonical_smiles", "Canonical SMILES", "IsomericSMILES"])
+def test_a_column_of_smiles_may_be_called_more_than_that(name):
+    table = pl.DataFrame({"id": range(len(SMILES)), name: [f"{smiles}\n" for smiles in SMILES]})  # as a file of ZINC has
+    assert hg.infer(table) == ("molecule", "a column of 7 SMILES is 7 molecules; the other 1 are left out")
+    assert KIND.learn(table) == KIND.learn(as_raw(SMILES)) and molecules.smiles_of(table) == SMILES
+    assert hg.infer(table.with_columns(other_smiles=name)).kind == "table"  # which of the two?
+    assert KIND.rows_of(table.with_columns(smiles=pl.Series(SMILES))) == SMILES
+    assert hg.infer(table.with_columns(pl.lit("high").alias(name))).kind == "table"
+
+
 @pytest.mark.parametrize(
     ("smiles", "said"),
     [

@@ -65,6 +65,12 @@ def test_words_and_lists_of_symbols():
     assert kind.from_tensor(kind.to_tensor(raw)) == [["up", "down"], ["down", "up"]]
 
 
+def test_what_cannot_be_seen_is_called_by_a_word():
+    kind = TOKEN.learn(as_raw(["a b\tc"]), timeless=True)
+    told = [kind.symbol_name("a b\tc", symbol) for symbol in kind.alphabet]
+    assert told == ["a character never seen", "a tab", "a blank", *"abc"]
+
+
 def test_lists_of_symbols_go_through_files(tmp_path):
     rows = [["do", "re", "mi"], ["re"], ["mi", "do"]]
     kind, raw = learned(rows)

@@ -192,7 +192,7 @@ class _Known:
         self.kind: Any = model.kind_
         self.symbolic, self.measures, self.target = self.kind.symbolic, callable(target), target
         raw = model._checked(as_raw(X, kind=self.kind.name))
-        values = None if self.measures else np.asarray(target, np.float64)
+        values = None if self.measures else _numbers(target)
         if values is not None and values.shape != (length(raw),):
             raise DataError(f"A property has a value for each of the {length(raw):,} rows. Got an array of shape {values.shape}.")
         some = spread(length(raw), MOST_KNOWN)
@@ -228,6 +228,14 @@ class _Known:
             return [as_column("nearest", self.kind, [self.rows[i] for i in best]), likeness]
         away = cdist(codes, self.codes)
         return [pl.Series("nearest", self.numbers[away.argmin(1)]), pl.Series("distance", away.min(1))]
+
+
+def _numbers(target: Any) -> Array:
+    """The values of a property, which tables may have as text, such as ">10"."""
+    try:
+        return np.asarray(target, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"A property is a function of rows, or a number for each of them, not text ({error}).") from error
 
 
 def expected_improvement(mean: Array, std: Array, best: float) -> Array:

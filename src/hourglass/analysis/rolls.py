@@ -69,10 +69,9 @@ def _roll(axes: Axes, melody: Melody, title: str, view: tuple[int, int], *, labe
     for line in range(1, bars):
         axes.axvline(line, color=drawing.MUTED, lw=0.4, alpha=0.5)
     spans = [(float(note.start) / melody.bar, float(note.duration) / melody.bar, note.pitch) for note in melody.notes]
-    gap = 0.1 / melody.bar  # so that a note that is struck again is seen
-    axes.barh(
-        [pitch for *_, pitch in spans], [width - gap for _, width, _ in spans], 0.9, [at for at, *_ in spans], color=drawing.BLUE
-    )
+    gap = 0.35 / melody.bar  # so that a note that is struck again is seen, where bars are small too
+    widths = [width - min(gap, width / 3) for _, width, _ in spans]
+    axes.barh([pitch for *_, pitch in spans], widths, 0.9, [at for at, *_ in spans], color=drawing.BLUE)
     axes.set_xlim(0, bars)
     axes.set_ylim(view[0] - 0.5, view[1] + 0.5)
     axes.set_xticks(range(0, bars + 1, max(bars // 8, 1)))

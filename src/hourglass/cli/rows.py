@@ -22,20 +22,28 @@ def in_single(detector: Any, batch: Any) -> Any:
 
 
 def identifiers(model: Any, batch: Any, data: str) -> list[str]:
-    """The columns of the data that say which row is which: those taken for identifiers, and the files of a folder."""
+    """The columns of the data that say which row is which: identifiers, rows of symbols themselves, and the files of a folder."""
+    from hourglass.data.molecules import smiles_column
     from hourglass.data.tables import FILE
 
+    columns = getattr(batch, "columns", [])
     known = [FILE] if Path(data).is_dir() else []
     if model.kind_.name == "series":
         known += [model.kind_.time, model.kind_.identifier]
     if model.kind_.name == "table":
         known += [column.name for column in model.kind_.columns if column.type == "identifier"]
-    return [name for name in dict.fromkeys(known) if name in getattr(batch, "columns", [])]
+    if model.kind_.symbolic and columns:
+        known.append(smiles_column(columns) or columns[0])
+    return [name for name in dict.fromkeys(known) if name in columns]
 
 
 def one_a_row(detector: Any, batch: Any) -> Any:
-    """What has a line for each row of a batch: it itself, and of series one below the other their identifiers."""
+    """What has a line for each row of a batch: it itself, strings as a table; of series one below the other their identifiers."""
+    import polars as pl
+
     kind = detector.kind_
+    if kind.symbolic and kind.name != "melody" and not hasattr(batch, "columns"):
+        return pl.DataFrame({"smiles" if kind.name == "molecule" else "text": list(batch)})
     if kind.name != "series" or kind.identifier is None or not hasattr(batch, "columns"):
         return batch
     return batch.select(kind.identifier).unique(maintain_order=True)

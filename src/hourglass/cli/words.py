@@ -33,6 +33,8 @@ OPTIONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"kind=(?:hg\.)?Series\((?:window|rate)=(\d+)\)", r"--window \1"),
     (r"kind=(?:hg\.)?Melodies\(bars=(\d+)\)", r"--bars \1"),
     (r"pass skip_bad=True", "say --skip-bad"),
+    (r"Leave it out, or (mend it|write what it stands for)\.", r"Leave it out, as --skip-bad does of a file, or \1."),
+    (r"(is empty\. Leave it out)\.", r"\1, as --skip-bad does of a file."),
     (r"pass mask=, or floats with NaN in its place", "name a --mask"),
     (r"strength and mask are for pictures", "--strength is for pictures"),
     (r", for example by \.drop\('[^']*'\)", ""),

@@ -23,8 +23,12 @@ def read_lines(path: Path) -> NDArray[Any]:
 
 
 def read_smiles(path: Path) -> NDArray[Any]:
-    """The SMILES of a ``.smi`` file: what stands before the first blank of each line; behind it are names."""
-    return np.array([(line.split() or [""])[0] for line in read_lines(path)], dtype=object)
+    """The SMILES of a ``.smi`` file: what stands before the first blank of each line; behind it are names.
+
+    A first line that says SMILES is a header, as RDKit writes it.
+    """
+    rows = [(line.split() or [""])[0] for line in read_lines(path)]
+    return np.array(rows[rows[0].lower() == "smiles" :], dtype=object)
 
 
 def write_lines(path: Path, raw: Sequence[Any]) -> None:

@@ -17,6 +17,7 @@ LOUD = 90  # of 127
 UNTOLD = "4/4"  # the metre until one is told
 FINEST = 3  # a start that is no whole part of a 16th up to a third was played, or is finer than is kept
 HALF = Fraction(1, 2)
+BREATH = Fraction(1, 8)  # of a played note: up to which a silence behind it is part of it, as editors and players shorten notes
 THIRDS = tuple(Fraction(4 * third, 3) for third in range(4))  # of a quarter, in 16ths
 Sounding = tuple[int, Fraction, Fraction]  # pitch, start and duration
 
@@ -32,13 +33,15 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
     """The melodies of a file, cut where metre or key change, and how many notes below the top line were left out.
 
     Of several instruments, that which lies highest among those with at least half as many notes as any; drums are none. Starts that
-    are played are set to the nearest 16th, or third of a quarter, a quarter at a time. Raises `DataError` where there is no note.
+    are played are set to the nearest 16th, or third of a quarter, a quarter at a time. A melody is called as the track is, or, if
+    there are several, as the file. Raises `DataError` where there is no note.
     """
     score = _symusic().Score.from_midi(raw)
     if score.ticks_per_quarter <= 0:
         raise ValueError("its header gives no length of a quarter")
     sounding = [track for track in score.tracks if len(track.notes)]
     tracks = _instruments([track for track in sounding if not track.is_drum])
+    alone = len(tracks) == 1 and not any(track.is_drum for track in sounding)
     if not tracks:
         raise DataError("there is nothing but drums" if sounding else "there is no note")
     most = max(len(track.notes) for track in tracks)
@@ -52,7 +55,8 @@ def read_midi(raw: bytes, name: str) -> tuple[list[Melody], int]:
         (in_16ths(sign.time), f"{sign.numerator}/{sign.denominator}", None) for sign in score.time_signatures
     ]
     changes += [(in_16ths(sign.time), None, key_of(sign.key, "m" if sign.tonality else "")) for sign in score.key_signatures]
-    pieces = _pieces(_on_grid(line), sorted(changes, key=lambda change: change[0]), highest.name or name)
+    title = (highest.name if alone else "") or name  # beside others, a track is called as its instrument is
+    pieces = _pieces(_on_grid(line), sorted(changes, key=lambda change: change[0]), title)
     return pieces, below + sum(len(track.notes) for track in tracks if track is not highest)
 
 
@@ -158,7 +162,8 @@ def _on_grid(line: Sequence[Note]) -> list[Note]:
             continue
         end = note.start + note.duration
         if end.denominator > FINEST:
-            end = after if after is not None and abs(after - end) <= HALF else Fraction(round(end))
+            breath = max(HALF, BREATH * note.duration)
+            end = after if after is not None and abs(after - end) <= breath else Fraction(round(end))
         end = max(end, start + HALF) if after is None else min(max(end, start + HALF), after)
         found.append(Note(note.pitch, start, end - start))
     return found

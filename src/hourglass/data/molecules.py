@@ -99,8 +99,18 @@ def to_smiles(symbols: Sequence[str]) -> str:
 def look_like_smiles(rows: Any, fit: float = MOST, telling: float = MOST) -> bool:
     """Whether strings (n,) are molecules, by the look of some: the share that could be, and that which has what words have not."""
     some = rows[spread(len(rows), LOOKED_AT)]
-    found = [sum(isinstance(row, str) and bool(test(row)) for row in some) for test in (SMILES.fullmatch, TELLING.search)]
+    found = [sum(isinstance(row, str) and bool(test(row.strip())) for row in some) for test in (SMILES.fullmatch, TELLING.search)]
     return len(rows) > 0 and found[0] >= fit * len(some) and found[1] >= telling * len(some)
+
+
+def is_of_rdkit(row: Any) -> bool:
+    """Whether a row is a molecule of RDKit and no text; RDKit need not be there."""
+    return hasattr(row, "GetNumAtoms")
+
+
+def as_smiles(row: Any) -> Any:
+    """The SMILES of a molecule of RDKit; all else as it is."""
+    return libraries().chem.MolToSmiles(row) if is_of_rdkit(row) else row
 
 
 def is_smiles_column(name: str) -> bool:
@@ -109,8 +119,11 @@ def is_smiles_column(name: str) -> bool:
 
 
 def smiles_column(names: Iterable[str]) -> str | None:
-    """The column that is called so: the one in these letters before others."""
-    return min(filter(is_smiles_column, names), key=lambda name: name != COLUMN, default=None)
+    """The column that is called so; else the only one in other letters; else the only one that has it, as ``canonical_smiles``."""
+    names = list(names)
+    ways = (COLUMN.__eq__, is_smiles_column, lambda name: COLUMN in name.lower())
+    found = (list(filter(fits, names)) for fits in ways)
+    return next((fitting[0] for fitting in found if len(fitting) == 1), None)
 
 
 # Reading
@@ -194,7 +207,7 @@ def smiles_of(raw: Any) -> list[str]:
     strange = [row for row in rows if not isinstance(row, str)]
     if strange:
         raise ValueError(f"{strange[0]!r} is no SMILES")
-    return rows
+    return [row.strip() for row in rows]
 
 
 def write_smiles(path: Path, raw: Any) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from hourglass.data.molecules import is_of_rdkit
 from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators import samplers, tunes
@@ -359,7 +360,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         """Raw data of rows, of a single row as well, which has an axis less."""
         check_is_fitted(self)
         kind = self.kind_
-        single = isinstance(kind, TokenKind) and (isinstance(part, str) or (kind.listed and is_listed(part)))
+        whole = isinstance(part, str) or is_of_rdkit(part)
+        single = isinstance(kind, TokenKind) and (whole or (kind.listed and is_listed(part)))
         raw = as_raw([part] if single else part, kind=kind.name)
         if isinstance(raw, np.ndarray) and not kind.of_record and raw.ndim == len(kind.raw_shape) > 0:
             raw = raw[None]

@@ -39,12 +39,14 @@ class MoleculeKind(TokenKind):
             return cls._recognise_table(raw)
         if not isinstance(raw, np.ndarray) or raw.ndim != 1 or raw.dtype.kind not in "OU":
             return None
+        if len(raw) and 2 * sum(map(molecules.is_of_rdkit, raw)) > len(raw):
+            return f"a list of {len(raw)} molecules of RDKit is molecules"
         return f"a list of {len(raw)} SMILES is {len(raw)} molecules" if molecules.look_like_smiles(raw) else None
 
     @classmethod
     def _recognise_table(cls, table: Any) -> str | None:
         names = column_names(table)
-        called = molecules.COLUMN in names or sum(map(molecules.is_smiles_column, names)) == 1
+        called = molecules.smiles_column(names) is not None
         if not called and len(names) != 1:
             return None
         some = cls.column_of_table(rows(table, 0, molecules.LOOKED_AT))
@@ -65,9 +67,13 @@ class MoleculeKind(TokenKind):
 
     @classmethod
     def column_of_table(cls, table: Any) -> Any:
-        """The only column, or the one called SMILES, in small letters if there are several."""
-        exact = molecules.COLUMN in column_names(table)
-        return one_column(table, molecules.COLUMN.__eq__ if exact else molecules.is_smiles_column)
+        """The only column, or the one called SMILES, see `hourglass.data.molecules.smiles_column`."""
+        called = molecules.smiles_column(column_names(table))
+        return one_column(table, lambda name: name == called)
+
+    @classmethod
+    def rows_of(cls, raw: Any) -> list[Any]:
+        return [molecules.as_smiles(row) for row in super().rows_of(raw)]
 
     @classmethod
     def split(cls, line: str, row: int) -> Sequence[str]:

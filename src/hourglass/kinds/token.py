@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Row = str | Sequence[str]
 END = 0  # the number of what ends a row that is shorter than the longest one; symbols count from 1
 EMPTY: tuple[Row, ...] = ("", [], ())  # rows without a symbol, which a model may write and nobody can give it
+INVISIBLE = {" ": "a blank", "\t": "a tab"}
 UNSEEN = ""  # in an alphabet: the symbol that stands for all others, and at the last position of a longer row for the rest of it
 
 
@@ -120,7 +121,7 @@ class TokenKind(Kind):
 
     def symbol_name(self, row: Any, symbol: str) -> str:
         """What a symbol means in a row."""
-        return symbol or self.unseen
+        return INVISIBLE.get(symbol, symbol) or self.unseen
 
     def exceeds(self, row: Any) -> bool:
         """Whether a row of raw data is longer than all that were learned from."""
