@@ -159,7 +159,7 @@ REFUSED = {
     "clocks put back": (
         pl.DataFrame({"t": ["2026-10-25 02:40", "2026-10-25 02:50", "2026-10-25 02:00", "2026-10-25 02:10"], "x": [0.0] * 4}),
         "The stamps of column 't' run backwards in row 2 (2026-10-25 02:50, then 2026-10-25 02:00). If clocks were put back there, "
-        "give times in UTC or with their offset, as in 02:00+0100; else sort the rows.",
+        "give times in UTC or with their offset, as in 02:00+0100; else sort the rows, and leave one of each time.",
     ),
     "coarse": (
         pl.DataFrame({"t": [0, 0, 0, 1, 1, 1], "x": [0.0] * 6}),
