@@ -163,8 +163,8 @@ REFUSED = {
     ),
     "coarse": (
         pl.DataFrame({"t": [0, 0, 0, 1, 1, 1], "x": [0.0] * 6}),
-        "The stamps of column 't' repeat in row 1 (0, then 0). They are too coarse to tell samples apart: leave them out, "
-        "columns={'t': 'left out'}, and give the rate.",
+        "The stamps of column 't' repeat in row 1 (0, then 0). Too coarse to tell samples apart, they can be left out: "
+        "columns={'t': 'left out'}; then give rate and window.",
     ),
     "text": (
         pl.DataFrame({"t": [0, 1], "x": ["1.5", "off"]}),

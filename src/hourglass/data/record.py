@@ -260,9 +260,12 @@ def _require_rising(between: Values, name: str, frame: pl.DataFrame) -> None:
     how = "repeat" if between[row - 1] == 0 else "run backwards"
     what = "Sort the rows, and leave one of each time."
     if (between == 0).mean() > 0.5:
-        what = f"They are too coarse to tell samples apart: leave them out, columns={{{name!r}: 'left out'}}, and give the rate."
+        what = (
+            f"Too coarse to tell samples apart, they can be left out: columns={{{name!r}: 'left out'}}; then give rate and window."
+        )
     elif frame[name].dtype in (pl.String, pl.Datetime) and abs(between[row - 1] + HOUR) < 2 * np.median(between):
-        what = f"If clocks were put back there, give times in UTC or with their offset, as in 02:00+0100; else {what[0].lower()}{what[1:]}"
+        back = "If clocks were put back there, give times in UTC or with their offset, as in 02:00+0100"
+        what = f"{back}; else sort the rows, and leave one of each time."
     raise DataError(f"The stamps of column {name!r} {how} in row {row} ({frame[name][row - 1]}, then {frame[name][row]}). {what}")
 
 

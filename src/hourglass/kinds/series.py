@@ -30,7 +30,8 @@ OVERLAP = 4  # a window begins so many times within the length of one
 class Series(Part):
     """The kind of time series, with what is to be known of them: an estimator's ``kind``.
 
-    An array (n, time) is rows, unless ``window`` or ``stride`` say that it is one record (time, channels), as a `Record` always is.
+    An array (n, time), or a table without times, is rows, unless ``window`` or ``stride`` say that it is one record (time,
+    channels), as a `Record` always is.
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ class SeriesKind(Kind):
         if is_table(raw):
             frame = _polars(raw)
             container, facts = container_of(raw), roles(frame, columns)
-            raw = _of_frame(frame, columns, facts, wanted.rate)
+            steps = facts.id is None and bool(wanted.window or wanted.stride)
+            raw = record_of(frame, columns, wanted.rate) if steps else _of_frame(frame, columns, facts, wanted.rate)
         elif isinstance(raw, np.ndarray) and (raw.ndim == 1 or (raw.ndim == 2 and (wanted.window or wanted.stride))):
             raw = Record(raw, wanted.rate)
         if isinstance(raw, Record):
@@ -125,9 +127,14 @@ class SeriesKind(Kind):
         if is_table(raw):
             frame = _polars(raw)
             self._require_columns(frame)
-            asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
+            time = self.time
+            if (
+                self.of_record and not self.values
+            ):  # learned from no table, so nobody said which column holds times, or that none does
+                time = roles(frame, dict.fromkeys(self._named, "value")).time
+            asked = {name: role for name, role in ((time, "time"), (self.identifier, "id")) if name}
             frame = frame.select([*asked, *self._named]) if self._named else frame
-            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), self.grid if self.time else self.rate)
+            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), self.grid if time else self.rate)
         if not self.of_record:
             if isinstance(raw, Record):
                 raise DataError(
@@ -137,7 +144,7 @@ class SeriesKind(Kind):
                 return Ragged(list(raw))
             return raw
         if isinstance(raw, np.ndarray) and raw.ndim in (1, 2):
-            raw = Record(raw, names=self.channels if raw[:1].size == len(self.channels) else None)
+            raw = Record(raw, self.rate, names=self.channels if raw[:1].size == len(self.channels) else None)
         if not isinstance(raw, Record):
             raise DataError(f"The model was fitted on {self.describe()}. Got {described(raw)}.")
         return Windows(self.fitting(raw), self.shape[1], self.stride, origin)
@@ -213,7 +220,7 @@ class SeriesKind(Kind):
         place = slice(None) if like.record.place is None else like.record.place
         found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
         if hasattr(like.origin, "iloc"):
-            table = found.drop(self.time) if _has_timed_index(like.origin) else found
+            table = found[:, 1:] if _has_timed_index(like.origin) else found
             return table.to_pandas().set_index(like.origin.index)
         return found.to_arrow() if hasattr(like.origin, "to_batches") else found
 
