@@ -214,6 +214,14 @@ def test_wfdb_records_are_read(tmp_path):
         assert np.argwhere(np.isnan(record.values)).tolist() == [[5, 1]]
 
 
+@pytest.mark.parametrize(("here", "missing"), [("hea", "dat"), ("dat", "hea")])
+def test_half_a_wfdb_record_says_what_is_missing(tmp_path, here, missing):
+    pytest.importorskip("wfdb")
+    (tmp_path / f"r1.{here}").write_text("r1 1 360 4\nr1.dat 16 200/mV 16 0 0 0 0 I\n")
+    with pytest.raises(hg.FileError, match=rf"r1.{here}' is a part of a WFDB record, and beside it 'r1.{missing}' is missing"):
+        hg.read(tmp_path / f"r1.{here}")
+
+
 def test_wfdb_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wfdb", None)
     (tmp_path / "r1.hea").write_text("r1 1 360 400")

@@ -149,14 +149,26 @@ class SeriesKind(Kind):
             raise DataError(f"The model was fitted on {self.describe()}. Got {described(raw)}.")
         return Windows(self.fitting(raw), self.shape[1], self.stride, origin)
 
+    def samples(self, raw: Any) -> NDArray[Any]:
+        """Samples (m, channels) of an array, or of a record or a table by the names of their channels, however few."""
+        if is_table(raw):
+            frame = _polars(raw)
+            here = [name for name in frame.columns if name in self.channels] or frame.columns
+            raw = Record(stacked(frame, here), names=here)
+        return self._matched(raw).values if isinstance(raw, Record) else np.asarray(raw)
+
     def fitting(self, record: Record) -> Record:
         """A record with its channels in the learned order; refused if one is missing, or the rate or the length doesn't fit."""
+        matched = self._matched(record)
+        _require_some(matched, self.shape[1])
+        return matched
+
+    def _matched(self, record: Record) -> Record:
         if record.rate and self.rate and abs(record.rate / self.rate - 1) > CLOSE:
             raise DataError(
                 f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
                 "Resample it, or fit another model."
             )
-        _require_some(record, self.shape[1])
         known, here, unnamed = len(self.channels), record.shape[1], record.names[0] == "x0"
         if record.names == self.channels or (unnamed and here == known):
             return record
