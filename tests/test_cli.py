@@ -945,6 +945,21 @@ def test_denoise_of_arrays_and_tables(cleaners):
     assert hg.read("c.npy").shape == (3, 28, 28)
 
 
+def test_denoise_of_a_wfdb_record(tmp_path, monkeypatch):
+    pytest.importorskip("wfdb")
+    monkeypatch.chdir(tmp_path)
+    steps = np.arange(2000)
+    counts = np.column_stack([200 * np.sin(steps / 9), 100 * np.cos(steps / 9)]).astype("<i2")
+    counts.tofile("r1.dat")
+    Path("r1.hea").write_text("r1 2 360 2000\nr1.dat 16 200/mV 16 0 0 0 0 I\nr1.dat 16 100/mV 16 0 0 0 0 II\n")
+    run("fit", "r1.hea", "--for", "clean", "--damage", "white:0.3", "--max-epochs", 60, "--seed", 0, "-q", "-o", "c.safetensors")
+    assert run("denoise", "c.safetensors", "r1.hea", "-o", "clean.csv") == "Wrote 2,000 rows to clean.csv.\n"
+    found = hg.read("clean.csv")
+    assert found.columns == ["time", "I", "II"]
+    assert found["time"][360] == 1
+    assert np.corrcoef(found["I"], np.sin(steps / 9))[0, 1] > 0.9
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
