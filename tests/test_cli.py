@@ -1093,6 +1093,11 @@ def test_a_record_is_rebuilt_and_decoded(records):
     run("reconstruct", "m.safetensors", "new.csv", "-o", "rebuilt.csv")
     assert hg.read("rebuilt.csv").columns == ["at", "load"]
     run("encode", "m.safetensors", "new.csv", "-o", "codes.csv")
+    codes, stride = hg.read("codes.csv"), hg.load("m.safetensors").kind_.stride
+    assert codes.columns == ["start", "time", "code0", "code1", "code2", "code3"]
+    assert codes["start"][:3].to_list() == [0, stride, 2 * stride]
+    assert codes["start"][-1] + hg.load("m.safetensors").kind_.shape[1] == 2000
+    assert str(codes["time"][1])[:19] == str(hg.read("new.csv")["at"][stride])[:19].replace("T", " ")
     run("decode", "m.safetensors", "codes.csv", "--like", "new.csv", "-o", "decoded.csv")
     decoded, rebuilt = hg.read("decoded.csv"), hg.read("rebuilt.csv")
     assert decoded["at"].equals(rebuilt["at"])
