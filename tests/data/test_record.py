@@ -243,6 +243,12 @@ def test_a_time_that_is_none_is_named(wrong):
         record_of(table)
 
 
+def test_a_large_time_that_is_none_is_named():
+    table = pl.DataFrame({"time": [1.7e12, float("nan"), 1.7e12 + 2], "mV": [1.0, 2.0, 3.0]})
+    with pytest.raises(hg.DataError, match="Column 'time' has no time in row 1, but nan"):
+        record_of(table)
+
+
 def test_times_of_a_day_have_no_date():
     table = pl.DataFrame({"time": [dt.time(8, 0), dt.time(8, 1), dt.time(8, 2)], "mV": [1.0, 2.0, 3.0]})
     with pytest.raises(hg.DataError, match="Column 'time' holds times of a day without a date"):

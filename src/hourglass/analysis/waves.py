@@ -162,7 +162,7 @@ def timeline(detector: AnomalyDetector, X: Any, events: pl.DataFrame | None = No
     if label == "time":
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))
+        panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))  # type: ignore[no-untyped-call]
         panels[-1].xaxis.get_offset_text().set_fontsize(7)  # the day, or the year
     for axes, channel in zip(panels[:-1], channels, strict=True):
         drawing.styled(axes, "", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,7 +25,9 @@ UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-
 # "time (s)", "time_ms"; without brackets "t_min" and "t_h" are rather a minimum and some t of h
 _UNIT = re.compile(r"(?P<name>.+?)\s*[(\[](?P<unit>[a-z]+)[)\]]|(?P<long>..+?)[_ ](?P<short>s|sec|seconds|ms|us|ns)")
 _CLOCK = r"^(?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|(\d+):(\d\d\.\d+))$"  # 08:30:00, 08:30:00.250, 12:05.250
-SINCE_1970 = {1e17: "ns", 1e14: "us", 1e11: "ms"}  # numbers of such a size: as seconds they are thousands of years from today
+# numbers of such a size: as seconds they are thousands of years from today
+SINCE_1970: dict[float, Literal["ns", "us", "ms"]] = {1e17: "ns", 1e14: "us", 1e11: "ms"}
+FUTURE = 9e18  # nanoseconds; what is larger is no time
 HOUR, DAY = 3600.0, 86400.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROLES = ("time", "id", "value", "left out")  # that columns of series can be asked to have
@@ -233,7 +235,8 @@ def _step(stamps: Values) -> float:
 
 
 def _places(stamps: Values, step: float) -> NDArray[np.intp]:
-    return np.rint(stamps / step).astype(np.intp)
+    places: NDArray[np.intp] = np.rint(stamps / step).astype(np.intp)
+    return places
 
 
 def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) -> tuple[Values, NDArray[np.intp]]:
@@ -283,8 +286,9 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | 
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(f"Column {name!r} has no time in row {row}. Leave that row out.")
-    if since := column.dtype.is_numeric() and next((SINCE_1970[size] for size in SINCE_1970 if column[0] >= size), None):
-        column = column.cast(pl.Int64).cast(pl.Datetime(since))
+    if column.dtype.is_numeric() and column.is_finite().all():
+        since = next((SINCE_1970[size] for size in SINCE_1970 if size <= column[0] < FUTURE), None)
+        column = column if since is None else column.cast(pl.Int64).cast(pl.Datetime(since))
     if column.dtype.is_temporal():
         column = column if column.dtype == pl.Datetime else column.cast(pl.Datetime("us"))
         whole = column.dt.epoch("us").to_numpy()
