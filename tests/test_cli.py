@@ -987,6 +987,21 @@ def test_denoise_of_arrays_and_tables(cleaners):
     assert hg.read("c.npy").shape == (3, 28, 28)
 
 
+def test_denoise_of_a_wfdb_record(tmp_path, monkeypatch):
+    pytest.importorskip("wfdb")
+    monkeypatch.chdir(tmp_path)
+    steps = np.arange(2000)
+    counts = np.column_stack([200 * np.sin(steps / 9), 100 * np.cos(steps / 9)]).astype("<i2")
+    counts.tofile("r1.dat")
+    Path("r1.hea").write_text("r1 2 360 2000\nr1.dat 16 200/mV 16 0 0 0 0 I\nr1.dat 16 100/mV 16 0 0 0 0 II\n")
+    run("fit", "r1.hea", "--for", "clean", "--damage", "white:0.3", "--max-epochs", 60, "--seed", 0, "-q", "-o", "c.safetensors")
+    assert run("denoise", "c.safetensors", "r1.hea", "-o", "clean.csv") == "Wrote 2,000 rows to clean.csv.\n"
+    found = hg.read("clean.csv")
+    assert found.columns == ["time", "I", "II"]
+    assert found["time"][360] == 1
+    assert np.corrcoef(found["I"], np.sin(steps / 9))[0, 1] > 0.9
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -1120,6 +1135,11 @@ def test_a_record_is_rebuilt_and_decoded(records):
     run("reconstruct", "m.safetensors", "new.csv", "-o", "rebuilt.csv")
     assert hg.read("rebuilt.csv").columns == ["at", "load"]
     run("encode", "m.safetensors", "new.csv", "-o", "codes.csv")
+    codes, stride = hg.read("codes.csv"), hg.load("m.safetensors").kind_.stride
+    assert codes.columns == ["start", "time", "code0", "code1", "code2", "code3"]
+    assert codes["start"][:3].to_list() == [0, stride, 2 * stride]
+    assert codes["start"][-1] + hg.load("m.safetensors").kind_.shape[1] == 2000
+    assert str(codes["time"][1])[:19] == str(hg.read("new.csv")["at"][stride])[:19].replace("T", " ")
     run("decode", "m.safetensors", "codes.csv", "--like", "new.csv", "-o", "decoded.csv")
     decoded, rebuilt = hg.read("decoded.csv"), hg.read("rebuilt.csv")
     assert decoded["at"].equals(rebuilt["at"])

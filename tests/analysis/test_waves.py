@@ -1,7 +1,9 @@
 import re
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from matplotlib.dates import date2num
 from scipy.ndimage import gaussian_filter1d
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -63,6 +65,28 @@ def test_a_record_stands_above_its_score_with_its_events(watch, sick):
     np.testing.assert_allclose(place, events["start"])
     threshold = next(line for line in score.lines if line.get_label() == "threshold")
     assert threshold.get_ydata()[0] == -watch.offset_
+
+
+def test_the_axis_of_a_record_with_a_start_is_its_time(watch, sick):
+    start = datetime(2026, 3, 29, 1, 50, tzinfo=UTC)
+    figure = hg.plots.timeline(watch, hg.Record(sick.values, 10, names=sick.names, start=start))
+    figure.canvas.draw()
+    score = figure.axes[-1]
+    assert score.get_xlabel() == "time"
+    left, right = score.get_xlim()
+    assert left < date2num(start.replace(tzinfo=None)) < right
+    assert "01:55" in [label.get_text() for label in score.get_xticklabels()]
+    span = next(patch for patch in score.patches if patch.get_width() > 0)
+    seconds = 86400 * (span.get_x() - date2num(start.replace(tzinfo=None)))
+    assert seconds == pytest.approx(watch.events(sick)["start"][0] / 10, abs=1e-3)
+
+
+def test_windows_of_a_record_that_are_drawn_do_not_overlap(watch, sick):
+    titles = [axes.get_title(loc="left") for axes in hg.plots.waves(watch, sick, n=3).axes]
+    numbers = [int(title.split(",")[0]) for title in titles]
+    windows = watch.kind_.opened(sick)
+    for column in (numbers[::2], numbers[1::2]):
+        assert np.diff(np.sort(windows.starts[column])).min() >= windows.window
 
 
 def test_a_row_without_a_single_value_is_drawn():

@@ -72,6 +72,67 @@ def test_stamps_with_a_year_of_two_digits():
     assert (record.start, record.rate) == (dt.datetime(2025, 1, 1, 14, tzinfo=dt.UTC), 1 / 86400)
 
 
+@pytest.mark.parametrize("rate", [128, 250, 256, 360, 512, 1000])
+def test_stamps_rounded_to_milliseconds_still_tell_the_rate(rate):
+    t, x = np.round(np.arange(4000) / rate, 3), np.arange(4000.0)
+    record = record_of(pl.DataFrame({"t": t, "x": x}))
+    assert (record.rate, record.place) == (pytest.approx(rate, rel=1e-9), None)
+    np.testing.assert_array_equal(record.values[:, 0], x)
+    dropped = np.delete(np.arange(4000), [700, 1500, 1501])
+    record = record_of(pl.DataFrame({"t": t, "x": x})[dropped])
+    assert record.rate == pytest.approx(rate, rel=1e-9)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(record.values[:, 0])), [700, 1500, 1501])
+
+
+def test_a_clock_that_lags_is_no_gap():
+    t = np.cumsum(np.random.default_rng(0).choice([300, 301], 3000, p=[0.7, 0.3]))
+    record = record_of(pl.DataFrame({"t": t, "x": np.arange(3000.0)}))
+    assert record.rate == pytest.approx((len(t) - 1) / (t[-1] - t[0]))
+    np.testing.assert_array_equal(record.values[:, 0], np.arange(3000))
+
+
+@pytest.mark.parametrize(
+    ("stamps", "rate", "said"),
+    [
+        ([f"08:00:{second:02}" for second in range(58)], 1, "08:00:03"),
+        ([f"00:00:00,{4 * i:03}" for i in range(9)], 250, "00:00:00.012"),
+        ([f"'0:00.{4 * i:03}'" for i in range(9)], 250, "00:00:00.012"),
+        (["23:59:58", "23:59:59", "00:00:00", "00:00:01"], 1, "day 2, 00:00:01"),
+    ],
+)
+def test_clocks_without_a_date_are_times(stamps, rate, said):
+    record = record_of(pl.DataFrame({"Zeit": stamps, "x": np.arange(len(stamps))}))
+    assert (record.rate, record.names, when(record, 3)) == (rate, ("x",), said)
+
+
+@pytest.mark.parametrize(
+    ("name", "stamps", "rate", "said"),
+    [
+        ("Time (s)", [0.0, 0.004, 0.008], 250, "0.008 s"),
+        ("time [ms]", [0, 4, 8], 250, "0.008 s"),
+        ("elapsed_ms", [500, 504, 508], 250, "0.508 s"),
+        ("timestamp", [480000, 480060, 480120], 1 / 60, "480,120 s"),
+        ("t", [1234567.0, 1234567.5, 1234568.0], 2, "1,234,568 s"),
+        ("timestamp", [1700000000000 + 500 * i for i in range(3)], 2, "2023-11-14 22:13:21"),
+        ("epoch_ns", [1700000000000000000 + 4000000 * i for i in range(3)], 250, "2023-11-14 22:13:20.008"),
+    ],
+)
+def test_numbers_are_times_in_their_unit(name, stamps, rate, said):
+    record = record_of(pl.DataFrame({"t_min": [3.0, 1.0, 2.0], name: stamps}))
+    assert (record.rate, record.names, when(record, 2)) == (pytest.approx(rate), ("t_min",), said)
+    assert when(record[1:], 1) == said
+
+
+def test_some_text_among_numbers_is_missing():
+    frame = pl.DataFrame({"t": range(6), "x": ["1,5", "Bad Input", "2,5", "NA", "1.000,5", "off"]})
+    with pytest.warns(hg.HourglassWarning) as said:
+        record = record_of(frame)
+    assert [str(one.message) for one in said] == [
+        "Column 'x' holds text in row 1 ('Bad Input') and 1 other row, and numbers elsewhere. What is no number counts as missing."
+    ]
+    np.testing.assert_array_equal(record.values[:, 0], [1.5, np.nan, 2.5, np.nan, 1000.5, np.nan])
+
+
 def test_spans_of_time_are_seconds():
     spans = [dt.timedelta(seconds=2 * i) for i in range(5)]
     record = record_of(pl.DataFrame({"t": spans, "x": spans}))
@@ -94,6 +155,16 @@ REFUSED = {
     "repeated": (
         pl.DataFrame({"t": [0, 1, 1, 2], "x": [0.0] * 4}),
         "The stamps of column 't' repeat in row 2 (1, then 1). Sort the rows, and leave one of each time.",
+    ),
+    "clocks put back": (
+        pl.DataFrame({"t": ["2026-10-25 02:40", "2026-10-25 02:50", "2026-10-25 02:00", "2026-10-25 02:10"], "x": [0.0] * 4}),
+        "The stamps of column 't' run backwards in row 2 (2026-10-25 02:50, then 2026-10-25 02:00). If clocks were put back there, "
+        "give times in UTC or with their offset, as in 02:00+0100; else sort the rows, and leave one of each time.",
+    ),
+    "coarse": (
+        pl.DataFrame({"t": [0, 0, 0, 1, 1, 1], "x": [0.0] * 6}),
+        "The stamps of column 't' repeat in row 1 (0, then 0). Too coarse to tell samples apart, they can be left out: "
+        "columns={'t': 'left out'}; then give rate and window.",
     ),
     "text": (
         pl.DataFrame({"t": [0, 1], "x": ["1.5", "off"]}),
@@ -143,6 +214,14 @@ def test_wfdb_records_are_read(tmp_path):
         assert np.argwhere(np.isnan(record.values)).tolist() == [[5, 1]]
 
 
+@pytest.mark.parametrize(("here", "missing"), [("hea", "dat"), ("dat", "hea")])
+def test_half_a_wfdb_record_says_what_is_missing(tmp_path, here, missing):
+    pytest.importorskip("wfdb")
+    (tmp_path / f"r1.{here}").write_text("r1 1 360 4\nr1.dat 16 200/mV 16 0 0 0 0 I\n")
+    with pytest.raises(hg.FileError, match=rf"r1.{here}' is a part of a WFDB record, and beside it 'r1.{missing}' is missing"):
+        hg.read(tmp_path / f"r1.{here}")
+
+
 def test_wfdb_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wfdb", None)
     (tmp_path / "r1.hea").write_text("r1 1 360 400")
@@ -161,6 +240,12 @@ def test_a_record_is_written_as_a_table(tmp_path):
 def test_a_time_that_is_none_is_named(wrong):
     table = pl.DataFrame({"time": [0.0, 1.0, wrong, 3.0], "mV": [1.0, 2.0, 3.0, 4.0]})
     with pytest.raises(hg.DataError, match=f"Column 'time' has no time in row 2, but {wrong}"):
+        record_of(table)
+
+
+def test_a_large_time_that_is_none_is_named():
+    table = pl.DataFrame({"time": [1.7e12, float("nan"), 1.7e12 + 2], "mV": [1.0, 2.0, 3.0]})
+    with pytest.raises(hg.DataError, match="Column 'time' has no time in row 1, but nan"):
         record_of(table)
 
 

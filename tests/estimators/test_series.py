@@ -437,6 +437,23 @@ def test_a_stream_takes_what_a_batch_takes():
         stream.push(np.array([1.0, 2.0, np.inf]))
 
 
+def test_a_stream_finds_channels_by_name(watcher, sick):
+    some, names = sick.values[:400], list(sick.names)
+    whole = watcher.stream().push(some)
+    assert len(whole)
+    turned = pl.DataFrame(some[:, ::-1], schema=names[::-1]).with_columns(time=pl.int_range(400))
+    for samples in (turned, turned.to_pandas(), hg.Record(some[:, ::-1], sick.rate, names=names[::-1])):
+        np.testing.assert_array_equal(watcher.stream().push(samples), whole)
+    assert len(watcher.stream().push(turned[:1])) == 0
+    with pytest.raises(hg.DataError, match=f"The record has no channel {names[0]!r}"):
+        watcher.stream().push(turned.drop(names[0]))
+
+
+def test_a_list_of_records_is_refused(sick):
+    with pytest.raises(hg.DataError, match=r"^A model takes one record. Got a list: fit one on each, or cut all to rows"):
+        hg.AnomalyDetector().fit([sick, sick])
+
+
 def test_a_table_of_a_few_rows_promises_what_an_array_of_them_does():
     rows = np.sin(np.arange(50) / 4 + rng.uniform(0, 6, (40, 1))) + 0.1 * rng.normal(size=(40, 50))
     long = pl.DataFrame({"beat": np.repeat(np.arange(40), 50), "mv": rows.ravel()})

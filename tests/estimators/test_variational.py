@@ -143,6 +143,19 @@ def test_single_rows_of_series_and_of_a_record_are_rows():
     np.testing.assert_array_equal(*ways)
 
 
+def test_windows_that_were_drawn_are_not_blended_with_one_another():
+    long = np.column_stack([np.sin(np.arange(600) / 3), np.cos(np.arange(600) / 3)])
+    kind = hg.Series(window=40, stride=10)
+    model = hg.VariationalAutoencoder(2, kind=kind, max_epochs=1, random_state=0).fit(hg.Record(long, 50, names=["a", "b"]))
+    drawn = model.sample(5, random_state=0)
+    assert (drawn.shape, drawn.rate, drawn.names) == ((200, 2), 50, ("a", "b"))
+    code = model.transform(hg.Record(long[:40], 50, names=["a", "b"]))
+    way = model.traverse(0, long[:40], steps=2, reach=1).values.reshape(2, 40, 2)
+    for window, value in zip(way, (-1, 1), strict=True):
+        code[0, 0] = value
+        np.testing.assert_allclose(window, model.inverse_transform(code, like=hg.Record(long[:40], 50)).values, atol=1e-6)
+
+
 def test_a_copy_is_told_from_what_is_new(digits):
     found = digits.nearest(np.concatenate([X[7:8], 255 - X[:1]]), X)
     assert found["row"][0] == 7 and found["distance"][0] == 0 and found["copy"].to_list() == [True, False]

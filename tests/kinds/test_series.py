@@ -53,6 +53,28 @@ def test_rows_of_differing_length_are_padded_with_a_mask_and_come_back_in_theirs
         np.testing.assert_array_equal(row, back)
 
 
+def test_a_record_and_a_table_with_times_are_the_same_to_a_model():
+    kind = SeriesKind.learn(hg.Record(np.column_stack([wave, -wave]), 250, names=["I", "II"]))
+    t = np.delete(np.arange(1000), [500, 501]) / 250
+    columns = {"t": t, "II": np.delete(-wave, [500, 501]), "I": np.delete(wave, [500, 501])}
+    timed = pd.DataFrame(columns).set_index(pd.to_datetime("2026-01-01") + pd.to_timedelta(t, unit="s")).drop(columns="t")
+    for table in (pl.DataFrame(columns), timed):
+        windows = kind.opened(table)
+        assert (windows.record.rate, windows.record.names) == (pytest.approx(250), ("I", "II"))
+        assert np.flatnonzero(np.isnan(windows.record.values[:, 1])).tolist() == [500, 501]
+        back = kind.from_array(np.nan_to_num(kind.to_array(table)), windows)
+        assert list(back.columns) == list(table.columns)
+        np.testing.assert_allclose(back["II"], table["II"], atol=1e-12)
+    with pytest.raises(hg.DataError, match="The model was fitted on a record at 250 Hz, and this one is at 360 Hz"):
+        kind.opened(pl.DataFrame({"time (s)": np.arange(1000) / 360, "I": wave, "II": wave}))
+
+
+def test_times_that_were_left_out_stay_left_out():
+    frame = pl.DataFrame({"timestamp": np.arange(1000) // 250, "mv": wave})
+    kind = SeriesKind.learn(frame, {"timestamp": "left out"}, asked=hg.Series(rate=250, window=50))
+    assert (kind.opened(frame).record.rate, kind.opened(frame).record.names) == (250, ("mv",))
+
+
 def test_long_form_is_rows_by_identifier():
     frame = pl.DataFrame({"beat": [1, 1, 1, 2, 2], "t": [0, 1, 2, 0, 1], "mv": [1.0, 2, 3, 4, 5]})
     kind = SeriesKind.learn(frame, {"beat": "id", "t": "time"})

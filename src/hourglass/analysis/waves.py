@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing
@@ -38,7 +40,7 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     X : as in ``fit``
         Series; of a record, its windows.
     n : int, default=4
-        How many of either.
+        How many of either; of a record, windows that don't overlap.
 
     Returns
     -------
@@ -57,10 +59,10 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     scores, words = _strangeness(model, raw)
     order = np.argsort(scores, kind="stable")
     n = min(n, len(order))
-    middle = len(order) // 2
-    typical = order[max(middle - n // 2, 0) :][:n]
-    strangest = order[::-1][:n]
-    chosen = np.concatenate([typical, strangest])
+    typical = _apart(raw, order[max(len(order) // 2 - n // 2, 0) :], n)
+    strangest = _apart(raw, order[::-1], n)
+    n = min(n, len(typical), len(strangest))
+    chosen = np.concatenate([typical[:n], strangest[:n]])
     seen, expected = _beside(model, taken(raw, chosen))
     figure = drawing.blank(PANEL * n + 0.5)
     grid = figure.subplots(n, 2, sharex=True, squeeze=False)
@@ -72,6 +74,19 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     grid[0, 0].annotate("typical", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")
     grid[0, 1].annotate("strangest", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")
     return figure
+
+
+def _apart(raw: Any, order: NDArray[np.intp], n: int) -> NDArray[np.intp]:
+    """The first n of rows in an order; of windows that overlap only the first."""
+    if not isinstance(raw, Windows):
+        return order[:n]
+    chosen: list[int] = []
+    for row in order:
+        if (np.abs(raw.starts[chosen] - raw.starts[row]) >= raw.window).all():
+            chosen.append(int(row))
+        if len(chosen) == n:
+            break
+    return np.array(chosen)
 
 
 def row_scores(detector: AnomalyDetector, raw: Any) -> Array:
@@ -144,6 +159,11 @@ def timeline(detector: AnomalyDetector, X: Any, events: pl.DataFrame | None = No
     figure = drawing.blank(PANEL * len(channels) + 1.5)
     panels = figure.subplots(len(channels) + 1, 1, sharex=True, height_ratios=[PANEL] * len(channels) + [1.3])
     at, label = _axis(record)
+    if label == "time":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(AutoDateLocator()))  # type: ignore[no-untyped-call]
+        panels[-1].xaxis.get_offset_text().set_fontsize(7)  # the day, or the year
     for axes, channel in zip(panels[:-1], channels, strict=True):
         drawing.styled(axes, "", "")
         _curve(axes, at, record.values[:, channel], drawing.BLUE)
@@ -174,6 +194,8 @@ def _axis(record: Any) -> tuple[Array, str]:
     if record.rate is None:
         return step, "sample"
     seconds = step / record.rate
+    if isinstance(record.start, datetime) and record.start.year > datetime.min.year:
+        return np.datetime64(record.start.replace(tzinfo=None), "us") + (1e6 * seconds).astype("timedelta64[us]"), "time"
     for unit, long in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds[-1] > 3 * long:
             return seconds / long, unit

@@ -153,7 +153,7 @@ def encode(
     """Write the codes of data: a few numbers a row.
 
     They come in the order of the rows, or in that of the images' names. What says which row is which, files of a folder and
-    identifiers of a table, stands beside them, but not in an .npy.
+    identifiers of a table, where windows of a record start, stands beside them, but not in an .npy.
 
     Example: hourglass encode model.safetensors digits -o codes.parquet
     """

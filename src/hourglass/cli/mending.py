@@ -54,11 +54,13 @@ def denoise(
     """
     from rich.progress import track
 
+    from hourglass.data import Pictures
+
     if sheet is not None:
         require_writable(sheet, CHARTS, model, data, mask, reference, option="--sheet")
     cleaner, noise = load_cleaner(model), noise_from(strength)
     X = in_files(data, skip_bad)
-    if not hasattr(X, "names"):
+    if not isinstance(X, Pictures):
         if mask is not None or reference is not None or sheet is not None:
             raise hg.ParameterError(f"--mask, --reference and --sheet are for picture files, and '{data}' is something else.")
         require_target(output, model, data)

@@ -60,13 +60,18 @@ def placed(rows: Any, places: dict[str, Any]) -> Any:
 
 
 def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:
-    """Columns that say what each row of codes is of: its file, identifiers, tune; nothing of the windows of a record."""
+    """Columns that say what each row of codes is of: its file, identifiers, tune; of a window of a record where it starts."""
+    import numpy as np
     import polars as pl
 
+    from hourglass.data.record import when
     from hourglass.kinds import as_raw
 
     if model.kind_.of_record:
-        return []
+        windows = model.kind_.opened(as_raw(X, kind="series"))
+        record, starts = windows.record, windows.starts
+        rows = starts if record.place is None else np.searchsorted(record.place, starts)
+        return [pl.Series("start", rows), pl.Series("time", [when(record, start) for start in starts])]
     lines = one_a_row(model, X)
     origins = model.kind_.origins(as_raw(X, kind=model.kind_.name))
     numbers = range(len(next(iter(origins.values()), lines)))

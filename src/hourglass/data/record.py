@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.dates import as_times, date_formats
+from hourglass.data.numerals import bare, number_form, plain
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError, ParameterError, suggest, warn
 
@@ -18,7 +20,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 Values = NDArray[np.floating[Any]]
-TIMES = ("time", "timestamp", "datetime", "date", "t", "ds", "stamp")  # what a column of times is called
+TIMES = ("time", "timestamp", "datetime", "date", "t", "ds", "stamp", "epoch", "elapsed", "elapsed time")  # columns of times
+UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}
+# "time (s)", "time_ms"; without brackets "t_min" and "t_h" are rather a minimum and some t of h
+_UNIT = re.compile(r"(?P<name>.+?)\s*[(\[](?P<unit>[a-z]+)[)\]]|(?P<long>..+?)[_ ](?P<short>s|sec|seconds|ms|us|ns)")
+_CLOCK = r"^(?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|(\d+):(\d\d\.\d+))$"  # 08:30:00, 08:30:00.250, 12:05.250
+# numbers of such a size: as seconds they are thousands of years from today
+SINCE_1970: dict[float, Literal["ns", "us", "ms"]] = {1e17: "ns", 1e14: "us", 1e11: "ms"}
+FUTURE = 9e18  # nanoseconds; what is larger is no time
+HOUR, DAY = 3600.0, 86400.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROLES = ("time", "id", "value", "left out")  # that columns of series can be asked to have
 SPARSE = 50  # steps of the record for each of its samples, from which on its stamps make no sense
 CLOSE = 0.05  # of the sampling rate: two that differ by less are the same
@@ -41,8 +52,8 @@ class Record:
         Samples a second. A model that was fitted on a record with a rate refuses one with another.
     names : sequence of str, optional
         What the channels are called: x0, x1 ... unless given.
-    start : datetime, optional
-        When the first sample was taken.
+    start : datetime or float, optional
+        When the first sample was taken: a time, or its second.
 
     Attributes
     ----------
@@ -72,7 +83,7 @@ class Record:
         rate: float | None = None,
         *,
         names: Sequence[str] | None = None,
-        start: datetime | None = None,
+        start: datetime | float | None = None,
         place: NDArray[np.intp] | None = None,
     ) -> None:
         array = np.asarray(values)
@@ -103,7 +114,7 @@ class Record:
         if not isinstance(which, slice) or which.step not in (None, 1):
             raise DataError("Of a record a stretch can be taken, as in record[1000:2000].")
         first = range(len(self))[which].start if len(range(len(self))[which]) else 0
-        start = None if self.start is None or self.rate is None else _later(self.start, first / self.rate)
+        start = None if self.rate is None else _later(0.0 if self.start is None else self.start, first / self.rate) or None
         return Record(self.values[which], self.rate, names=self.names, start=start)
 
     def __repr__(self) -> str:
@@ -112,9 +123,9 @@ class Record:
         return f"Record of {time:,} samples x {channels} channel{'s' * (channels > 1)}{rate}"
 
 
-def _later(start: datetime, seconds: float) -> datetime:
-    from datetime import timedelta
-
+def _later(start: datetime | float, seconds: float) -> datetime | float:
+    if not isinstance(start, datetime):
+        return start + seconds
     if start.tzinfo is None:
         return start + timedelta(seconds=seconds)
     return (start.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(start.tzinfo)  # clocks are put forward and back
@@ -124,9 +135,15 @@ def when(record: Record, step: float) -> str:
     """When a step of the record is, in words: its time of day and date, its second, or its number."""
     if record.rate is None:
         return f"{step:,.0f}"
-    if record.start is None:
-        return f"{step / record.rate:,.6g} s"
-    return _later(record.start, step / record.rate).replace(tzinfo=None).isoformat(" ", "seconds")
+    at = _later(0.0 if record.start is None else record.start, step / record.rate)
+    if not isinstance(at, datetime):
+        return f"{round(at, 6):,.15g} s"
+    parts = {"milliseconds": 1} if record.rate > 1 else {"seconds": 1}
+    rounded = at.replace(tzinfo=None) + timedelta(**parts) / 2
+    day, clock = rounded.isoformat(" ", *parts).removesuffix(".000").split()
+    if rounded.year > datetime.min.year:
+        return f"{day} {clock}"
+    return clock if rounded.toordinal() == 1 else f"day {rounded.toordinal()}, {clock}"  # no date is known
 
 
 class Columns(NamedTuple):
@@ -159,8 +176,17 @@ def _tells_time(frame: pl.DataFrame, name: str) -> bool:
 
     column = frame[name]
     if column.dtype == pl.String:
-        return column.head(10).null_count() == 0 and bool(date_formats(column.head(10)))
-    return (column.dtype.is_temporal() and column.dtype != pl.Duration) or name.lower() in TIMES
+        some = column.head(10)
+        return some.null_count() == 0 and (bool(date_formats(some)) or _of_clock(some).null_count() == 0)
+    return (column.dtype.is_temporal() and column.dtype != pl.Duration) or _without_unit(name)[0] in TIMES
+
+
+def _without_unit(name: str) -> tuple[str, float]:
+    """What a column is called without its unit, and how many seconds that has: of "Time (ms)" "time" and 0.001."""
+    name = name.strip().lower()
+    found = _UNIT.fullmatch(name)
+    unit = found and UNITS.get(found["unit"] or found["short"])
+    return (found["name"] or found["long"], unit) if found and unit else (name, 1.0)
 
 
 def paced(rate: float) -> str:
@@ -171,7 +197,7 @@ def paced(rate: float) -> str:
 def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate: float | None = None) -> Record:
     """The record that a table holds, a row a time; its samples on a regular grid, with NaN where there is none.
 
-    The step of the grid is the median of the times between rows.
+    The step of the grid is about the median of the times between rows.
     """
     columns = roles(frame, asked)
     values = stacked(frame, columns.values)
@@ -182,8 +208,8 @@ def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate:
         return Record(values, rate, names=columns.values, start=start)
     between = np.diff(stamps)
     _require_rising(between, columns.time, frame)
-    step = float(np.median(between)) if rate is None else 1 / rate
-    place = np.rint((stamps - stamps[0]) / step).astype(np.intp)
+    step = _step(stamps) if rate is None else 1 / rate
+    place = _places(stamps, step)
     if place[-1] > SPARSE * len(place):
         raise DataError(
             f"Column {columns.time!r} has stamps that are {step:g} s apart in the middle, yet reach over {place[-1]:,} such steps "
@@ -193,6 +219,24 @@ def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate:
     if not regular:
         values, place = _on_grid(values, place, columns.time, step)
     return Record(values, 1 / step, names=columns.values, start=start, place=None if regular else place)
+
+
+def _step(stamps: Values) -> float:
+    """The step between stamps: of the candidates the one that puts the most of them next to each other.
+
+    It is the median; or the mean, or that of a whole number of samples a second, where stamps are rounded: in milliseconds 360 Hz
+    are steps of 3, 3, 2 ...
+    """
+    between = np.diff(stamps)
+    median = float(np.median(between))
+    mean = float(between[np.abs(between - median) <= median / 2].mean())
+    whole = 1 / max(round(1 / mean), 1)
+    return min((median, whole, mean), key=lambda step: (np.diff(_places(stamps, step)) != 1).sum())
+
+
+def _places(stamps: Values, step: float) -> NDArray[np.intp]:
+    places: NDArray[np.intp] = np.rint(stamps / step).astype(np.intp)
+    return places
 
 
 def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) -> tuple[Values, NDArray[np.intp]]:
@@ -211,18 +255,25 @@ def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) ->
 
 
 def _require_rising(between: Values, name: str, frame: pl.DataFrame) -> None:
+    import polars as pl
+
     if (between > 0).all():
         return
     row = int(np.flatnonzero(between <= 0)[0]) + 1
     how = "repeat" if between[row - 1] == 0 else "run backwards"
-    raise DataError(
-        f"The stamps of column {name!r} {how} in row {row} ({frame[name][row - 1]}, then {frame[name][row]}). "
-        "Sort the rows, and leave one of each time."
-    )
+    what = "Sort the rows, and leave one of each time."
+    if (between == 0).mean() > 0.5:
+        what = (
+            f"Too coarse to tell samples apart, they can be left out: columns={{{name!r}: 'left out'}}; then give rate and window."
+        )
+    elif frame[name].dtype in (pl.String, pl.Datetime) and abs(between[row - 1] + HOUR) < 2 * np.median(between):
+        back = "If clocks were put back there, give times in UTC or with their offset, as in 02:00+0100"
+        what = f"{back}; else sort the rows, and leave one of each time."
+    raise DataError(f"The stamps of column {name!r} {how} in row {row} ({frame[name][row - 1]}, then {frame[name][row]}). {what}")
 
 
-def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
-    """The stamps of a column in seconds, and the first as a time if they are such."""
+def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | None]:
+    """The stamps of a column in seconds since the first, and when that is."""
     import polars as pl
 
     column = frame[name]
@@ -235,26 +286,50 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | None]:
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise DataError(f"Column {name!r} has no time in row {row}. Leave that row out.")
+    if column.dtype.is_numeric() and column.is_finite().all():
+        since = next((SINCE_1970[size] for size in SINCE_1970 if size <= column[0] < FUTURE), None)
+        column = column if since is None else column.cast(pl.Int64).cast(pl.Datetime(since))
     if column.dtype.is_temporal():
         column = column if column.dtype == pl.Datetime else column.cast(pl.Datetime("us"))
-        found = column.dt.epoch("us").to_numpy().astype(np.float64) / 1e6
+        whole = column.dt.epoch("us").to_numpy()
         zone = getattr(column.dtype, "time_zone", None)
-        return found, datetime.fromtimestamp(float(found[0]), ZoneInfo(zone) if zone else UTC)
-    found = column.to_numpy().astype(np.float64)
+        start = EPOCH + timedelta(microseconds=int(whole[0]))
+        return (whole - whole[0]) / 1e6, start.astimezone(ZoneInfo(zone) if zone else UTC)
+    found = column.to_numpy().astype(np.float64) * (1.0 if frame[name].dtype == pl.Duration else _without_unit(name)[1])
     if not np.isfinite(found).all():
         row = int((~np.isfinite(found)).argmax())
         raise DataError(f"Column {name!r} has no time in row {row}, but {found[row]}. Leave that row out.")
-    return found, None
+    return found - found[0], float(found[0]) or None
 
 
 def _times(column: pl.Series) -> pl.Series:
-    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small and rise."""
+    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small and rise.
+
+    Clocks alone, without a date, are times of the first year.
+    """
+    import polars as pl
+
     read = [as_times(column, form) for form in date_formats(column)]
     if not read:
+        clock = _of_clock(column)
+        if clock.null_count() == column.null_count():
+            days = (clock.diff() < -DAY / 2).fill_null(False).cum_sum()  # past midnight
+            since = pl.lit(((clock + DAY * days) * 1e6).round().cast(pl.Int64))
+            return pl.select(pl.lit(datetime.min) + pl.duration(microseconds=since)).to_series()
         raise DataError(f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
     instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]
     rising = [number for number, found in enumerate(instants) if (np.diff(found) > 0).all()]
     return read[min(rising or [0], key=lambda number: np.ptp(instants[number]))]
+
+
+def _of_clock(column: pl.Series) -> pl.Series:
+    """Clocks, such as 08:30:00, 08:30:00,250 and 12:05.250, in seconds; null where there is none."""
+    import polars as pl
+
+    parts = column.str.strip_chars("' ").str.replace(",", ".", literal=True).str.extract_groups(_CLOCK).struct
+    long, short = ([parts.field(str(i)).cast(pl.Float64) for i in some] for some in ((1, 2, 3), (4, 5)))
+    found = long[0] * 3600 + long[1] * 60 + long[2]
+    return found.zip_with(found.is_not_null(), short[0] * 60 + short[1]).alias(column.name)
 
 
 def stacked(frame: pl.DataFrame, names: Sequence[str]) -> Values:
@@ -272,14 +347,17 @@ def numbers(frame: pl.DataFrame, name: str) -> Values:
     if column.dtype == pl.Duration:
         column = column.dt.total_microseconds() / 1e6
     if column.dtype == pl.String:
-        found = column.cast(pl.Float64, strict=False)
-        bad = found.is_null() & column.is_not_null()
+        found = plain(column, number_form(column)).cast(pl.Float64)
+        bad = found.is_null() & bare(column).is_not_null()
         if bad.any():
             row = int(bad.arg_max() or 0)
-            raise DataError(
-                f"Column {name!r} holds text in row {row} ({column[row]!r}), and values of a series are numbers. Correct it, or "
-                f"leave the column out: columns={{{name!r}: 'left out'}}."
-            )
+            where = f"Column {name!r} holds text in row {row} ({column[row]!r})"
+            if found.count() <= bad.sum():
+                what = f"Correct it, or leave the column out: columns={{{name!r}: 'left out'}}."
+                raise DataError(f"{where}, and values of a series are numbers. {what}")
+            rest = bad.sum() - 1
+            others = f" and {rest:,} other row{'s' * (rest > 1)}" if rest else ""
+            warn(f"{where}{others}, and numbers elsewhere. What is no number counts as missing.")
         column = found
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         raise DataError(f"Column {name!r} is of type {column.dtype}, and values of a series are numbers. Leave it out.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hourglass.data.record import Record
-from hourglass.errors import MissingExtraError
+from hourglass.errors import FileError, MissingExtraError
 
 ENDINGS = (".hea", ".dat")
 
@@ -26,7 +26,11 @@ def read_wfdb(path: Path) -> Record:
         ) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = wfdb.rdrecord(str(path.with_suffix("")))
+        try:
+            found = wfdb.rdrecord(str(path.with_suffix("")))
+        except FileNotFoundError as error:
+            missing = Path(error.filename or path).name
+            raise FileError(f"'{path}' is a part of a WFDB record, and beside it '{missing}' is missing. Put it there.") from error
     start = found.base_datetime
     if start is None and isinstance(found.base_time, time):
         start = datetime.combine(found.base_date or datetime.min.date(), found.base_time)

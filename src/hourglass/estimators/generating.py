@@ -133,7 +133,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         Returns
         -------
         array or table of shape (n, ...)
-            In the kind and the container that ``fit`` saw.
+            In the kind and the container that ``fit`` saw. Where that was a record, windows of its length stand side by side in
+            one: n times as many samples.
 
         Raises
         ------
@@ -200,7 +201,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
             raw: Tensor = model.scaling.inverse(model.scaling.within(x))
             return raw
 
-        return self.kind_.from_tensor(self._from_codes(z, condition, decoded))
+        return self.kind_.from_tensor(self._from_codes(z, condition, decoded), self.kind_.unrelated(len(z)))
 
     def interpolate(self, a: Any, b: Any = None, *, steps: int = 8, path: str = "straight", condition: Any = None) -> Any:
         """The way from one row to another through the codes, decoded.

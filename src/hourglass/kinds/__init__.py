@@ -153,6 +153,8 @@ def _as_rows(X: Any, kind: str | None) -> Any:
         return _as_array(X)
     if X and all(isinstance(row, str) or is_listed(row) for row in X):
         return _of_strings(X)
+    if any(isinstance(row, data.Record) for row in X):
+        raise DataError("A model takes one record. Got a list: fit one on each, or cut all to rows, an array (n, time, channels).")
     shapes = [np.shape(row) for row in X]
     differing = len(set(shapes)) > 1
     pictures = kind != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)

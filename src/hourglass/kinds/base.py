@@ -123,6 +123,10 @@ class Kind(ABC):
         """Where each row comes from, as columns (n,), where one row of the user's becomes several."""
         return {}
 
+    def unrelated(self, n: int) -> Any:
+        """What ``from_array`` makes rows like that have nothing to do with one another; None where that is all the same."""
+        return None
+
     def guessed(self, n: int) -> str | None:
         """What to say of where so many rows come from, if that has to be guessed; None if it hasn't."""
         return None

@@ -30,7 +30,8 @@ OVERLAP = 4  # a window begins so many times within the length of one
 class Series(Part):
     """The kind of time series, with what is to be known of them: an estimator's ``kind``.
 
-    An array (n, time) is rows, unless ``window`` or ``stride`` say that it is one record (time, channels), as a `Record` always is.
+    An array (n, time), or a table without times, is rows, unless ``window`` or ``stride`` say that it is one record (time,
+    channels), as a `Record` always is.
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ class SeriesKind(Kind):
         if is_table(raw):
             frame = _polars(raw)
             container, facts = container_of(raw), roles(frame, columns)
-            raw = _of_frame(frame, columns, facts, wanted.rate)
+            steps = facts.id is None and bool(wanted.window or wanted.stride)
+            raw = record_of(frame, columns, wanted.rate) if steps else _of_frame(frame, columns, facts, wanted.rate)
         elif isinstance(raw, np.ndarray) and (raw.ndim == 1 or (raw.ndim == 2 and (wanted.window or wanted.stride))):
             raw = Record(raw, wanted.rate)
         if isinstance(raw, Record):
@@ -125,9 +127,14 @@ class SeriesKind(Kind):
         if is_table(raw):
             frame = _polars(raw)
             self._require_columns(frame)
-            asked = {name: role for name, role in ((self.time, "time"), (self.identifier, "id")) if name}
+            time = self.time
+            if (
+                self.of_record and not self.values
+            ):  # learned from no table, so nobody said which column holds times, or that none does
+                time = roles(frame, dict.fromkeys(self._named, "value")).time
+            asked = {name: role for name, role in ((time, "time"), (self.identifier, "id")) if name}
             frame = frame.select([*asked, *self._named]) if self._named else frame
-            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), self.grid if self.time else self.rate)
+            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), self.grid if time else self.rate)
         if not self.of_record:
             if isinstance(raw, Record):
                 raise DataError(
@@ -137,19 +144,31 @@ class SeriesKind(Kind):
                 return Ragged(list(raw))
             return raw
         if isinstance(raw, np.ndarray) and raw.ndim in (1, 2):
-            raw = Record(raw, names=self.channels if raw[:1].size == len(self.channels) else None)
+            raw = Record(raw, self.rate, names=self.channels if raw[:1].size == len(self.channels) else None)
         if not isinstance(raw, Record):
             raise DataError(f"The model was fitted on {self.describe()}. Got {described(raw)}.")
         return Windows(self.fitting(raw), self.shape[1], self.stride, origin)
 
+    def samples(self, raw: Any) -> NDArray[Any]:
+        """Samples (m, channels) of an array, or of a record or a table by the names of their channels, however few."""
+        if is_table(raw):
+            frame = _polars(raw)
+            here = [name for name in frame.columns if name in self.channels] or frame.columns
+            raw = Record(stacked(frame, here), names=here)
+        return self._matched(raw).values if isinstance(raw, Record) else np.asarray(raw)
+
     def fitting(self, record: Record) -> Record:
         """A record with its channels in the learned order; refused if one is missing, or the rate or the length doesn't fit."""
+        matched = self._matched(record)
+        _require_some(matched, self.shape[1])
+        return matched
+
+    def _matched(self, record: Record) -> Record:
         if record.rate and self.rate and abs(record.rate / self.rate - 1) > CLOSE:
             raise DataError(
                 f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
                 "Resample it, or fit another model."
             )
-        _require_some(record, self.shape[1])
         known, here, unnamed = len(self.channels), record.shape[1], record.names[0] == "x0"
         if record.names == self.channels or (unnamed and here == known):
             return record
@@ -213,7 +232,7 @@ class SeriesKind(Kind):
         place = slice(None) if like.record.place is None else like.record.place
         found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
         if hasattr(like.origin, "iloc"):
-            table = found.drop(self.time) if _has_timed_index(like.origin) else found
+            table = found[:, 1:] if _has_timed_index(like.origin) else found
             return table.to_pandas().set_index(like.origin.index)
         return found.to_arrow() if hasattr(like.origin, "to_batches") else found
 
@@ -221,6 +240,13 @@ class SeriesKind(Kind):
         """Where so many windows begin, if nothing else is known: as in the record that was learned from, if that had as many."""
         learned = starts_of(self.length, self.shape[1], self.stride)
         return learned if len(learned) == n else np.arange(n) * self.stride
+
+    def unrelated(self, n: int) -> Any:
+        if not self.of_record:
+            return None
+        channels, window = self.shape  # windows that were drawn apart stand side by side: none is blended with the next
+        record = Record(np.zeros((n * window, channels), np.dtype(self.dtype)), self.rate, names=self.channels)
+        return Windows(record, window, window)
 
     def guessed(self, n: int) -> str | None:
         if not self.of_record or n == len(starts_of(self.length, self.shape[1], self.stride)):

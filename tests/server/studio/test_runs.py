@@ -235,6 +235,15 @@ def test_damage_is_shown_beside_what_was_mended(folder, tmp_path, digits, here):
     assert run.preview["clean"] == rows.values("image", digits[[0, 8, 17, 25, 34, 42, 51, 59]])  # from all over the data
 
 
+def test_a_wfdb_record_is_cleaned(folder, tmp_path, here):
+    pytest.importorskip("wfdb")
+    (100 * np.sin(np.arange(2000) / 9)).astype("<i2").tofile(tmp_path / "r1.dat")
+    (tmp_path / "r1.hea").write_text("r1 1 360 2000\nr1.dat 16 200/mV 16 0 0 0 0 I\n")
+    run = folder.new_run(Asked(str(tmp_path / "r1.hea"), "clean", 8, options={"damage": "white:0.3", "max_epochs": 1}))
+    here(run)
+    assert (run.state, hg.load(run.path / "model.safetensors").kind_.rate) == (State.done, 360)
+
+
 def test_a_run_that_trains_is_not_started_again(folder, asked):
     run = folder.new_run(Asked(asked.data, "compress", 2, options={"max_seconds": 600}))
     run.start()

@@ -118,15 +118,15 @@ class Stream:
 
         Parameters
         ----------
-        samples : array of shape (m,) or (m, channels)
-            The next samples, in the units of the training; NaN is missing.
+        samples : array of shape (m,) or (m, channels), or a record or a table with the channels by name
+            The next samples, in the units of the training; NaN is missing. Times in a table are not looked at.
 
         Returns
         -------
         ndarray of shape (k,)
             As ``score_samples`` has them, in the order of the samples: the next k.
         """
-        array = as_floats(np.asarray(samples))
+        array = as_floats(self._kind.samples(samples))
         array = array.reshape(-1, 1) if array.ndim < 2 else array
         if array.ndim != 2 or array.shape[1] != self._channels:
             raise DataError(

@@ -143,8 +143,11 @@ def flag(job: Job) -> Made:
 
 def clean(job: Job) -> Made:
     """A model that mends."""
-    kind = job.asked.kind or ("image" if not hasattr(job.X, "dtype") and not hasattr(job.X, "columns") else hg.infer(job.X).kind)
-    some = [job.X[number].pixels for number in spread(len(job.X), SHOWN)] if hasattr(job.X, "names") else None
+    from hourglass.data import Pictures
+
+    pictures = isinstance(job.X, Pictures)
+    kind = job.asked.kind or ("image" if pictures else hg.infer(job.X).kind)
+    some = [job.X[number].pixels for number in spread(len(job.X), SHOWN)] if pictures else None
     show = mended(some or rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
     damage = job.asked.options.get("damage") or None
     model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(watch(job.run, show),), **job.training)
