@@ -239,6 +239,8 @@ def test_training_without_held_out_rows(wine):
     axes = drawn(plots.training_curves(model)).axes[0]
     assert list(curves(axes)) == ["learned from"]
     assert axes.get_lines()[0].get_marker() == "o"  # a single epoch is seen
+    low, high = axes.get_xlim()
+    assert [at for at in axes.get_xticks() if low <= at <= high] == [1]
 
 
 def test_a_model_without_an_epoch(sentence, images):

@@ -168,7 +168,7 @@ def training_curves(model: BaseAutoencoder) -> Figure:
     if not model.history_:
         raise DataError("The model has no training curve: it was stopped before its first epoch was over. Fit it again.")
     figure, axes = drawing.one_plot(2.8, "epoch", "loss (nats a row)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.ticklabel_format(axis="y", useOffset=False)
     epochs, train = zip(*((record["epoch"], record["train"]) for record in model.history_), strict=True)
     axes.plot(epochs, train, color=drawing.BLUE, lw=1.6, label="learned from", **drawing.dots(epochs))
