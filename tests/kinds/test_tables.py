@@ -220,10 +220,20 @@ def test_numbers_get_no_more_decimals_than_were_learned_from(values, decimals):
     column = pl.Series("x", values)
     known = of_columns.learn(column)
     assert known.decimals == decimals
-    found = of_columns.from_numbers(known, of_columns.to_numbers(known, column) + 0.000012)
+    found = of_columns.from_numbers(known, of_columns.rounded(known, of_columns.to_numbers(known, column) + 0.000012))
     if decimals is not None and column.dtype != pl.String:
         assert found.equals(column)
-    assert str(of_columns.from_numbers(replace(known, type="numeric", dtype="Float64", decimals=0), np.array([-0.2]))[0]) == "0.0"
+    assert str(of_columns.rounded(replace(known, decimals=0), np.array([-0.2]))[0]) == "0.0"
+
+
+def test_new_rows_have_no_more_decimals_and_rebuilt_ones_all():
+    frame = pl.DataFrame({"price": [1.25, 2.5, 3.75], "share": [1 / 3, 2 / 3, 1 / 7]})
+    kind = learned(frame)
+    numbers = kind.to_tensor(frame) + 0.0017
+    new, rebuilt = kind.drawn(numbers), kind.from_tensor(numbers)
+    assert new["price"].to_list() == [1.25, 2.5, 3.75]
+    assert rebuilt["price"].to_list() == pytest.approx([1.2517, 2.5017, 3.7517])
+    assert new["share"].to_list() == rebuilt["share"].to_list()
 
 
 DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=day) for day in range(0, 60, 2)] * 2

@@ -201,7 +201,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
             raw: Tensor = model.scaling.inverse(model.scaling.within(x))
             return raw
 
-        return self.kind_.from_tensor(self._from_codes(z, condition, decoded), self.kind_.unrelated(len(z)))
+        return self.kind_.drawn(self._from_codes(z, condition, decoded))
 
     def interpolate(self, a: Any, b: Any = None, *, steps: int = 8, path: str = "straight", condition: Any = None) -> Any:
         """The way from one row to another through the codes, decoded.

@@ -80,6 +80,10 @@ class Kind(ABC):
         """Raw data of numbers (n, *shape), as ``from_array`` makes it."""
         return self.from_array(self.arrange(values), like)
 
+    def drawn(self, values: Tensor) -> Any:
+        """The same of rows that are new, and have nothing to do with one another."""
+        return self.from_tensor(values)
+
     def arrange(self, values: Tensor) -> np.ndarray[Any, Any]:
         """Numbers (n, *shape) as an array (n, *raw_shape)."""
         return self.outward(values).numpy()
@@ -122,10 +126,6 @@ class Kind(ABC):
     def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Where each row comes from, as columns (n,), where one row of the user's becomes several."""
         return {}
-
-    def unrelated(self, n: int) -> Any:
-        """What ``from_array`` makes rows like that have nothing to do with one another; None where that is all the same."""
-        return None
 
     def guessed(self, n: int) -> str | None:
         """What to say of where so many rows come from, if that has to be guessed; None if it hasn't."""

@@ -447,7 +447,8 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
         elif dtype.is_integer() or dtype.is_float():
             found = found.cast(dtype, strict=False)
         return found  # levels that were dates stay text
-    values = pl.Series(UNNAMED, rounded(known, numbers.astype(np.float64))).fill_nan(None)
+    numbers = numbers.astype(np.float64)
+    values = pl.Series(UNNAMED, rounded(known, numbers) if known.type == "datetime" else numbers).fill_nan(None)
     if known.type == "datetime":
         return _times(known, values)
     if known.dtype == "Duration":

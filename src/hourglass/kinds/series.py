@@ -241,12 +241,12 @@ class SeriesKind(Kind):
         learned = starts_of(self.length, self.shape[1], self.stride)
         return learned if len(learned) == n else np.arange(n) * self.stride
 
-    def unrelated(self, n: int) -> Any:
+    def drawn(self, values: Tensor) -> Any:
         if not self.of_record:
-            return None
+            return super().drawn(values)
         channels, window = self.shape  # windows that were drawn apart stand side by side: none is blended with the next
-        record = Record(np.zeros((n * window, channels), np.dtype(self.dtype)), self.rate, names=self.channels)
-        return Windows(record, window, window)
+        record = Record(np.zeros((len(values) * window, channels), np.dtype(self.dtype)), self.rate, names=self.channels)
+        return self.from_tensor(values, Windows(record, window, window))
 
     def guessed(self, n: int) -> str | None:
         if not self.of_record or n == len(starts_of(self.length, self.shape[1], self.stride)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -176,6 +176,13 @@ class TableKind(Kind):
         frame = self._frame(numbers, named)
         return self._contained(frame if named is None else frame[named.columns], container, like)
 
+    def drawn(self, values: Tensor) -> Any:
+        """Raw data of numbers (n, *shape) of new rows, with as many decimals as the rows had that were learned from."""
+        if not self.columns:
+            return super().drawn(values)
+        numbers = self.arrange(values).astype(np.float64).T
+        return self.from_array(np.stack([of_columns.rounded(*pair) for pair in zip(self.used, numbers, strict=True)], 1))
+
     def filled(self, raw: Any, numbers: np.ndarray[Any, Any]) -> Any:
         """Raw data whose missing cells are those of numbers, of six digits among text; all others are as they were."""
         import polars as pl
@@ -185,7 +192,7 @@ class TableKind(Kind):
         if not self.columns and container == "numpy":
             return np.where(missing, numbers, raw)
         named = self._named(raw)
-        made = self._frame(numbers, named, exact=True)
+        made = self._frame(numbers, named)
         places = dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
         made = made.with_columns(
             made[name].round_sig_figs(6) for name in made.columns if made[name].dtype.is_float() and named[name].dtype == pl.String
@@ -232,15 +239,14 @@ class TableKind(Kind):
         places = {column.name: place for place, column in enumerate(self.columns)}
         return numbers[:, [places[name] for name in column_names(raw)]]
 
-    def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None, *, exact: bool = False) -> pl.DataFrame:
-        """The columns in their types, with all decimals if ``exact``; those left out as they are in ``like``, if they are there."""
+    def _frame(self, numbers: np.ndarray[Any, Any], like: pl.DataFrame | None) -> pl.DataFrame:
+        """The columns in their types; those left out as they are in ``like``, if they are there."""
         import polars as pl
 
         if like is not None and not self.columns:  # of an array, whose columns have no names of their own
             return framed([pl.Series(name, column) for name, column in zip(like.columns, numbers.T, strict=True)])
         used = iter(numbers.T)
-        columns = [replace(column, decimals=None) for column in self.columns] if exact else self.columns
-        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in columns]
+        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
         if like is not None:
             kept = [column.name if column.name in like.columns else None for column in self.columns]
             found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
