@@ -100,7 +100,10 @@ def test_a_folder_that_is_dropped_is_looked_through(page):
     assert found == ["a.png", "b.png", "c.png"]
 
 
-SEND = "([zone, files, folder]) => studio.send(files.map(([name, text]) => new File([text], name)), zone, folder)"
+SEND = """([zone, files, folder]) => {
+    window.sent = true;  // until the page is loaded anew
+    return studio.send(files.map(([name, text]) => new File([text], name)), zone, folder);
+}"""
 
 
 def send(page, files, folder=""):
@@ -132,6 +135,7 @@ def test_records_of_one_name_have_signals_of_their_own(page, studio):
     known = set(studio.folder.dropped())
     for samples in ("abcdabcd", "efghefgh"):
         send(page, {"7.dat": samples, "7.hea": header})
+        page.wait_for_function("() => !window.sent")  # the record before it may be of the same name
         expect(page.locator(".because")).to_contain_text("record")
         page.get_by_text("7.hea").first.wait_for()
     first, second = (hg.read(path).values[:, 0].tolist() for path in sorted(set(studio.folder.dropped()) - known))
