@@ -15,6 +15,7 @@ from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, is_positive
 from hourglass.parts.densities import LOG_2PI
 from hourglass.parts.precision import in_full
+from hourglass.parts.tracing import traced
 
 Runs = tuple[tuple[int, int], ...]
 LEAST = -12.0  # logarithm of a learned variance: without an end to it, one element that is rebuilt perfectly would drown the others
@@ -171,10 +172,13 @@ class _FixedGaussian(LikelihoodModule):
         return output + math.exp(0.5 * self.log_variance) * _normal(output, generator)
 
     def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
-        missing = target.isnan().flatten(1)
-        difference = (target - output).flatten(1).masked_fill(missing, 0)  # (batch, elements)
+        difference = (target - output).flatten(1)  # (batch, elements)
         squared: Tensor = torch.linalg.vecdot(difference, difference)  # of nll, a third of the passes over memory
-        known = (~missing).sum(1).to(squared)
+        known: Tensor | int = difference.shape[1]
+        if traced() or squared.isnan().any():  # something is missing
+            missing = target.isnan().flatten(1)
+            difference = difference.masked_fill(missing, 0)
+            squared, known = torch.linalg.vecdot(difference, difference), (~missing).sum(1).to(squared)
         return 0.5 * (squared * math.exp(-self.log_variance) + known * (LOG_2PI + self.log_variance))
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
