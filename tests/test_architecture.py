@@ -33,7 +33,7 @@ ROOMS = [
     "__main__",
 ]
 SHARED = {
-    "kinds": {"base", "columns", "frames", "token", "windows"},
+    "kinds": {"base", "columns", "frames", "schema", "token", "windows"},
     "estimators": {
         *("assembly", "base", "checkpoints", "conditions", "detection", "fitted", "generating", "linear", "nearest", "parameters"),
         *("patches", "progress", "samplers", "tiles"),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import hourglass as hg
-from hourglass.kinds import KINDS, as_raw, counted_from, kind_from_config
+from hourglass.kinds import KINDS, as_raw, counted_from, kind_from_config, schema
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds.table import TableKind
 from hourglass.parts.cells import Cell
@@ -82,8 +82,8 @@ def test_what_each_column_is_taken_for():
 )
 def test_names_of_identifiers(name, kind):
     numbers = np.random.default_rng(0).permutation(10_000)[:40]
-    assert of_columns.learn(pl.Series(name, numbers)).type == kind
-    assert of_columns.learn(pl.Series(name, numbers).cast(pl.String)).type == kind
+    assert schema.learn(pl.Series(name, numbers)).type == kind
+    assert schema.learn(pl.Series(name, numbers).cast(pl.String)).type == kind
 
 
 def test_types_survive_the_round_trip():
@@ -218,7 +218,7 @@ def test_times_that_are_text_come_back_as_they_were_written(form, written):
 )
 def test_numbers_get_no_more_decimals_than_were_learned_from(values, decimals):
     column = pl.Series("x", values)
-    known = of_columns.learn(column)
+    known = schema.learn(column)
     assert known.decimals == decimals
     found = of_columns.from_numbers(known, of_columns.rounded(known, of_columns.to_numbers(known, column) + 0.000012))
     if decimals is not None and column.dtype != pl.String:
@@ -280,7 +280,7 @@ def test_dates_of_one_number_that_cannot_be_read_are_gaps():
     ids=["random", "one day", "years", "long ago"],
 )
 def test_numbers_that_are_no_dates(numbers):
-    assert of_columns.learn(pl.Series("n", numbers)).type == "numeric"
+    assert schema.learn(pl.Series("n", numbers)).type == "numeric"
 
 
 def test_dates_of_pandas_come_back_without_a_clock():
@@ -320,7 +320,7 @@ def test_times_of_a_day_lie_on_its_cycle_and_are_no_dates(sentence):
 )
 def test_prices_and_percents_are_numbers_and_that_is_said(texts, numbers, why):
     column = pl.Series("price", texts * 20)
-    known = of_columns.learn(column)
+    known = schema.learn(column)
     assert (known.type, known.why) == ("numeric", why)
     np.testing.assert_array_equal(of_columns.to_numbers(known, column)[:3], numbers)
     np.testing.assert_array_equal(
@@ -330,7 +330,7 @@ def test_prices_and_percents_are_numbers_and_that_is_said(texts, numbers, why):
 
 
 def test_the_form_of_numbers_is_remembered_for_rows_that_do_not_show_it():
-    known = of_columns.learn(pl.Series("a", ["1.100,5", "2.350"] * 20))
+    known = schema.learn(pl.Series("a", ["1.100,5", "2.350"] * 20))
     assert of_columns.to_numbers(known, pl.Series("a", ["1.100"])).tolist() == [1100]
     assert of_columns.to_numbers(known, pl.Series("a", ["1.5", "2.25"])).tolist() == [1.5, 2.25]
 
@@ -423,7 +423,7 @@ def test_columns_that_the_model_has_not_are_left_aside(model, convert):
 @pytest.mark.parametrize("words", [["True", "False"], ["TRUE", "FALSE"], ["true", "false"]])
 def test_text_that_is_true_or_false_is_boolean(words):
     column = pl.Series("a", words * 20)
-    known = of_columns.learn(column)
+    known = schema.learn(column)
     assert (known.type, known.levels) == ("boolean", (words[1], words[0]))
     for same in (pl.Series([True, False]), pl.Series([1, 0]), pl.Series(["TRUE", "false"]), pl.Series(["1", "0"])):
         assert of_columns.to_numbers(known, same).tolist() == [1, 0]
@@ -703,7 +703,7 @@ def test_a_time_in_another_zone_is_the_same_time():
 )
 def test_dates_as_they_are_written(written, form):
     text = pl.Series("t", [written.format(day) for day in range(1, 29)])
-    known = of_columns.learn(text)
+    known = schema.learn(text)
     assert (known.type, known.format) == ("datetime", form)
     seconds = of_columns.to_numbers(known, text)
     assert seconds[13] == dt.datetime(2024, 3, 14, *((7, 30) if "07:30" in written else ()), tzinfo=dt.UTC).timestamp()
@@ -722,12 +722,12 @@ def test_dates_as_they_are_written(written, form):
     ],
 )
 def test_dates_in_another_form_that_can_mean_one_day_alone(learned_as, later):
-    known = of_columns.learn(pl.Series("d", [learned_as] * 20))
+    known = schema.learn(pl.Series("d", [learned_as] * 20))
     assert of_columns.to_numbers(known, pl.Series("d", [later, None]))[0] == dt.datetime(2024, 3, 14, tzinfo=dt.UTC).timestamp()
 
 
 def test_dates_whose_day_may_be_the_month_stay_refused():
-    known = of_columns.learn(pl.Series("d", ["2024-03-14"] * 20))
+    known = schema.learn(pl.Series("d", ["2024-03-14"] * 20))
     with pytest.raises(hg.DataError, match="Column 'd' is datetime, and holds '03/04/2024' in row 0"):
         of_columns.to_numbers(known, pl.Series("d", ["03/04/2024"]))
 
@@ -735,14 +735,14 @@ def test_dates_whose_day_may_be_the_month_stay_refused():
 def test_a_few_cells_that_are_no_dates_are_gaps():
     column = pl.Series("d", [f"14.03.{year}" for year in range(1950, 2000)] + ["unknown"])
     with pytest.warns(hg.HourglassWarning, match="Column 'd' is datetime, but for 'unknown' in row 50 "):
-        known = of_columns.learn(column)
+        known = schema.learn(column)
     assert known.format == "%d.%m.%Y"
     assert np.flatnonzero(np.isnan(of_columns.to_numbers(known, column))).tolist() == [50]
 
 
 def test_times_learned_as_such_are_read_from_text():
     times = pl.Series("t", [dt.datetime(2024, 1, 1) + dt.timedelta(hours=7 * i) for i in range(100)])
-    known = of_columns.learn(times)
+    known = schema.learn(times)
     np.testing.assert_array_equal(of_columns.to_numbers(known, times.cast(pl.String)), of_columns.to_numbers(known, times))
     with pytest.raises(hg.DataError, match="Column 't' is datetime, and holds '01/02/2024' in row 0"):
         of_columns.to_numbers(known, pl.Series("t", ["01/02/2024"]))  # the first of February, or the second of January
@@ -759,7 +759,7 @@ def test_times_learned_as_such_are_read_from_text():
 )
 def test_categories_that_are_no_words_come_back(values, levels):
     column = pl.Series("c", values * 20)
-    known = of_columns.learn(column, "categorical")
+    known = schema.learn(column, "categorical")
     assert of_columns.from_numbers(known, of_columns.to_numbers(known, column))[:2].to_list() == levels
 
 

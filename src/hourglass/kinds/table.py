@@ -14,6 +14,7 @@ import numpy as np
 from hourglass.data.record import float_of
 from hourglass.errors import DataError, ParameterError, suggest, warn
 from hourglass.kinds import columns as of_columns
+from hourglass.kinds import schema
 from hourglass.kinds.base import Kind
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.kinds.frames import (
@@ -88,7 +89,7 @@ class TableKind(Kind):
     def _of_columns(cls, raw: Any, columns: Mapping[str, str], timeless: bool) -> Self:
         frame = as_frame(raw)
         asked = _asked(columns, frame.columns)
-        learned = tuple(of_columns.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
+        learned = tuple(schema.learn(frame[name], asked.get(name), timeless=timeless) for name in frame.columns)
         if container_of(raw) == "pandas":
             learned = tuple(with_categories(column, dtype) for column, dtype in zip(learned, raw.dtypes, strict=True))
         _say_left_out(learned, asked)
@@ -192,8 +193,7 @@ class TableKind(Kind):
         if not self.columns and container == "numpy":
             return np.where(missing, numbers, raw)
         named = self._named(raw)
-        made = self._frame(numbers, named)
-        places = dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
+        made, places = self._frame(numbers, named), dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
         made = made.with_columns(
             made[name].round_sig_figs(6) for name in made.columns if made[name].dtype.is_float() and named[name].dtype == pl.String
         )
