@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+from scipy.io import wavfile
 
 import hourglass as hg
 from hourglass.data.record import paced, record_of, when
@@ -253,3 +254,60 @@ def test_times_of_a_day_have_no_date():
     table = pl.DataFrame({"time": [dt.time(8, 0), dt.time(8, 1), dt.time(8, 2)], "mV": [1.0, 2.0, 3.0]})
     with pytest.raises(hg.DataError, match="Column 'time' holds times of a day without a date"):
         record_of(table)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.array([0, 128, 192], np.uint8), [-1, 0, 0.5]),
+        (np.array([-(2**15), 0, 2**14], np.int16), [-1, 0, 0.5]),
+        (np.array([-(2**31), 0, 2**30], np.int32), [-1, 0, 0.5]),
+        (np.array([-1.5, 0, 0.5], np.float32), [-1.5, 0, 0.5]),
+    ],
+)
+def test_sound_is_read_from_minus_one_to_one(tmp_path, samples, expected):
+    wavfile.write(tmp_path / "a.wav", 8000, samples)
+
+    record = hg.read(tmp_path / "a.wav")
+
+    assert (record.rate, record.names, record.values.dtype) == (8000, ("sound",), np.float32)
+    assert record.values[:, 0].tolist() == expected
+
+
+def test_sound_comes_back_as_it_was_written(tmp_path):
+    record = hg.Record(np.array([[0.25, -3], [1e-6, 0.5]], np.float32), rate=44100)
+
+    hg.write(tmp_path / "a.wav", record)
+
+    back = hg.read(tmp_path / "a.wav")
+    assert (back.rate, back.names) == (44100, ("left", "right"))
+    np.testing.assert_array_equal(back.values, record.values)
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (hg.Record([1.0, 2]), "a whole number of samples a second"),
+        (hg.Record([1.0, 2], rate=0.5), "a whole number of samples a second"),
+        (hg.Record([1.0, np.nan], rate=8000), "no gaps"),
+    ],
+)
+def test_what_is_no_sound_is_not_written(tmp_path, record, why):
+    with pytest.raises(hg.DataError, match=why):
+        hg.write(tmp_path / "a.wav", record)
+    assert not list(tmp_path.iterdir())
+
+
+def test_sound_that_cant_be_read_says_why(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"RIFF    WAVEfmt ")
+    (tmp_path / "a.mp3").write_bytes(b"ID3")
+    wavfile.write(tmp_path / "none.wav", 8000, np.zeros(0, np.int16))
+
+    with pytest.raises(hg.FileError, match=r"a.wav' is damaged"):
+        hg.read(tmp_path / "a.wav")
+    with pytest.raises(hg.FileError, match=r"none.wav' has no sound in it"):
+        hg.read(tmp_path / "none.wav")
+    with pytest.raises(hg.FileError, match=r"a.mp3' is compressed sound, which isn't read. Convert it to WAV."):
+        hg.read(tmp_path / "a.mp3")
+    with pytest.raises(hg.ParameterError, match=r"Melodies are a list of hourglass.Melody"):
+        hg.write(tmp_path / "a.mid", hg.Record([1.0, 2], rate=8000))

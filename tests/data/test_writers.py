@@ -82,8 +82,8 @@ def test_data_that_does_not_fit(entries, sentence, name, raw, reason):
 
 def test_an_unknown_ending(sentence):
     assert sentence(FileError, write, "x.xls", FRAME) == (
-        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, .txt, .smi, .sdf, .svg, .png, .mid, .midi, .abc, "
-        ".wav, and a folder for images."
+        "Can't write 'x.xls' by its ending. Known: .csv, .tsv, .parquet, .npy, .txt, .smi, .sdf, .svg, .png, .wav, .mid, .midi, "
+        ".abc, and a folder for images."
     )
 
 

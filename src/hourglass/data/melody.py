@@ -273,7 +273,7 @@ def top_line(notes: Sequence[tuple[int, Fraction, Fraction]]) -> tuple[list[Note
 
 def as_melodies(raw: Any) -> list[Melody]:
     """A melody or a list of such."""
-    melodies = [raw] if isinstance(raw, Melody) else list(raw)
+    melodies = [raw] if isinstance(raw, Melody) else list(raw) if isinstance(raw, (list, tuple)) else []
     if not melodies or not all(isinstance(melody, Melody) for melody in melodies):
         raise ParameterError("Melodies are a list of hourglass.Melody, of one at least.")
     return melodies

@@ -18,6 +18,7 @@ from hourglass.data.melody import Melody
 from hourglass.data.molecules import read_sdf, without_bad
 from hourglass.data.pictures import ENDINGS, holds_pictures, is_picture
 from hourglass.data.record import Record
+from hourglass.data.recordings import COMPRESSED, read_wav
 from hourglass.data.tables import FILE, read_table
 from hourglass.data.tunes import TUNES, holds_melodies, read_named_melodies
 from hourglass.data.waveforms import read_wfdb
@@ -45,7 +46,7 @@ def read(
         - ``.sdf``, molecules, also with ``.gz``: a table of ``smiles``, ``name`` and their properties;
         - ``.abc``, a file of tunes, and ``.mid``, or a folder, a ``.zip`` or a list of them;
         - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them;
-        - ``.hea`` or ``.dat``, a WFDB record.
+        - ``.hea`` or ``.dat``, a WFDB record, or ``.wav``, sound.
     skip_bad : bool, default=False
         Leave out images and tunes that can't be read, instead of raising an error, and rows that are empty or, of molecules
         (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says
@@ -99,6 +100,8 @@ def read_with_places(
         ending = _ending(path, READERS)
         if path.suffix.lower() in SHEETS:
             raise FileError(f"'{path}' is a spreadsheet, which isn't read. Save its sheet as CSV, or as Parquet.")
+        if path.suffix.lower() in COMPRESSED:
+            raise FileError(f"'{path}' is compressed sound, which isn't read. Convert it to WAV.")
         if ending is None:
             raise FileError(f"Can't read '{path}' by its ending. Known: {', '.join((*READERS, *TUNES))}, and images: {_IMAGES}.")
         found = READERS[ending](path)
@@ -159,6 +162,7 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".npz": read_numpy,
     ".hea": read_wfdb,
     ".dat": read_wfdb,
+    ".wav": read_wav,
     ".txt": read_lines,
     ".txt.gz": read_lines,
     ".smi": read_smiles,

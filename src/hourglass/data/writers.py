@@ -18,6 +18,7 @@ from hourglass.data.melody import Melody
 from hourglass.data.molecules import COLUMN, FEW, look_like_smiles, write_drawing, write_sdf, write_smiles
 from hourglass.data.pictures import holds_pictures
 from hourglass.data.record import Record
+from hourglass.data.recordings import write_wav
 from hourglass.data.tables import GAP
 from hourglass.data.tunes import WRITERS as TUNE_WRITERS
 from hourglass.data.tunes import write_melodies
@@ -35,7 +36,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     path : path
         Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt``
         (strings, a line each), ``.smi`` or ``.sdf`` (molecules, as SMILES), ``.svg`` or ``.png`` (molecules, drawn in a grid),
-        ``.mid`` or ``.wav`` (melodies, one after the other), ``.abc`` (melodies, a tune each);
+        ``.mid`` or ``.wav`` (melodies, one after the other), ``.abc`` (melodies, a tune each), ``.wav`` (a record with a rate);
         without an ending it is a folder, and images are written there as PNG, melodies each as MIDI and as sound.
     raw : array-like, Record, list of Melody, or a polars, pandas or pyarrow table
         The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``. An index of pandas that has a
@@ -63,7 +64,8 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     """
     require_known(path)
     folder, path = is_folder(path), Path(path)
-    if (path.suffix.lower() in TUNE_WRITERS and not folder) or (folder and _are_melodies(raw)):
+    tunes = path.suffix.lower() in TUNE_WRITERS and not (isinstance(raw, Record) and path.suffix.lower() in _WRITERS)
+    if (tunes and not folder) or (folder and _are_melodies(raw)):
         write_melodies(path, raw, folder=folder)
         return
     if folder:
@@ -85,10 +87,9 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
 
 def require_known(path: str | os.PathLike[str]) -> None:
     """Refuse a path that ends in what no row can be written to."""
-    if not is_folder(path) and Path(path).suffix.lower() not in (*_WRITERS, *TUNE_WRITERS):
-        raise FileError(
-            f"Can't write '{path}' by its ending. Known: {', '.join((*_WRITERS, *TUNE_WRITERS))}, and a folder for images."
-        )
+    known = list(dict.fromkeys((*_WRITERS, *TUNE_WRITERS)))
+    if not is_folder(path) and Path(path).suffix.lower() not in known:
+        raise FileError(f"Can't write '{path}' by its ending. Known: {', '.join(known)}, and a folder for images.")
 
 
 def wants_folder(what: str, path: str | os.PathLike[str]) -> FileError:
@@ -134,6 +135,7 @@ _WRITERS: dict[str, Callable[[Path, Any], None]] = {
     ".smi": write_smiles,
     ".sdf": write_sdf,
     **dict.fromkeys(_DRAWINGS, write_drawing),
+    ".wav": write_wav,
 }
 
 

@@ -1,0 +1,40 @@
+"""Sound: a WAV file as a record, a channel for each of the file's, and back."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from hourglass.data.record import Record
+from hourglass.errors import FileError
+
+COMPRESSED = (".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma")
+NAMES = {1: ("sound",), 2: ("left", "right")}
+
+
+def read_wav(path: Path) -> Record:
+    """Read a WAV file: samples from -1 to 1, as floats of 32 bits; a file of floats has the values that it has."""
+    from scipy.io import wavfile
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks beside the sound, such as titles
+        rate, samples = wavfile.read(path)
+    if samples.size == 0:
+        raise FileError(f"'{path}' has no sound in it.")
+    if samples.dtype.kind in "iu":  # those of 8 bits are unsigned; of 24 bits, they come as 32
+        middle, full = (128, 128) if samples.dtype == np.uint8 else (0, -float(np.iinfo(samples.dtype).min))
+        samples = ((samples - np.float64(middle)) / full).astype(np.float32)
+    return Record(samples, rate, names=NAMES.get(1 if samples.ndim == 1 else samples.shape[1]))
+
+
+def write_wav(path: Path, raw: Record) -> None:
+    """Write a record as a WAV file of floats of 32 bits, which nothing is lost in and nothing is cut off from."""
+    from scipy.io import wavfile
+
+    if raw.rate is None or raw.rate != round(raw.rate):
+        raise ValueError("sound has a whole number of samples a second, as in hg.Record(values, rate=16000)")
+    if np.isnan(raw.values).any():
+        raise ValueError("sound has no gaps")
+    wavfile.write(path, round(raw.rate), raw.values.astype(np.float32))
