@@ -311,3 +311,15 @@ def test_sound_that_cant_be_read_says_why(tmp_path):
         hg.read(tmp_path / "a.mp3")
     with pytest.raises(hg.ParameterError, match=r"Melodies are a list of hourglass.Melody"):
         hg.write(tmp_path / "a.mid", hg.Record([1.0, 2], rate=8000))
+
+
+def test_a_folder_of_sound_is_one_record_with_seams(tmp_path):
+    for name, n in {"b": 3, "a": 2}.items():
+        hg.write(tmp_path / f"{name}.wav", hg.Record(np.full(n, n / 8), rate=8000))
+    for source in (tmp_path, [tmp_path / "a.wav", tmp_path / "b.wav"]):
+        record = hg.read(source)
+        assert record.values[:, 0].tolist() == [0.25, 0.25, 0.375, 0.375, 0.375]
+        assert (record.seams.tolist(), record.rate) == ([2], 8000)
+    hg.write(tmp_path / "c.wav", hg.Record([0.5], rate=4000))
+    with pytest.raises(hg.DataError, match=r"c.wav' is at 4000 Hz; the first is at 8000 Hz"):
+        hg.read(tmp_path)

@@ -449,9 +449,59 @@ def test_a_stream_finds_channels_by_name(watcher, sick):
         watcher.stream().push(turned.drop(names[0]))
 
 
-def test_a_list_of_records_is_refused(sick):
-    with pytest.raises(hg.DataError, match=r"^A model takes one record. Got a list: fit one on each, or cut all to rows"):
-        hg.AnomalyDetector().fit([sick, sick])
+def hums(n, period, seed=0):
+    """A record of n samples of a square or, of another period, a triangular wave."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(n)
+    wave = np.sign(np.sin(2 * np.pi * time / 40)) if period == 40 else 2 * np.abs(2 * (time / period % 1) - 1) - 1
+    return hg.Record(wave + 0.1 * rng.normal(size=n), rate=100, names=["hum"])
+
+
+def test_a_detector_learns_from_several_records():
+    square, other = hums(12_000, 40), hums(12_000, 29)
+    new = hums(3000, 29, seed=1)
+    for records, (low, high) in {(square,): (0.9, 1), (square, other): (0, 0.1)}.items():
+        det = hg.AnomalyDetector(alarm_rate=0.05, random_state=0).fit(list(records))
+        assert low <= (det.p_values(new) <= 0.05).mean() <= high
+    with pytest.raises(hg.DataError, match=r"^Got 2 records: a model learns from several, and looks at one at a time\.$"):
+        det.predict([square, other])
+
+
+def test_an_autoencoder_learns_from_several_records():
+    records, new = [hums(4000, 40), hums(4000, 29)], hums(2000, 29, seed=1)
+    alone, together = (hg.VariationalAutoencoder(4, max_epochs=20, random_state=0).fit(some) for some in (records[:1], records))
+    assert hg.metrics.survival(together, new) > 0.8 > 0.6 > hg.metrics.survival(alone, new)
+    assert together.fit_sampler(records).sample(3, random_state=0).shape == (3 * together.kind_.shape[1], 1)
+
+
+def test_a_detector_of_several_records_takes_a_contamination():
+    records = [hums(3000, 40), hums(2000, 40, seed=1)]
+    det = hg.AnomalyDetector(contamination=0.1, random_state=0).fit(records)
+    scores = np.concatenate([det.score_samples(record) for record in records])
+    assert (scores < det.offset_).mean() == pytest.approx(0.1, abs=0.001)
+
+
+def test_a_folder_of_tables_is_records_where_a_window_is_asked_for(tmp_path):
+    for day in range(3):
+        table = pl.DataFrame({"time": np.arange(1000) / 100, "hum": hums(1000, 40, seed=day).values[:, 0]})
+        hg.write(tmp_path / "days" / f"{day}.csv", table)
+    new = hums(1000, 40, seed=9)
+    new.values[500:540] = 0
+    hg.write(tmp_path / "new.csv", new)
+
+    det = hg.AnomalyDetector(kind=hg.Series(window=80), random_state=0).fit(tmp_path / "days")
+
+    assert (det.kind_.length, det.kind_.rate) == (3000, pytest.approx(100))
+    worst = det.events(tmp_path / "new.csv").sort("score").row(-1, named=True)
+    assert (worst["start"], worst["end"]) == (pytest.approx(500, abs=5), pytest.approx(540, abs=5))
+
+
+def test_records_that_differ_are_not_learned_from_together():
+    record = hums(100, 40)
+    with pytest.raises(hg.DataError, match="Record 1 is at 50 Hz; the first is at 100 Hz"):
+        hg.AnomalyDetector().fit([record, hg.Record(record.values, 50, names=["hum"])])
+    with pytest.raises(hg.DataError, match="Record 1 has the channels 'heat'; the first has 'hum'"):
+        hg.AnomalyDetector().fit([record, hg.Record(record.values, 100, names=["heat"])])
 
 
 def test_a_table_of_a_few_rows_promises_what_an_array_of_them_does():

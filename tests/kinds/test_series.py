@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import hourglass as hg
+from hourglass.data.record import joined, parts_of
 from hourglass.kinds import KINDS, kind_from_config
 from hourglass.kinds.windows import Ragged, Windows, chosen_window, dominant_period, overlap_added, starts_of
 
@@ -347,3 +348,20 @@ def test_an_index_of_times_stands_beside_columns_that_are_numbers():
     kind = SeriesKind.learn(frame)
     assert (kind.time, kind.channels, kind.rate) == ("index", ("0", "1"), 1)
     np.testing.assert_array_equal(kind.opened(frame).record.values, np.column_stack([wave, -wave]))
+
+
+@given(st.lists(st.integers(4, 30), min_size=1, max_size=4), st.integers(2, 4), st.integers(1, 4))
+def test_no_window_reaches_across_a_seam(lengths, window, stride):
+    whole = joined([hg.Record(np.full(length, float(number))) for number, length in enumerate(lengths)])
+    windows = Windows(whole, window, min(stride, window))
+    assert len(windows)
+    for some in (windows, windows.at(windows.between()), windows.scattered()):
+        assert all(np.ptp(one) == 0 for one in some)
+    assert [len(part) for part in parts_of(whole)] == lengths
+
+
+def test_channels_of_joined_records_stand_in_the_order_of_the_first():
+    first = hg.Record([[1, 2], [3, 4]], names=["a", "b"])
+    found = joined([first, hg.Record([[6, 5]], names=["b", "a"]), hg.Record([[7, 8]])])
+    assert found.values.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    assert (found.seams.tolist(), repr(found)) == ([2, 3], "3 records of 4 samples x 2 channels")

@@ -44,7 +44,7 @@ def one_a_row(detector: Any, batch: Any) -> Any:
     kind = detector.kind_
     if kind.symbolic and kind.name != "melody" and not hasattr(batch, "columns"):
         return pl.DataFrame({"smiles" if kind.name == "molecule" else "text": list(batch)})
-    if kind.name != "series" or kind.identifier is None or not hasattr(batch, "columns"):
+    if kind.name != "series" or kind.of_record or kind.identifier is None or not hasattr(batch, "columns"):
         return batch
     return batch.select(kind.identifier).unique(maintain_order=True)
 

@@ -17,7 +17,7 @@ from hourglass.data.lines import read_lines, read_smiles
 from hourglass.data.melody import Melody
 from hourglass.data.molecules import read_sdf, without_bad
 from hourglass.data.pictures import ENDINGS, holds_pictures, is_picture
-from hourglass.data.record import Record
+from hourglass.data.record import Record, joined
 from hourglass.data.recordings import COMPRESSED, read_wav
 from hourglass.data.tables import FILE, read_table
 from hourglass.data.tunes import TUNES, holds_melodies, read_named_melodies
@@ -34,7 +34,7 @@ PREFERRED = ("x_train", "X", "x", "data")
 def read(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
 ) -> NDArray[Any] | list[NDArray[Any]] | pl.DataFrame | Record | list[Melody]:
-    r"""Read a file, a folder of images or tunes, or a list of such files.
+    r"""Read a file, a folder of images, tunes or records, or a list of such files.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def read(
         - ``.sdf``, molecules, also with ``.gz``: a table of ``smiles``, ``name`` and their properties;
         - ``.abc``, a file of tunes, and ``.mid``, or a folder, a ``.zip`` or a list of them;
         - an image (PNG, JPEG, TIFF, BMP, WebP or DICOM), or a folder, a ``.zip`` or a list of them;
-        - ``.hea`` or ``.dat``, a WFDB record, or ``.wav``, sound.
+        - ``.hea`` or ``.dat``, a WFDB record, or ``.wav``, sound; or a folder or a list of ``.hea`` and ``.wav``.
     skip_bad : bool, default=False
         Leave out images and tunes that can't be read, instead of raising an error, and rows that are empty or, of molecules
         (``.smi``, ``.sdf``, a column called ``smiles``, lines that look like SMILES), can't be read; one `HourglassWarning` says
@@ -56,7 +56,8 @@ def read(
     -------
     ndarray of shape (n, ...), polars.DataFrame of shape (n, columns), list of n ndarrays, Record, or list of Melody
         Arrays keep their dtype; lines are an array (n,) of strings. Images are uint8, or uint16 if all have 16 bits, of shape
-        (n, height, width) or (n, height, width, 3); a list of such arrays if their sizes differ.
+        (n, height, width) or (n, height, width, 3); a list of such arrays if their sizes differ. Of several records one is made,
+        in which no window reaches from one to the next.
 
     Raises
     ------
@@ -90,6 +91,8 @@ def read_with_places(
     if holds_melodies(path):
         melodies, files = read_named_melodies(path, skip_bad=skip_bad)
         return melodies, {FILE: files}
+    if records := _records_of(path):
+        return joined([_read_record(record) for record in records], [f"'{record}'" for record in records]), {}
     if not isinstance(path, (str, os.PathLike)) or reads_pictures(path):
         images, names = read_named_images(path, skip_bad=skip_bad)
         return images, {FILE: names}
@@ -170,6 +173,8 @@ READERS: dict[str, Callable[[Path], NDArray[Any] | pl.DataFrame | Record]] = {
     ".sdf": read_sdf,
     ".sdf.gz": read_sdf,
 }
+RECORDS: dict[str, Callable[[Path], Record]] = {".hea": read_wfdb, ".wav": read_wav}
+"""What one record is read from, each, where there are several."""
 SHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 _IMAGES = f"{', '.join(ENDINGS)}, a folder or a .zip of them"
 
@@ -188,22 +193,44 @@ def _tables_of(path: Path) -> list[Path]:
     return [] if tables and any(is_picture(file) for file in files) else tables
 
 
+def _records_of(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """The records of a list, or of a folder that has no pictures and no tables, in the order of their names."""
+    if not isinstance(source, (str, os.PathLike)):
+        paths = [Path(path) for path in source]
+        return paths if all(_ending(path, RECORDS) for path in paths) else []
+    if not os.path.isdir(source):  # noqa: PTH112 (any string)
+        return []
+    files = [Path(name) for name, _ in found_in(Path(source), lambda inside: True)]
+    records = [file for file in files if _ending(file, RECORDS)]
+    return [] if any(is_picture(file) or _ending(file, TABLES) for file in files) else records
+
+
+def _read_record(path: Path) -> Record:
+    check_exists(path)
+    with naming(path):
+        return RECORDS[path.suffix.lower()](path)
+
+
 def files_of(path: str | os.PathLike[str]) -> list[Path]:
-    """The files that are read from a path: it itself, or those in a folder that are tunes, tables or pictures."""
+    """The files that are read from a path: it itself, or those in a folder that are tunes, tables, records or pictures."""
     path = Path(path)
     if not os.path.isdir(path):  # noqa: PTH112 (any string)
         return [path]
     if holds_melodies(path):
         return [Path(name) for name, _ in found_in(path, lambda inside: inside.suffix.lower() in TUNES)]
-    return _tables_of(path) or [Path(name) for name, _ in found_in(path, lambda inside: is_picture(path / inside))]
+    return (
+        _tables_of(path)
+        or _records_of(path)
+        or [Path(name) for name, _ in found_in(path, lambda inside: is_picture(path / inside))]
+    )
 
 
 def reads_pictures(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> bool:
-    """Whether a source is taken for pictures: a list, a folder or a zip of tunes isn't, nor is a folder of tables."""
+    """Whether a source is taken for pictures: a list, a folder or a zip of tunes isn't, nor is a folder of tables or records."""
     if not isinstance(source, (str, os.PathLike)):
-        return not holds_melodies(source)
+        return not holds_melodies(source) and not _records_of(source)
     there = os.path.exists(source)  # noqa: PTH110 (any string)
-    return there and holds_pictures(source) and not holds_melodies(source) and not _tables_of(Path(source))
+    return there and holds_pictures(source) and not (holds_melodies(source) or _tables_of(Path(source)) or _records_of(source))
 
 
 def _npy(path: Path) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from hourglass.data.dates import as_times, date_formats
 from hourglass.data.numerals import bare, number_form, plain
 from hourglass.data.tables import FILE
-from hourglass.errors import DataError, ParameterError, suggest, warn
+from hourglass.errors import DataError, ParameterError, listed, suggest, warn
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,6 +86,7 @@ class Record:
         names: Sequence[str] | None = None,
         start: datetime | float | None = None,
         place: NDArray[np.intp] | None = None,
+        seams: NDArray[np.intp] | None = None,
     ) -> None:
         array = np.asarray(values)
         if array.dtype.kind not in "fiub":
@@ -101,6 +103,7 @@ class Record:
             raise DataError(f"The record has {self.values.shape[1]} channels and {len(self.names)} names. Give a name for each.")
         self.start = start
         self.place = place  # of each row of the table that it was made of; None where they are all of the samples
+        self.seams = np.empty(0, np.intp) if seams is None else seams  # where those begin that it was joined of, but the first
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -120,7 +123,45 @@ class Record:
     def __repr__(self) -> str:
         time, channels = self.shape
         rate = "" if self.rate is None else f" at {paced(self.rate)}"
-        return f"Record of {time:,} samples x {channels} channel{'s' * (channels > 1)}{rate}"
+        what = f"{len(self.seams) + 1} records" if len(self.seams) else "Record"
+        return f"{what} of {time:,} samples x {channels} channel{'s' * (channels > 1)}{rate}"
+
+
+def joined(records: Sequence[Record], called: Sequence[str] | None = None) -> Record:
+    """Records of the same channels and rate as one, with seams that no window reaches across; what they are ``called`` in errors.
+
+    The names of the channels, their order and the rate are those of the first.
+    """
+    first = records[0]
+    for record, name in zip(records, called or [f"Record {number}" for number in range(len(records))], strict=True):
+        if of_channels(record, first.names) is None:
+            raise DataError(
+                f"{name} has the channels {listed(record.names)}; the first has {listed(first.names)}. "
+                "A model takes records of the same channels."
+            )
+        if (record.rate is None) != (first.rate is None) or abs((record.rate or 1) / (first.rate or 1) - 1) > CLOSE:
+            raise DataError(
+                f"{name} is at {paced(record.rate)}; the first is at {paced(first.rate)}. "
+                "A model takes records of one rate: resample them."
+            )
+    values = np.concatenate([of_channels(record, first.names) for record in records])
+    seams = np.cumsum([len(record) for record in records])[:-1]
+    return Record(values, first.rate, names=first.names, seams=seams) if len(records) > 1 else first
+
+
+def of_channels(record: Record, names: Sequence[str]) -> Values | None:
+    """A record's values with channels in the order of those names, or as they come where nobody named them; None if some differ."""
+    if record.names == tuple(names) or (record.names[0] == "x0" and len(record.names) == len(names)):
+        return record.values
+    if set(record.names) != set(names):
+        return None
+    return record.values[:, [record.names.index(name) for name in names]]
+
+
+def parts_of(record: Record) -> list[Record]:
+    """The records that one was joined of."""
+    ends = [0, *record.seams, len(record)]
+    return [record[a:b] for a, b in pairwise(ends)] if len(record.seams) else [record]
 
 
 def _later(start: datetime | float, seconds: float) -> datetime | float:
@@ -189,8 +230,10 @@ def _without_unit(name: str) -> tuple[str, float]:
     return (found["name"] or found["long"], unit) if found and unit else (name, 1.0)
 
 
-def paced(rate: float) -> str:
+def paced(rate: float | None) -> str:
     """A sampling rate in words: '250 Hz', or 'a sample every 300 s'."""
+    if rate is None:
+        return "no rate that is known"
     return f"{rate:.6g} Hz" if rate >= 1 else f"a sample every {1 / rate:.6g} s"
 
 

@@ -24,6 +24,7 @@ from hourglass.errors import DataError, FileError, ModelFileError, ParameterErro
 from hourglass.estimators.parameters import from_config, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
+from hourglass.kinds.windows import Windows
 from hourglass.parts.base import Part, called, how_to_know, known_as, one_of
 from hourglass.training import Epoch, Trainer
 
@@ -159,11 +160,14 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
         check_is_fitted(self)
-        return self._fitting(X)
+        raw = self._fitting(as_raw(X, kind=self.kind_.name))
+        if isinstance(raw, Windows) and len(raw.record.seams) and raw is not X:
+            raise DataError(f"Got {len(raw.record.seams) + 1} records: a model learns from several, and looks at one at a time.")
+        return raw
 
-    def _fitting(self, X: Any) -> Any:
+    def _fitting(self, raw: Any) -> Any:
         """Raw data that fits the kind that was learned."""
-        raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
+        raw = self.kind_.opened(raw)
         self.kind_.check(raw)
         if self.kind_.name == "table" and not self.kind_.matches_names(raw):  # type: ignore[attr-defined]
             try:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hourglass import data
-from hourglass.data.record import float_of
+from hourglass.data.record import float_of, joined
 from hourglass.errors import DataError, ModelFileError
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.columns import counted_from
@@ -90,8 +90,8 @@ def infer(raw: Any) -> Inference:
 def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None = None) -> Any:
     """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused.
 
-    Pictures of differing sizes or depths become an `Album`; where pictures may stay ``apart``, so does a path to some, and none is
-    read yet. Of the ``kind`` of series, rows may differ in length.
+    Several records become one with seams, pictures of differing sizes or depths an `Album`; where pictures may stay ``apart``, so
+    does a path to some, and none is read yet. Of the ``kind`` of series, rows may differ in length.
     """
     name = kind_name(kind)
     _refuse_torch_data(X)
@@ -107,6 +107,8 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
         return Album(X.readable())
     if isinstance(X, (Album, data.Record, Ragged, Windows)):
         return X
+    if isinstance(X, (list, tuple)) and X and all(isinstance(row, data.Record) for row in X):
+        return joined(X)
     return _as_rows([X] if isinstance(X, data.Melody) else X, name)
 
 
@@ -153,8 +155,6 @@ def _as_rows(X: Any, kind: str | None) -> Any:
         return _as_array(X)
     if X and all(isinstance(row, str) or is_listed(row) for row in X):
         return _of_strings(X)
-    if any(isinstance(row, data.Record) for row in X):
-        raise DataError("A model takes one record. Got a list: fit one on each, or cut all to rows, an array (n, time, channels).")
     shapes = [np.shape(row) for row in X]
     differing = len(set(shapes)) > 1
     pictures = kind != "series" and all(isinstance(row, np.ndarray) and is_picture(row) for row in X)

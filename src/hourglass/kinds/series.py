@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.data.record import CLOSE, Columns, float_of, paced, record_of, roles, seconds, stacked
+from hourglass.data.record import CLOSE, Columns, float_of, joined, of_channels, paced, parts_of, record_of, roles, seconds, stacked
 from hourglass.errors import DataError, ParameterError, suggest, warn
 from hourglass.kinds.base import Kind, described
 from hourglass.kinds.frames import as_frame, container_of, is_table
@@ -91,7 +91,8 @@ class SeriesKind(Kind):
     @classmethod
     def recognise(cls, raw: Any) -> str | None:
         if isinstance(raw, Record):
-            return f"a record of {raw.shape[0]:,} samples"
+            many = f"{len(raw.seams) + 1} records" if len(raw.seams) else "a record"
+            return f"{many} of {raw.shape[0]:,} samples{' together' if len(raw.seams) else ''}"
         return "rows of differing length" if isinstance(raw, Ragged) else None
 
     @classmethod
@@ -103,8 +104,7 @@ class SeriesKind(Kind):
         if is_table(raw):
             frame = _polars(raw)
             container, facts = container_of(raw), roles(frame, columns)
-            steps = facts.id is None and bool(wanted.window or wanted.stride)
-            raw = record_of(frame, columns, wanted.rate) if steps else _of_frame(frame, columns, facts, wanted.rate)
+            raw = _of_frame(frame, columns, facts, wanted.rate, records=bool(wanted.window or wanted.stride))
         elif isinstance(raw, np.ndarray) and (raw.ndim == 1 or (raw.ndim == 2 and (wanted.window or wanted.stride))):
             raw = Record(raw, wanted.rate)
         if isinstance(raw, Record):
@@ -128,13 +128,12 @@ class SeriesKind(Kind):
             frame = _polars(raw)
             self._require_columns(frame)
             time = self.time
-            if (
-                self.of_record and not self.values
-            ):  # learned from no table, so nobody said which column holds times, or that none does
+            if self.of_record and not self.values:  # learned from no table, so nobody said which column holds times, if any
                 time = roles(frame, dict.fromkeys(self._named, "value")).time
-            asked = {name: role for name, role in ((time, "time"), (self.identifier, "id")) if name}
+            asked = {name: role for name, role in ((time, "time"), (self.identifier, "id")) if name and name in frame.columns}
             frame = frame.select([*asked, *self._named]) if self._named else frame
-            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), self.grid if time else self.rate)
+            rate = self.grid if time else self.rate
+            origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), rate, records=self.of_record)
         if not self.of_record:
             if isinstance(raw, Record):
                 raise DataError(
@@ -169,23 +168,23 @@ class SeriesKind(Kind):
                 f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
                 "Resample it, or fit another model."
             )
-        known, here, unnamed = len(self.channels), record.shape[1], record.names[0] == "x0"
-        if record.names == self.channels or (unnamed and here == known):
+        values = of_channels(record, self.channels)
+        if values is record.values:
             return record
-        if unnamed:
+        if values is not None:
+            return Record(values, record.rate, names=self.channels, start=record.start, place=record.place, seams=record.seams)
+        if record.names[0] == "x0":
             raise DataError(
-                f"The record has {_counted(here)}, and the model was fitted on {known} ({', '.join(self.channels)}). "
-                "Give these alone, in this order."
+                f"The record has {_counted(record.shape[1])}, and the model was fitted on {len(self.channels)} "
+                f"({', '.join(self.channels)}). Give these alone, in this order."
             )
         missing = [name for name in self.channels if name not in record.names]
         if missing:
             raise DataError(
                 f"The record has no channel {missing[0]!r}, which the model was fitted on. {suggest(missing[0], record.names)}"
             )
-        if extra := [name for name in record.names if name not in self.channels]:
-            raise DataError(f"The record has a channel {extra[0]!r}, which the model was not fitted on. Leave it out.")
-        order = [record.names.index(name) for name in self.channels]
-        return Record(record.values[:, order], record.rate, names=self.channels, start=record.start, place=record.place)
+        extra = next(name for name in record.names if name not in self.channels)
+        raise DataError(f"The record has a channel {extra!r}, which the model was not fitted on. Leave it out.")
 
     @property
     def _named(self) -> tuple[str, ...]:
@@ -193,7 +192,7 @@ class SeriesKind(Kind):
         return self.values or (self.channels if self.of_record or self.ragged else ())
 
     def _require_columns(self, frame: Any) -> None:
-        for name in [*filter(None, (self.time, self.identifier)), *self._named]:
+        for name in [*filter(None, (self.time, None if self.of_record else self.identifier)), *self._named]:
             if name not in frame.columns:
                 raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, frame.columns)}")
 
@@ -302,9 +301,10 @@ def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learn
     if record.rate and wanted.rate and abs(record.rate / wanted.rate - 1) > CLOSE:
         raise DataError(f"The record is at {record.rate:g} Hz, and kind= says {wanted.rate:g} Hz. Leave one of them out.")
     _require_known(record.values[None], record.names)
-    window, period = chosen_window(record.values)
+    longest = max(parts_of(record), key=len)
+    window, period = chosen_window(longest.values)
     window = int(wanted.window or window)
-    _require_some(record, window)
+    _require_some(longest, window)
     channels = record.shape[1]
     return cls(
         (channels, window),
@@ -352,14 +352,21 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
     )
 
 
-def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate: float | None) -> Any:
-    """What a table holds: a row each where it has no times, rows by identifier as those come, or a record."""
+def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate: float | None, *, records: bool) -> Any:
+    """What a table holds: a row each where it has no times, rows by identifier as those come, or a record.
+
+    With ``records``, that is one record in any case, by identifier several.
+    """
+    if facts.id is not None and records:
+        told = {name: role for name, role in (asked or {}).items() if name != facts.id}
+        parts = frame.partition_by(facts.id, as_dict=True, include_key=False)
+        return joined([record_of(part, told, rate) for part in parts.values()], [f"{facts.id} {name!r}" for (name,) in parts])
     if facts.id is not None:
         in_time = frame if facts.time is None else frame[np.argsort(seconds(frame, facts.time)[0], kind="stable")]
         parts = in_time.partition_by(facts.id, as_dict=True)
         values = [stacked(parts[(name,)], facts.values) for name in frame[facts.id].unique(maintain_order=True)]
         return Ragged([rows[:, 0] if rows.shape[1] == 1 else rows for rows in values])
-    if facts.time is None:
+    if facts.time is None and not records:
         return stacked(frame, facts.values)
     return record_of(frame, asked, rate)
 

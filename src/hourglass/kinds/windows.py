@@ -26,6 +26,7 @@ class Windows(Sequence[Any]):
     """The windows of a record, each an array (window, channels), cut when they are asked for.
 
     They begin every ``stride`` samples; where the record goes on after the last whole one, one more ends where the record does.
+    None reaches across a seam of records that were joined.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Windows(Sequence[Any]):
         self, record: Record, window: int, stride: int, origin: Any = None, starts: NDArray[np.intp] | None = None
     ) -> None:
         self.record, self.window, self.stride, self.origin = record, window, stride, origin
-        self.starts = starts_of(len(record), window, stride) if starts is None else starts
+        self.starts = self.whole(starts_of(len(record), window, stride)) if starts is None else starts
 
     @property
     def shape(self) -> tuple[int]:
@@ -61,7 +62,14 @@ class Windows(Sequence[Any]):
         """Windows at random places, as many as lie beside one another: at a fixed distance all could have one phase."""
         room = len(self.record) - self.window + 1
         starts = np.random.default_rng(0).integers(room, size=max(len(self.record) // self.window, 1))
-        return self.at(np.sort(starts))
+        return self.at(self.whole(np.sort(starts)))
+
+    def whole(self, starts: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Those places (m,) at which a window may begin that it reaches across no seam from."""
+        seams = self.record.seams
+        before, after = (np.searchsorted(seams, ends, "right") for ends in (starts, starts + self.window - 1))
+        found: NDArray[np.intp] = starts[before == after]
+        return found
 
     def at(self, starts: NDArray[np.intp]) -> Windows:
         """Those that begin there."""
@@ -81,7 +89,7 @@ class Windows(Sequence[Any]):
         there = np.isin(every, self.starts)
         offsets = np.arange(len(self.record) - self.window + 1)
         before, after = np.searchsorted(every, offsets, "right") - 1, np.searchsorted(every, offsets)
-        return offsets[there[before] & there[after]]
+        return self.whole(offsets[there[before] & there[after]])
 
     def __len__(self) -> int:
         return len(self.starts)

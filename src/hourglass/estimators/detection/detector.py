@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from hourglass import storage
+from hourglass.data import Record
+from hourglass.data.record import parts_of
 from hourglass.errors import DataError, ModelFileError, ParameterError, warn
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.detection import recipes
@@ -223,7 +225,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             warn(f"Only {n} rows tell what is usual: fit on at least {least}, better {better:,}, for alarms to be relied on.")
         if self.contamination != "auto":
             self.alarm_rate_ = float(self.contamination)
-            self.offset_ = float(np.quantile(self.score_samples(raw), self.alarm_rate_))
+            scores = [self.score_samples(part) for part in (parts_of(raw) if isinstance(raw, Record) else [raw])]
+            self.offset_ = float(np.quantile(np.concatenate(scores), self.alarm_rate_))
         else:
             self.set_alarm_rate(
                 self._rate_for(length(self.kind_.opened(raw))) if self.alarm_rate == "auto" else float(self.alarm_rate)
