@@ -1532,3 +1532,23 @@ def test_pictures_that_are_named_by_numbers_have_masks_of_their_own():
     assert int(named("a.png").pixels[0, 0]) == 30
     with pytest.raises(hg.FileError, match=r"has 'a.bmp' and 'a.png', and neither is called 'a.jpg'"):
         named("a.jpg")
+
+
+def test_a_folder_of_sound_is_watched(fails):
+    rng = np.random.default_rng(0)
+    hum = [np.sin(2 * np.pi * np.arange(n) / 40) + 0.1 * rng.normal(size=n) for n in (6000, 4000, 2000)]
+    hum[2][1000:1100] = 0.5
+    for name, values in zip(("usual/a", "usual/b", "new"), hum, strict=True):
+        hg.write(f"{name}.wav", hg.Record(values.astype(np.float32), 8000))
+
+    said = run("fit", "usual", "--for", "flag", "--seed", 0, "-q", "-o", "hum.safetensors")
+    assert "2 records of 10,000 samples together" in said and "Learned from 10,000 samples what is usual" in said
+    run("detect", "hum.safetensors", "new.wav", "-q", "-o", "alarms.csv")
+    alarms = pl.read_csv("alarms.csv")["alarm"]
+    assert alarms[1010:1090].mean() > 0.9 and alarms[:900].mean() < 0.2
+    assert fails("detect", "hum.safetensors", "usual", "-o", "none.csv")[1].startswith("Error: Got 2 records: a model learns from")
+
+    said = run("fit", "usual", "--max-epochs", 3, "--seed", 0, "-q", "-o", "codes.safetensors")
+    assert "Trained on 10,000 samples" in said
+    run("reconstruct", "codes.safetensors", "new.wav", "-o", "again.wav")
+    assert hg.read("again.wav").shape == (2000, 1)

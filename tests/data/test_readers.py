@@ -130,8 +130,8 @@ def test_a_panic_of_polars_is_an_error_too(sentence, monkeypatch):
 def test_an_unknown_ending(sentence):
     Path("x.xyz").write_text("")
     assert sentence(FileError, read, "x.xyz") == (
-        "Can't read 'x.xyz' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .txt, .txt.gz, "
-        ".smi, .smi.gz, .sdf, .sdf.gz, .abc, .mid, .midi, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, "
+        "Can't read 'x.xyz' by its ending. Known: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy, .npz, .hea, .dat, .wav, .txt, "
+        ".txt.gz, .smi, .smi.gz, .sdf, .sdf.gz, .abc, .mid, .midi, and images: .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .dcm, "
         "a folder or a .zip of them."
     )
 

@@ -75,7 +75,7 @@ def generate(asked: Asked) -> None:
     some = 1000 * (model.kind_.shape[-1] if model.kind_.of_record else 1)
     bound = model.elbo(X[:some], condition=None if known is None else known[:some], random_state=0)
     level = "" if known is None else " --condition LEVEL"
-    say(f"Trained on {counted(len(X), 'row')} ({model.kind_.describe()}) for {passes(model)}.")
+    say(f"Trained on {_learned_from(model, X)} ({model.kind_.describe()}) for {passes(model)}.")
     say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
     say(f"Samples come from: {model.sampler_}.")
     place = f"samples{model.kind_.ending or '/'}"
@@ -88,7 +88,7 @@ def flag(asked: Asked) -> None:
     X, asked = _taken(asked)
     detector = hg.AnomalyDetector(kind=asked.network["kind"], contaminated=asked.contaminated, **asked.training)
     detector.fit(X).save(asked.output)
-    rows = counted(len(one_a_row(detector, X)), "sample" if detector.kind_.of_record else "row")
+    rows = _learned_from(detector, one_a_row(detector, X))
     say(f"Learned from {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet")
 
@@ -111,7 +111,7 @@ def compress(asked: Asked) -> None:
     model.save(asked.output)
     width, symbols = len(model.get_feature_names_out()), " symbols" if model.kind_.symbolic else ""
     keep = "keeps" if width == 1 else "keep"
-    say(f"Trained on {counted(len(X), 'row')} ({model.kind_.describe()}) for {passes(model)}.")
+    say(f"Trained on {_learned_from(model, X)} ({model.kind_.describe()}) for {passes(model)}.")
     survival = _survival_of_unseen(model, asked.data, X)
     say(f"{counted(width, 'number')} in place of {model.n_features_in_:,}{symbols} {keep} {survival}")
     say(f"Wrote {asked.output}. Next: hourglass report {quote(str(asked.output))} {quote(asked.data)}")
@@ -143,6 +143,11 @@ def _hint_at_series(X: Any, asked: Asked) -> None:
         say(f"Its rows stand at even steps of '{time}', as those of a record do. To take it for one, say --kind series.")
 
 
+def _learned_from(model: Any, X: Any) -> str:
+    """How many rows there were, or of a record samples."""
+    return counted(len(X), "sample" if model.kind_.of_record else "row")
+
+
 def _survival(model: Any, X: Any) -> str:
     """What survives of rows, in words that 'of the rows' follows; of symbols, how many rows come back without a fault."""
     share = percent(hg.metrics.survival(model, X))
@@ -154,4 +159,7 @@ def _survival_of_unseen(model: Any, data: str, X: Any) -> str:
     named = dataset_named(data)
     if named is not None:
         return f"{_survival(model, named.x_test)} of {len(named.x_test):,} test images that it never saw."
-    return f"{_survival(model, X)} of the rows it learned from; expect a little less of new ones."
+    from hourglass.data.record import parts_of
+
+    some = parts_of(X)[0] if isinstance(X, hg.Record) else X
+    return f"{_survival(model, some)} of the rows it learned from; expect a little less of new ones."
