@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.dates import as_times, date_formats
 from hourglass.data.numerals import bare, number_form, plain
+from hourglass.data.stamps import HOUR, tidied
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError, ParameterError, suggest, warn
 
@@ -28,7 +29,7 @@ _CLOCK = r"^(?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|(\d+):(\d\d\.\d+))$"  # 08:30:00, 0
 # numbers of such a size: as seconds they are thousands of years from today
 SINCE_1970: dict[float, Literal["ns", "us", "ms"]] = {1e17: "ns", 1e14: "us", 1e11: "ms"}
 FUTURE = 9e18  # nanoseconds; what is larger is no time
-HOUR, DAY = 3600.0, 86400.0
+DAY = 86400.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROLES = ("time", "id", "value", "left out")  # that columns of series can be asked to have
 SPARSE = 50  # steps of the record for each of its samples, from which on its stamps make no sense
@@ -85,6 +86,7 @@ class Record:
         names: Sequence[str] | None = None,
         start: datetime | float | None = None,
         place: NDArray[np.intp] | None = None,
+        put_back: Sequence[int] = (),
     ) -> None:
         array = np.asarray(values)
         if array.dtype.kind not in "fiub":
@@ -101,6 +103,7 @@ class Record:
             raise DataError(f"The record has {self.values.shape[1]} channels and {len(self.names)} names. Give a name for each.")
         self.start = start
         self.place = place  # of each row of the table that it was made of; None where they are all of the samples
+        self.put_back = tuple(put_back)  # steps at which the clock that it was taken by was put back by an hour
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -114,13 +117,20 @@ class Record:
         if not isinstance(which, slice) or which.step not in (None, 1):
             raise DataError("Of a record a stretch can be taken, as in record[1000:2000].")
         first = range(len(self))[which].start if len(range(len(self))[which]) else 0
-        start = None if self.rate is None else _later(0.0 if self.start is None else self.start, first / self.rate) or None
-        return Record(self.values[which], self.rate, names=self.names, start=start)
+        start = None if self.rate is None else _at(self, first) or None
+        put_back = [step - first for step in self.put_back if step > first]
+        return Record(self.values[which], self.rate, names=self.names, start=start, put_back=put_back)
 
     def __repr__(self) -> str:
         time, channels = self.shape
         rate = "" if self.rate is None else f" at {paced(self.rate)}"
         return f"Record of {time:,} samples x {channels} channel{'s' * (channels > 1)}{rate}"
+
+
+def _at(record: Record, step: float) -> datetime | float:
+    """When a step of a record with a rate is, by the clock that it was taken by."""
+    hours = sum(step >= turned for turned in record.put_back)
+    return _later(0.0 if record.start is None else record.start, step / record.rate - HOUR * hours)  # type: ignore[operator]
 
 
 def _later(start: datetime | float, seconds: float) -> datetime | float:
@@ -135,7 +145,7 @@ def when(record: Record, step: float) -> str:
     """When a step of the record is, in words: its time of day and date, its second, or its number."""
     if record.rate is None:
         return f"{step:,.0f}"
-    at = _later(0.0 if record.start is None else record.start, step / record.rate)
+    at = _at(record, step)
     if not isinstance(at, datetime):
         return f"{round(at, 6):,.15g} s"
     parts = {"milliseconds": 1} if record.rate > 1 else {"seconds": 1}
@@ -144,6 +154,11 @@ def when(record: Record, step: float) -> str:
     if rounded.year > datetime.min.year:
         return f"{day} {clock}"
     return clock if rounded.toordinal() == 1 else f"day {rounded.toordinal()}, {clock}"  # no date is known
+
+
+def in_time(record: Record) -> NDArray[np.intp]:
+    """The rows of the table that a record was made of, or its samples, in the order of time."""
+    return np.arange(len(record)) if record.place is None else np.argsort(record.place, kind="stable")
 
 
 class Columns(NamedTuple):
@@ -204,21 +219,31 @@ def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate:
     if columns.time is None:
         return Record(values, rate, names=columns.values)
     stamps, start = seconds(frame, columns.time)
-    if len(stamps) < 2:
-        return Record(values, rate, names=columns.values, start=start)
-    between = np.diff(stamps)
-    _require_rising(between, columns.time, frame)
+    found = tidied(stamps, values, frame[columns.time])
+    if found.stamps[0]:
+        start = _later(start or 0.0, float(found.stamps[0])) or None
+    if len(found.stamps) < 2:
+        return Record(found.values, rate, names=columns.values, start=start, place=found.of_row)
+    stamps = found.stamps - found.stamps[0]
     step = _step(stamps) if rate is None else 1 / rate
     place = _places(stamps, step)
+    of_rows = place if found.of_row is None else place[found.of_row]
     if place[-1] > SPARSE * len(place):
+        before, row = (int((of_rows == end).argmax()) for end in place[np.diff(place).argmax() + np.arange(2)])
         raise DataError(
             f"Column {columns.time!r} has stamps that are {step:g} s apart in the middle, yet reach over {place[-1]:,} such steps "
-            f"in {len(place):,} rows. Cut the table at its long gaps, or give the rate."
+            f"in {len(place):,} rows. Cut the table at its long gaps, the longest before row {row} ({frame[columns.time][before]}, "
+            f"then {frame[columns.time][row]}), leave out what is no time, or give the rate."
         )
     regular = place[-1] == len(place) - 1 and (np.diff(place) == 1).all()
-    if not regular:
-        values, place = _on_grid(values, place, columns.time, step)
-    return Record(values, 1 / step, names=columns.values, start=start, place=None if regular else place)
+    return Record(
+        found.values if regular else _on_grid(found.values, place, columns.time, step),
+        1 / step,
+        names=columns.values,
+        start=start,
+        place=None if regular and found.of_row is None else of_rows,
+        put_back=[int(of_rows[row]) for row in found.turned],
+    )
 
 
 def _step(stamps: Values) -> float:
@@ -239,37 +264,21 @@ def _places(stamps: Values, step: float) -> NDArray[np.intp]:
     return places
 
 
-def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) -> tuple[Values, NDArray[np.intp]]:
-    """Values on their places; the mean of those that share one."""
-    shared = len(place) - len(np.unique(place))
+def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) -> Values:
+    """Values on their places, which rise; the mean of those that share one."""
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    shared = len(place) - len(first)
     if shared:
         warn(
             f"Column {name!r}: {shared:,} of {len(place):,} samples stand closer to the one before than half the usual {step:g} s; "
             "the mean of those that share a step counts."
         )
-    total, count = (np.zeros((place[-1] + 1, values.shape[1])) for _ in range(2))
-    np.add.at(total, place, np.nan_to_num(values))
-    np.add.at(count, place, ~np.isnan(values))
-    grid = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(values.dtype)
-    return grid, place
-
-
-def _require_rising(between: Values, name: str, frame: pl.DataFrame) -> None:
-    import polars as pl
-
-    if (between > 0).all():
-        return
-    row = int(np.flatnonzero(between <= 0)[0]) + 1
-    how = "repeat" if between[row - 1] == 0 else "run backwards"
-    what = "Sort the rows, and leave one of each time."
-    if (between == 0).mean() > 0.5:
-        what = (
-            f"Too coarse to tell samples apart, they can be left out: columns={{{name!r}: 'left out'}}; then give rate and window."
-        )
-    elif frame[name].dtype in (pl.String, pl.Datetime) and abs(between[row - 1] + HOUR) < 2 * np.median(between):
-        back = "If clocks were put back there, give times in UTC or with their offset, as in 02:00+0100"
-        what = f"{back}; else sort the rows, and leave one of each time."
-    raise DataError(f"The stamps of column {name!r} {how} in row {row} ({frame[name][row - 1]}, then {frame[name][row]}). {what}")
+        known = ~np.isnan(values)
+        total, count = np.add.reduceat(np.where(known, values, 0), first), np.add.reduceat(known.astype(np.intp), first)
+        values = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(values.dtype)
+    grid = np.full((place[-1] + 1, values.shape[1]), np.nan, values.dtype)
+    grid[place[first]] = values
+    return grid
 
 
 def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | None]:
@@ -303,7 +312,7 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | 
 
 
 def _times(column: pl.Series) -> pl.Series:
-    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small and rise.
+    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small, and one way.
 
     Clocks alone, without a date, are times of the first year.
     """
@@ -318,8 +327,8 @@ def _times(column: pl.Series) -> pl.Series:
             return pl.select(pl.lit(datetime.min) + pl.duration(microseconds=since)).to_series()
         raise DataError(f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
     instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]
-    rising = [number for number, found in enumerate(instants) if (np.diff(found) > 0).all()]
-    return read[min(rising or [0], key=lambda number: np.ptp(instants[number]))]
+    turns = [min((np.diff(found) < 0).sum(), (np.diff(found) > 0).sum()) for found in instants]  # newest first is an order too
+    return read[min(range(len(read)), key=lambda number: (turns[number], np.ptp(instants[number])))]
 
 
 def _of_clock(column: pl.Series) -> pl.Series:
