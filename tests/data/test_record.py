@@ -148,20 +148,67 @@ def test_samples_that_share_a_step_are_their_mean_and_that_is_said():
     assert record.values[:, 0].tolist() == [0, 1, 3, 5, 6, 7]
 
 
-REFUSED = {
-    "backwards": (
-        pl.DataFrame({"t": [0, 1, 3, 2], "x": [0.0] * 4}),
-        "The stamps of column 't' run backwards in row 3 (3, then 2). Sort the rows, and leave one of each time.",
+LATE = "rows come after later ones, and were put in the order of time"
+TWICE = "rows have the time of another, and the last value of a time counts"
+OCTOBER = [f"2026-10-25 0{hour}:{minute}0" for hour in (2, 2, 3) for minute in range(6)]
+UNTIDY = {
+    "late": ([0, 1, 3, 2], [[0], [1], [3], [2]], f"1 of 4 {LATE}", [0, 1, 2, 3], [0, 1, 3, 2]),
+    "newest first": ([3, 2, 1, 0], [[3], [2], [1], [0]], f"3 of 4 {LATE}", [0, 1, 2, 3], [3, 2, 1, 0]),
+    "late, and twice": (
+        [1, 2, 0, 1, 3],
+        [[9], [2], [0], [1], [3]],
+        f"2 of 5 {LATE}; 1 of 5 {TWICE}",
+        [0, 1, 2, 3],
+        [1, 2, 0, 1, 3],
     ),
-    "repeated": (
-        pl.DataFrame({"t": [0, 1, 1, 2], "x": [0.0] * 4}),
-        "The stamps of column 't' repeat in row 2 (1, then 1). Sort the rows, and leave one of each time.",
-    ),
+    "each line twice": ([0, 0, 1, 1], [[0], [0], [1], [1]], f"2 of 4 {TWICE}", [0, 1], [0, 0, 1, 1]),
+    "a line for each sensor": ([0, 0, 1, 1], [[0, None], [None, 5], [1, None], [None, 6]], f"2 of 4 {TWICE}", [0, 1], [0, 0, 1, 1]),
     "clocks put back": (
-        pl.DataFrame({"t": ["2026-10-25 02:40", "2026-10-25 02:50", "2026-10-25 02:00", "2026-10-25 02:10"], "x": [0.0] * 4}),
-        "The stamps of column 't' run backwards in row 2 (2026-10-25 02:50, then 2026-10-25 02:00). If clocks were put back there, "
-        "give times in UTC or with their offset, as in 02:00+0100; else sort the rows, and leave one of each time.",
+        OCTOBER,
+        [[i] for i in range(18)],
+        "the clock was put back an hour at row 6 (2026-10-25 02:50, then 2026-10-25 02:00), where samples go on",
+        range(18),
+        None,
     ),
+    "an hour that comes twice, and says the same": (
+        OCTOBER,
+        [[i] for i in (0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)],
+        f"5 of 18 {LATE}; 6 of 18 {TWICE}",
+        range(12),
+        [*range(6), *range(12)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNTIDY)
+def test_stamps_are_put_in_order_and_it_is_said(case):
+    stamps, rows, said, found, place = UNTIDY[case]
+    frame = pl.DataFrame({"t": stamps}).hstack(pl.DataFrame(rows, schema=["x", "y"][: len(rows[0])], orient="row"))
+    with pytest.warns(hg.HourglassWarning) as warned:
+        record = record_of(frame)
+    assert [str(one.message) for one in warned] == [f"Column 't': {said}."]
+    assert record.values[:, 0].tolist() == list(found)
+    assert (record.place if place is None else record.place.tolist()) == place
+    if record.shape[1] > 1:
+        assert record.values[:, 1].tolist() == [5, 6]
+
+
+@pytest.mark.filterwarnings("ignore:Column 't'")
+def test_times_after_clocks_were_put_back_are_those_of_the_rows():
+    record = record_of(pl.DataFrame({"t": OCTOBER, "x": np.arange(18.0)}))
+    assert [when(record, step) for step in range(18)] == [f"{stamp}:00" for stamp in OCTOBER]
+    assert when(record[4:], 3) == when(record[7:], 0) == "2026-10-25 02:10:00"
+
+
+@pytest.mark.filterwarnings("ignore:Column 'when'")
+def test_of_day_and_month_the_one_in_order_is_the_day_whichever_end_the_newest_row_stands():
+    stamps = [time.strftime("%d/%m/%Y") for time in every(1440, 60)]
+    for order in (stamps[::-1], [*stamps[:30], *stamps[29:]], stamps[30:] + stamps[:30]):
+        record = record_of(pl.DataFrame({"when": order, "x": np.arange(len(order))}))
+        assert (len(record), record.start.replace(tzinfo=None)) == (60, NOON.replace(hour=0))
+
+
+REFUSED = {
     "coarse": (
         pl.DataFrame({"t": [0, 0, 0, 1, 1, 1], "x": [0.0] * 6}),
         "The stamps of column 't' repeat in row 1 (0, then 0). Too coarse to tell samples apart, they can be left out: "
@@ -173,10 +220,15 @@ REFUSED = {
         "columns={'x': 'left out'}.",
     ),
     "no time": (pl.DataFrame({"t": [0, None, 2], "x": [0.0] * 3}), "Column 't' has no time in row 1. Leave that row out."),
+    "coarse pairs": (
+        pl.DataFrame({"t": [0, 0, 1, 1, 2, 2], "x": [0.0, 1, 2, 3, 4, 5]}),
+        "The stamps of column 't' repeat in row 1 (0, then 0). Too coarse to tell samples apart, they can be left out: "
+        "columns={'t': 'left out'}; then give rate and window.",
+    ),
     "sparse": (
         pl.DataFrame({"t": [0, 1, 2, 3, 500], "x": [0.0] * 5}),
-        "Column 't' has stamps that are 1 s apart in the middle, yet reach over 500 such steps in 5 rows. "
-        "Cut the table at its long gaps, or give the rate.",
+        "Column 't' has stamps that are 1 s apart in the middle, yet reach over 500 such steps in 5 rows. Cut the table at its "
+        "long gaps, the longest before row 4 (3, then 500), leave out what is no time, or give the rate.",
     ),
 }
 

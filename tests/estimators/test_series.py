@@ -312,6 +312,35 @@ def test_scores_of_a_table_with_gaps_in_time_are_those_of_its_rows():
     assert "no values for 40 samples" in " ".join(timed.events(holes)["reason"])
 
 
+@pytest.mark.filterwarnings("ignore:Column 'time'")
+def test_alarms_of_rows_out_of_order_are_those_of_the_rows_in_order():
+    frame = pl.DataFrame({"time": np.arange(14_000) / 2, "x": plant(14_000, 1)[:, 0]})
+    timed = hg.AnomalyDetector(kind="series", random_state=0, alarm_rate=0.02).fit(frame[:12_000])
+    new = frame[12_000:].with_columns(x=pl.when(pl.int_range(2000).is_between(700, 760)).then(14.0).otherwise("x"))
+    usual, (event,) = timed.alarms(new), timed.events(new).iter_rows(named=True)
+    assert (abs(event["start"] - 700) < 5, abs(event["end"] - 761) < 5) == (True, True)
+
+    turned = [*range(800, 2000), *range(730, 800), *range(730)]  # the event begins in the third part and ends in the second
+    found, (same,) = timed.alarms(new[turned]), timed.events(new[turned]).iter_rows(named=True)
+    np.testing.assert_array_equal(found["score"], usual["score"].to_numpy()[turned])
+    assert found["event"].to_list() == usual["event"][turned].to_list()
+    assert found["reason1"].to_list() == usual["reason1"][turned].to_list()
+    assert [turned[same["start"]], turned[same["end"] - 1], turned[same["peak"]]] == [
+        event["start"],
+        event["end"] - 1,
+        event["peak"],
+    ]
+    assert same["time"] == event["time"]
+
+    twice = [
+        *range(event["peak"] + 1),
+        *range(event["peak"], 2000),
+    ]  # the row of the peak is there twice, and the second one counts
+    found, (same,) = timed.alarms(new[twice]), timed.events(new[twice]).iter_rows(named=True)
+    np.testing.assert_array_equal(found["score"], usual["score"].to_numpy()[twice])
+    assert (same["start"], same["peak"], same["end"]) == (event["start"], event["peak"] + 1, event["end"] + 1)
+
+
 def test_a_record_detector_is_kept_in_a_file(watcher, sick, tmp_path):
     watcher.save(tmp_path / "w.safetensors")
     again = hg.load(tmp_path / "w.safetensors")

@@ -110,7 +110,7 @@ def time_column(X: Any) -> str | None:
     if not all(X[name].dtype.is_numeric() for name in found.values):
         return None
     try:
-        steps = np.diff(seconds(X, found.time)[0])
+        steps = np.diff(np.sort(seconds(X, found.time)[0]))
     except hg.DataError:
         return None
     usual = np.median(steps)

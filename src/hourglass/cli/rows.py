@@ -64,13 +64,14 @@ def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:
     import numpy as np
     import polars as pl
 
-    from hourglass.data.record import when
+    from hourglass.data.record import in_time, when
     from hourglass.kinds import as_raw
 
     if model.kind_.of_record:
         windows = model.kind_.opened(as_raw(X, kind="series"))
         record, starts = windows.record, windows.starts
-        rows = starts if record.place is None else np.searchsorted(record.place, starts)
+        order = in_time(record)
+        rows = starts if record.place is None else order[np.searchsorted(record.place, starts, sorter=order)]
         return [pl.Series("start", rows), pl.Series("time", [when(record, start) for start in starts])]
     lines = one_a_row(model, X)
     origins = model.kind_.origins(as_raw(X, kind=model.kind_.name))

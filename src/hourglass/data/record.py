@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from hourglass.data.dates import as_times, date_formats
 from hourglass.data.numerals import bare, number_form, plain
+from hourglass.data.stamps import HOUR, tidied
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError, ParameterError, listed, suggest, warn
 
@@ -29,7 +31,7 @@ _CLOCK = r"^(?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|(\d+):(\d\d\.\d+))$"  # 08:30:00, 0
 # numbers of such a size: as seconds they are thousands of years from today
 SINCE_1970: dict[float, Literal["ns", "us", "ms"]] = {1e17: "ns", 1e14: "us", 1e11: "ms"}
 FUTURE = 9e18  # nanoseconds; what is larger is no time
-HOUR, DAY = 3600.0, 86400.0
+DAY = 86400.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROLES = ("time", "id", "value", "left out")  # that columns of series can be asked to have
 SPARSE = 50  # steps of the record for each of its samples, from which on its stamps make no sense
@@ -87,6 +89,7 @@ class Record:
         start: datetime | float | None = None,
         place: NDArray[np.intp] | None = None,
         seams: NDArray[np.intp] | None = None,
+        put_back: Sequence[int] = (),
     ) -> None:
         array = np.asarray(values)
         if array.dtype.kind not in "fiub":
@@ -104,6 +107,7 @@ class Record:
         self.start = start
         self.place = place  # of each row of the table that it was made of; None where they are all of the samples
         self.seams = np.empty(0, np.intp) if seams is None else seams  # where those begin that it was joined of, but the first
+        self.put_back = tuple(put_back)  # steps at which the clock that it was taken by was put back by an hour
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -117,8 +121,9 @@ class Record:
         if not isinstance(which, slice) or which.step not in (None, 1):
             raise DataError("Of a record a stretch can be taken, as in record[1000:2000].")
         first = range(len(self))[which].start if len(range(len(self))[which]) else 0
-        start = None if self.rate is None else _later(0.0 if self.start is None else self.start, first / self.rate) or None
-        return Record(self.values[which], self.rate, names=self.names, start=start)
+        start = None if self.rate is None else _at(self, first) or None
+        put_back = [step - first for step in self.put_back if step > first]
+        return Record(self.values[which], self.rate, names=self.names, start=start, put_back=put_back)
 
     def __repr__(self) -> str:
         time, channels = self.shape
@@ -132,9 +137,10 @@ def joined(records: Sequence[Record], called: Sequence[str] | None = None) -> Re
 
     The names of the channels, their order and the rate are those of the first.
     """
-    first = records[0]
+    first, values = records[0], []
     for record, name in zip(records, called or [f"Record {number}" for number in range(len(records))], strict=True):
-        if of_channels(record, first.names) is None:
+        matched = of_channels(record, first.names)
+        if matched is None:
             raise DataError(
                 f"{name} has the channels {listed(record.names)}; the first has {listed(first.names)}. "
                 "A model takes records of the same channels."
@@ -144,24 +150,32 @@ def joined(records: Sequence[Record], called: Sequence[str] | None = None) -> Re
                 f"{name} is at {paced(record.rate)}; the first is at {paced(first.rate)}. "
                 "A model takes records of one rate: resample them."
             )
-    values = np.concatenate([of_channels(record, first.names) for record in records])
+        values.append(matched.values)
     seams = np.cumsum([len(record) for record in records])[:-1]
-    return Record(values, first.rate, names=first.names, seams=seams) if len(records) > 1 else first
+    return Record(np.concatenate(values), first.rate, names=first.names, seams=seams) if len(records) > 1 else first
 
 
-def of_channels(record: Record, names: Sequence[str]) -> Values | None:
-    """A record's values with channels in the order of those names, or as they come where nobody named them; None if some differ."""
+def of_channels(record: Record, names: Sequence[str]) -> Record | None:
+    """A record with its channels in the order of those names, or as they come where nobody named them; None if some differ."""
     if record.names == tuple(names) or (record.names[0] == "x0" and len(record.names) == len(names)):
-        return record.values
+        return record
     if set(record.names) != set(names):
         return None
-    return record.values[:, [record.names.index(name) for name in names]]
+    found = copy(record)
+    found.values, found.names = record.values[:, [record.names.index(name) for name in names]], tuple(names)
+    return found
 
 
 def parts_of(record: Record) -> list[Record]:
     """The records that one was joined of."""
     ends = [0, *record.seams, len(record)]
     return [record[a:b] for a, b in pairwise(ends)] if len(record.seams) else [record]
+
+
+def _at(record: Record, step: float) -> datetime | float:
+    """When a step of a record with a rate is, by the clock that it was taken by."""
+    hours = sum(step >= turned for turned in record.put_back)
+    return _later(0.0 if record.start is None else record.start, step / record.rate - HOUR * hours)  # type: ignore[operator]
 
 
 def _later(start: datetime | float, seconds: float) -> datetime | float:
@@ -176,7 +190,7 @@ def when(record: Record, step: float) -> str:
     """When a step of the record is, in words: its time of day and date, its second, or its number."""
     if record.rate is None:
         return f"{step:,.0f}"
-    at = _later(0.0 if record.start is None else record.start, step / record.rate)
+    at = _at(record, step)
     if not isinstance(at, datetime):
         return f"{round(at, 6):,.15g} s"
     parts = {"milliseconds": 1} if record.rate > 1 else {"seconds": 1}
@@ -185,6 +199,11 @@ def when(record: Record, step: float) -> str:
     if rounded.year > datetime.min.year:
         return f"{day} {clock}"
     return clock if rounded.toordinal() == 1 else f"day {rounded.toordinal()}, {clock}"  # no date is known
+
+
+def in_time(record: Record) -> NDArray[np.intp]:
+    """The rows of the table that a record was made of, or its samples, in the order of time."""
+    return np.arange(len(record)) if record.place is None else np.argsort(record.place, kind="stable")
 
 
 class Columns(NamedTuple):
@@ -247,21 +266,31 @@ def record_of(frame: pl.DataFrame, asked: Mapping[str, str] | None = None, rate:
     if columns.time is None:
         return Record(values, rate, names=columns.values)
     stamps, start = seconds(frame, columns.time)
-    if len(stamps) < 2:
-        return Record(values, rate, names=columns.values, start=start)
-    between = np.diff(stamps)
-    _require_rising(between, columns.time, frame)
+    found = tidied(stamps, values, frame[columns.time])
+    if found.stamps[0]:
+        start = _later(start or 0.0, float(found.stamps[0])) or None
+    if len(found.stamps) < 2:
+        return Record(found.values, rate, names=columns.values, start=start, place=found.of_row)
+    stamps = found.stamps - found.stamps[0]
     step = _step(stamps) if rate is None else 1 / rate
     place = _places(stamps, step)
+    of_rows = place if found.of_row is None else place[found.of_row]
     if place[-1] > SPARSE * len(place):
+        before, row = (int((of_rows == end).argmax()) for end in place[np.diff(place).argmax() + np.arange(2)])
         raise DataError(
             f"Column {columns.time!r} has stamps that are {step:g} s apart in the middle, yet reach over {place[-1]:,} such steps "
-            f"in {len(place):,} rows. Cut the table at its long gaps, or give the rate."
+            f"in {len(place):,} rows. Cut the table at its long gaps, the longest before row {row} ({frame[columns.time][before]}, "
+            f"then {frame[columns.time][row]}), leave out what is no time, or give the rate."
         )
     regular = place[-1] == len(place) - 1 and (np.diff(place) == 1).all()
-    if not regular:
-        values, place = _on_grid(values, place, columns.time, step)
-    return Record(values, 1 / step, names=columns.values, start=start, place=None if regular else place)
+    return Record(
+        found.values if regular else _on_grid(found.values, place, columns.time, step),
+        1 / step,
+        names=columns.values,
+        start=start,
+        place=None if regular and found.of_row is None else of_rows,
+        put_back=[int(of_rows[row]) for row in found.turned],
+    )
 
 
 def _step(stamps: Values) -> float:
@@ -282,37 +311,21 @@ def _places(stamps: Values, step: float) -> NDArray[np.intp]:
     return places
 
 
-def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) -> tuple[Values, NDArray[np.intp]]:
-    """Values on their places; the mean of those that share one."""
-    shared = len(place) - len(np.unique(place))
+def _on_grid(values: Values, place: NDArray[np.intp], name: str, step: float) -> Values:
+    """Values on their places, which rise; the mean of those that share one."""
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    shared = len(place) - len(first)
     if shared:
         warn(
             f"Column {name!r}: {shared:,} of {len(place):,} samples stand closer to the one before than half the usual {step:g} s; "
             "the mean of those that share a step counts."
         )
-    total, count = (np.zeros((place[-1] + 1, values.shape[1])) for _ in range(2))
-    np.add.at(total, place, np.nan_to_num(values))
-    np.add.at(count, place, ~np.isnan(values))
-    grid = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(values.dtype)
-    return grid, place
-
-
-def _require_rising(between: Values, name: str, frame: pl.DataFrame) -> None:
-    import polars as pl
-
-    if (between > 0).all():
-        return
-    row = int(np.flatnonzero(between <= 0)[0]) + 1
-    how = "repeat" if between[row - 1] == 0 else "run backwards"
-    what = "Sort the rows, and leave one of each time."
-    if (between == 0).mean() > 0.5:
-        what = (
-            f"Too coarse to tell samples apart, they can be left out: columns={{{name!r}: 'left out'}}; then give rate and window."
-        )
-    elif frame[name].dtype in (pl.String, pl.Datetime) and abs(between[row - 1] + HOUR) < 2 * np.median(between):
-        back = "If clocks were put back there, give times in UTC or with their offset, as in 02:00+0100"
-        what = f"{back}; else sort the rows, and leave one of each time."
-    raise DataError(f"The stamps of column {name!r} {how} in row {row} ({frame[name][row - 1]}, then {frame[name][row]}). {what}")
+        known = ~np.isnan(values)
+        total, count = np.add.reduceat(np.where(known, values, 0), first), np.add.reduceat(known.astype(np.intp), first)
+        values = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(values.dtype)
+    grid = np.full((place[-1] + 1, values.shape[1]), np.nan, values.dtype)
+    grid[place[first]] = values
+    return grid
 
 
 def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | None]:
@@ -346,7 +359,7 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | 
 
 
 def _times(column: pl.Series) -> pl.Series:
-    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small and rise.
+    """The times that a column of text holds. Where day and month could be either, the steps from row to row are small, and one way.
 
     Clocks alone, without a date, are times of the first year.
     """
@@ -361,8 +374,8 @@ def _times(column: pl.Series) -> pl.Series:
             return pl.select(pl.lit(datetime.min) + pl.duration(microseconds=since)).to_series()
         raise DataError(f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
     instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]
-    rising = [number for number, found in enumerate(instants) if (np.diff(found) > 0).all()]
-    return read[min(rising or [0], key=lambda number: np.ptp(instants[number]))]
+    turns = [min((np.diff(found) < 0).sum(), (np.diff(found) > 0).sum()) for found in instants]  # newest first is an order too
+    return read[min(range(len(read)), key=lambda number: (turns[number], np.ptp(instants[number])))]
 
 
 def _of_clock(column: pl.Series) -> pl.Series:

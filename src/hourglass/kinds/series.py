@@ -168,11 +168,9 @@ class SeriesKind(Kind):
                 f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
                 "Resample it, or fit another model."
             )
-        values = of_channels(record, self.channels)
-        if values is record.values:
-            return record
-        if values is not None:
-            return Record(values, record.rate, names=self.channels, start=record.start, place=record.place, seams=record.seams)
+        matched = of_channels(record, self.channels)
+        if matched is not None:
+            return matched
         if record.names[0] == "x0":
             raise DataError(
                 f"The record has {_counted(record.shape[1])}, and the model was fitted on {len(self.channels)} "

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
-from hourglass.data.record import when
+from hourglass.data.record import in_time, when
 from hourglass.estimators.detection.running import scored_steps
 from hourglass.kinds.windows import Windows, dominant_period
 from hourglass.parts.beats import Judged
@@ -213,17 +213,17 @@ def events(detector: Any, windows: Windows, scores: Floats, most: int | None = N
     other = other_rate(kind, record.values, sum(b - a for a, b in rough))
     if most is not None:
         rough = sorted(sorted(rough, key=lambda ends: -scores[slice(*ends)].max())[:most])
-    lines = []
+    lines, order = [], in_time(record)
     for start, end in rough:
         one = _event(detector, windows, start, end)
         highest = float(scores[start:end].max())
         names = [kind.channels[c] for c, share in one.channels if share >= 0.1][:3]
-        begin, until, peak = (int(_row(record.place, step)) for step in (one.start, one.end, one.peak))
+        first, last, peak = _rows(record.place, order, one)
         lines.append(
             {
-                "start": begin,
-                "end": max(until, begin + 1),
-                "peak": peak,
+                "start": int(order[first]),
+                "end": int(order[last]) + 1,
+                "peak": int(order[peak]),
                 "time": when(record, one.start),
                 "score": highest,
                 "p_value": float(detector._p_values(np.array([highest]))[0]),
@@ -250,16 +250,24 @@ def with_events(detector: Any, frame: pl.DataFrame, windows: Windows) -> pl.Data
 
     scores = frame["score"].to_numpy() if windows.record.place is None else scored_steps(detector, windows)
     number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
+    order = in_time(windows.record)
+    rank = np.argsort(order)
     for event, (start, end, why) in enumerate(events(detector, windows, scores).select("start", "end", "reason").iter_rows(), 1):
-        number[start:end], reason[start] = event, why
+        number[order[rank[start] : rank[end - 1] + 1]], reason[start] = event, why
     frame = frame.with_columns(alarm=pl.Series(number > 0))
     columns = pl.Series("event", number), pl.Series("reason1", reason)
     empty: tuple[Any, ...] = (0, "")
     return frame.with_columns(*(column.replace(nothing, None) for column, nothing in zip(columns, empty, strict=True)))
 
 
-def _row(place: NDArray[np.intp] | None, step: int) -> int:
-    return step if place is None else int(np.searchsorted(place, step))
+def _rows(place: NDArray[np.intp] | None, order: NDArray[np.intp], event: _Event) -> tuple[int, int, int]:
+    """The first, the last and the highest row of an event, by their number in the order of time; if it has none, the next one."""
+    if place is None:
+        return event.start, event.end - 1, event.peak
+    first, until, peak = (int(np.searchsorted(place, step, sorter=order)) for step in (event.start, event.end, event.peak))
+    twins = int(np.searchsorted(place, place[order[peak]], "right", sorter=order))  # of them the last one counts
+    last = max(until - 1, first)
+    return first, last, min(twins - 1, last)
 
 
 class _Event(NamedTuple):
