@@ -149,16 +149,16 @@ class TokenKind(Kind):
         if len(fit):
             rows[fit] = as_objects(mend(rows[fit]))
         if unseen:
-            strange = sorted(set[str]().union(*unseen.values()))
+            strange = listed(map(self.called, sorted(set[str]().union(*unseen.values()))))
             long = sum(not symbols for symbols in unseen.values())
-            why = [f"{len(unseen) - long:,} with what it has never seen ({listed(map(self.called, strange))})"] * (long < len(unseen))
+            why = [f"{len(unseen) - long:,} with what it has never seen ({strange})"] * (long < len(unseen))
             why += [f"{long:,} with more than {self.shape[0]} {self.piece}s"] * (long > 0)
             warn(f"{len(unseen):,} of {len(rows):,} rows stay as they came, as the model can't take them: {' and '.join(why)}.")
         found: list[Any] = rows.tolist()
         return found
 
     def _never_seen(self, raw: Any) -> dict[int, set[str]]:
-        """The numbers of rows that the model can't take, and which of their symbols it has never seen: none if a row is too long."""
+        """The numbers of rows that the model can't take, and which of their symbols it has never seen: none of a long row."""
         known, length = frozenset(self.alphabet), self.shape[0]
         rows = enumerate(self._pieces(raw))
         return {row: {*symbols} - known for row, symbols in rows if len(symbols) > length or not known.issuperset(symbols)}
