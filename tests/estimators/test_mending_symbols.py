@@ -81,6 +81,50 @@ def test_damaged_rows_are_less_likely(model, typed):
     assert model.score_samples(CLEAN).shape == (200,)
 
 
+def kept(model, rows):
+    """Rows mended, and what is said of those that stay as they came."""
+    with pytest.warns(hg.HourglassWarning) as told:
+        found = model.denoise(rows)
+    (said,) = map(str, [each.message for each in told])
+    return found, said
+
+
+def test_rows_that_it_can_not_take_stay_as_they_came(model, typed, sentence):
+    mended, long = model.denoise(typed[:2]), "bal" * 20
+    found, said = kept(model, ["b0l", typed[0], long, typed[1], f"{typed[1]}\t\U0001f600"])
+    assert found == ["b0l", mended[0], long, mended[1], f"{typed[1]}\t\U0001f600"]
+    assert said == (
+        "3 of 5 rows stay as they came, as the model can't take them: 2 with what it has never seen (the character '\\t', the "
+        f"character '0', the character '\U0001f600') and 1 with more than {model.kind_.shape[0]} characters."
+    )
+    found, said = kept(model, ["b0l"])
+    assert found == ["b0l"]
+    assert said.startswith("1 of 1 rows stay as they came")
+    assert sentence(hg.DataError, model.denoise, [typed[0], "", "b0l"]) == "Row 1 is empty. Leave it out."
+    said = "Row 1 has the character '0', which the model has never seen. Leave the row out, or fit a model on data that has it."
+    for asked in (model.damage, model.score, model.score_samples):
+        assert sentence(hg.DataError, asked, ["bal", "b0l"]) == said
+
+
+def test_rows_of_every_kind_may_stay_as_they_came(tmp_path):
+    listed = hg.DenoisingAutoencoder(**QUICK).fit([[*row] for row in CLEAN])
+    assert kept(listed, [["b", "bar"], [*CLEAN[0]]])[0][0] == ["b", "bar"]
+    molecules = hg.DenoisingAutoencoder(kind="molecule", **QUICK).fit(SMILES)
+    found, said = kept(molecules, ["OCC", "CCS"])
+    assert found[1] == "CCS"
+    assert "1 with what it has never seen (the SELFIES symbol '[S]')." in said
+    low, high = (hg.Melody(tuple(Note(pitch + step, 4 * step, 4) for step in range(8)), "4/4", "C") for pitch in (60, 90))
+    found, said = kept(hg.DenoisingAutoencoder(**QUICK).fit([low] * 4), [high, low])
+    assert found[0] == high
+    assert "1 of 2 rows" in said
+    assert "the note F#6 (as if in C major)" in said
+    small = hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
+    model = hg.DenoisingAutoencoder(2, kind="token", encoder=small, decoder=small, max_epochs=1, random_state=0).fit(CLEAN)
+    model.export_onnx(tmp_path / "m.onnx")
+    rows = [CLEAN[0], "b0l"]
+    assert kept(hg.OnnxModel(tmp_path / "m.onnx"), rows) == kept(model, rows)
+
+
 def test_a_file_mends_alike(model, typed, tmp_path):
     model.save(tmp_path / "m.safetensors")
     loaded = hg.load(tmp_path / "m.safetensors")
@@ -187,5 +231,3 @@ def test_what_mending_does_not_take(model, sentence, tmp_path):
     assert sentence(hg.DataError, model.transform, CLEAN) == said
     said = "A model without a waist can't be exported: there are no codes."
     assert sentence(hg.ModelFileError, model.export_onnx, tmp_path / "m.onnx") == said
-    said = "Row 1 has the character '0', which the model has never seen. Leave the row out, or fit a model on data that has it."
-    assert sentence(hg.DataError, model.denoise, ["bal", "b0l"]) == said

@@ -122,6 +122,16 @@ def test_of_a_kind_of_symbols_no_string_is_a_path(tmp_path, monkeypatch):
     assert as_raw(["it", "it"], kind="token").tolist() == ["it", "it"]
 
 
+def test_a_single_row_is_no_path(sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = "Data is a list of rows or a path, and there is no file 'C/C=C/C'. For a single row, give ['C/C=C/C']."
+    assert sentence(hg.DataError, as_raw, "C/C=C/C", kind="molecule") == said
+    assert "there is no file 'ababab" in sentence(hg.DataError, as_raw, "ab" * 5000, kind="token")
+    assert "for a single row" not in sentence(hg.FileError, as_raw, "lost.txt", kind="token").lower()
+    (tmp_path / "ab.txt").write_text("ab\nba\n")
+    assert as_raw("ab.txt", kind="token").tolist() == ["ab", "ba"]
+
+
 BAD = {
     "an empty line": (["ab", "", "c"], "Row 1 is empty. Leave it out."),
     "no string": (["ab", None], "Row 1 is None, no string. Leave it out, or write what it stands for."),

@@ -21,6 +21,7 @@ from hourglass.estimators.tiles import TILE, Pixels, mended
 from hourglass.kinds import Kind, as_raw, length
 from hourglass.kinds.image import ImageKind, as_unit, require_picture, require_pictures, top_of, white_of
 from hourglass.kinds.table import TableKind
+from hourglass.kinds.token import TokenKind
 from hourglass.parts import Corruption, Gaussian, Hide, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
 from hourglass.parts.noise import noise_std
@@ -126,12 +127,13 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Returns
         -------
         array, list of arrays or table
-            Of the shape and the type of X.
+            Of the shape and the type of X. Rows with a symbol that the model has never seen, or longer than it takes, stay as they
+            came, and one warning says how many and which symbols.
 
         Raises
         ------
         DataError
-            Data that the model can't take, or a mask of another size.
+            Other data that the model can't take, or a mask of another size.
         ParameterError
             A strength for a model that was not trained on noise.
         """
@@ -147,10 +149,16 @@ class DenoisingAutoencoder(BaseAutoencoder):
             plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
             raise ParameterError(f"strength and mask are for pictures, and this model is one of {plural}. Leave them out.")
         raw = self._checked(raw)
-        whole = self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
+        if isinstance(self.kind_, TokenKind):
+            return self.kind_.mended(raw, lambda rows: self.kind_.from_tensor(self._rebuilt(rows)))
+        whole = self._rebuilt(raw)
         if isinstance(self.kind_, TableKind) and not self.model_.corruption.everywhere:
             return self.kind_.filled(raw, self.kind_.arrange(whole))
         return self.kind_.from_tensor(whole, raw)
+
+    def _rebuilt(self, raw: Any) -> Tensor:
+        """Damaged rows mended, as numbers (n, *shape)."""
+        return self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
 
     def damage(self, X: Any, *, random_state: Any = None) -> Any:
         """X damaged on purpose, as in training: what the model learns to mend.

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hourglass import data
+from hourglass.data.readers import READERS
 from hourglass.data.record import float_of, joined
-from hourglass.errors import DataError, ModelFileError
+from hourglass.errors import DataError, ModelFileError, shown
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
 from hourglass.kinds.columns import counted_from
 from hourglass.kinds.frames import is_table, tabled
@@ -96,6 +97,8 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     name = kind_name(kind)
     _refuse_torch_data(X)
     of_strings = name != "melody" and getattr(KINDS.get(name or ""), "symbolic", False)
+    if of_strings and isinstance(X, str) and not (os.path.exists(X) or X.lower().endswith(tuple(READERS))):  # noqa: PTH110 (any string)
+        raise DataError(f"Data is a list of rows or a path, and there is no file {shown(X)}. For a single row, give [{shown(X)}].")
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     if hasattr(X, "toarray"):

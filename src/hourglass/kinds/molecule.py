@@ -97,8 +97,8 @@ class MoleculeKind(TokenKind):
         longest = max(map(len, kind._cut(rows)))
         return replace(kind, shape=(longest, 1 + len(kind.alphabet))).roomy()  # others may be of rarer fragments
 
-    def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> np.ndarray[Any, Any]:
-        return super()._numbered(self._cut(rows), n, first_row)
+    def _pieces(self, raw: Any, first_row: int = 0) -> Iterable[Sequence[str]]:
+        return self._cut(super()._pieces(raw, first_row))
 
     def _cut(self, rows: Iterable[Sequence[str]]) -> Iterable[Sequence[str]]:
         """Rows in the fragments of the alphabet."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, shown
+from hourglass.errors import DataError, listed, shown, warn
 from hourglass.kinds.base import Kind, described, refuse_columns
 from hourglass.kinds.frames import column_names
 from hourglass.parts.base import Part
@@ -142,12 +142,36 @@ class TokenKind(Kind):
             return True
         return False
 
+    def mended(self, raw: Any, mend: Callable[[np.ndarray[Any, Any]], list[Any]]) -> list[Any]:
+        """Rows of raw data, mended by a function; those that the model can't take stay as they came, of which a warning tells."""
+        rows, unseen = as_objects(self.rows_of(raw)), self._never_seen(raw)
+        fit = np.setdiff1d(np.arange(len(rows)), [*unseen])
+        if len(fit):
+            rows[fit] = as_objects(mend(rows[fit]))
+        if unseen:
+            strange = listed(map(self.called, sorted(set[str]().union(*unseen.values()))))
+            long = sum(not symbols for symbols in unseen.values())
+            why = [f"{len(unseen) - long:,} with what it has never seen ({strange})"] * (long < len(unseen))
+            why += [f"{long:,} with more than {self.shape[0]} {self.piece}s"] * (long > 0)
+            warn(f"{len(unseen):,} of {len(rows):,} rows stay as they came, as the model can't take them: {' and '.join(why)}.")
+        found: list[Any] = rows.tolist()
+        return found
+
+    def _never_seen(self, raw: Any) -> dict[int, set[str]]:
+        """The numbers of rows that the model can't take, and which of their symbols it has never seen: none of a long row."""
+        known, length = frozenset(self.alphabet), self.shape[0]
+        rows = enumerate(self._pieces(raw))
+        return {row: {*symbols} - known for row, symbols in rows if len(symbols) > length or not known.issuperset(symbols)}
+
     def check(self, raw: Any) -> None:
         self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
-        rows = self._as_learned(self.rows_of(raw))
-        return self._numbered(self._symbols(rows, first_row), len(rows), first_row)
+        return self._numbered(self._pieces(raw, first_row), len(raw), first_row)
+
+    def _pieces(self, raw: Any, first_row: int = 0) -> Iterable[Sequence[str]]:
+        """What stands at the positions of each row."""
+        return self._symbols(self._as_learned(self.rows_of(raw)), first_row)
 
     def _numbered(self, rows: Iterable[Sequence[str]], n: int, first_row: int = 0) -> np.ndarray[Any, Any]:
         """The numbers (n, length) of the symbols of so many rows."""

@@ -12,6 +12,7 @@ from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
 from hourglass.kinds.base import as_codes, indexed_like, require_alike
 from hourglass.kinds.table import TableKind
+from hourglass.kinds.token import TokenKind
 from hourglass.parts.base import is_rate
 from hourglass.runtime.session import Numbers, Session
 
@@ -173,8 +174,12 @@ class OnnxModel:
         Returns
         -------
         array or table of the kind, shape and container of X
-            Where gaps of a table are all that is mended, its other cells come back as they are.
+            Where gaps of a table are all that is mended, its other cells come back as they are; so do rows of symbols that the
+            model can't take, see `DenoisingAutoencoder.denoise`.
         """
+        self._require("denoised")
+        if isinstance(self.kind_, TokenKind):
+            return self.kind_.mended(self._checked(X), lambda rows: self._as_data(rows, "denoised"))
         return self._as_data(X, "denoised")
 
     def _as_data(self, X: Any, name: str) -> Any:
