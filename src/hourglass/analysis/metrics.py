@@ -22,6 +22,7 @@ from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import Album, as_raw
 from hourglass.kinds.base import ragged
+from hourglass.kinds.image import TOPS
 
 __all__ = [
     "before_and_after",
@@ -47,7 +48,6 @@ def __dir__() -> list[str]:
 
 Array = NDArray[Any]
 MAX_NEIGHBOURHOOD = 2000  # rows of a trustworthiness within `codes`: its time and memory grow with their square
-TOPS = {"uint8": 255, "uint16": 65535}  # the largest value of pixels of these types
 SSIM_PAD = 5  # pixels that SSIM's window of 11 reaches beyond a border, mirrored
 
 

@@ -2,7 +2,7 @@
 
 from hourglass.data import datasets
 from hourglass.data.files import atomic
-from hourglass.data.images import image_files, image_names, read_images, write_images
+from hourglass.data.images import image_files, image_names, write_images
 from hourglass.data.melody import Melody
 from hourglass.data.pictures import ENDINGS, Picture, Pictures
 from hourglass.data.readers import files_of, read, read_with_places, reads_pictures
@@ -28,7 +28,6 @@ __all__ = [
     "image_names",
     "is_folder",
     "read",
-    "read_images",
     "read_with_places",
     "reads_pictures",
     "require_known",

@@ -17,10 +17,10 @@ from hourglass.data.pictures import ENDINGS, SMALL, THREADS, Pictures, as_levels
 from hourglass.errors import DataError
 
 
-def read_images(
+def read_named_images(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
-) -> NDArray[Any] | list[NDArray[Any]]:
-    """Read all images of a folder, a zip or a list.
+) -> tuple[NDArray[Any] | list[NDArray[Any]], list[str]]:
+    """Read all images of a folder, a zip or a list, and the name of each, as `image_names` has it.
 
     Sub-folders are included, hidden files and ``__MACOSX`` are not; the order is that of the names. The orientation
     noted by the camera (EXIF) is applied, and transparency is dropped.
@@ -34,21 +34,15 @@ def read_images(
 
     Returns
     -------
-    ndarray of shape (n, height, width) or (n, height, width, 3), or a list of n arrays if sizes differ
+    images : ndarray of shape (n, height, width) or (n, height, width, 3), or a list of n arrays if sizes differ
         Grey, or RGB as soon as one image has colour; uint16 if all have 16 bits, else uint8, with the upper 8 of 16 bits.
+    names : list of str
 
     Raises
     ------
     FileError
         No images, one that can't be read, or one with more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
-    return read_named_images(source, skip_bad=skip_bad)[0]
-
-
-def read_named_images(
-    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, skip_bad: bool = False
-) -> tuple[NDArray[Any] | list[NDArray[Any]], list[str]]:
-    """What `read_images` gives, and the name of each image, as `image_names` has it."""
     files = Pictures(source, skip_bad=skip_bad)
     images: NDArray[Any] | list[NDArray[Any]] = []
     names: list[str] = []

@@ -19,7 +19,6 @@ FINEST = 3  # a start that is no whole part of a 16th up to a third was played, 
 HALF = Fraction(1, 2)
 BREATH = Fraction(1, 8)  # of a played note: up to which a silence behind it is part of it, as editors and players shorten notes
 THIRDS = tuple(Fraction(4 * third, 3) for third in range(4))  # of a quarter, in 16ths
-Sounding = tuple[int, Fraction, Fraction]  # pitch, start and duration
 
 
 class _Instrument(NamedTuple):

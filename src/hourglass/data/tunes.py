@@ -29,8 +29,8 @@ def holds_melodies(source: Source) -> bool:
     return _is_tune(path)
 
 
-def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
-    """Read all tunes of a file, a folder, a zip or a list of files.
+def read_named_melodies(source: Source, *, skip_bad: bool = False) -> tuple[list[Melody], list[str]]:
+    """Read all tunes of a file, a folder, a zip or a list of files, and the file of each, relative to the folder that they share.
 
     Parameters
     ----------
@@ -41,8 +41,9 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
 
     Returns
     -------
-    list of Melody
+    melodies : list of Melody
         As they are written, repeats once: one of each tune, or more where metre or key change or a bar is too long for its metre.
+    files : list of str
 
     Raises
     ------
@@ -51,11 +52,6 @@ def read_melodies(source: Source, *, skip_bad: bool = False) -> list[Melody]:
     MissingExtraError
         A file is MIDI, and symusic isn't installed.
     """
-    return read_named_melodies(source, skip_bad=skip_bad)[0]
-
-
-def read_named_melodies(source: Source, *, skip_bad: bool = False) -> tuple[list[Melody], list[str]]:
-    """What `read_melodies` gives, and the file of each melody, relative to the folder that they share."""
     found: list[Melody] = []
     files: list[str] = []
     bad: list[str] = []

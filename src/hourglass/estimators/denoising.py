@@ -24,6 +24,7 @@ from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind
 from hourglass.parts import Corruption, Gaussian, Hide, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
 from hourglass.parts import corruption as corruption_from
+from hourglass.parts.corruptions import strongest
 from hourglass.parts.noise import noise_std
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
         damage = corruption_from(self.corruption) if isinstance(self.corruption, str) else self.corruption
         if kind.name == "image" and (noise := _noise_in(damage)) is not None:
-            most = max(noise.std) if isinstance(noise.std, tuple) else noise.std
+            most = strongest(noise.std)
             how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
             if most > 1:
                 raise ParameterError(f"{noise} would drown all pictures. {how}")

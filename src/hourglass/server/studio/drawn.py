@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.kinds import taken
+from hourglass.kinds.image import as_unit
 from hourglass.server.studio.rows import html, png
 from hourglass.server.studio.rows import values as plain
 
@@ -40,9 +41,7 @@ def rows(kind: Any, raw: Any, labels: Sequence[str]) -> list[str]:
 
 def pixels_of(kind: Any, raw: Any) -> Array:
     """Pictures (n, height, width[, channels]) from 0 to 1."""
-    array = np.asarray(raw)
-    top = float(np.iinfo(array.dtype).max) if array.dtype.kind == "u" else 1.0
-    shown: Array = np.clip(array / top, 0, 1)
+    shown: Array = np.clip(as_unit(np.asarray(raw)), 0, 1)
     return shown[..., 0] if kind.name == "image" and shown.ndim == 4 and shown.shape[3] == 1 else shown
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 import hourglass as hg
+from hourglass.data import Pictures, reads_pictures
 from hourglass.data.some import spread
 from hourglass.data.tables import apart
 from hourglass.server.studio import making, rows
@@ -94,8 +95,6 @@ def _job(run: Run, asked: Asked) -> Job:
 
 def _read(asked: Asked) -> Any:
     """The data; pictures that are learned to be mended may be of any size, and stay in their files."""
-    from hourglass.data import Pictures, reads_pictures
-
     apart = asked.need == "clean" and asked.width is None and reads_pictures(asked.data)
     return Pictures(asked.data, skip_bad=asked.skip_bad) if apart else asked.source.read()
 
@@ -124,8 +123,6 @@ def compress(job: Job) -> Made:
 
 def flag(job: Job) -> Made:
     """A detector, and the alarms among the rows that it learned from."""
-    import polars as pl
-
     contaminated = bool(job.asked.options.get("contaminated"))
     detector = hg.AnomalyDetector(contaminated=contaminated, callbacks=(watch(job.run, None),), **job.training)
     _say(job.run, "Learning what is usual")
@@ -143,8 +140,6 @@ def flag(job: Job) -> Made:
 
 def clean(job: Job) -> Made:
     """A model that mends."""
-    from hourglass.data import Pictures
-
     pictures = isinstance(job.X, Pictures)
     kind = job.asked.kind or ("image" if pictures else hg.infer(job.X).kind)
     some = [job.X[number].pixels for number in spread(len(job.X), SHOWN)] if pictures else None
@@ -183,8 +178,6 @@ def generate(job: Job) -> Made:
 
 def sweep(job: Job) -> Made:
     """A model at each width, the same rows redrawn by each, and by PCA."""
-    import polars as pl
-
     from hourglass.analysis import Sweep
     from hourglass.analysis.widths import WIDTHS, by_width, kind_of
 
