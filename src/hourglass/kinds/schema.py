@@ -113,7 +113,10 @@ def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
 
 def _are_days(values: pl.Series) -> bool:
     """Whether whole numbers are days such as 20250129; of other numbers between these, one in 27 reads as one."""
-    found = days(values.filter(values.is_between(*BETWEEN))).drop_nulls()
+    import polars as pl
+
+    wide = values.cast(pl.Int64, strict=False)  # smaller types can't be compared with such numbers
+    found = days(wide.filter(wide.is_between(*BETWEEN))).drop_nulls()
     return found.n_unique() >= FEWEST_DAYS and len(found) >= (1 - MOST_UNREAD) * len(values)
 
 
