@@ -138,6 +138,21 @@ def test_columns_are_found_by_name(model):
     np.testing.assert_array_equal(model.transform(FRAME.drop("id", "note", "empty")), model.transform(FRAME))
 
 
+@pytest.mark.parametrize(
+    ("renamed", "words"),
+    [
+        ({"V3": "v3"}, "'V3', which the model was fitted on. Did you rename it to 'v3'?"),
+        ({"V3": "V_3", "V9": "other"}, "'V3' (and 1 more), which the model was fitted on. Did you rename it to 'V_3'?"),
+        ({"V3": "weight"}, "'V3', which the model was fitted on. It has: V0, V1, V2, weight, V4, V5, V6, V7, V8, V9."),
+    ],
+)
+def test_of_a_column_that_is_not_there_one_that_the_model_has_not_is_suggested(renamed, words, sentence):
+    table = pl.DataFrame(rng.normal(size=(60, 10)), schema=[f"V{i}" for i in range(10)])
+    for convert in (pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow):
+        kind = learned(convert(table))
+        assert sentence(hg.DataError, kind.check, convert(table.rename(renamed))) == f"The table has no column {words}"
+
+
 def test_unseen_and_rare_levels_are_other():
     kind = learned(pl.DataFrame({"c": ["a"] * 50 + ["b"] * 49 + ["rare"]}))
     assert kind.columns[0].levels == ("a", "b", "other")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.data.record import float_of
-from hourglass.errors import DataError, ParameterError, suggest, warn
+from hourglass.errors import DataError, ParameterError, renamed, suggest, warn
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds import schema
 from hourglass.kinds.base import Kind
@@ -127,13 +127,13 @@ class TableKind(Kind):
             return
         names = column_names(raw)
         there, known = set(names), {column.name for column in self.columns}
-        for name in self.names:
-            if name not in there:
-                if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
-                    raise DataError(
-                        "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
-                    )
-                raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, names)}")
+        if missing := [name for name in self.names if name not in there]:
+            if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
+                raise DataError("A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i].")
+            raise DataError(
+                f"The table has no column {missing[0]!r}{_more(len(missing) - 1)}, which the model was fitted on. "
+                f"{renamed(missing[0], known, names)}"
+            )
         extra = [name for name in names if name not in known]
         if extra:
             raise DataError(
