@@ -59,6 +59,8 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
     n, missing = len(column), column.null_count() / max(len(column), 1)
     unit = getattr(column.dtype, "time_unit", None)
     found = Column(name, "left out", "", column.dtype.base_type().__name__, missing, unit=unit)
+    if isinstance(column.dtype, pl.Decimal):
+        found = replace(found, digits=column.dtype.precision)
     if isinstance(column.dtype, pl.Enum):
         found = replace(found, categories=tuple(column.dtype.categories))
     if column.dtype.is_nested() or found.dtype in ("Object", "Binary"):
@@ -173,7 +175,8 @@ def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Colu
         signs = (numbers != text).fill_null(value=False)
         example = f", {text.filter(signs)[0]!r} as {numbers.filter(signs)[0]}" if signs.any() else ""
         found = replace(found, why=why + example, format=form)
-    return replace(found, decimals=_decimals(found, values))
+    scale = getattr(values.dtype, "scale", None)  # of Decimal, whatever its numbers have
+    return replace(found, decimals=_decimals(found, values) if scale is None else scale)
 
 
 def _decimals(found: Column, values: pl.Series) -> int | None:
