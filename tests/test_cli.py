@@ -317,11 +317,15 @@ def test_a_damaged_model_file(models, fails, keep):
         (np.zeros((4, 2)), "X has 2 features, but Autoencoder is expecting 3 features as input."),
         (
             frame().select("height", "age"),
-            "The table has no column 'weight', which the model was fitted on. Did you mean 'height'?",
+            "The table has no column 'weight', which the model was fitted on. It has: height, age.",
         ),
         (
             frame().rename({"age": "years"}),
-            "The table has no column 'age', which the model was fitted on. Known: height, weight, years.",
+            "The table has no column 'age', which the model was fitted on. It has: height, weight, years.",
+        ),
+        (
+            frame().rename({"age": "Age", "height": "HEIGHT"}),
+            "The table has no column 'height' (and 1 more), which the model was fitted on. Did you rename it to 'HEIGHT'?",
         ),
     ],
 )
@@ -1121,7 +1125,7 @@ def test_detect_on_rows_of_series_by_their_identifiers(fails):
     run("detect", "d.safetensors", "beats.csv", "-o", "alarms.csv")
     assert hg.read("alarms.csv")["beat"].to_list() == [f"b{i}" for i in range(60)]
     hg.write("volts.csv", beats.drop("beat"))
-    said = "Error: The table has no column 'beat', which the model was fitted on. Known: volt.\n"
+    said = "Error: The table has no column 'beat', which the model was fitted on. It has: volt.\n"
     assert fails("detect", "d.safetensors", "volts.csv") == (1, said)
     np.save("rows.npy", rows)
     run("detect", "d.safetensors", "rows.npy", "-o", "same.csv")
@@ -1163,7 +1167,7 @@ def test_what_series_refuse(fails, records):
     hg.write("short.csv", hg.read("usual.csv")[:50])
     assert "has 50 samples, fewer than the" in fails("detect", "plant.safetensors", "short.csv")[1]
     hg.write("other.csv", hg.read("usual.csv").rename({"load": "lod"}))
-    said = "The table has no column 'load', which the model was fitted on. Did you mean 'lod'?"
+    said = "The table has no column 'load', which the model was fitted on. Did you rename it to 'lod'?"
     assert said in fails("detect", "plant.safetensors", "other.csv")[1]
     assert "--window and --rate are for series" in fails("fit", "usual.csv", "--kind", "table", "--window", "9")[1]
     run("fit", "digits", "--for", "flag", "-o", "digits.safetensors")

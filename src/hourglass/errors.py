@@ -89,8 +89,22 @@ def warn(message: str, category: type[HourglassWarning] = HourglassWarning) -> N
 def suggest(name: object, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, or all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(str(name), choices, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {listed(choices)}."
+    near = _nearest(name, choices)
+    return f"Did you mean {near!r}?" if near is not None else f"Known: {listed(choices)}."
+
+
+def renamed(name: str, known: Iterable[str], found: Iterable[str]) -> str:
+    """The end of a sentence about a known name that isn't there: the nearest of those found that aren't known, or all of them."""
+    there, familiar = list(found), set(known)
+    near = _nearest(name, [other for other in there if other not in familiar])
+    return f"Did you rename it to {near!r}?" if near is not None else f"It has: {listed(there)}."
+
+
+def _nearest(name: object, choices: Iterable[str]) -> str | None:
+    """The choice that is called nearly so, whatever its capitals; None if none is."""
+    plain = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(str(name).casefold(), plain, n=1)
+    return plain[near[0]] if near else None
 
 
 def listed(names: Iterable[str]) -> str:

@@ -280,6 +280,23 @@ def test_quality_of_a_table(people):
     assert found.features.name == "the rows themselves, scaled"
 
 
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_quality_of_a_table_of_which_a_model_leaves_columns_out(people, convert):
+    people = people.with_columns((pl.col("size") // 10).cast(pl.Int8), note=pl.int_range(400).cast(pl.String) + " is a long remark")
+    train, test = convert(people[:300]), convert(people[300:])
+    asked = {"note": "left out", "weight": "left out", "size": "categorical"}
+    vae = hg.VariationalAutoencoder(2, columns=asked, max_epochs=1, random_state=0).fit(train)
+    found = hg.quality(vae, train, test, target="tall")
+    assert found.columns["column"].to_list() == ["size", "hair", "tall"]
+    assert found.columns["measure"][0] == "1 - total variation"  # as the model has it
+    with pytest.warns(hg.HourglassWarning) as caught:
+        same = hg.quality(vae.sample(len(test), random_state=0), train, test, target="tall")
+    assert {str(warning.message) for warning in caught} == {"The samples lack columns of X_train, which are not looked at: weight."}
+    assert same.columns["column"].to_list() == ["size", "hair", "tall"]
+    with pytest.raises(DataError, match="There is no column 'weight' to foretell"):
+        hg.quality(vae, train, test, target="weight")
+
+
 def test_tables_are_compared_as_they_are_taken_for():
     text = pl.DataFrame({"size": ["1", "2", "3", "4"], "day": ["01.02.2020", "05.02.2020", "09.03.2020", "11.03.2020"]})
     numbers = text.with_columns(pl.col("size").cast(pl.Float64))

@@ -156,7 +156,7 @@ REFUSED = {
     ),
     "channel": (
         hg.Record(wave, 100, names=["flow"]),
-        "The record has no channel 'level', which the model was fitted on. Known: flow.",
+        "The record has no channel 'level', which the model was fitted on. It has: flow.",
     ),
     "more": (
         hg.Record(np.column_stack([wave, wave, wave]), 100, names=["flow", "level", "heat"]),
@@ -303,7 +303,7 @@ def test_an_array_is_a_record_where_a_window_is_asked_for_and_else_rows():
 def test_a_table_without_the_channels_of_a_record_is_refused(sentence):
     kind = SeriesKind.learn(hg.Record(wave))
     words = sentence(hg.DataError, kind.opened, pl.DataFrame({"height": [1.0, 2.0]}))
-    assert words == "The table has no column 'x0', which the model was fitted on. Known: height."
+    assert words == "The table has no column 'x0', which the model was fitted on. It has: height."
 
 
 def test_a_table_without_values_is_refused(sentence):

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 
@@ -136,6 +137,21 @@ def test_a_nan_is_a_gap_like_any_other(gap):
 def test_columns_are_found_by_name(model):
     np.testing.assert_array_equal(model.transform(FRAME.select(FRAME.columns[::-1])), model.transform(FRAME))
     np.testing.assert_array_equal(model.transform(FRAME.drop("id", "note", "empty")), model.transform(FRAME))
+
+
+@pytest.mark.parametrize(
+    ("renamed", "words"),
+    [
+        ({"V3": "v3"}, "'V3', which the model was fitted on. Did you rename it to 'v3'?"),
+        ({"V3": "V_3", "V9": "other"}, "'V3' (and 1 more), which the model was fitted on. Did you rename it to 'V_3'?"),
+        ({"V3": "weight"}, "'V3', which the model was fitted on. It has: V0, V1, V2, weight, V4, V5, V6, V7, V8, V9."),
+    ],
+)
+def test_of_a_column_that_is_not_there_one_that_the_model_has_not_is_suggested(renamed, words, sentence):
+    table = pl.DataFrame(rng.normal(size=(60, 10)), schema=[f"V{i}" for i in range(10)])
+    for convert in (pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow):
+        kind = learned(convert(table))
+        assert sentence(hg.DataError, kind.check, convert(table.rename(renamed))) == f"The table has no column {words}"
 
 
 def test_unseen_and_rare_levels_are_other():
@@ -583,6 +599,7 @@ def test_a_time_comes_back_from_its_cycles(cycles):
         (2, 3600.0, 7200.0, "at is 1970-01-01 01:00:00, expected about 02:00"),
         (2, 3600.0, 3610.0, "at is 1970-01-01 01:00:00, unusual beside the other columns"),
         (3, 11520.0, 43538.09416, "call is 3:12:00, expected 12:05:38; usual are 0:00:10 to 0:33:20"),
+        (5, 2.0, 0.0, "shoe is a rare or unknown level (12.50% of the training rows), expected 36.5"),
         (4, 12.345, 11.1151, "cost is 12.345, expected 11.12; usual are 10 to 2,000"),
         (4, 12.34, 12.3442, "cost is 12.34, unusual beside the other columns; usual are 10 to 2,000"),
     ],
@@ -594,6 +611,7 @@ def test_why_a_cell_is_strange(place, observed, expected, words):
         of_columns.Column("at", type="datetime", dtype="Datetime", cell=Cell(plain=False, cycles=(86400.0,))),
         of_columns.Column("call", dtype="Duration", decimals=0),
         of_columns.Column("cost", decimals=2),
+        of_columns.Column("shoe", type="categorical", levels=("36.5", "37", "other"), cell=Cell(3)),
     )
     kind = KINDS["table"]((8,), "float64", columns, "polars")
     assert kind.reason(place, observed, expected, (10.0, 2000.0), 0.125) == words
@@ -879,6 +897,55 @@ def test_types_come_back_whole():
         assert back.schema == table.schema
 
 
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt64, pl.Float16, pl.Float32], ids=str)
+def test_numbers_of_all_types_come_back(dtype):
+    table = pl.DataFrame({"n": pl.Series([3, 1, None, 2] * 15).cast(dtype), "x": np.arange(60.0)})
+    for convert in (pl.DataFrame, pl.DataFrame.to_arrow):
+        for back in of_all(convert(table))[1:]:
+            assert type(back) is type(convert(table))
+            assert back.equals(convert(table))
+
+
+def test_decimals_come_back_as_such_within_what_they_hold():
+    table = pl.DataFrame({"price": pl.Series([Decimal("1.50"), Decimal("12.25"), None] * 20, dtype=pl.Decimal(5, 2))})
+    for back in of_all(table)[1:]:
+        assert back.schema == table.schema
+        assert back.equals(table)
+    kind = learned(table)
+    beyond = kind.from_array(np.array([[1e5], [-1e5], [7.256]]))
+    assert beyond["price"].to_list() == [Decimal("999.99"), Decimal("-999.99"), Decimal("7.26")]
+    assert kind.filled(table, np.full((60, 1), 3.14159))["price"][:3].to_list() == [*table["price"][:2], Decimal("3.14")]
+
+
+def test_types_of_pyarrow_that_polars_has_not_come_back():
+    days = [dt.datetime(2024, 1, 1) + dt.timedelta(days=day) for day in range(60)]
+    table = pa.table(
+        {
+            "word": pa.array(["u", "v"] * 30, pa.string()),
+            "level": pa.array(["u", "v"] * 30).dictionary_encode(),
+            "at": pa.array(days, pa.timestamp("s")),
+            "day": pa.array(days, pa.date64()),
+            "clock": pa.array([dt.time(i % 24, 30) for i in range(60)], pa.time32("s")),
+            "took": pa.array([dt.timedelta(minutes=i) for i in range(60)], pa.duration("s")),
+        }
+    )
+    _, alone, back = of_all(table)
+    assert back.schema == table.schema
+    assert back.equals(table)
+    assert alone.to_pylist() == [row | {"day": dt.datetime.combine(row["day"], dt.time())} for row in table.to_pylist()]
+
+
+def test_times_in_seconds_come_back_in_seconds():
+    days = np.datetime64("2024-01-01", "s") + np.arange(60).astype("timedelta64[D]")
+    table = pd.DataFrame({"at": days, "took": days - days[0]})
+    assert [str(dtype) for dtype in table.dtypes] == ["datetime64[s]", "timedelta64[s]"]
+    pd.testing.assert_frame_equal(of_all(table)[2], table)
+    array = np.column_stack([days, days[::-1]])
+    back = of_all(array)[2]
+    assert back.dtype == array.dtype
+    np.testing.assert_array_equal(back, array)
+
+
 @pytest.mark.parametrize("name", ["count", "*", "^x.*$", "", "value", "level"])
 @pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas])
 def test_whatever_a_column_is_called(name, convert):
@@ -1016,8 +1083,18 @@ def test_tensors_with_a_gradient_or_of_half_the_precision_are_arrays():
     assert as_raw(x.double()).dtype == np.float64
 
 
-def test_numbers_that_fill_text_have_six_digits():
-    rents = pl.DataFrame({"rent": ["1.100,50 €", None, "850,00 €"] * 20, "rooms": [3.0, 2.0, None] * 20})
-    kind = TableKind.learn(rents)
-    filled = kind.filled(rents, np.full((60, 2), 1234.56789))
-    assert filled.rows()[:3] == [("1.100,50 €", 3.0), ("1234.57", 2.0), ("850,00 €", 1234.56789)]
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_what_fills_gaps_has_as_many_decimals_as_the_data_and_of_text_at_most_six_digits(convert):
+    texts = {
+        "rent": ["1.100,55 €", None, "850,00 €"] * 20,
+        "floor": ["3", None, "14"] * 20,
+        "share": ["0.123456789", None, "0.5"] * 20,
+    }
+    numbers = {"price": [1.25, None, 7.5] * 20, "rooms": [3.0, None, 2.0] * 20, "length": [1 / 3, None, 0.1] * 20}
+    table = convert(pl.DataFrame(texts | numbers))
+    kind = TableKind.learn(table)
+    filled = kind.filled(table, np.full((60, 6), 1234.56789))
+    assert type(filled) is type(table)
+    rows = pl.DataFrame(filled).rows()
+    assert rows[1] == ("1234.57", "1235", "1234.57", 1234.57, 1235.0, 1234.56789)
+    assert [rows[0], rows[2]] == [pl.DataFrame(table).rows()[i] for i in (0, 2)]  # to the bit

@@ -18,7 +18,7 @@ from hourglass.analysis.metrics import Array
 from hourglass.data.molecules import libraries, smiles_of
 from hourglass.errors import DataError, HourglassWarning, MissingExtraError, warn
 from hourglass.estimators import BaseAutoencoder
-from hourglass.kinds import KINDS, as_raw, infer, length
+from hourglass.kinds import KINDS, Kind, as_raw, infer, length
 
 UNITS = (256, 64)  # of the classifier's layers
 FEWEST = 20  # rows of which a tenth can be held out to stop by, if each label comes twice
@@ -137,14 +137,19 @@ def _say_left_out(seen: int, n: int) -> None:
         warn(f"ChemNet doesn't see {n - seen} of {n} molecules: {why}. They are left out.")
 
 
+def learned(raw: Any) -> Kind:
+    """What raw data is taken for, without a word on columns that say little."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HourglassWarning)
+        return KINDS[infer(raw).kind].learn(raw)
+
+
 class Numbers:
     """From rows to numbers (n, numbers), scaled as a model would see them, missing ones 0."""
 
-    def __init__(self, X: Any, kind: str | None = None) -> None:
-        raw = as_raw(X, kind=kind)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", HourglassWarning)  # of columns that say little
-            self.kind = KINDS[kind or infer(raw).kind].learn(raw)
+    def __init__(self, X: Any, kind: Kind | None = None) -> None:
+        raw = as_raw(X, kind=None if kind is None else kind.name)
+        self.kind = learned(raw) if kind is None else kind
         self.scaling = self.kind.scaling(self.kind.to_tensor(raw))
 
     def __call__(self, X: Any) -> Array:

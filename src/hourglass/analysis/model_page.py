@@ -48,7 +48,7 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
         symbol=getattr(model.kind_, "symbol", "number"),
         waist=plots.waist(model),
         codes=len(model.get_feature_names_out()),
-        features=model.kind_.n_features,
+        features=model.kind_.dimensions,
         given=f"{length(raw):,} {plots.noun(model)}" if length(raw) > 1 else f"a single {plots.noun(model)[:-1]}",
         labelled=y is not None,
         told=condition is not None,
@@ -62,7 +62,7 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
 
 def headline(model: BaseAutoencoder, survives: float) -> str:
     """The result in one plain sentence; of a single row, or equal ones, nothing can be said but the size."""
-    numbers = f"{plots.waist(model)} in place of {model.kind_.n_features:,}"
+    numbers = f"{plots.waist(model)} in place of {model.kind_.dimensions:,}"
     if model.kind_.symbolic:
         return f"{numbers} symbols: {percent(survives)} of the {plots.noun(model)} come back without a fault"
     if math.isnan(survives):
@@ -103,7 +103,7 @@ def _draws(model: BaseAutoencoder) -> bool:
 
 
 def _cards(model: BaseAutoencoder, measured: dict[str, float]) -> list[Card]:
-    features, noun = model.kind_.n_features, plots.noun(model)
+    features, noun = model.kind_.dimensions, plots.noun(model)
     scale = "of pixels from 0 to 1; less is better" if noun == "images" else "of columns in standard deviations; less is better"
     cards = [
         Card("Compression", f"{features / plots.capacity(model):.3g} : 1", f"{features:,} numbers become {plots.waist(model)}"),

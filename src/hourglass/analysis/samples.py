@@ -7,7 +7,7 @@ applies to samples of pictures, tables or rows of symbols.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,14 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import chemistry, melodies, sequences, synthetic
 from hourglass.analysis.diagnosis import diagnose
-from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of
+from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of, learned
 from hourglass.analysis.metrics import Array, Measure, exact
 from hourglass.data.some import spread
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ParameterError, listed, warn
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.nearest import nearest_rows
-from hourglass.kinds import KINDS, as_objects, as_raw, infer, length, taken
+from hourglass.kinds import as_objects, as_raw, length, taken
+from hourglass.kinds.frames import column_names, narrowed
+from hourglass.kinds.table import TableKind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -254,13 +256,13 @@ def quality(
     model = samples if isinstance(samples, GeneratingAutoencoder) else None
     asked = None if model is None else model.kind_.name
     train, test = as_raw(X_train, kind=asked), as_raw(X_test, kind=asked)
-    kind: Any = KINDS[infer(train).kind] if model is None else model.kind_
-    if model is None and kind.symbolic:
-        kind = kind.learn(train)
+    kind: Any = learned(train) if model is None else model.kind_
     made = samples if model is None else model.sample(min(length(model._checked(test)), MOST_DRAWN), random_state=random_state)
     drawn = as_raw(made, kind=kind.name)
     if kind.symbolic:  # of tables, the column
         drawn, train, test = (as_objects(kind.rows_of(pile)) for pile in (drawn, train, test))
+    if isinstance(kind, TableKind):
+        kind, (drawn, train, test) = _of_columns(kind, drawn, train, test)
     looked = _looked_through(features, train, y_train, random_state)
     # of one size, as the distance of Fréchet depends on it; training rows in place of samples are what can be hoped for
     size = min(length(drawn), length(test), length(train), MOST_ROWS)
@@ -269,17 +271,31 @@ def quality(
         lines = [*([] if model is None else _of_model(model, test)), *_of_symbols(kind, drawn, train, test)]
         lines += [] if looked is None else _over_features(looked.of, *piles)
     else:
-        numbers = Numbers(train, kind.name)
+        numbers = Numbers(train, kind)
         looked = looked or Features("the rows themselves, scaled", numbers)
         lines = [*_over_features(looked.of, *piles), *_beside(numbers, piles, train)]
     columns = None
-    if kind.name == "table":
-        columns = synthetic.column_shapes(test, drawn, like=train)
-        lines += synthetic.measured(drawn, train, test, target)
+    if isinstance(kind, TableKind):
+        columns, measures = synthetic.measured(kind, drawn, train, test, target)
+        lines += measures
     import polars as pl
 
     frame = pl.DataFrame(lines, schema=Measure._fields, orient="row")
     return Quality(frame, looked, columns)
+
+
+def _of_columns(kind: Any, drawn: Any, *piles: Any) -> tuple[Any, list[Any]]:
+    """Tables without the columns that the kind leaves out, or that samples don't have, and the kind of those that are left."""
+    if kind.matches_names(drawn) and (lacking := [name for name in kind.names if name not in column_names(drawn)]):
+        warn(f"The samples lack columns of X_train, which are not looked at: {listed(lacking)}.")
+        piles = tuple(_with(column_names(drawn), pile) for pile in piles)
+        kind = learned(piles[0])
+    return kind, [_with(kind.names, pile) if kind.matches_names(pile) else pile for pile in (drawn, *piles)]
+
+
+def _with(names: Collection[str], table: Any) -> Any:
+    """A table with columns of those names alone."""
+    return narrowed(table, [place for place, name in enumerate(column_names(table)) if name in names])
 
 
 def _looked_through(features: Any, train: Any, y_train: Any, random_state: Any) -> Features | None:

@@ -57,10 +57,15 @@ def column_shapes(real: Any, synthetic: Any, *, like: Any = None) -> pl.DataFram
     >>> column_shapes(real, other)["likeness"].to_list()
     [0.75, 0.75]
     """
+    return _shapes(_taken_for(real if like is None else like), real, synthetic)
+
+
+def _shapes(kind: TableKind, real: Any, synthetic: Any) -> pl.DataFrame:
+    """`column_shapes` of tables whose columns are what a kind takes them for."""
     import polars as pl
     from scipy.stats import ks_2samp
 
-    tables, columns = _looked_at(real, synthetic, like if like is not None else real)
+    tables, columns = _looked_at(kind, real, synthetic)
     found = []
     for name, column in columns.items():
         if _is_numeric(column):
@@ -95,7 +100,11 @@ def pair_correlations(real: Any, synthetic: Any, *, like: Any = None) -> float:
     ----------
     The same figures as CorrelationSimilarity and ContingencySimilarity of SDMetrics.
     """
-    tables, columns = _looked_at(real, synthetic, like if like is not None else real)
+    return _pairs(_taken_for(real if like is None else like), real, synthetic)
+
+
+def _pairs(kind: TableKind, real: Any, synthetic: Any) -> float:
+    tables, columns = _looked_at(kind, real, synthetic)
     numeric, others = ([name for name, column in columns.items() if _is_numeric(column) is wanted] for wanted in (True, False))
     correlations = [_correlations([to_numbers(columns[name], table[name]) for name in numeric]) for table in tables]
     apart = [np.abs(correlations[0] - correlations[1])[np.triu_indices(len(numeric), 1)] / 2]
@@ -136,9 +145,14 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
     ----------
     Esteban, Hyland and Rätsch, "Real-valued (Medical) Time Series Generation with Recurrent Conditional GANs", 2017, section 4.2.
     """
+    like = real if like is None else like
+    return _trained(_taken_for(like), like, synthetic, real, target)
+
+
+def _trained(kind: TableKind, like: Any, synthetic: Any, real: Any, target: str) -> float:
     if target not in as_frame(real).columns:
         raise DataError(f"There is no column {target!r} to foretell. {suggest(target, as_frame(real).columns)}")
-    (learned, judged), columns = _looked_at(synthetic, real, like if like is not None else real)
+    (learned, judged), columns = _looked_at(kind, synthetic, real)
     foretold = columns.pop(target, None)
     if not columns:
         raise DataError(
@@ -160,7 +174,7 @@ def trained_on_synthetic(synthetic: Any, real: Any, target: str, *, like: Any = 
         )
         for frame in (learned, judged)
     ]
-    if foretold is not None and _is_continuous(foretold, as_frame(real if like is None else like)[target]):
+    if foretold is not None and _is_continuous(foretold, as_frame(like)[target]):
         return _by_regression(tables, [to_numbers(foretold, frame[target]) for frame in (learned, judged)])
     return _by_classes(tables, [_words(frame[target].cast(judged[target].dtype, strict=False)) for frame in (learned, judged)])
 
@@ -192,22 +206,22 @@ def _by_classes(tables: list[Array], labels: list[Array]) -> float:
     return float(np.mean([roc_auc_score(labels[1] == name, of_class.get(name, never)) for name in np.unique(labels[1])]))
 
 
-def measured(drawn: Any, train: Any, test: Any, target: str | None) -> list[Measure]:
-    """All measures of a synthetic table, and of the training rows in its place."""
+def measured(kind: TableKind, drawn: Any, train: Any, test: Any, target: str | None) -> tuple[pl.DataFrame, list[Measure]]:
+    """The shapes of columns, and all measures of a synthetic table, and of the training rows in its place."""
+    kind = kind if kind.columns else _taken_for(train)
     measures: dict[str, Callable[[Any], float]] = {
-        "column shapes": lambda pile: float(np.mean(column_shapes(test, pile, like=train)["likeness"].to_numpy())),
-        "pair correlations": lambda pile: pair_correlations(test, pile, like=train),
+        "column shapes": lambda pile: float(np.mean(_shapes(kind, test, pile)["likeness"].to_numpy())),
+        "pair correlations": lambda pile: _pairs(kind, test, pile),
     }
     if target is not None:
-        numbers = any(_is_continuous(column, as_frame(train)[target]) for column in _taken_for(train).used if column.name == target)
+        numbers = any(_is_continuous(column, as_frame(train)[target]) for column in kind.used if column.name == target)
         figure = "R²" if numbers else "AUROC"
-        measures[f"trained on it, {figure}"] = lambda pile: trained_on_synthetic(pile, test, target, like=train)
-    return [Measure(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
+        measures[f"trained on it, {figure}"] = lambda pile: _trained(kind, train, pile, test, target)
+    return _shapes(kind, test, drawn), [Measure(name, measure(drawn), measure(train), "more") for name, measure in measures.items()]
 
 
-def _looked_at(first: Any, second: Any, like: Any) -> tuple[tuple[pl.DataFrame, pl.DataFrame], dict[str, Column]]:
-    """Two tables, and the columns of theirs that are looked at, as they are taken for in a table like them."""
-    kind = _taken_for(like)
+def _looked_at(kind: TableKind, first: Any, second: Any) -> tuple[tuple[pl.DataFrame, pl.DataFrame], dict[str, Column]]:
+    """Two tables, and the columns of theirs that are looked at, as a kind takes them."""
     columns = {column.name: column for column in kind.used}
     tables = as_frame(first), as_frame(second)
     for which, table in zip(("first", "second"), tables, strict=True):

@@ -136,7 +136,7 @@ def rows_to_start_from(model: Hourglass, kind: Kind) -> int:
 
 def default_waist(kind: Kind, most: int = WAIST) -> int:
     """How many numbers are kept of a row: of tables and series at most half as many as it has."""
-    return most if kind.unit else min(most, max(kind.n_features // 2, 1))
+    return most if kind.unit else min(most, max(kind.dimensions // 2, 1))
 
 
 def default_likelihood(kind: Kind) -> Likelihood:
@@ -167,9 +167,9 @@ def _require_fit(owner: str, bottleneck: Bottleneck, likelihood: Likelihood, cor
             f"The 'corruption' parameter of {owner} can't be None without a waist: the model would copy its input. "
             f"Say what damage it has to mend, as in corruption='{example}', or give a bottleneck."
         )
-    if not (isinstance(bottleneck, Open) or bottleneck.drawn) and bottleneck.capacity >= kind.n_features:
+    if not (isinstance(bottleneck, Open) or bottleneck.drawn) and bottleneck.capacity >= kind.dimensions:
         warn(
-            f"A bottleneck of {bottleneck.capacity} for {kind.n_features} features can copy its input and need not learn "
+            f"A bottleneck of {bottleneck.capacity} for {kind.dimensions} features can copy its input and need not learn "
             "anything: choose a narrower one."
         )
     if corruption is not None:

@@ -43,6 +43,7 @@ class Column:
     rare: int = 0  # levels that were learned as "other"
     format: str | None = None  # of dates, and of numbers, that are text
     decimals: int | None = None  # behind the point of numbers, or of seconds, where all of them have so few
+    digits: int | None = None  # of Decimal, those behind its point among them
     whole_days: bool = False  # whether times are midnights alone, as dates are in pandas
     zone: str | None = None  # of times
     unit: Literal["ns", "us", "ms"] | None = None  # in which times and spans of time are counted
@@ -261,6 +262,9 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
         return _times(known, values)
     if known.dtype == "Duration":
         return (values * 1e6).round().cast(pl.Duration("us")).dt.cast_time_unit(known.unit or "us")
+    if known.dtype == "Decimal" and known.digits is not None and known.decimals is not None:
+        most = 10.0 ** (known.digits - known.decimals) - 10.0**-known.decimals
+        return values.clip(-most, most).cast(pl.Decimal(known.digits, known.decimals))
     if known.dtype in ("String", "Decimal", "Categorical", "Enum"):
         return values
     dtype = getattr(pl, known.dtype)
@@ -270,6 +274,15 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
 def rounded(known: Column, numbers: Any) -> Any:
     """Numbers with as many decimals as those that were learned from."""
     return numbers if known.decimals is None else np.round(numbers, known.decimals) + 0.0  # no -0.0
+
+
+def among_text(numbers: pl.Series, decimals: int | None) -> pl.Series:
+    """Numbers of so many decimals as they stand beside text: whole ones without a point, those of any number with six digits."""
+    import polars as pl
+
+    if decimals is None:
+        return numbers.round_sig_figs(6)
+    return numbers.cast(pl.Int64, strict=False) if decimals == 0 else numbers
 
 
 def _times(known: Column, seconds: pl.Series) -> pl.Series:
@@ -310,6 +323,8 @@ def shown(known: Column, number: float) -> str:
     if known.type == "numeric" and not known.dtype.startswith(("Int", "UInt", "Duration")):
         return f"{number:,.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:,.6g}"
     value = from_numbers(known, np.array([number]))[0]
+    if value is None and known.levels:  # among numbers, which have no "other"
+        value = known.levels[int(number)]
     return repr(value) if isinstance(value, str) else str(value)
 
 

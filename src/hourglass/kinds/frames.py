@@ -84,6 +84,18 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
     return framed([_series(name, take(i)) for i, name in enumerate(found)])
 
 
+def as_arrow(frame: pl.DataFrame, like: Any = None) -> Any:
+    """A frame as a table of pyarrow, in the types of ``like`` where polars has one for both, as it has for all kinds of strings."""
+    import pyarrow as pa
+
+    found = frame.to_arrow()
+    if like is None:
+        return found
+    seen = as_frame(like)
+    fields = [like.schema.field(own.name) if seen[own.name].dtype == frame[own.name].dtype else own for own in found.schema]
+    return found.cast(pa.schema(fields), safe=False)
+
+
 def narrowed(raw: Any, places: list[int]) -> Any:
     """A table with the columns of those places alone."""
     container = container_of(raw)
@@ -192,11 +204,12 @@ def as_categories(values: Any, column: Column) -> Any:
 def with_types(found: Any, dtypes: Any) -> Any:
     """A frame of pandas with those types that have a gap of their own (Int64, boolean, string), where they can hold its values.
 
-    What was read as text, as intervals are, becomes the categories again that it is the text of.
+    So have times, which polars doesn't count in seconds. What was read as text, as intervals are, becomes the categories again that
+    it is the text of.
     """
     import pandas as pd
 
-    kinds = [dtype.kind if getattr(dtype, "na_value", None) is pd.NA else None for dtype in dtypes]
+    kinds = [dtype.kind if dtype.kind in TEMPORAL or getattr(dtype, "na_value", None) is pd.NA else None for dtype in dtypes]
     held = zip(found.columns, dtypes, kinds, strict=True)
     found = found.astype({name: dtype for name, dtype, kind in held if found[name].dtype.kind == kind})
     for name, dtype in zip(found.columns, dtypes, strict=True):

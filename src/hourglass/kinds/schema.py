@@ -59,6 +59,8 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
     n, missing = len(column), column.null_count() / max(len(column), 1)
     unit = getattr(column.dtype, "time_unit", None)
     found = Column(name, "left out", "", column.dtype.base_type().__name__, missing, unit=unit)
+    if isinstance(column.dtype, pl.Decimal):
+        found = replace(found, digits=column.dtype.precision)
     if isinstance(column.dtype, pl.Enum):
         found = replace(found, categories=tuple(column.dtype.categories))
     if column.dtype.is_nested() or found.dtype in ("Object", "Binary"):
@@ -113,7 +115,10 @@ def _by_type(found: Column, values: pl.Series, timeless: bool) -> Column:
 
 def _are_days(values: pl.Series) -> bool:
     """Whether whole numbers are days such as 20250129; of other numbers between these, one in 27 reads as one."""
-    found = days(values.filter(values.is_between(*BETWEEN))).drop_nulls()
+    import polars as pl
+
+    wide = values.cast(pl.Int64, strict=False)  # smaller types can't be compared with such numbers
+    found = days(wide.filter(wide.is_between(*BETWEEN))).drop_nulls()
     return found.n_unique() >= FEWEST_DAYS and len(found) >= (1 - MOST_UNREAD) * len(values)
 
 
@@ -170,7 +175,8 @@ def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Colu
         signs = (numbers != text).fill_null(value=False)
         example = f", {text.filter(signs)[0]!r} as {numbers.filter(signs)[0]}" if signs.any() else ""
         found = replace(found, why=why + example, format=form)
-    return replace(found, decimals=_decimals(found, values))
+    scale = getattr(values.dtype, "scale", None)  # of Decimal, whatever its numbers have
+    return replace(found, decimals=_decimals(found, values) if scale is None else scale)
 
 
 def _decimals(found: Column, values: pl.Series) -> int | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hourglass.data import Record
 from hourglass.data.record import CLOSE, Columns, float_of, joined, of_channels, paced, parts_of, record_of, roles, seconds, stacked
-from hourglass.errors import DataError, ParameterError, suggest, warn
+from hourglass.errors import DataError, ParameterError, renamed, warn
 from hourglass.kinds.base import Kind, described
 from hourglass.kinds.frames import as_frame, container_of, is_table
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
@@ -179,7 +179,8 @@ class SeriesKind(Kind):
         missing = [name for name in self.channels if name not in record.names]
         if missing:
             raise DataError(
-                f"The record has no channel {missing[0]!r}, which the model was fitted on. {suggest(missing[0], record.names)}"
+                f"The record has no channel {missing[0]!r}, which the model was fitted on. "
+                f"{renamed(missing[0], self.channels, record.names)}"
             )
         extra = next(name for name in record.names if name not in self.channels)
         raise DataError(f"The record has a channel {extra!r}, which the model was not fitted on. Leave it out.")
@@ -190,9 +191,12 @@ class SeriesKind(Kind):
         return self.values or (self.channels if self.of_record or self.ragged else ())
 
     def _require_columns(self, frame: Any) -> None:
-        for name in [*filter(None, (self.time, None if self.of_record else self.identifier)), *self._named]:
+        known = [*filter(None, (self.time, None if self.of_record else self.identifier)), *self._named]
+        for name in known:
             if name not in frame.columns:
-                raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, frame.columns)}")
+                raise DataError(
+                    f"The table has no column {name!r}, which the model was fitted on. {renamed(name, known, frame.columns)}"
+                )
 
     def check(self, raw: Any) -> None:
         ready = self.opened(raw)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from hourglass.data.record import float_of
-from hourglass.errors import DataError, ParameterError, suggest, warn
+from hourglass.errors import DataError, ParameterError, renamed, suggest, warn
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds import schema
 from hourglass.kinds.base import Kind
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.kinds.frames import (
     TEMPORAL,
+    as_arrow,
     as_categories,
     as_frame,
     column_names,
@@ -127,13 +128,13 @@ class TableKind(Kind):
             return
         names = column_names(raw)
         there, known = set(names), {column.name for column in self.columns}
-        for name in self.names:
-            if name not in there:
-                if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
-                    raise DataError(
-                        "A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i]."
-                    )
-                raise DataError(f"The table has no column {name!r}, which the model was fitted on. {suggest(name, names)}")
+        if missing := [name for name in self.names if name not in there]:
+            if len(names) == 1 and set(self.names) <= set(map(str, getattr(raw, "index", ()))):
+                raise DataError("A table has rows and columns. Got a single row as a column: pass df.iloc[[i]], not df.iloc[i].")
+            raise DataError(
+                f"The table has no column {missing[0]!r}{_more(len(missing) - 1)}, which the model was fitted on. "
+                f"{renamed(missing[0], known, names)}"
+            )
         extra = [name for name in names if name not in known]
         if extra:
             raise DataError(
@@ -179,13 +180,15 @@ class TableKind(Kind):
 
     def drawn(self, values: Tensor) -> Any:
         """Raw data of numbers (n, *shape) of new rows, with as many decimals as the rows had that were learned from."""
-        if not self.columns:
-            return super().drawn(values)
-        numbers = self.arrange(values).astype(np.float64).T
-        return self.from_array(np.stack([of_columns.rounded(*pair) for pair in zip(self.used, numbers, strict=True)], 1))
+        return self.from_array(self._rounded(self.arrange(values)))
+
+    def _rounded(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Numbers (n, columns) with as many decimals as their columns had; of an array, of which that isn't known, as they are."""
+        pairs = zip(self.used, numbers.astype(np.float64).T, strict=True)
+        return np.stack([of_columns.rounded(*pair) for pair in pairs], 1) if self.columns else numbers
 
     def filled(self, raw: Any, numbers: np.ndarray[Any, Any]) -> Any:
-        """Raw data whose missing cells are those of numbers, of six digits among text; all others are as they were."""
+        """Raw data whose missing cells are those of numbers, with as many decimals as the data; all others are as they were."""
         import polars as pl
 
         missing = np.isnan(self.to_array(raw))
@@ -193,9 +196,13 @@ class TableKind(Kind):
         if not self.columns and container == "numpy":
             return np.where(missing, numbers, raw)
         named = self._named(raw)
-        made, places = self._frame(numbers, named), dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
+        places = dict(zip(self.names if self.columns else named.columns, missing.T, strict=True))
+        decimals = {column.name: column.decimals for column in self.used}
+        made = self._frame(self._rounded(numbers), named)
         made = made.with_columns(
-            made[name].round_sig_figs(6) for name in made.columns if made[name].dtype.is_float() and named[name].dtype == pl.String
+            of_columns.among_text(made[name], decimals.get(name))
+            for name in made.columns
+            if made[name].dtype.is_float() and named[name].dtype == pl.String
         )
         cells = [
             pl.when(pl.lit(pl.Series(places[name]))).then(made[name]).otherwise(named[name]).alias(name)
@@ -207,10 +214,11 @@ class TableKind(Kind):
     def _contained(self, frame: pl.DataFrame, container: str, like: Any) -> Any:
         """A frame as a table of that library."""
         if container == "numpy":
-            return frame.to_numpy()
+            found = frame.to_numpy()
+            return found.astype(like.dtype) if like is not None and like.dtype.kind == found.dtype.kind in TEMPORAL else found
         if container == "pandas":
             return self._of_pandas(frame, like)
-        return frame.to_arrow() if container == "pyarrow" else frame
+        return as_arrow(frame, like) if container == "pyarrow" else frame
 
     def _of_pandas(self, frame: pl.DataFrame, like: Any = None) -> Any:
         """A frame of pandas, with the labels and categories that were learned, or with labels, index and types as in ``like``."""
