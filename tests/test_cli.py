@@ -796,6 +796,36 @@ def test_fit_for_flag_and_detect(tmp_path, monkeypatch):
         runner.invoke(cli.app, ["encode", "d.safetensors", "new.csv"], catch_exceptions=False)
 
 
+def test_drift_names_what_has_moved_and_may_end_with_a_code(fails):
+    rng = np.random.default_rng(0)
+    detector = hg.AnomalyDetector(max_epochs=1, random_state=0).fit(pl.DataFrame(rng.normal(size=(400, 12))))
+    detector.save("d.safetensors")
+    hg.write("same.csv", pl.DataFrame(rng.normal(size=(300, 12))))
+    assert run("drift", "d.safetensors", "same.csv", "--fail").endswith(
+        "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved.\n"
+    )
+    new = pl.DataFrame(rng.normal(size=(300, 12)) + 3 * (np.arange(12) == 4))
+    hg.write("new.csv", new)
+    wanted = detector.drift(new)
+    said = run("drift", "d.safetensors", "new.csv", "-o", "moved.csv")
+    assert said.endswith(
+        f"The scores have moved by {wanted.moved:.3g} (p-value {wanted.p_value:.2g}).\n"
+        "These rows are not of the sort that the detector was trained on, or many of them are strange. Moved have: column_4.\n"
+        "Wrote moved.csv.\n"
+    )
+    assert said.count("column_") == 10 + 1
+    found = hg.read("moved.csv")
+    assert found.columns == ["column", "moved", "p_value", "missing", "was"]
+    assert found["column"].to_list() == wanted.columns["column"].to_list()
+    assert found["column"][0] == "column_4" and found.height == 12
+    assert fails("drift", "d.safetensors", "new.csv", "--fail") == (3, "")
+    hg.Autoencoder(2, max_epochs=1).fit(new).save("a.safetensors")
+    none = "Error: 'a.safetensors' is no detector. Make one with: hourglass fit DATA --for flag\n"
+    assert fails("drift", "a.safetensors", "new.csv") == (1, none)
+    exported = "Error: 'd.onnx' is an exported model, which only hourglass detect takes. Give the .safetensors file.\n"
+    assert fails("drift", "d.onnx", "new.csv") == (1, exported)
+
+
 # fit --for clean, denoise
 
 

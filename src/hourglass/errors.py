@@ -24,13 +24,15 @@ import os
 import reprlib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 SHOWN = 60  # characters of what came, in a sentence
 MOST = 20  # names that are listed
 _REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
+_heard: ContextVar[list[str] | None] = ContextVar("_heard", default=None)
 _HOUSE = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)  # whose lines no user can change
 
 
@@ -78,8 +80,23 @@ class StoppedWarning(HourglassWarning):
     """Training was stopped by hand, with Ctrl-C: the best weights so far are kept."""
 
 
+@contextlib.contextmanager
+def hearing() -> Iterator[list[str]]:
+    """What `warn` says in the block is in this list alone; threads don't mix, as they do with ``warnings.catch_warnings``."""
+    told: list[str] = []
+    before = _heard.set(told)
+    try:
+        yield told
+    finally:
+        _heard.reset(before)
+
+
 def warn(message: str, category: type[HourglassWarning] = HourglassWarning) -> None:
     """Warn of the user's own line that led here, however many of ours are between."""
+    told = _heard.get()
+    if told is not None:
+        told.append(message)
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOUSE):
         frame, level = frame.f_back, level + 1

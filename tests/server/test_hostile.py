@@ -208,7 +208,9 @@ CASES = {
     "file for a name": ("digits.safetensors/score", JSON, b"{}", 404, "There is no model 'digits.safetensors'."),
     "name of a thousand letters": ("x" * 1000 + "/score", JSON, b"{}", 404, "There is no model 'xxx"),
     "unknown action": ("digits/destroy", JSON, b"{}", 404, "There is nothing here"),
-    "action it hasn't": ("detector/sample", JSON, b"{}", 404, "(AnomalyDetector) can't sample. It can score, explain."),
+    "map of a table": ("detector/heatmaps", JSON, b"{}", 404, "can't heatmaps. It can score, explain, drift."),
+    "drift with a condition": ("detector/drift", JSON, b'{"rows":[[1,2,3]],"condition":1}', 422, "Known: rows."),
+    "action it hasn't": ("detector/sample", JSON, b"{}", 404, "(AnomalyDetector) can't sample. It can score, explain, drift."),
 }
 
 

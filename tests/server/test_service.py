@@ -15,7 +15,7 @@ import hourglass as hg
 from hourglass.server import create_app
 from hourglass.server.bodies import ARROW, NPY
 
-from .conftest import DIGITS, people, tunes, waves, words
+from .conftest import DIGITS, people, running, tunes, waves, words
 
 X = DIGITS.x_test[:5]
 ODD = np.array([[0.0, 0.1, 0.2], [0.0, 9.0, 0.0]])
@@ -120,6 +120,23 @@ def test_reasons_are_those_of_explain(client, models):
     wanted = models["detector"].explain(ODD, most=2)
     assert wanted.height == 2
     assert ask(client, "detector", "explain", {"rows": ODD.tolist(), "most": 2})["reasons"] == wanted.to_dicts()
+
+
+def test_maps_are_those_of_heatmaps(client, models):
+    pictures = X[:, ::4, ::4]
+    wanted = models["parts"].heatmaps(pictures)
+    assert np.array_equal(np.float32(ask(client, "parts", "heatmaps", {"rows": pictures.tolist()})["maps"]), wanted)
+    assert np.array_equal(np.load(io.BytesIO(post(client, "parts", "heatmaps", npy(pictures), NPY).content)), wanted)
+
+
+def test_drift_is_that_of_the_detector(client, models):
+    rows = np.random.default_rng(1).normal(size=(200, 3)) + np.array([0, 2, 0])
+    wanted = models["detector"].drift(rows)
+    found = ask(client, "detector", "drift", {"rows": rows.tolist()})
+    assert found == {"drifted": True, "p_value": wanted.p_value, "moved": wanted.moved, "columns": wanted.columns.to_dicts()}
+    assert post(client, "detector", "drift", npy(rows), NPY).json()["columns"][0]["column"] == wanted.which[0] == "x1"
+    asked = {"content": npy(rows), "headers": {"content-type": NPY, "accept": ARROW}}
+    assert client.post("/v1/models/detector/drift", **asked).status_code == 406
 
 
 def test_pictures_of_any_size_are_mended(client, models):
@@ -256,7 +273,8 @@ def test_models_are_listed(client):
         "codes": 2,
         "actions": ["encode", "decode", "reconstruct", "score", "sample", "interpolate"],
     }
-    assert client.get("/v1/models/detector").json()["actions"] == ["score", "explain"]
+    assert client.get("/v1/models/detector").json()["actions"] == ["score", "explain", "drift"]
+    assert client.get("/v1/models/parts").json()["actions"] == ["score", "explain", "heatmaps", "drift"]
     assert client.get("/v1/models/cleaner").json()["actions"] == ["reconstruct", "score", "denoise"]
 
 
@@ -288,9 +306,18 @@ def test_figures_are_counted(client):
     assert 'hourglass_waiting_rows{model="words"} 0.0' in figures
 
 
+def test_alarms_are_counted(models):
+    with running(create_app({"detector": models["detector"]})) as address, httpx.Client(base_url=address) as client:
+        for _ in range(3):
+            ask(client, "detector", "score", {"rows": ODD.tolist()})
+        figures = client.get("/metrics").text
+    assert 'hourglass_judged_rows_total{model="detector"} 6.0' in figures
+    assert 'hourglass_alarms_total{model="detector"} 3.0' in figures
+
+
 def test_the_documentation_describes_every_field_and_is_served_from_here(client):
     found = client.get("/openapi.json").json()
-    for action in ("encode", "decode", "reconstruct", "score", "explain", "denoise", "sample", "interpolate"):
+    for action in ("encode", "decode", "reconstruct", "score", "explain", "heatmaps", "drift", "denoise", "sample", "interpolate"):
         asked = found["paths"][f"/v1/models/{{name}}/{action}"]["post"]
         assert asked["summary"]
         schema = asked["requestBody"]["content"]["application/json"]["schema"]

@@ -43,7 +43,7 @@ def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | Non
         learned=learned,
         rate=rate,
         cards=cards,
-        drift_words=_drift_words(drift),
+        drift_words=drift.words,
         worst=_worst(blame, of_record=of_record),
         is_image=detector.kind_.name == "image",
         is_series=detector.kind_.name == "series",
@@ -89,12 +89,3 @@ def _worst(blame: pl.DataFrame, *, of_record: bool) -> list[dict[str, Any]]:
 
 def _events_headline(count: int) -> str:
     return f"{count:,} event{'s' * (count != 1)} raised an alarm" if count else "Nothing raised an alarm"
-
-
-def _drift_words(drift: Drift) -> str:
-    if not drift.drifted:
-        return "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved."
-    moved = drift.which
-    between = "; " if any("," in name for name in moved) else ", "
-    which = f" Moved have: {between.join(moved[:5])}{' and others' if len(moved) > 5 else ''}." if moved else ""
-    return f"These rows are not of the sort that the detector was trained on, or many of them are strange.{which}"

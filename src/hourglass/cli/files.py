@@ -233,9 +233,9 @@ def load_model(path: Path) -> Any:
     return hg.load(path)
 
 
-def load_detector(path: Path) -> Any:
-    """The detector of a file, refused if it is something else; one in ONNX is run without torch."""
-    model = hg.OnnxModel(path) if path.suffix.lower() == ".onnx" else load_model(path)
+def load_detector(path: Path, *, exported: bool = False) -> Any:
+    """The detector of a file, refused if it is something else; an ``exported`` one, if that will do, is run without torch."""
+    model = hg.OnnxModel(path) if exported and path.suffix.lower() == ".onnx" else load_model(path)
     if not hasattr(model, "alarms") or (isinstance(model, hg.OnnxModel) and "alarm" not in model.outputs):
         raise hg.ModelFileError(f"'{path}' is no detector. Make one with: hourglass fit DATA --for flag")
     return model

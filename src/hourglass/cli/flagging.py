@@ -1,4 +1,4 @@
-"""The command that raises alarms."""
+"""Commands that raise alarms, and say whether new data is still of the sort that was learned from."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hourglass.cli.files import (
     CHARTS,
     TABLES,
     in_batches,
+    load,
     load_detector,
     require_unread_pictures,
     require_writable,
@@ -20,7 +21,9 @@ from hourglass.cli.files import (
     save_overlays,
 )
 from hourglass.cli.rows import identifiers, in_single, one_a_row, placed, rounded, with_keys
-from hourglass.cli.words import P_VALUES, Pace, counted, histogram, say, show
+from hourglass.cli.words import P_VALUES, Pace, counted, histogram, rows_table, say, show
+
+MOST_MOVED = 10  # columns that are shown
 
 
 @app.command()
@@ -56,7 +59,7 @@ def detect(
     require_writable(output, TABLES, model, data)
     if picture is not None:
         require_writable(picture, CHARTS, model, data, option="--picture")
-    detector = load_detector(model)
+    detector = load_detector(model, exported=True)
     if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
         raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
     if heatmaps is not None and detector.kind_.name != "image":
@@ -96,4 +99,34 @@ def detect(
     if heatmaps is not None and alarms:
         say(f"Wrote {counted(alarms, 'picture')} to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
+        raise typer.Exit(3)
+
+
+@app.command()
+def drift(
+    model: Model,
+    data: Data,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A .parquet, .csv or .tsv file: a line for each column.")
+    ] = None,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with code 3 if the data has changed.")] = False,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Say whether data has changed, and what of it has moved.
+
+    Scores are compared with those of usual rows, and each column with that of the training rows. Give it some hundreds of rows.
+
+    Example: hourglass drift detector.safetensors new.csv --fail
+    """
+    if output is not None:
+        require_writable(output, TABLES, model, data)
+    found = load_detector(model).drift(load(data, skip_bad))
+    show(rows_table(found.columns[:MOST_MOVED]))
+    say(f"The scores have moved by {found.moved:.3g} (p-value {found.p_value:.2g}).")
+    say(found.words)
+    if output is not None:
+        hg.write(output, found.columns)
+        say(f"Wrote {output}.")
+    if fail and found.drifted:
         raise typer.Exit(3)

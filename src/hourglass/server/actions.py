@@ -61,6 +61,12 @@ def _known_strength(strength: float | str | None) -> float | str | None:
     return strength
 
 
+class Judged(Asked):
+    """Rows, to be judged."""
+
+    rows: Rows
+
+
 class Explained(Asked):
     """Rows, to be judged and explained."""
 
@@ -127,6 +133,23 @@ class ReasonsFound(BaseModel):
     reasons: Annotated[list[dict[str, Any]], Field(description="A line for each reason of each alarm; row counts from 0.")]
 
 
+class MapsFound(BaseModel):
+    """What heatmaps answers."""
+
+    maps: Annotated[list[list[list[float]]], Field(description="A map for each picture; 1 is the peak of a usual picture.")]
+
+
+class DriftFound(BaseModel):
+    """What drift answers."""
+
+    drifted: Annotated[bool, Field(description="Whether the rows are of another sort than those of the training.")]
+    p_value: Annotated[float, Field(description="That the scores are those of usual rows.")]
+    moved: Annotated[float, Field(description="How far the distribution of scores is from that of usual rows, from 0 to 1.")]
+    columns: Annotated[
+        list[dict[str, Any]], Field(description="A line for each column, the most moved first: how far, how surely, missing cells.")
+    ]
+
+
 @dataclass(frozen=True)
 class Action:
     """Something that can be asked of a model.
@@ -143,6 +166,8 @@ class Action:
         What a model needs to have, to be asked.
     codes : bool
         Whether it needs codes, too.
+    kinds : tuple of str
+        Kinds of data that it is for; any unless some are named.
     by_row : bool
         Whether each row of the answer depends on its own row alone, so that requests can be computed together.
     rows : function
@@ -155,6 +180,7 @@ class Action:
     call: Callable[[Any, Any, Any], Answer]
     methods: tuple[str, ...]
     codes: bool = False
+    kinds: tuple[str, ...] = ()
     by_row: bool = True
     rows: Callable[[Any, int], int] = lambda asked, n: n
 
@@ -166,6 +192,8 @@ class Action:
     def of(self, model: Any) -> bool:
         """Whether a model has it."""
         if not all(hasattr(model, method) for method in self.methods) or (self.codes and not _has_codes(model)):
+            return False
+        if self.kinds and model.kind_.name not in self.kinds:
             return False
         return self.name == "denoise" or 0 not in model.kind_.shape  # pictures of differing sizes are mended alone
 
@@ -205,6 +233,16 @@ def score(model: Any, rows: Any, asked: OfRows) -> Answer:
 def explain(model: Any, rows: Any, asked: Explained) -> Answer:
     """What raised each alarm: columns, regions or stretches, in numbers and in words."""
     return {"reasons": model.explain(rows, most=asked.most)}
+
+
+def heatmaps(model: Any, rows: Any, asked: Judged) -> Answer:
+    """How strange each pixel of each picture is."""
+    return {"maps": model.heatmaps(rows)}
+
+
+def drift(model: Any, rows: Any, asked: Judged) -> Answer:
+    """Whether rows, best some hundreds, are still of the sort that the detector learned from, and which columns have moved."""
+    return model.drift(rows)._asdict()  # type: ignore[no-any-return]
 
 
 def denoise(model: Any, rows: Any, asked: Mended) -> Answer:
@@ -261,6 +299,8 @@ ACTIONS = {
         Action("reconstruct", OfRows, RowsFound, reconstruct, ("reconstruct",)),
         Action("score", OfRows, ScoresFound, score, ("score_samples",)),
         Action("explain", Explained, ReasonsFound, explain, ("explain",), by_row=False),
+        Action("heatmaps", Judged, MapsFound, heatmaps, ("heatmaps",), kinds=("image",)),
+        Action("drift", Judged, DriftFound, drift, ("drift",), by_row=False),
         Action("denoise", Mended, RowsFound, denoise, ("denoise",)),
         Action("sample", Drawn, RowsFound, sample, ("sample",), codes=True, by_row=False, rows=lambda asked, n: asked.n),
         Action("interpolate", Between, RowsFound, interpolate, ("interpolate",), codes=True, by_row=False, rows=_steps),

@@ -200,7 +200,7 @@ def _frame(columns: Mapping[str, Any]) -> pl.DataFrame | None:
 def _axes(column: Any) -> int:
     """How many axes a column has, of a list the arrays in it."""
     some = column[0] if isinstance(column, list) and column else column
-    return some.ndim if isinstance(some, np.ndarray) else 1
+    return len(getattr(some, "shape", ()))
 
 
 FORMS = {
@@ -233,7 +233,10 @@ def written(columns: Mapping[str, Any], accept: str, form: str, limits: Limits) 
 
 def _require_short(columns: Mapping[str, Any], limits: Limits) -> None:
     """Refuse to write so many numbers as text that others would have to wait for it."""
-    size = sum(sum(map(np.size, column)) if isinstance(column, list) else math.prod(column.shape) for column in columns.values())
+    size = sum(
+        sum(map(np.size, column)) if isinstance(column, list) else math.prod(getattr(column, "shape", ()))
+        for column in columns.values()
+    )
     if size > limits.text // 8:
         raise Refusal(
             413, f"The answer has {size:,} numbers, and JSON may have {limits.text // 8:,}. Ask for fewer rows, or accept {NPY}."

@@ -93,6 +93,8 @@ class Figures:
         self.requests = Counter("hourglass_requests", "Requests", ["model", "action", "status"], registry=own)
         self.seconds = Histogram("hourglass_request_seconds", "Seconds that a request took", ["action"], registry=own)
         self.rows = Histogram("hourglass_batch_rows", "Rows computed together", buckets=[4**i for i in range(8)], registry=own)
+        self.judged = Counter("hourglass_judged_rows", "Rows that a detector has scored", ["model"], registry=own)
+        self.alarms = Counter("hourglass_alarms", "Rows that have raised an alarm", ["model"], registry=own)
         self.waiting = Gauge("hourglass_waiting_rows", "Rows that wait for a model", ["model"], registry=own)
 
 

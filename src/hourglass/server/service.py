@@ -170,7 +170,7 @@ def _answering(action: Action, served: Mapping[str, Served], figures: Figures) -
     async def answer(request: Request, name: Named) -> Response:
         began = time.perf_counter()
         try:
-            response = await _answered(action, request, name, _found(served, name))
+            response = await _answered(action, request, name, _found(served, name), figures)
         except Exception as error:
             response = _refused(request, error)
         figures.requests.labels(name if name in served else "", action.name, response.status_code).inc()
@@ -194,7 +194,7 @@ def _add_action(app: FastAPI, action: Action, answer: Answering) -> None:
     )
 
 
-async def _answered(action: Action, request: Request, name: str, served: Served) -> Response:
+async def _answered(action: Action, request: Request, name: str, served: Served, figures: Figures) -> Response:
     model, actions, lane, limits = served
     if action.name not in actions:
         raise Refusal(404, f"The model {name!r} ({type(model).__name__}) can't {action.name}. It can {', '.join(actions)}.")
@@ -206,6 +206,9 @@ async def _answered(action: Action, request: Request, name: str, served: Served)
     asked = _valid(action, fields)
     rows, count = raw_rows(action, model, asked, limits)
     found = await lane.answer(lambda rows: action.call(model, rows, asked), rows, max(count, 1), _key(action, model, asked, rows))
+    if "alarm" in found:
+        figures.judged.labels(name).inc(len(found["alarm"]))
+        figures.alarms.labels(name).inc(int(found["alarm"].sum()))
     content, media_type = written(found, request.headers.get("accept", ""), form, limits)
     return Response(content, media_type=media_type)
 

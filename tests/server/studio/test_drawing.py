@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from threading import Barrier
 from urllib.parse import unquote
 
 import numpy as np
@@ -15,7 +17,8 @@ from PIL import Image
 
 import hourglass as hg
 from hourglass.data.sound import wav_of
-from hourglass.server.studio import charts, rows
+from hourglass.errors import warn
+from hourglass.server.studio import charts, rows, sources
 from hourglass.server.studio.facts import facts, kinds_for
 from hourglass.server.studio.heard import heard
 from hourglass.server.studio.sources import Source
@@ -127,6 +130,23 @@ def test_what_cannot_be_read_is_left_out_and_named_whenever_it_is_looked_at(tmp_
     seen = Source(str(tmp_path / "seen"), skip_bad=True)
     assert facts(seen).figures["pictures"] == "4"
     assert seen.files() == ["00000.png", "00001.png", "00003.png", "00004.png"]
+
+
+def test_two_readers_at_once_hear_what_is_said_to_them_alone(monkeypatch):
+    both = Barrier(2)
+
+    def read(data, *, skip_bad):
+        both.wait(10)
+        warn(f"There is something about {data}.")
+        both.wait(10)
+        return np.eye(3), {}
+
+    monkeypatch.setattr(sources, "read_with_places", read)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda name: facts(Source(name)).warnings, ["a", "b"]))
+    assert found == [["There is something about a."], ["There is something about b."]]
+    with pytest.warns(hg.HourglassWarning, match=r"There is something about a\."):
+        Source("a").read()
 
 
 def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):

@@ -35,6 +35,16 @@ class Drift(NamedTuple):
             name for name, far, p in self.columns.select("column", "moved", "p_value").iter_rows() if far >= at_least and p < below
         ]
 
+    @property
+    def words(self) -> str:
+        """The same in a sentence or two."""
+        if not self.drifted:
+            return "These rows are of the sort that the detector was trained on: neither the scores nor any column has moved."
+        moved = self.which
+        between = "; " if any("," in name for name in moved) else ", "
+        which = f" Moved have: {between.join(moved[:5])}{' and others' if len(moved) > 5 else ''}." if moved else ""
+        return f"These rows are not of the sort that the detector was trained on, or many of them are strange.{which}"
+
 
 def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, p_values: NDArray[np.floating[Any]]) -> Drift:
     """What rows x (n, elements) and their p-values (n,) say of themselves, beside the rows that the alarm has learned from."""

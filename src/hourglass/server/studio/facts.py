@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import hourglass as hg
+from hourglass.errors import hearing
 from hourglass.kinds import KINDS, as_raw, infer
 from hourglass.kinds.columns import Column as Known
 from hourglass.kinds.columns import shown, to_numbers
@@ -51,8 +51,7 @@ class Facts(NamedTuple):
 
 def facts(source: Source) -> Facts:
     """Read data and look at it."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    with hearing() as told:
         raw = source.read()
         kinds = kinds_for(raw)
         if isinstance(raw, list):
@@ -64,7 +63,7 @@ def facts(source: Source) -> Facts:
         raw = rows.without_others(kind, raw)
         figures = _figures(kind, raw, columns)
         shown = rows.values(kind, rows.part(kind, raw, 8 if kind == "table" else EXAMPLES))
-    words = [OTHERWISE.sub("below", str(warning.message)) for warning in told if issubclass(warning.category, hg.HourglassWarning)]
+    words = [OTHERWISE.sub("below", sentence) for sentence in told]
     return Facts(kind, reason, figures, shown, columns, words, list(dict.fromkeys([kind, *kinds])))
 
 

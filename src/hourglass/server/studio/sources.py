@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import hourglass as hg
 from hourglass.data import read_with_places, reads_pictures
 from hourglass.data.tables import FILE
+from hourglass.errors import hearing, warn
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Source:
         if self.named:
             return hg.datasets.load(self.data).x_train
         raw, _, told = _read(self.data, self.changed, self.skip_bad)
-        for warning in told:  # also when they are in memory already
-            warnings.warn(warning, stacklevel=2)
+        for words in told:  # also when they are in memory already
+            warn(words)
         return raw
 
     def files(self) -> list[str] | None:
@@ -72,9 +72,8 @@ def _changed(path: Path) -> int:
 
 
 @lru_cache(maxsize=2)
-def _read(data: str, changed: int, skip_bad: bool) -> tuple[Any, dict[str, Any], list[Warning | str]]:
+def _read(data: str, changed: int, skip_bad: bool) -> tuple[Any, dict[str, Any], list[str]]:
     """The rows, where each is from, and what was warned of."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", hg.HourglassWarning)
+    with hearing() as told:
         raw, places = read_with_places(data, skip_bad=skip_bad)
-    return raw, places, [warning.message for warning in told]
+    return raw, places, told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from html import escape
 from inspect import isawaitable
 from pathlib import Path
@@ -15,6 +16,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 import hourglass as hg
+from hourglass.errors import hearing
 
 Handler = Callable[..., Any]
 Found = TypeVar("Found")
@@ -251,7 +253,7 @@ async def aside(do: Callable[..., Found], *given: Any) -> Found:
     Whatever goes wrong is an error that a page can show.
     """
     try:
-        found = await threads.io_bound(do, *given)
+        found = await threads.io_bound(copy_context().run, do, *given)  # so what is said there is heard here
     except hg.HourglassError:
         raise
     except Exception as error:
@@ -260,4 +262,29 @@ async def aside(do: Callable[..., Found], *given: Any) -> Found:
         raise hg.HourglassError(f"Something is wrong with Hourglass ({said}). The terminal of the studio says more.") from error
     if found is None:  # the server is ending
         raise CancelledError
+    return found
+
+
+async def shown(place: Element, words: str, do: Callable[..., Found], *given: Any) -> Found | None:
+    """The same, with words in a place meanwhile, and then a notice for each warning that came.
+
+    None where an error is shown there, or where other work has taken the place by now.
+    """
+    place.clear()
+    with place:
+        waiting = busy(words)
+    found, error = None, ""
+    with hearing() as told:
+        try:
+            found = await aside(do, *given)
+        except hg.HourglassError as caught:
+            error = str(caught)
+    if waiting.is_deleted:
+        return None
+    place.clear()
+    with place:
+        for sentence in dict.fromkeys(told):
+            notice(sentence, "info")
+        if error:
+            notice(error)
     return found

@@ -48,19 +48,19 @@ def draw(folder: Folder, run: Run | None) -> None:
 
 async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
     """Judge data, that of the run unless a path is given, or clean it."""
-    place.clear()
-    with place:
-        waiting = w.busy("Looking at every row …")
-        try:
-            source = Source(path) if path else folder.data_of(run)
-            if run.asked.need == "clean":
-                await cleaner.draw(run, source, dropped=bool(path))
-            else:
-                learned = not path and not source.named
-                _Alarms(run, source, await w.aside(_judged, run, source), learned=learned).draw()
-        except hg.HourglassError as error:
+    try:
+        source = Source(path) if path else folder.data_of(run)
+    except hg.HourglassError as error:
+        with place:
             w.notice(str(error))
-        waiting.delete()
+        return
+    if run.asked.need == "clean":
+        await cleaner.draw(place, run, source, dropped=bool(path))
+        return
+    judged = await w.shown(place, "Looking at every row …", _judged, run, source)
+    if judged is not None:
+        with place:
+            _Alarms(run, source, judged, learned=not path and not source.named).draw()
 
 
 def _judged(run: Run, source: Source) -> Judged:

@@ -32,19 +32,24 @@ class Pair(NamedTuple):
     after: Any
 
 
-async def draw(run: Run, source: Source, *, dropped: bool) -> None:
+async def draw(place: Any, run: Run, source: Source, *, dropped: bool) -> None:
     """Clean what was dropped in; else some rows that the model knows, damaged on purpose."""
-    model, path = run.model(), source.data
-    pairs, words = await (w.aside(cleaned, model, path) if dropped else w.aside(example, model, source))
-    with w.card("Before and after" if dropped or not pairs else "An example"):
-        dashed = " Dashed is before, solid after." if pairs and model.kind_.name == "series" else ""
-        w.text("p", words + dashed, "note")
-        with w.box("pairs"):
-            for pair in pairs:
-                w.markup("div", html(model.kind_, pair))
-    if dropped:
-        button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
-        told = w.box("told")
+    path = source.data
+    do = (lambda: cleaned(run.model(), path)) if dropped else (lambda: example(run.model(), source))
+    found = await w.shown(place, "Cleaning …", do)
+    if found is None:
+        return
+    (pairs, words), kind = found, run.model().kind_  # which is in memory by now
+    with place:
+        with w.card("Before and after" if dropped or not pairs else "An example"):
+            dashed = " Dashed is before, solid after." if pairs and kind.name == "series" else ""
+            w.text("p", words + dashed, "note")
+            with w.box("pairs"):
+                for pair in pairs:
+                    w.markup("div", html(kind, pair))
+        if dropped:
+            button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
+            told = w.box("told")
 
 
 def cleaned(model: Any, path: str) -> tuple[list[Pair], str]:

@@ -46,11 +46,8 @@ def draw(run: Run) -> None:
     use = USES[run.asked.need]
 
     async def take(data: str) -> None:
-        place.clear()
-        with place:
-            w.busy("Working …")
-        target = _free(run, f"{NAMES[run.asked.need]}-{Path(data).stem}")
-        await _tell(place, "It is ready: take it from the list above.", lambda: use.make(run.model(), data, target))
+        target, done = _free(run, f"{NAMES[run.asked.need]}-{Path(data).stem}"), "It is ready: take it from the list above."
+        await _tell(place, "Working …", done, lambda: use.make(run.model(), data, target))
 
     with w.card(use.heading, note=use.words):
         w.drop_zone("Drop files here", "What the model learned from is of the right sort.", take)
@@ -62,16 +59,11 @@ def _free(run: Run, name: str) -> Path:
     return free_stem(run.path / "made" / plain_name(name))
 
 
-async def _tell(place: Any, done: str, make: Callable[[], Any]) -> None:
-    """Make something, and say that it is done, or what was wrong."""
-    try:
-        await w.aside(make)
-        told, kind = done, "info"
-    except hg.HourglassError as error:
-        told, kind = str(error), "error"
-    place.clear()
-    with place:
-        w.notice(told, kind)
+async def _tell(place: Any, doing: str, done: str, make: Callable[[], Any]) -> None:
+    """Make something, and say so, then that it is done, or what was wrong."""
+    if await w.shown(place, doing, make) is not None:
+        with place:
+            w.notice(done, "info")
 
 
 def _draw_more(run: Run) -> None:
@@ -79,10 +71,7 @@ def _draw_more(run: Run) -> None:
     levels = run.result.get("levels", [])
 
     async def make() -> None:
-        place.clear()
-        with place:
-            w.busy("Drawing …")
-        await _tell(place, "They are ready: take them from the list above.", lambda: _drawn(run, wish))
+        await _tell(place, "Drawing …", "They are ready: take them from the list above.", lambda: _drawn(run, wish))
 
     with w.card("Draw more", note="As many as you like, each made of random codes."):
         with w.box("fields"):
