@@ -1580,7 +1580,14 @@ def test_a_folder_of_sound_is_watched(fails):
     run("detect", "hum.safetensors", "new.wav", "-q", "-o", "alarms.csv")
     alarms = pl.read_csv("alarms.csv")["alarm"]
     assert alarms[1010:1090].mean() > 0.9 and alarms[:900].mean() < 0.2
-    assert fails("detect", "hum.safetensors", "usual", "-o", "none.csv")[1].startswith("Error: Got 2 records: a model learns from")
+    run("detect", "hum.safetensors", "usual", "-q", "-o", "both.csv")
+    both = pl.read_csv("both.csv")
+    assert both.group_by("file", maintain_order=True).agg(pl.col("row").max()).rows() == [("a.wav", 5999), ("b.wav", 3999)]
+    of_b = -hg.load("hum.safetensors").score_samples("usual/b.wav")
+    np.testing.assert_allclose(both.filter(pl.col("file") == "b.wav")["score"], of_b, rtol=1e-5)
+    assert fails("detect", "hum.safetensors", "usual", "--picture", "x.png")[1] == (
+        "Error: --picture is of one record, and 'usual' is a folder. Name a file of it.\n"
+    )
 
     said = run("fit", "usual", "--max-epochs", 3, "--seed", 0, "-q", "-o", "codes.safetensors")
     assert "Trained on 10,000 samples" in said

@@ -242,9 +242,11 @@ def load_detector(path: Path, *, exported: bool = False) -> Any:
 
 
 def in_batches(detector: Any, data: str, skip_bad: bool) -> Any:
-    """Tables in files a batch at a time, everything else whole; and beside each where its rows are from."""
-    from hourglass.data import batches
+    """Tables in files a batch at a time, records of a folder one by one, everything else whole; beside each where it is from."""
+    from hourglass.data import batches, files_of, read
 
+    if detector.kind_.of_record and Path(data).is_dir():
+        return ((read(file), {"file": file.relative_to(data).as_posix()}) for file in files_of(data))
     if Path(data).suffix.lower() in TABLES and detector.kind_.name == "table":
         return ((batch, {}) for batch in batches(data, dtypes={column.name: column.dtype for column in detector.kind_.used}))
     return iter([load_with_places(data, skip_bad)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,14 +60,7 @@ def detect(
     if picture is not None:
         require_writable(picture, CHARTS, model, data, option="--picture")
     detector = load_detector(model, exported=True)
-    if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
-        raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
-    if heatmaps is not None and detector.kind_.name != "image":
-        raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
-    if picture is not None and detector.kind_.name != "series":
-        raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
-    if heatmaps is not None:
-        require_unread_pictures(heatmaps, data, "--heatmaps")
+    _require_drawable(detector, model, data, picture, heatmaps)
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
@@ -78,7 +71,8 @@ def detect(
             with counted_from(rows):
                 found = detector.alarms(in_single(detector, batch), reasons=reasons)
             lines = one_a_row(detector, batch)
-            found = placed(with_keys(found, lines, key or identifiers(detector, lines, data), rows), places)
+            found = with_keys(found, lines, key or identifiers(detector, lines, data), 0 if of_record else rows)
+            found = placed(found, places)
             append(found if output.suffix.lower() == ".parquet" else rounded(found))
             if heatmaps is not None:
                 save_overlays(detector, batch, found["alarm"].to_numpy(), places.get("file"), heatmaps)
@@ -100,6 +94,20 @@ def detect(
         say(f"Wrote {counted(alarms, 'picture')} to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
         raise typer.Exit(3)
+
+
+def _require_drawable(detector: Any, model: Path, data: str, picture: Path | None, heatmaps: Path | None) -> None:
+    """Refuse pictures that can't be drawn of what a detector makes of that data."""
+    if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
+        raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
+    if heatmaps is not None and detector.kind_.name != "image":
+        raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
+    if picture is not None and detector.kind_.name != "series":
+        raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
+    if picture is not None and detector.kind_.of_record and Path(data).is_dir():
+        raise hg.ParameterError(f"--picture is of one record, and '{data}' is a folder. Name a file of it.")
+    if heatmaps is not None:
+        require_unread_pictures(heatmaps, data, "--heatmaps")
 
 
 @app.command()

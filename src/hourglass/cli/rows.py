@@ -50,11 +50,17 @@ def one_a_row(detector: Any, batch: Any) -> Any:
 
 
 def placed(rows: Any, places: dict[str, Any]) -> Any:
-    """A line for each row (row, and of windows of tunes the number of theirs), with the columns that say where rows are from."""
+    """A line for each row (row, and of windows of tunes the number of theirs), with the columns that say where rows are from.
+
+    They have a value for each row, or one for all.
+    """
     import polars as pl
 
     number = "tune" if "tune" in rows.columns else "row"
-    columns = [pl.Series(name, values)[rows[number].to_list()] for name, values in places.items()]
+    columns = [
+        pl.lit(values).alias(name) if isinstance(values, str) else pl.Series(name, values)[rows[number].to_list()]
+        for name, values in places.items()
+    ]
     others = [name for name in rows.columns if name not in {"row", *places}]
     return rows.with_columns(columns).select("row", *(name for name in places if name != "row"), *others)
 
