@@ -120,7 +120,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array of shape (n, ...), pandas, polars or pyarrow table, path, or list of paths
+        X : array of shape (n, ...), pandas, polars or pyarrow table, path, list of paths, Record, or list of those
             The data; no labels are needed.
         y : None
             Ignored.
