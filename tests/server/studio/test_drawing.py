@@ -185,3 +185,11 @@ def test_melodies_are_heard_and_taken_along():
     assert (heard("wav", "{").status_code, heard("wav", '{"notes": [[1000, 0, 4]]}').status_code) == (422, 422)
     pytest.importorskip("symusic")
     assert heard("mid", unquote(address)).body[:4] == b"MThd"
+
+
+def test_the_studio_looks_at_one_record(tmp_path):
+    for name in ("a", "b"):
+        hg.write(tmp_path / "hums" / f"{name}.wav", hg.Record(np.zeros(100), 8000))
+    assert facts(Source(str(tmp_path / "hums" / "a.wav"))).figures["samples a second"] == "8000"
+    with pytest.raises(hg.DataError, match=r"^These are 2 records, and the studio looks at one. Drop one of them;"):
+        facts(Source(str(tmp_path / "hums")))
