@@ -78,6 +78,6 @@ def _read(data: str, changed: int, skip_bad: bool) -> tuple[Any, dict[str, Any],
         raw, places = read_with_places(data, skip_bad=skip_bad)
     if isinstance(raw, hg.Record) and len(raw.seams):
         raise hg.DataError(
-            f"These are {len(raw.seams) + 1} records, and the studio looks at one. Drop one of them; hourglass fit takes the folder."
+            f"These are {len(raw.seams) + 1} records, and the studio looks at one. Drop one of them; hourglass fit takes all."
         )
     return raw, places, told
