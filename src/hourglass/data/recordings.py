@@ -25,7 +25,9 @@ def read_wav(path: Path) -> Record:
         raise FileError(f"'{path}' has no sound in it.")
     if samples.dtype.kind in "iu":  # those of 8 bits are unsigned; of 24 bits, they come as 32
         middle, full = (128, 128) if samples.dtype == np.uint8 else (0, -float(np.iinfo(samples.dtype).min))
-        samples = ((samples - np.float64(middle)) / full).astype(np.float32)
+        samples = samples.astype(np.float32)
+        samples -= middle
+        samples /= full
     return Record(samples, rate, names=NAMES.get(1 if samples.ndim == 1 else samples.shape[1]))
 
 
