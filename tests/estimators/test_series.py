@@ -249,6 +249,23 @@ def test_strange_stretches_of_the_training_record_are_left_out(estimator, tmp_pa
     np.testing.assert_array_equal(hg.load(tmp_path / "r.safetensors").score_samples(new), robust.score_samples(new))
 
 
+def test_a_tenth_of_weak_periods_does_not_vouch_for_itself():
+    rng = np.random.default_rng(0)
+
+    def hum(periods):
+        """Periods of 100 samples, a tenth of them weak; and labels (n,) of these."""
+        time = 2 * np.pi * np.arange(100 * periods) / 100
+        labels = np.repeat(rng.permutation(np.arange(periods) < periods // 10), 100)
+        wave = 0.3 * np.sin(time) + 0.5 * np.sin(2 * time + 1) + 0.2 * np.sin(3 * time + 2) + 0.3 * rng.normal(size=len(time))
+        return np.where(labels, 0.3, 1) * wave, labels
+
+    new, labels = hum(40)
+    dirty, _ = hum(120)
+    plain, robust = (hg.AnomalyDetector(contaminated=c, random_state=0).fit(hg.Record(dirty, 100)) for c in (False, True))
+    quality = [roc_auc_score(labels, -found.score_samples(hg.Record(new, 100))) for found in (plain, robust)]
+    assert quality[1] > max(0.85, quality[0] + 0.2)
+
+
 def test_an_estimator_can_be_the_detector_of_a_record(sick):
     own = hg.AnomalyDetector(hg.Autoencoder(8, max_epochs=30, random_state=0), alarm_rate=0.05, random_state=0)
     own.fit(hg.Record(plant(24_000, 1), 50, names=NAMES))

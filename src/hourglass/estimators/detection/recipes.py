@@ -37,6 +37,7 @@ MOST_WINDOWS = 2000  # of a record, the same: a day of it is to be scored in a m
 MOST_REFERENCES = 50_000  # rows held out whose scores are kept
 WAIST = Variational(16, beta=0.2, warmup=0.3)  # of rows of symbols: with more codes strange ones are rebuilt as well
 TRIMMED = 0.1  # of contaminated training rows: what is usual is told by the others
+ALIKE = 0.03  # of the windows of a record begin at about the same point of what goes on in it
 DOUBTED = 0.2  # of contaminated training rows of a table: the ensemble learns from the others
 FEWEST = 10  # rows of which some can be held out
 HOLDS_OUT = 5  # one row of so many
@@ -262,7 +263,8 @@ def _remember_windows(detector: Any, windows: Windows, generator: torch.Generato
 
 def _beyond(detector: Any) -> float:
     """Of what is remembered, the share that is nearer than what a window is compared with."""
-    return TRIMMED if detector.contaminated else 0.0
+    share = TRIMMED * ALIKE if detector.kind_.of_record else TRIMMED
+    return share if detector.contaminated else 0.0
 
 
 def _blank_series(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
