@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from hourglass.cli.files import (
     save_figure,
     save_overlays,
 )
-from hourglass.cli.rows import identifiers, in_single, one_a_row, placed, rounded, with_keys
+from hourglass.cli.rows import identifiers, in_single, of_events, one_a_row, placed, rounded, with_keys
 from hourglass.cli.words import P_VALUES, Pace, counted, histogram, say, show
 
 
@@ -35,6 +35,10 @@ def detect(
     picture: Annotated[
         Path | None,
         typer.Option(help="Of series: a picture of the record and its events, or of the strangest rows (.png, .svg, .pdf)."),
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Of a record: a table of its events: begin, end, peak, channels and reason (.csv, .tsv, .parquet)."),
     ] = None,
     heatmaps: Annotated[
         Path | None, typer.Option(help="A folder: of images, each alarm is drawn there under its score map, as PNG.")
@@ -56,13 +60,12 @@ def detect(
     require_writable(output, TABLES, model, data)
     if picture is not None:
         require_writable(picture, CHARTS, model, data, option="--picture")
+    if events is not None:
+        require_writable(events, TABLES, model, data, option="--events")
+        if events.resolve() == output.resolve():
+            raise hg.ParameterError(f"-o and --events both name '{output}'. Name another file with one of them.")
     detector = load_detector(model)
-    if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
-        raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
-    if heatmaps is not None and detector.kind_.name != "image":
-        raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
-    if picture is not None and detector.kind_.name != "series":
-        raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
+    _require_suited(detector, model, picture, heatmaps, events)
     if heatmaps is not None:
         require_unread_pictures(heatmaps, data, "--heatmaps")
     if alarm_rate is not None:
@@ -79,8 +82,8 @@ def detect(
             append(found if output.suffix.lower() == ".parquet" else rounded(found))
             if heatmaps is not None:
                 save_overlays(detector, batch, found["alarm"].to_numpy(), places.get("file"), heatmaps)
-            if picture is not None:
-                save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
+            if picture is not None or events is not None:
+                _save_series(detector, batch, picture, events, key or [])
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
             pace.show(rows)
@@ -91,9 +94,38 @@ def detect(
     are = "is" if rows == 1 else "are"
     say(f"{alarms:,} of {counted(rows, unit)} {f'{are} part of an event' if of_record else 'raised an alarm'} ({share}).")
     say(f"Wrote {output}.")
-    if picture is not None:
-        say(f"Wrote {picture}.")
+    for path in (events, picture):
+        if path is not None:
+            say(f"Wrote {path}.")
     if heatmaps is not None and alarms:
         say(f"Wrote {counted(alarms, 'picture')} to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
         raise typer.Exit(3)
+
+
+def _require_suited(detector: Any, model: Path, picture: Path | None, heatmaps: Path | None, events: Path | None) -> None:
+    """Refuse options that are for other detectors."""
+    kind = detector.kind_
+    if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
+        raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
+    for option, path, what, suited in (
+        ("--heatmaps", heatmaps, "images", kind.name == "image"),
+        ("--picture", picture, "series", kind.name == "series"),
+        ("--events", events, "records", kind.of_record),
+    ):
+        if path is not None and not suited:
+            raise hg.ParameterError(f"{option} is for {what}, and '{model}' was fitted on {kind.describe()}.")
+
+
+def _save_series(detector: Any, batch: Any, picture: Path | None, events: Path | None, keys: list[str]) -> None:
+    """The picture of series, and the table of events of a record, where they are asked for."""
+    if not detector.kind_.of_record:
+        if picture is not None:
+            save_figure(hg.plots.waves(detector, batch), picture)
+        return
+    found = detector.events(batch)
+    if events is not None:
+        lines = of_events(detector, batch, found, keys)
+        hg.write(events, lines if events.suffix.lower() == ".parquet" else rounded(lines))
+    if picture is not None:
+        save_figure(hg.plots.timeline(detector, batch, found), picture)
