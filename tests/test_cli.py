@@ -1133,6 +1133,39 @@ def test_detect_on_a_record(records):
     assert "Wrote page.html" in run("report", "plant.safetensors", "new.csv", "-o", "page.html")
 
 
+def test_events_of_a_record_are_a_table(records, fails):
+    run("fit", "usual.csv", "--for", "flag", "--kind", "series", "--window", "126", "--seed", "0", "-o", "plant.safetensors")
+    said = run("detect", "plant.safetensors", "new.csv", "--events", "events.csv")
+    assert said.endswith("Wrote alarms.parquet.\nWrote events.csv.\n")
+    found, lines, new = hg.read("events.csv"), hg.read("alarms.parquet"), hg.read("new.csv")
+    assert found.columns == [
+        *("event", "start", "end", "peak", "start_time", "end_time", "peak_time"),
+        *("score", "p_value", "channels", "share", "reason"),
+    ]
+    same = hg.load("plant.safetensors").events(new)
+    assert found.select("start", "end", "peak", "channels", "reason").equals(
+        same.select("start", "end", "peak", "channels", "reason")
+    )
+    for event, start, end, peak, *times in found[:, :7].iter_rows():
+        assert times == [new["at"][row] for row in (start, end - 1, peak)]
+        assert lines.filter(pl.col("event") == event)["row"].to_list() == list(range(start, end))
+    assert (abs(found["start"][0] - 1000) <= 5, abs(found["end"][0] - 1060) <= 5) == (True, True)
+
+    np.save("new.npy", new["load"].to_numpy()[:, None])  # its times are those since its first sample
+    run("detect", "plant.safetensors", "new.npy", "--events", "events.parquet")
+    assert hg.read("events.parquet")["start_time"].to_list() == [f"{60 * start:,} s" for start in found["start"]]
+    run("detect", "plant.safetensors", "new.csv", "--events", "events.tsv", "--key", "load")
+    assert hg.read("events.tsv")["load"].to_list() == [new["load"][row] for row in found["start"]]
+    assert fails("detect", "plant.safetensors", "new.csv", "-o", "e.csv", "--events", "e.csv") == (
+        1,
+        "Error: -o and --events both name 'e.csv'. Name another file with one of them.\n",
+    )
+    np.save("rows.npy", np.random.default_rng(0).normal(size=(60, 20)))
+    run("fit", "rows.npy", "--for", "flag", "--kind", "series", "-o", "rows.safetensors")
+    said = "Error: --events is for records, and 'rows.safetensors' was fitted on series of 20 samples.\n"
+    assert fails("detect", "rows.safetensors", "rows.npy", "--events", "e.csv") == (1, said)
+
+
 def test_detect_on_rows_of_series():
     rows = np.sin(np.arange(50) / 5) + 0.1 * np.random.default_rng(0).normal(size=(60, 50))
     np.save("rows.npy", rows)
@@ -1585,6 +1618,10 @@ def test_a_folder_of_sound_is_watched(fails):
     assert both.group_by("file", maintain_order=True).agg(pl.col("row").max()).rows() == [("a.wav", 5999), ("b.wav", 3999)]
     of_b = -hg.load("hum.safetensors").score_samples("usual/b.wav")
     np.testing.assert_allclose(both.filter(pl.col("file") == "b.wav")["score"], of_b, rtol=1e-5)
+    run("detect", "hum.safetensors", "usual", "-q", "--alarm-rate", 0.2, "--events", "events.csv")
+    events = pl.read_csv("events.csv")
+    starts = both.join(events, left_on=["file", "row"], right_on=["file", "start"])
+    assert sorted(set(events["file"])) == ["a.wav", "b.wav"] and len(starts) == len(events)
     assert fails("detect", "hum.safetensors", "usual", "--picture", "x.png")[1] == (
         "Error: --picture is of one record, and 'usual' is a folder. Name a file of it.\n"
     )

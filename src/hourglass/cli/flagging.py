@@ -20,7 +20,7 @@ from hourglass.cli.files import (
     save_figure,
     save_overlays,
 )
-from hourglass.cli.rows import identifiers, in_single, one_a_row, placed, rounded, with_keys
+from hourglass.cli.rows import identifiers, in_single, of_events, one_a_row, placed, rounded, with_keys
 from hourglass.cli.words import P_VALUES, Pace, counted, histogram, rows_table, say, show
 
 MOST_MOVED = 10  # columns that are shown
@@ -38,6 +38,10 @@ def detect(
     picture: Annotated[
         Path | None,
         typer.Option(help="Of series: a picture of the record and its events, or of the strangest rows (.png, .svg, .pdf)."),
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Of a record: a table of its events: begin, end, peak, channels and reason (.csv, .tsv, .parquet)."),
     ] = None,
     heatmaps: Annotated[
         Path | None, typer.Option(help="A folder: of images, each alarm is drawn there under its score map, as PNG.")
@@ -57,14 +61,17 @@ def detect(
     from hourglass.kinds import counted_from
 
     require_writable(output, TABLES, model, data)
-    if picture is not None:
-        require_writable(picture, CHARTS, model, data, option="--picture")
+    for path, endings, option in ((picture, CHARTS, "--picture"), (events, TABLES, "--events")):
+        if path is not None:
+            require_writable(path, endings, model, data, option=option)
+    if events is not None and events.resolve() == output.resolve():
+        raise hg.ParameterError(f"-o and --events both name '{output}'. Name another file with one of them.")
     detector = load_detector(model, exported=True)
-    _require_drawable(detector, model, data, picture, heatmaps)
+    _require_suited(detector, model, data, picture=picture, heatmaps=heatmaps, events=events)
     if alarm_rate is not None:
         detector.set_alarm_rate(alarm_rate)
     tally = [0] * len(P_VALUES)
-    rows = alarms = 0
+    rows, alarms, happened = 0, 0, []
     of_record, pace = detector.kind_.of_record, Pace(quiet)
     with appending(output) as append:
         for batch, places in in_batches(detector, data, skip_bad):
@@ -76,11 +83,13 @@ def detect(
             append(found if output.suffix.lower() == ".parquet" else rounded(found))
             if heatmaps is not None:
                 save_overlays(detector, batch, found["alarm"].to_numpy(), places.get("file"), heatmaps)
-            if picture is not None:
-                save_figure(hg.plots.timeline(detector, batch) if of_record else hg.plots.waves(detector, batch), picture)
+            if picture is not None or events is not None:
+                happened += _of_series(detector, batch, places, key or [], picture)
             rows, alarms = rows + found.height, alarms + int(found["alarm"].sum())
             tally = [count + int((found["p_value"] <= limit).sum()) for count, limit in zip(tally, P_VALUES, strict=True)]
             pace.show(rows)
+    if events is not None:
+        _write_events(events, happened)
     rate, unit = detector.alarm_rate_, "sample" if of_record else "row"
     paced = f": {3600 * rate:.3g} s of an hour" if of_record and detector.kind_.rate else ""
     share = f"{alarms / rows:.2%}; of usual {unit}s, {rate:.2%} would{paced}"
@@ -88,26 +97,54 @@ def detect(
     are = "is" if rows == 1 else "are"
     say(f"{alarms:,} of {counted(rows, unit)} {f'{are} part of an event' if of_record else 'raised an alarm'} ({share}).")
     say(f"Wrote {output}.")
-    if picture is not None:
-        say(f"Wrote {picture}.")
+    for path in (events, picture):
+        if path is not None:
+            say(f"Wrote {path}.")
     if heatmaps is not None and alarms:
         say(f"Wrote {counted(alarms, 'picture')} to {heatmaps}.")
     if fail_over is not None and alarms > fail_over:
         raise typer.Exit(3)
 
 
-def _require_drawable(detector: Any, model: Path, data: str, picture: Path | None, heatmaps: Path | None) -> None:
-    """Refuse pictures that can't be drawn of what a detector makes of that data."""
+def _require_suited(
+    detector: Any, model: Path, data: str, *, picture: Path | None, heatmaps: Path | None, events: Path | None
+) -> None:
+    """Refuse options that are for other detectors, or other data."""
+    kind = detector.kind_
     if isinstance(detector, hg.OnnxModel) and (picture is not None or heatmaps is not None):
         raise hg.ParameterError(f"--picture and --heatmaps need the .safetensors file, and '{model}' has scores alone.")
-    if heatmaps is not None and detector.kind_.name != "image":
-        raise hg.ParameterError(f"--heatmaps is for images, and '{model}' was fitted on {detector.kind_.describe()}.")
-    if picture is not None and detector.kind_.name != "series":
-        raise hg.ParameterError(f"--picture is for series, and '{model}' was fitted on {detector.kind_.describe()}.")
-    if picture is not None and detector.kind_.of_record and Path(data).is_dir():
+    for option, path, what, suited in (
+        ("--heatmaps", heatmaps, "images", kind.name == "image"),
+        ("--picture", picture, "series", kind.name == "series"),
+        ("--events", events, "records", kind.of_record),
+    ):
+        if path is not None and not suited:
+            raise hg.ParameterError(f"{option} is for {what}, and '{model}' was fitted on {kind.describe()}.")
+    if picture is not None and kind.of_record and Path(data).is_dir():
         raise hg.ParameterError(f"--picture is of one record, and '{data}' is a folder. Name a file of it.")
     if heatmaps is not None:
         require_unread_pictures(heatmaps, data, "--heatmaps")
+
+
+def _of_series(detector: Any, batch: Any, places: dict[str, Any], keys: list[str], picture: Path | None) -> list[Any]:
+    """The events of a record as a table, if it is one, and the picture of series where it is asked for."""
+    import polars as pl
+
+    if picture is not None and not detector.kind_.of_record:
+        save_figure(hg.plots.waves(detector, batch), picture)
+    if not detector.kind_.of_record:
+        return []
+    found = detector.events(batch)
+    if picture is not None:
+        save_figure(hg.plots.timeline(detector, batch, found), picture)
+    return [of_events(detector, batch, found, keys).select(*(pl.lit(each).alias(name) for name, each in places.items()), pl.all())]
+
+
+def _write_events(path: Path, tables: list[Any]) -> None:
+    import polars as pl
+
+    lines = pl.concat(tables)
+    hg.write(path, lines if path.suffix.lower() == ".parquet" else rounded(lines))
 
 
 @app.command()

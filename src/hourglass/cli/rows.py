@@ -87,6 +87,25 @@ def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:
     return [*(lines[name] for name in names), *found.select(name for name in found.columns if name in {*origins, *places})]
 
 
+def of_events(detector: Any, batch: Any, events: Any, keys: list[str]) -> Any:
+    """Events of a record by number, with the times of their first and last row and of their peak, and columns of the first."""
+    import polars as pl
+
+    from hourglass.data.record import when
+
+    ends = {"start": events["start"], "end": events["end"] - 1, "peak": events["peak"]}
+    if detector.kind_.time in getattr(batch, "columns", []):
+        times = [batch[detector.kind_.time][rows].alias(f"{name}_time") for name, rows in ends.items()]
+    else:
+        record = detector.kind_.opened(batch).record
+        known = ends if record.rate else {}
+        times = [pl.Series(f"{name}_time", [when(record, row) for row in rows], pl.String) for name, rows in known.items()]
+    found = with_keys(events.rename({"start": "row"}), batch[events["start"]] if keys else batch, keys, 0).drop("time")
+    found = found.rename({"row": "start"}).with_row_index("event", 1).with_columns(times)
+    first = ["event", "start", "end", "peak", *(column.name for column in times)]
+    return found.select(*first, pl.exclude(first))
+
+
 def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
     """What was found, rows counted from the first batch, with columns copied from the data."""
     import polars as pl
@@ -102,6 +121,6 @@ def with_keys(found: Any, batch: Any, keys: list[str], first_row: int) -> Any:
 
 def rounded(found: Any) -> Any:
     """What was found with scores and p-values as they are read: of six digits, which keep their order."""
-    import polars as pl
+    from polars import selectors as cs
 
-    return found.with_columns(pl.col("score", "p_value").round_sig_figs(6))
+    return found.with_columns(cs.by_name("score", "p_value", "share", require_all=False).round_sig_figs(6))
