@@ -53,6 +53,14 @@ def test_an_index_of_pandas_that_says_something_is_written(tmp_path, index, colu
     assert found["x"].to_list() == [1.5, 2.5]
 
 
+@pytest.mark.parametrize(
+    "raw", [pl.Series("k", [1, 2]), pd.Series([1, 2], name="k"), pl.LazyFrame({"k": [1, 2]})], ids=["polars", "pandas", "lazy"]
+)
+def test_a_column_keeps_its_name_and_what_is_lazy_is_written(tmp_path, raw):
+    write(tmp_path / "k.csv", raw)
+    assert (tmp_path / "k.csv").read_text() == "k\n1\n2\n"
+
+
 def test_a_table_of_numbers_as_npy():
     write("x.npy", FRAME.select("a"))
     np.testing.assert_array_equal(read("x.npy"), [[1], [2]])

@@ -531,3 +531,15 @@ def test_the_density_of_a_mixture_by_hand():
 def test_a_seed_of_any_size_fits_a_sampler():
     model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(ROWS).fit_sampler(ROWS, random_state=2**40)
     assert model.sample(3, random_state=0).shape == (3, 6)
+
+
+def test_numbers_far_from_zero_are_drawn_and_decoded_to_the_last_digit():
+    chance = np.random.default_rng(0)
+    numbers = np.column_stack([chance.normal(size=300), chance.integers(1_700_000_000, 1_700_000_999, 300)])
+    vae = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(numbers)
+    drawn = vae.sample(1000, random_state=0)
+    assert (drawn[:, 1] % 128 > 0).any()  # as single precision counts them there
+    single = vae.inverse_transform(vae.transform(numbers).astype(np.float32))
+    np.testing.assert_allclose(single[:, 1], vae.reconstruct(numbers)[:, 1], rtol=0, atol=0.1)
+    near = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(numbers - [0, 1.7e9])
+    assert near.sample(2, random_state=0).dtype == np.float32

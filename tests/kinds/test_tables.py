@@ -512,7 +512,7 @@ def test_mixed_counts_nats_a_column():
         (
             pl.DataFrame({"a": [[1, 2], [3]], "b": [1, 2]}),
             "Column 'a' holds List values, not one number, word or date in each row. "
-            "Unnest it into columns of its own, or leave it out.",
+            "Unnest it into columns of its own, or leave it out: columns={'a': 'left out'}.",
         ),
         (
             pd.DataFrame(np.ones((3, 3)), columns=["a", "b", "a"]),
@@ -944,6 +944,16 @@ def test_times_in_seconds_come_back_in_seconds():
     back = of_all(array)[2]
     assert back.dtype == array.dtype
     np.testing.assert_array_equal(back, array)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_what_no_column_can_be_is_left_out_if_that_is_asked_for(convert):
+    table = convert(pl.DataFrame({"a": [[i, 2] for i in range(40)], "b": [b"z"] * 40, "x": [1.0, None] * 20}))
+    kind, alone, back = of_all(table, columns={"a": "left out", "b": "identifier"})
+    assert [*pl.DataFrame(alone).columns] == ["x"]
+    assert pl.DataFrame(back).equals(pl.DataFrame(table))
+    filled = pl.DataFrame(kind.filled(table, np.full((40, 1), 7.2)))
+    assert filled.row(1) == ([1, 2], b"z", 7.0)
 
 
 @pytest.mark.parametrize("name", ["count", "*", "^x.*$", "", "value", "level"])

@@ -152,6 +152,10 @@ def _frame(raw: Any) -> pl.DataFrame:
         frame = pl.DataFrame(raw.values, schema=list(raw.names), orient="row")
         seconds = pl.Series("time", np.arange(len(raw)) / (raw.rate or 1.0))
         return frame if raw.rate is None else frame.insert_column(0, seconds)
+    if isinstance(raw, pl.LazyFrame):
+        raw = raw.collect()
+    elif type(raw).__name__ == "Series" and raw.name:  # of pandas, or of polars
+        raw = raw.to_frame()
     if hasattr(raw, "columns"):
         return pl.DataFrame(raw.reset_index() if _says_more(raw) else raw)
     array = np.asarray(raw)

@@ -485,7 +485,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         require_alike(self.kind_, codes, raw)
 
         def rebuilt(model: Any, z: Tensor, *given: Tensor) -> Tensor:
-            rebuilt: Tensor = model.scaling.inverse(model.likelihood.mean(model.decode(z, *given)))
+            rebuilt: Tensor = model.scaling.raw(model.likelihood.mean(model.decode(z, *given)))
             return rebuilt
 
         found = self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt), raw)

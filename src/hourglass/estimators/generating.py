@@ -198,7 +198,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         def decoded(model: Any, z: Tensor, *given: Tensor) -> Tensor:
             output = model.decode(z, *given, generator=noise, **sharpening)
             x = model.likelihood.mean(output) if noise is None else model.likelihood.sample(output, noise)
-            raw: Tensor = model.scaling.inverse(model.scaling.within(x))
+            raw: Tensor = model.scaling.raw(model.scaling.within(x))
             return raw
 
         return self.kind_.drawn(self._from_codes(z, condition, decoded))

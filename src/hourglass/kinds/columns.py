@@ -178,6 +178,8 @@ def read(known: Column, values: pl.Series) -> tuple[NDArray[np.float64], NDArray
     """A column as floats, and which of its cells hold something that isn't what it is taken for; these are NaN as well."""
     import polars as pl
 
+    if known.type == "numeric" and (values.dtype.is_float() or values.dtype.is_integer()):  # quick, as such columns may be many
+        return values.cast(pl.Float64).to_numpy(), np.zeros(len(values), dtype=bool)
     values = with_nulls(values.alias(UNNAMED))
     if is_text(values) and known.type != "categorical":
         values = bare(as_text(values))

@@ -63,10 +63,10 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
         found = replace(found, digits=column.dtype.precision)
     if isinstance(column.dtype, pl.Enum):
         found = replace(found, categories=tuple(column.dtype.categories))
-    if column.dtype.is_nested() or found.dtype in ("Object", "Binary"):
+    if asked not in ("identifier", "left out") and (column.dtype.is_nested() or found.dtype in ("Object", "Binary")):
         raise DataError(
             f"Column {name!r} holds {found.dtype} values, not one number, word or date in each row. "
-            "Unnest it into columns of its own, or leave it out."
+            f"Unnest it into columns of its own, or leave it out: columns={{{name!r}: 'left out'}}."
         )
     values = column.drop_nulls()
     if asked in ("identifier", "left out") or values.is_empty():

@@ -256,7 +256,8 @@ class TableKind(Kind):
         used = iter(numbers.T)
         found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
         if like is not None:
-            kept = [column.name if column.name in like.columns else None for column in self.columns]
+            there = set(like.columns)
+            kept = [column.name if column.name in there else None for column in self.columns]
             found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
         return framed([some for some in found if some is not None])
 

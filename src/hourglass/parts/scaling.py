@@ -29,6 +29,10 @@ class Scaling(nn.Module):
     def inverse(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def raw(self, x: Tensor) -> Tensor:
+        """What ``inverse`` gives, in double precision where single would round it too much."""
+        return self.inverse(x.double() if self.far else x)
+
     def within(self, x: Tensor) -> Tensor:
         """X with numbers drawn into the range of what the scaling was learned from, where it knows that."""
         return x
