@@ -206,6 +206,17 @@ def test_broken_images_are_left_out_of_cleaning_too(monkeypatch):
     np.testing.assert_array_equal(model.denoise(DIGITS.x_test[:1]), without.denoise(DIGITS.x_test[:1]))
 
 
+def test_pictures_that_are_left_out_of_mending_are_told_once(cleaners):
+    image_folder(("a.png", "b.png"))
+    Path("pictures/c.png").write_bytes(b"no picture")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert "Wrote 2 pictures to clean." in run(
+            "denoise", cleaners / "noise.safetensors", "pictures", "--skip-bad", "-o", "clean/"
+        )
+    assert [str(each.message) for each in told] == ["Left out 1 of 3 images that could not be read, the first: 'pictures/c.png'."]
+
+
 NO_LIST = "takes whole numbers with commas between them, such as 8,16,32. Got"
 LONG = "C" * 300
 BAD = {

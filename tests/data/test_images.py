@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import shutil
 import struct
 import warnings
@@ -149,6 +150,32 @@ def test_one_with_8_bits_leaves_the_others_their_upper_8(second):
     for image, pixels in zip(read("x"), [GREY, second, GREY], strict=True):
         assert image.dtype == np.uint8
         np.testing.assert_array_equal(image, pixels)
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (GREY[:2], r"Of 5 images 1 is of another size than the others, 3 x 4, the first: 'd\.png'\."),
+        (COLOUR, r"Of 5 images 1 is in colour, so all are read as RGB, the first: 'd\.png'\."),
+        (np.stack([GREY] * 3, axis=-1), None),  # as grey as the others
+    ],
+)
+def test_one_that_is_unlike_the_others_is_named(odd, said):
+    for name in "abce":
+        save(f"x/{name}.png")
+    save("x/d.png", odd)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        read("x")
+    assert [re.fullmatch(said, str(each.message)) is not None for each in told] == [True] * (said is not None)
+
+
+def test_one_that_costs_the_others_their_depth_is_named():
+    for name in "abce":
+        save(f"x/{name}.png", GREY.astype(np.uint16) * 257)
+    save("x/d.png")
+    with pytest.warns(HourglassWarning, match=r"Of 5 images 1 is of 8 bits, so all are read with 8, the first: 'd\.png'\."):
+        assert read("x").dtype == np.uint8
 
 
 def test_16_bits_stay_if_all_have_them():

@@ -1,6 +1,7 @@
 """The process: what it refuses to begin with, and how it ends."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -140,4 +141,5 @@ def test_the_command_serves_until_it_is_told_to_end(model):
         log = process.stdout.read()
         assert '"GET /v1/models HTTP/1.1" 401' in log
         assert '"GET /v1/models/digits HTTP/1.1" 200' in log
+        assert re.search(r'^[\d-]{10} [\d:,]{12} INFO: .*"GET /v1/models/digits HTTP/1.1" 200', log, re.MULTILINE)
         assert "correct-horse" not in log

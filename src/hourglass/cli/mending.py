@@ -25,6 +25,7 @@ from hourglass.cli.files import (
     save_figure,
 )
 from hourglass.cli.words import counted, say
+from hourglass.errors import hearing
 
 MOST_KEPT = 32  # pictures that the noise and what was removed are told from
 EXAMPLES = 6  # that are drawn
@@ -82,8 +83,9 @@ def denoise(
         _require_size("--reference", picture, clean, picture.pixels.shape)
         return damaged, clean
 
-    for picture in track(X, "Checking", disable=quiet):  # all of them before the first is written
-        besides(picture)
+    with hearing():  # what is left out is told below, once
+        for picture in track(X, "Checking", disable=quiet):  # all of them before the first is written
+            besides(picture)
     seen = Mended(cleaner)
     for picture in track(X, "Mending", disable=quiet):
         damaged, clean = besides(picture)

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hourglass.data.files import atomic
 from hourglass.data.pictures import ENDINGS, SMALL, THREADS, Pictures, as_levels
-from hourglass.errors import DataError
+from hourglass.errors import DataError, warn
+
+FEW = 5  # images, of which one that is unlike the others is named
 
 
 def read_named_images(
@@ -46,9 +48,11 @@ def read_named_images(
     files = Pictures(source, skip_bad=skip_bad)
     images: NDArray[Any] | list[NDArray[Any]] = []
     names: list[str] = []
+    forms: list[tuple[tuple[int, ...], bool, bool]] = []
     for count, picture in enumerate(files, 1):
         names.append(picture.name)
         pixels = picture.pixels
+        forms.append((pixels.shape[:2], pixels.ndim == 3, pixels.dtype == np.uint16))
         if count == 1:
             images = np.empty((len(files), *pixels.shape), pixels.dtype)
         elif isinstance(images, np.ndarray) and pixels.shape[:2] != images.shape[1:3]:
@@ -59,10 +63,29 @@ def read_named_images(
         deep, colour = min(images.dtype, pixels.dtype) == np.uint16, max(images.ndim - 1, pixels.ndim) == 3
         images = _alike(images, deep, colour and images.ndim == 3)
         images[count - 1] = _alike(pixels, deep, colour and pixels.ndim == 2)
+    _warn_of_odd(images, names, forms)
     if isinstance(images, np.ndarray):
         return images[: len(names)], names
     deep, colour = min(image.dtype for image in images) == np.uint16, max(image.ndim for image in images) == 3
     return [_alike(image, deep, colour and image.ndim == 2) for image in images], names
+
+
+def _warn_of_odd(
+    images: NDArray[Any] | list[NDArray[Any]], names: list[str], forms: list[tuple[tuple[int, ...], bool, bool]]
+) -> None:
+    """Name the first of a few images that keep the others from being of one size, grey, or as deep as they are."""
+    sizes, coloured, deep = zip(*forms, strict=True)
+    usual, few = Counter(sizes).most_common(1)[0][0], len(names) // FEW
+    if sum(coloured) <= few:  # of which some may hold grey all the same
+        coloured = tuple(each and bool((image != image[..., :1]).any()) for each, image in zip(coloured, images, strict=False))
+    for odd, what in (
+        ([size != usual for size in sizes], f"of another size than the others, {usual[0]} x {usual[1]}"),
+        (coloured, "in colour, so all are read as RGB"),
+        ([not each for each in deep], "of 8 bits, so all are read with 8"),
+    ):
+        if 0 < sum(odd) <= few:
+            are = "is" if sum(odd) == 1 else "are"
+            warn(f"Of {len(names):,} images {sum(odd):,} {are} {what}, the first: '{names[list(odd).index(True)]}'.")
 
 
 def image_names(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import gc
 import os
 import socket
@@ -48,7 +49,7 @@ def serve(
     limits : Limits, optional
         What a request may ask for.
     access_log : bool, default=False
-        Whether each request is a line of the standard output: who asked for what, and the status of the answer.
+        Whether each request is a line of the standard output: when, who asked for what, and the status of the answer.
     ready : function, optional
         Is told, in words, what is served and where.
 
@@ -96,12 +97,22 @@ def server_of(app: Any, limits: Limits, *, access_log: bool = False) -> uvicorn.
         lifespan="on",
         log_level="info" if access_log else "warning",
         access_log=access_log,
+        log_config=_logged(),
         proxy_headers=False,
         server_header=False,
         backlog=4096,
         timeout_graceful_shutdown=int(2 * limits.seconds) + 1,
     )
     return uvicorn.Server(config)
+
+
+def _logged() -> dict[str, Any]:
+    """How uvicorn logs, with the time before each line, and what this service has to say among it."""
+    config = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    for form in config["formatters"].values():
+        form["fmt"] = f"%(asctime)s {form['fmt']}"
+    config["loggers"]["hourglass.server"] = config["loggers"]["uvicorn"]
+    return config
 
 
 class PatientProtocol(HttpToolsProtocol):

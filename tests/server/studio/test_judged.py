@@ -73,6 +73,15 @@ def test_a_rate_that_cannot_be_promised_is_said(table):
     )
 
 
+def test_new_rows_that_are_of_another_sort_say_so(table, judged):
+    detector, moved = judged.detector, table.with_columns(b=pl.col("b") + 5)
+    drift = judge(detector, moved, "moved.csv", new=True).drift
+    assert drift.drifted and "b" in drift.which
+    assert drift.words == detector.drift(moved).words
+    assert judge(detector, moved, "moved.csv").drift is None
+    assert judge(detector, moved[:99], "moved.csv", new=True).drift is None  # too few to tell
+
+
 def test_why_rows_that_were_learned_from_raise_few_alarms(table, judged):
     beats = np.sin(np.linspace(0, 6, 40)) + np.random.default_rng(0).normal(0, 0.05, (120, 40))
     remembered = judge(hg.AnomalyDetector(kind="series", random_state=0).fit(beats), beats, "beats")

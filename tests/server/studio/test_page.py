@@ -250,6 +250,7 @@ def test_pictures_that_cannot_be_read_are_left_out(page_of, tmp_path):
         page.get_by_text("Load other data").click()
     page.get_by_label("Or a file or folder on this machine").fill(str(tmp_path / "bad"))
     page.get_by_role("button", name="Open").click()
+    expect(page.locator(".notice")).to_have_text(re.compile(r"0\.png'.* Replace it\.$"))
     page.get_by_label("Leave out what can't be read").click()
     expect(page.locator(".because")).to_contain_text("2 pictures")
     expect(page.locator(".notice")).to_contain_text("0.png")

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hourglass as hg
+from hourglass.data.some import spread
 from hourglass.kinds import as_raw, length, taken
 from hourglass.server.studio import drawn, making
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from hourglass.estimators import Drift
 
 MARKS = ("fine", "real")
 MARKED = ("data", "row", "mark")  # columns of the file of marks
@@ -26,6 +29,7 @@ MOST_REASONS = 4  # columns or places that are shown of an alarm
 LEAST_BLAME = 0.01  # share of it below which a column has no bar
 ROUNDING = 1e-6  # of a rate: p-values come in single precision
 BINS = 48
+FEWEST, MOST = 100, 10_000  # rows that tell whether data has changed, and of which it is told
 Array = NDArray[Any]
 
 
@@ -56,6 +60,8 @@ class Judged:
         Of rows; of a record, of samples.
     files : sequence of n str, optional
         The file that each picture is from.
+    drift : Drift, optional
+        Whether they are still of the sort that was learned from, where that is to be known, and there are enough of them.
     """
 
     detector: Any
@@ -64,6 +70,7 @@ class Judged:
     scores: Array
     p_values: Array
     files: Sequence[str] | None = None
+    drift: Drift | None = None
 
     @property
     def of_record(self) -> bool:
@@ -189,8 +196,8 @@ def at_rate(detector: Any, rate: float) -> Any:
     return other
 
 
-def judge(detector: Any, raw: Any, title: str, files: Sequence[str] | None = None) -> Judged:
-    """Scores and p-values of rows; of pictures it is also known from which ``files`` they are."""
+def judge(detector: Any, raw: Any, title: str, files: Sequence[str] | None = None, *, new: bool = False) -> Judged:
+    """Scores and p-values of rows; of pictures also the ``files`` that they are from, of ``new`` rows whether they are of one sort."""
     if not hasattr(detector, "p_values"):
         raise hg.DataError("Only a detector raises alarms, and this model is none. Train one that flags.")
     kind = detector.kind_
@@ -200,7 +207,10 @@ def judge(detector: Any, raw: Any, title: str, files: Sequence[str] | None = Non
     found = detector.alarms(rows, reasons=0)
     if found.height == 0:
         raise hg.DataError(f"'{title}' has no rows to judge.")
-    return Judged(detector, rows, title, found["score"].to_numpy(), found["p_value"].to_numpy(), files)
+    drift = None
+    if new and found.height >= FEWEST:
+        drift = detector.drift(rows if kind.of_record else taken(rows, spread(length(rows), MOST)))
+    return Judged(detector, rows, title, found["score"].to_numpy(), found["p_value"].to_numpy(), files, drift)
 
 
 # What an alarm looks like, by kind

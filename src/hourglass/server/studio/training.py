@@ -30,7 +30,6 @@ SWEPT = 16  # and at each width of a sweep
 EXAMPLES = 64  # new rows that are drawn at once
 MOST_FOR_PCA = 5000  # rows; more change its first components little
 MOST_LEVELS = 200  # to choose from, of what samples are asked for by
-HERE = ("say kind='table'", "take it for a table, in the view Data")  # what a warning advises in Python, and what it means here
 
 
 class Job(NamedTuple):
@@ -56,11 +55,7 @@ def main(path: str) -> None:
             raise KeyboardInterrupt
         result = NEEDS[run.asked.need](job)
         stopped = any(isinstance(warning, hg.StoppedWarning) for warning in told)
-        others = [
-            str(each).replace(*HERE)
-            for each in told
-            if isinstance(each, hg.HourglassWarning) and not isinstance(each, hg.StoppedWarning)
-        ]
+        others = [str(each) for each in told if isinstance(each, hg.HourglassWarning) and not isinstance(each, hg.StoppedWarning)]
         write_json(run.path / "result.json", {"stopped": stopped, "warnings": others, **result})
     except KeyboardInterrupt:
         _fail(run, NOTHING_KEPT)

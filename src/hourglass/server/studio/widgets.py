@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
@@ -20,6 +21,11 @@ from hourglass.errors import hearing
 
 Handler = Callable[..., Any]
 Found = TypeVar("Found")
+HERE = (  # what the library advises in Python, and what it means here
+    (r"say kind='table'", "take it for a table, in the view Data"),
+    (r"(, or)? say columns=\{.*?\} when fitting", ""),
+    (r", or pass skip_bad=True", ""),
+)
 STARTS_AS = "defaultValue"  # not "value": that would be set anew, over what a person does meanwhile, with each change of the page
 ASSETS = Path(__file__).with_name("assets")
 ICONS = {path.stem: path.read_text() for path in (ASSETS / "icons").glob("*.svg")}
@@ -149,7 +155,9 @@ def figures(named: Mapping[str, str]) -> Element:
 
 
 def notice(words: str, kind: str = "error") -> Element:
-    """What went wrong, or is worth knowing (``info``), in a frame."""
+    """What went wrong, or is worth knowing (``info``), in a frame; what would be typed in Python in words of these pages."""
+    for python, here in HERE:
+        words = re.sub(python, here, words)
     frame = box(f"notice {kind}", role="alert" if kind == "error" else "status")
     with frame:
         markup("span", ICONS[kind], "icon")

@@ -57,15 +57,16 @@ async def _show(place: Any, folder: Folder, run: Run, path: str) -> None:
     if run.asked.need == "clean":
         await cleaner.draw(place, run, source, dropped=bool(path))
         return
-    judged = await w.shown(place, "Looking at every row …", _judged, run, source)
+    learned = not path and not source.named
+    judged = await w.shown(place, "Looking at every row …", _judged, run, source, not learned)
     if judged is not None:
         with place:
-            _Alarms(run, source, judged, learned=not path and not source.named).draw()
+            _Alarms(run, source, judged, learned=learned).draw()
 
 
-def _judged(run: Run, source: Source) -> Judged:
+def _judged(run: Run, source: Source, new: bool) -> Judged:
     title = f"{source.title}, the test rows" if source.named else source.title
-    return judge(run.model(), source.unseen(), title, source.files())
+    return judge(run.model(), source.unseen(), title, source.files(), new=new)
 
 
 class _Alarms:
@@ -80,6 +81,8 @@ class _Alarms:
     def draw(self) -> None:
         with w.card(classes="rate-card"):
             w.text("p", self.judged.words(self.learned), "note")
+            if self.judged.drift is not None and self.judged.drift.drifted:
+                w.notice(self.judged.drift.words, "info")
             self.told = w.box("", role="status")
             self.chart = w.markup("div", "", "spread")
             self._slider()
