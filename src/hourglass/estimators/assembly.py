@@ -125,7 +125,8 @@ def start(
     model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
     if model.bottleneck.prior is not None:
         model.bottleneck.prior.start(x, generator)
-    if isinstance(bottleneck, (Plain, Variational)):
+    ours = all(parameters[side] is None or isinstance(parameters[side], (str, Network)) for side in SIDES)
+    if ours and isinstance(bottleneck, (Plain, Variational)):  # a user's networks keep the weights that they came with
         start_as_pca(model, x, bottleneck, kind.unit or likelihood.takes_logits, known)
 
 
