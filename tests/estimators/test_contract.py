@@ -282,6 +282,21 @@ def test_a_network_that_makes_no_tensor_is_refused():
         hg.Autoencoder(2, encoder=Pair()).fit(np.random.default_rng(0).normal(size=(30, 4)))
 
 
+@pytest.mark.parametrize(
+    ("network", "what"),
+    [
+        (Pair(), "The encoder must make one tensor of a batch. It makes a tuple."),
+        (torch.nn.Linear(4, 2), "The encoder makes (batch, 2) of a batch of shape (batch, 4); the model needs (batch, 4)."),
+    ],
+)
+def test_an_encoder_of_drawn_codes_is_told_what_it_has_to_make(network, what):
+    with pytest.raises(hg.ParameterError) as caught:
+        hg.VariationalAutoencoder(2, encoder=network).fit(np.random.default_rng(0).normal(size=(30, 4)))
+    assert str(caught.value) == (
+        f"{what} Of codes that are drawn it makes the means, then as many log variances: torch.cat([mean, log_variance], 1)."
+    )
+
+
 def test_a_fit_that_fails_leaves_the_model_as_it_was():
     first = pl.DataFrame({"a": ["x", "y", "x"] * 20, "b": np.random.default_rng(0).normal(size=60)})
     model = hg.Autoencoder(1, max_epochs=1, random_state=0).fit(first)
