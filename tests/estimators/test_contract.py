@@ -1,5 +1,6 @@
 """scikit-learn's own contract, and the tools that lean on it."""
 
+import inspect
 import math
 import pickle
 import weakref
@@ -21,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import hourglass as hg
 from hourglass import data
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.parameters import OF_OTHERS, RULES
 from hourglass.parts.likelihoods import Likelihood, LikelihoodModule
 
 X, y = load_wine(return_X_y=True)
@@ -270,6 +272,40 @@ def test_a_false_discovery_rate_that_is_none(fdr):
     det = hg.AnomalyDetector(max_epochs=1, random_state=0).fit(np.random.default_rng(0).normal(size=(60, 3)))
     with pytest.raises(hg.ParameterError, match="The 'fdr' of a prediction must be a float above 0 and below 1"):
         det.predict(np.zeros((2, 3)), fdr=fdr)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "near"),
+    [
+        (hg.Autoencoder, "latent_dim", "Did you mean 'bottleneck'?"),
+        (hg.VariationalAutoencoder, "epochs", "Did you mean 'max_epochs'?"),
+        (hg.DenoisingAutoencoder, "hiden", "Did you mean 'hidden'?"),
+        (hg.Autoencoder, "warm_start", "Did you mean 'partial_fit'?"),
+        (hg.AnomalyDetector, "epoch_num", "Did you mean 'max_epochs'?"),
+        (hg.AnomalyDetector, "alarmrate", "Did you mean 'alarm_rate'?"),
+    ],
+)
+def test_a_parameter_of_another_name_gets_ours_suggested(estimator, name, near):
+    with pytest.raises(TypeError) as caught:
+        estimator(**{name: 5})
+    assert str(caught.value) == f"{estimator.__name__} has no parameter {name!r}. {near}"
+    assert str(inspect.signature(estimator)) == str(inspect.signature(estimator.__init__)).replace("self, ", "")
+
+
+def test_names_of_other_libraries_lead_to_ours():
+    assert set(OF_OTHERS.values()) <= set(dir(hg.Autoencoder()))
+    assert not set(OF_OTHERS) & set(RULES)
+
+
+class Ready(hg.Autoencoder):
+    def __init__(self, bottleneck=2, **rest):
+        super().__init__(bottleneck, **rest)
+
+
+def test_a_subclass_may_take_whatever_comes():
+    assert Ready(max_epochs=3).max_epochs == 3
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epochs'"):
+        Ready(epochs=3)
 
 
 class Pair(torch.nn.Module):

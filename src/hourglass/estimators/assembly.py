@@ -82,7 +82,7 @@ def assemble(
     told = 0 if conditions is None else conditions.width
     chance = on_processor(generator)
     advice = MEANS if bottleneck.drawn else ""
-    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, chance, advice)
+    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, chance, advice=advice)
     decoder = _built(decoding, "decoder", kind.shape, bottleneck.width + told, chance)
     squashed = kind.unit and isinstance(decoding, Network) and not decoding.restores
     if squashed and not likelihood.takes_logits:
@@ -264,7 +264,7 @@ def network_from(owner: str, side: str, parameters: dict[str, Any]) -> Any:
     return one_of(asked, NETWORKS, side, owner)(parameters["hidden"]) if isinstance(asked, str) else asked
 
 
-def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator: torch.Generator, advice: str = "") -> nn.Module:
+def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator: torch.Generator, *, advice: str = "") -> nn.Module:
     if isinstance(asked, Network):
         return asked.encoder(shape, codes, generator) if side == "encoder" else asked.decoder(shape, codes, generator)
     module = _own(asked, shape, codes, side, generator)
