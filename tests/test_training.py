@@ -384,6 +384,18 @@ def test_another_rate_is_that_of_the_next_call():
     assert [record["learning_rate"] for record in model.history_[1:]] == [1e-12, 1e-2]
 
 
+def test_what_the_model_is_made_of_is_not_set_anew_on_the_way():
+    rows = load_wine().data.astype(np.float32)
+    model = hg.VariationalAutoencoder(3, hidden=(8,), random_state=0).partial_fit(rows)
+    with pytest.raises(hg.ParameterError) as caught:
+        model.set_params(bottleneck=hg.Variational(3, beta=4.0)).partial_fit(rows)
+    assert str(caught.value) == (
+        f"The 'bottleneck' parameter of VariationalAutoencoder was set to {hg.Variational(3, beta=4.0)!r}, and the model is made "
+        "with 3: partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
+    )
+    assert len(model.set_params(bottleneck=3, hidden=[8], max_epochs=7).partial_fit(rows).history_) == 2
+
+
 def test_a_pickle_goes_on_as_the_original_would():
     rows = load_wine().data.astype(np.float32)
     model = hg.Autoencoder(3, random_state=0).partial_fit(rows)

@@ -28,6 +28,14 @@ def test_training_never_leaves_less_of_the_held_out_rows_than_pca_does():
     assert hg.metrics.reconstruction(model, X)["explained_variance"] > 0.2
 
 
+def test_networks_of_your_own_keep_the_weights_they_came_with():
+    X = load_wine().data
+    first = hg.Autoencoder(4, max_epochs=20, random_state=0).fit(X[:150], validation_data=X[150:])
+    again = hg.Autoencoder(4, encoder=first.encoder_, decoder=first.decoder_, max_epochs=1, random_state=1)
+    again.fit(X[:150], validation_data=X[150:])
+    assert again.start_loss_ == first.history_[first.best_epoch_ - 1]["validation"] < first.start_loss_
+
+
 def test_bernoulli_refuses_standardised_columns():
     with pytest.raises(hg.ParameterError) as caught:
         hg.Autoencoder(2, likelihood=hg.Bernoulli()).fit(load_wine().data)

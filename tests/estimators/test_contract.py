@@ -1,5 +1,6 @@
 """scikit-learn's own contract, and the tools that lean on it."""
 
+import inspect
 import math
 import pickle
 import weakref
@@ -21,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import hourglass as hg
 from hourglass import data
 from hourglass.estimators.base import BaseAutoencoder
+from hourglass.estimators.parameters import OF_OTHERS, RULES
 from hourglass.parts.likelihoods import Likelihood, LikelihoodModule
 
 X, y = load_wine(return_X_y=True)
@@ -272,6 +274,40 @@ def test_a_false_discovery_rate_that_is_none(fdr):
         det.predict(np.zeros((2, 3)), fdr=fdr)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "name", "near"),
+    [
+        (hg.Autoencoder, "latent_dim", "Did you mean 'bottleneck'?"),
+        (hg.VariationalAutoencoder, "epochs", "Did you mean 'max_epochs'?"),
+        (hg.DenoisingAutoencoder, "hiden", "Did you mean 'hidden'?"),
+        (hg.Autoencoder, "warm_start", "Did you mean 'partial_fit'?"),
+        (hg.AnomalyDetector, "epoch_num", "Did you mean 'max_epochs'?"),
+        (hg.AnomalyDetector, "alarmrate", "Did you mean 'alarm_rate'?"),
+    ],
+)
+def test_a_parameter_of_another_name_gets_ours_suggested(estimator, name, near):
+    with pytest.raises(TypeError) as caught:
+        estimator(**{name: 5})
+    assert str(caught.value) == f"{estimator.__name__} has no parameter {name!r}. {near}"
+    assert str(inspect.signature(estimator)) == str(inspect.signature(estimator.__init__)).replace("self, ", "")
+
+
+def test_names_of_other_libraries_lead_to_ours():
+    assert set(OF_OTHERS.values()) <= set(dir(hg.Autoencoder()))
+    assert not set(OF_OTHERS) & set(RULES)
+
+
+class Ready(hg.Autoencoder):
+    def __init__(self, bottleneck=2, **rest):
+        super().__init__(bottleneck, **rest)
+
+
+def test_a_subclass_may_take_whatever_comes():
+    assert Ready(max_epochs=3).max_epochs == 3
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epochs'"):
+        Ready(epochs=3)
+
+
 class Pair(torch.nn.Module):
     def forward(self, x):
         return x, x
@@ -280,6 +316,21 @@ class Pair(torch.nn.Module):
 def test_a_network_that_makes_no_tensor_is_refused():
     with pytest.raises(hg.ParameterError, match=r"The encoder must make one tensor of a batch. It makes a tuple."):
         hg.Autoencoder(2, encoder=Pair()).fit(np.random.default_rng(0).normal(size=(30, 4)))
+
+
+@pytest.mark.parametrize(
+    ("network", "what"),
+    [
+        (Pair(), "The encoder must make one tensor of a batch. It makes a tuple."),
+        (torch.nn.Linear(4, 2), "The encoder makes (batch, 2) of a batch of shape (batch, 4); the model needs (batch, 4)."),
+    ],
+)
+def test_an_encoder_of_drawn_codes_is_told_what_it_has_to_make(network, what):
+    with pytest.raises(hg.ParameterError) as caught:
+        hg.VariationalAutoencoder(2, encoder=network).fit(np.random.default_rng(0).normal(size=(30, 4)))
+    assert str(caught.value) == (
+        f"{what} Of codes that are drawn it makes the means, then as many log variances: torch.cat([mean, log_variance], 1)."
+    )
 
 
 def test_a_fit_that_fails_leaves_the_model_as_it_was():

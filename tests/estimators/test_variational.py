@@ -231,6 +231,16 @@ def test_what_is_masked_in_a_condition_is_missing():
     assert conditions.learned(np.ma.masked_equal(known, 2), 600).columns[0].levels == ("0", "1", "other")
 
 
+@pytest.mark.parametrize("labels", [["a", "b", None] * 20, [3, 4, None] * 20, [True, False, None] * 20])
+def test_labels_among_which_some_are_missing_come_as_an_array_of_objects_too(labels):
+    objects = np.array(labels, dtype=object)
+    kind = conditions.learned(objects, 60)
+    assert kind.columns[0].levels[:2] == conditions.learned(labels, 60).columns[0].levels[:2]
+    told = conditions.numbers(kind, objects, 60)
+    np.testing.assert_array_equal(told.isnan().any(1), [False, False, True] * 20)
+    np.testing.assert_array_equal(told, conditions.numbers(kind, labels, 60))
+
+
 def test_what_goes_wrong_with_conditions(by_class, digits, sentence):
     model, labels = by_class
     assert sentence(hg.ParameterError, model.sample, 3) == (

@@ -46,6 +46,7 @@ IMPUTED = 0.5  # of the cells of a row, at most, are hidden in training where a 
 PCA_ROWS, PCA_NUMBERS = 10_000, 2**26  # at most that many rows, and numbers of theirs, are looked at
 FEW_ROWS = 1000  # of symbols, which are spread out to ones and zeros
 SYMBOLIC = {"encoder": "causal", "decoder": "causal"}  # what is taken for rows of symbols unless it is said
+MEANS = " Of codes that are drawn it makes the means, then as many log variances: torch.cat([mean, log_variance], 1)."
 MADE_FOR = {  # data that a corruption may need: in words, and what to do where there is none
     "image": ("images", "Use Noise, Mask or Hide."),
     "series": ("series", "Use another, or kind='series'."),
@@ -80,7 +81,8 @@ def assemble(
     seen = tuple(gaps(torch.zeros(1, *(size or 1 for size in kind.shape))).shape[1:])
     told = 0 if conditions is None else conditions.width
     chance = on_processor(generator)
-    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, chance)
+    advice = MEANS if bottleneck.drawn else ""
+    encoder = _built(encoding, "encoder", (seen[0] + told, *seen[1:]), bottleneck.in_features, chance, advice=advice)
     decoder = _built(decoding, "decoder", kind.shape, bottleneck.width + told, chance)
     squashed = kind.unit and isinstance(decoding, Network) and not decoding.restores
     if squashed and not likelihood.takes_logits:
@@ -125,7 +127,8 @@ def start(
     model.likelihood.start(x.var(0, correction=0).nan_to_num(0))
     if model.bottleneck.prior is not None:
         model.bottleneck.prior.start(x, generator)
-    if isinstance(bottleneck, (Plain, Variational)):
+    ours = all(parameters[side] is None or isinstance(parameters[side], (str, Network)) for side in SIDES)
+    if ours and isinstance(bottleneck, (Plain, Variational)):  # a user's networks keep the weights that they came with
         start_as_pca(model, x, bottleneck, kind.unit or likelihood.takes_logits, known)
 
 
@@ -261,14 +264,14 @@ def network_from(owner: str, side: str, parameters: dict[str, Any]) -> Any:
     return one_of(asked, NETWORKS, side, owner)(parameters["hidden"]) if isinstance(asked, str) else asked
 
 
-def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator: torch.Generator) -> nn.Module:
+def _built(asked: Any, side: str, shape: tuple[int, ...], codes: int, generator: torch.Generator, *, advice: str = "") -> nn.Module:
     if isinstance(asked, Network):
         return asked.encoder(shape, codes, generator) if side == "encoder" else asked.decoder(shape, codes, generator)
     module = _own(asked, shape, codes, side, generator)
     given, wanted = (shape, (codes,)) if side == "encoder" else ((codes,), shape)
     lazy = any(isinstance(parameter, UninitializedParameter) for parameter in module.parameters())
     with seeded_by(generator) if lazy else nullcontext():  # as the first rows that pass draw its weights
-        dry_run(module, side, given, wanted)
+        dry_run(module, side, given, wanted, advice)
     return module
 
 

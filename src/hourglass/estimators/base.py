@@ -45,6 +45,7 @@ from hourglass.training import Epoch, Trainer
 if TYPE_CHECKING:
     from hourglass.export import Graph
 
+MADE_OF = ("bottleneck", "kind", "columns", "encoder", "decoder", "corruption", "likelihood", "objective", "hidden")
 COLLAPSED = 0.1  # nats of a row, below which codes tell nothing: weak but true structure was measured to leave 0.3, collapse 0.003
 
 
@@ -198,8 +199,8 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any = None, *, condition: Any = None) -> Self:
         """Go once over X at a constant rate, from where training stands; the first call settles kind and scaling.
 
-        Parameters that say how to train, such as ``learning_rate``, may be set anew between calls. A pickled copy goes on as the
-        original would; a model file holds the weights alone.
+        Parameters that say how to train, such as ``learning_rate``, may be set anew between calls, those that say what the model
+        is made of can't. A pickled copy goes on as the original would; a model file holds the weights alone.
 
         Parameters
         ----------
@@ -213,6 +214,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         self
+
+        Raises
+        ------
+        ParameterError
+            A parameter breaks its rule, or one that the model is made of was set anew.
+        DataError
+            The data can't be used, or doesn't fit the model.
         """
         self._require_valid()
         raw = as_raw(X, apart=self._apart, kind=self.kind)
@@ -227,6 +235,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 self._adopt(model)
                 self.history_: list[dict[str, Any]] = []
         else:
+            self._require_as_built()
             values = self._more(raw)
             self._require_learnable(values)
         given = self._told(condition, length(raw))
@@ -268,6 +277,17 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         apart = isinstance(values, Album)
         together = Album(ConcatDataset([values, others])) if apart else torch.cat([values, others])  # type: ignore[arg-type]
         return together, torch.cat([behind, order])
+
+    def _require_as_built(self) -> None:
+        """Refuse to go on where what the model is made of was set anew since: only another fit makes another model."""
+        now, built = to_config(self._parameters_taken), to_config(self._parameters)
+        for name in MADE_OF:
+            if now[name] != built[name]:
+                asked, there = (parameters[name] for parameters in (self._parameters_taken, self._parameters))
+                raise ParameterError(
+                    f"The '{name}' parameter of {type(self).__name__} was set to {asked!r}, and the model is made with {there!r}: "
+                    "partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
+                )
 
     def _require_learnable(self, values: Tensor | Album) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""

@@ -65,7 +65,9 @@ def _frame(condition: Any) -> pl.DataFrame:
         raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
     names = [NAME] if values.ndim == 1 else [f"{NAME}{i}" for i in range(values.shape[1])]
     if isinstance(values, np.ma.MaskedArray):
-        return as_frame(np.array(values.tolist(), dtype=object).reshape(len(values), -1), names)  # None where it is masked
+        values = np.array(values.tolist(), dtype=object).reshape(values.shape)  # None where it is masked
+    if values.dtype == object:
+        return as_frame(values.reshape(len(values), -1), names)
     return pl.DataFrame({NAME: values} if values.ndim == 1 else values, schema=names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import os
 from abc import ABC, abstractmethod
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from hourglass import storage
 from hourglass.errors import DataError, FileError, ModelFileError, ParameterError, StoppedWarning, warn
-from hourglass.estimators.parameters import from_config, require_valid, to_config
+from hourglass.estimators.parameters import from_config, require_known, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
 from hourglass.kinds.windows import Windows
@@ -70,6 +71,13 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     verbose: bool = False
     model_: Any
     _widest = 1  # what a row counts as at least, see `rows_at_once`
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse a parameter that isn't there in a sentence of ours, unless a subclass of a user's takes whatever comes."""
+        taken = inspect.signature(cls.__init__).parameters
+        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in taken.values()):
+            require_known(cls, kwargs, cls._get_param_names())
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from numbers import Integral
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hourglass.errors import ModelFileError, ParameterError
+from hourglass.errors import ModelFileError, ParameterError, suggest
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import (
@@ -143,6 +143,30 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
             f"The 'hidden' parameter of {owner} gives the widths of its own networks: leave it out beside an encoder or "
             "decoder of your own."
         )
+
+
+OF_OTHERS = {  # names that parameters have in other libraries, and what does the same here
+    **dict.fromkeys(("beta", "embedding_dim", "encoding_dim", "latent_dim", "n_components"), "bottleneck"),
+    **dict.fromkeys(("encoder_neuron_list", "hidden_layer_sizes", "hidden_neuron_list", "hidden_neurons"), "hidden"),
+    **dict.fromkeys(("criterion", "loss", "reconstruction_loss"), "likelihood"),
+    **dict.fromkeys(("epoch_num", "epochs", "max_iter", "n_epochs", "num_epochs"), "max_epochs"),
+    **dict.fromkeys(("learning_rate_init", "lr"), "learning_rate"),
+    "n_iter_no_change": "patience",
+    "noise": "corruption",
+    "seed": "random_state",
+    "validation_split": "validation_fraction",
+    "warm_start": "partial_fit",
+}
+
+
+def require_known(owner: type, names: Iterable[str], known: Collection[str]) -> None:
+    """Raise `TypeError` for the first name that is no parameter of a class, with what was probably meant."""
+    for name in names:
+        if name not in known:
+            meant = OF_OTHERS.get(name)
+            there = meant is not None and (meant in known or hasattr(owner, meant))
+            near = f"Did you mean {meant!r}?" if there else suggest(name if meant is None else "", known)
+            raise TypeError(f"{owner.__name__} has no parameter {name!r}. {near}")
 
 
 SIDES = ("encoder", "decoder")

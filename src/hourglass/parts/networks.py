@@ -249,8 +249,8 @@ def initialised(layer: Layer, generator: torch.Generator, gain: float) -> Layer:
     return layer
 
 
-def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Pass two rows of zeros through a user's module; a mismatch becomes an error that names both shapes."""
+def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[int, ...], advice: str = "") -> None:
+    """Pass two rows of zeros through a user's module; a mismatch becomes an error that names both shapes, and ends in advice."""
     before = module.training
     try:
         with torch.no_grad():
@@ -261,11 +261,11 @@ def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[
     finally:
         module.train(before)
     if not isinstance(output, Tensor):
-        raise ParameterError(f"The {role} must make one tensor of a batch. It makes a {type(output).__name__}.")
+        raise ParameterError(f"The {role} must make one tensor of a batch. It makes a {type(output).__name__}.{advice}")
     if output.shape[0] != 2 or output[0].numel() != math.prod(wanted):
         raise ParameterError(
             f"The {role} makes {_shown(tuple(output.shape[1:]))} of a batch of shape {_shown(given)}; "
-            f"the model needs {_shown(wanted)}."
+            f"the model needs {_shown(wanted)}.{advice}"
         )
 
 
