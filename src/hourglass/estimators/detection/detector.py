@@ -291,8 +291,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,)
-            The negated score of `Alarm`, roughly in standard deviations. Half of the usual rows lie above about -1 with nothing
-            set, above about 0 with ``neighbours=0`` or an estimator; strange ones are further below, alarms below ``offset_``.
+            The negated score of `Alarm`, roughly in standard deviations. Half of the usual rows lie above about -1, of a table
+            above about 0 where no rows are kept (``neighbours``); strange ones are further below, alarms below ``offset_``.
         """
         scores = self._scores(X)
         return np.negative(scores, out=scores)
