@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, kstwobign
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
 from hourglass.estimators.detection import recipes
+from hourglass.estimators.detection.drift import compare
 from hourglass.estimators.detection.recipes import rank
 from hourglass.parts.alarm import Alarm, near
 
@@ -358,6 +359,41 @@ def test_drift_is_the_distance_of_two_samples(detector, n):
     theirs = ks_2samp(detector.score_samples(rows), -detector._alarm.reference.numpy(), method="asymp")
     assert detector.drift(rows).moved == pytest.approx(theirs.statistic, abs=2e-3)
     assert detector.drift(NEW[:1]).moved >= 0
+
+
+@pytest.mark.parametrize("n", [300, 20_000])
+def test_columns_of_few_values_do_not_drift_by_themselves(n):
+    def rows(n, seed, moved=0.0):
+        draw = np.random.default_rng(seed)
+        return torch.from_numpy(np.where(draw.random((n, 6)) < 0.9, np.nan, draw.normal(moved, size=(n, 6)))).float()
+
+    learned, names, scores = rows(n, 0), tuple("abcdef"), torch.linspace(-2, 2, n)
+    alarm = Alarm.learn(tuple(range(6)), learned, learned[:0])
+    alarm.reference = scores
+    assert sum(bool(compare(alarm, names, rows(400, seed), scores).which) for seed in range(1, 11)) <= 1
+    assert set(compare(alarm, names, rows(2000, 11, moved=3.0), scores).which) == set(names)
+    one, new = Alarm.learn((0,), learned[:, :1], learned[:0, :1]), rows(400, 1)[:, :1]
+    one.reference = scores
+    (_, moved, p_value, missing, was), k = compare(one, ("a",), new, scores).columns.row(0), int((~new.isnan()).sum())
+    looked_at = len(range(0, n, n // 4096 + 1)) * (1 - was)  # of the training rows, those that have a value
+    assert missing == pytest.approx(1 - k / 400)
+    assert p_value == pytest.approx(kstwobign.sf(moved * np.sqrt(k * looked_at / (k + looked_at))), rel=1e-3)
+
+
+def test_rows_of_a_few_sorts_keep_the_rate_whatever_rounding_does():
+    def rows(n, seed):
+        draw = np.random.default_rng(seed)
+        first = draw.choice(["x", "y", "z"], n, p=[0.5, 0.3, 0.2])
+        second = np.where(draw.random(n) < 0.9, first, draw.choice(["x", "y", "z"], n))
+        return pl.DataFrame({"a": first, "b": second, "c": draw.choice(["u", "v"], n)})
+
+    found = [hg.AnomalyDetector(hg.Autoencoder(1, max_epochs=5), alarm_rate=0.05, random_state=i).fit(rows(600, i)) for i in (3, 5)]
+    new = rows(2000, 9)
+    for one in found:
+        alarm = one.predict(new) == -1
+        assert alarm.mean() < 0.08
+        np.testing.assert_array_equal(alarm, one.p_values(new) <= 0.05)
+        assert not one.drift(new).drifted
 
 
 def test_dirty_training_data():

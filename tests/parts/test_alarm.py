@@ -62,3 +62,23 @@ def test_more_references_by_hand():
     alarm.add_references(torch.tensor([4.0, 2.0]))
     assert alarm.reference.tolist() == [1, 2, 3, 4]
     assert alarm.p_values(torch.tensor([2.5])).tolist() == pytest.approx([3 / 5])  # two at least as strange, and itself
+
+
+def referred_to(*scores):
+    alarm = Alarm((0,), 0, len(scores))
+    alarm.reference = torch.tensor(scores)
+    return alarm
+
+
+def test_a_p_value_that_is_the_rate_is_no_more_than_it():
+    alarm = referred_to(*map(float, range(119)))
+    assert float(alarm.p_values(torch.tensor([113.5]))) == 6 / 120 == 0.05
+    assert alarm.threshold(0.05) == 113
+
+
+def test_what_only_rounding_raises_above_its_like_is_as_strange_as_it():
+    alarm = referred_to(1.0, 2.0, 2.0, 3.0)
+    scores = torch.tensor([2.000002, 1.999998, 2.0001, 3.000003], dtype=torch.float64)
+    np.testing.assert_allclose(alarm.p_values(scores), [0.8, 0.8, 0.4, 0.4])
+    assert alarm.places(scores).tolist() == [4, 4, 6, 7]  # twice as many as lie below, and those like it once
+    assert alarm.places(alarm.reference).tolist() == [1, 4, 4, 7]

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.kinds import Kind
-from hourglass.parts.alarm import strangest_if_nan
+from hourglass.parts.alarm import beyond, strangest_if_nan
 from hourglass.parts.tracing import Settled
 
 BLOCK = 256  # scores of a reference that are looked at together
-SLACK = 1e-5  # of a score, by which rounding may raise that of the row that the threshold is the score of
 
 
 class Graph(nn.Module):
@@ -110,15 +109,13 @@ class WatchGraph(Graph):
 
     def __init__(self, kind: Kind, watch: Any, threshold: float) -> None:
         super().__init__(kind, watch)
-        reference = self.model.alarm.reference
+        reference = beyond(self.model.alarm.reference)
         padded = torch.full((-(-len(reference) // BLOCK) * BLOCK,), torch.inf)
         padded[: len(reference)] = reference
         self.blocks: Tensor
         self.register_buffer("blocks", padded.reshape(-1, BLOCK))
         self.count, self.of_one = len(reference), self.model.alarm.of_one
-        above = reference[reference > threshold]  # half of the way to the next is enough, where that is nearer
-        room = (float(above[0]) - threshold) / 2 if len(above) else SLACK
-        self.threshold = threshold + min(room, SLACK * (1 + abs(threshold)))
+        self.threshold = threshold
 
     def usual(self, x: Tensor) -> Tensor:
         if self.kind.name == "image":  # whose model may see features

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from hourglass.data import atomic
 from hourglass.data.files import reason
 from hourglass.errors import DataError, MissingExtraError, ModelFileError
-from hourglass.export.graphs import SLACK, Graph
+from hourglass.export.graphs import Graph
 from hourglass.kinds.token import as_objects
+from hourglass.parts.alarm import SLACK
 from hourglass.parts.base import as_json
 from hourglass.parts.scaling import PerWindow
 from hourglass.runtime import OnnxModel

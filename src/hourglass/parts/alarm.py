@@ -21,6 +21,7 @@ NORMAL = 1.645  # standard deviations to that quantile of a normal distribution
 POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
 FIFTH = 5  # at least: the rank of a row beyond a cluster of strange ones
+SLACK = 1e-5  # of a score, by which rounding may raise that of a row above that of its like in the reference
 CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
 
 
@@ -86,7 +87,7 @@ class Alarm(nn.Module):
         alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)), device=x.device)
         missing = x[:, alarm.first].isnan().sum(0)
         alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
-        some = x[:: len(x) // SAMPLE + 1]
+        some = x[:: _step(len(x))]
         inner = some.nanquantile(torch.linspace(0, 1, POINTS, device=x.device), dim=0)[1:-1]
         ends = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
         alarm.points = torch.cat([ends[0][None], inner, ends[1][None]])
@@ -187,9 +188,15 @@ class Alarm(nn.Module):
 
         Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005, section 2.2.
         """
-        n = len(self.reference)
-        below = torch.searchsorted(self.reference, scores.to(self.reference).contiguous())
-        return (self.of_one + n - below) / (n + self.of_one)
+        n, limits = len(self.reference), beyond(self.reference.double())
+        below = torch.searchsorted(limits, scores.to(limits).contiguous())
+        return (self.of_one + n - below.double()) / (n + self.of_one)
+
+    def places(self, scores: Tensor) -> Tensor:
+        """Where scores (n,) lie among the reference, in whole numbers (n,) that are the same for what only rounding tells apart."""
+        own = self.reference.double()
+        x = scores.to(own).contiguous()
+        return torch.searchsorted(beyond(own), x) + torch.searchsorted(own, beyond(x), right=True)
 
     def threshold(self, rate: float) -> float:
         """The score that only a share ``rate`` of usual rows is above; the highest known, where the reference is too small."""
@@ -202,9 +209,24 @@ class Alarm(nn.Module):
         return 1.0
 
     @property
+    def looked_at(self) -> int:
+        """How many training rows the distribution of each element is told from."""
+        return math.ceil(int(self.learned) / _step(int(self.learned)))
+
+    @property
     def least_rate(self) -> float:
         """The smallest rate of false alarms that the reference can promise."""
         return self.of_one / (len(self.reference) + self.of_one)
+
+
+def _step(n: int) -> int:
+    """From each of n training rows to the next whose elements are looked at."""
+    return n // SAMPLE + 1
+
+
+def beyond(scores: Tensor) -> Tensor:
+    """What is above scores (n,) by more than rounding."""
+    return scores + SLACK * (1 + scores.abs())
 
 
 def strangest_if_nan(scores: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from hourglass.estimators.fitted import Fitted, trainable
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
-from hourglass.parts.alarm import Alarm
+from hourglass.parts.alarm import Alarm, beyond
 from hourglass.parts.base import Facts, is_count, is_number, is_rate
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
                 f"a rate of {least:.2g}. Fit on at least {needed:,} {rows}."
             )
         self.alarm_rate_ = float(rate)
-        self.offset_ = -self._alarm.threshold(rate)
+        self.offset_ = -float(beyond(torch.tensor(self._alarm.threshold(rate), dtype=torch.float64)))
         return self
 
     @property
@@ -294,8 +294,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,)
-            The negated score of `Alarm`, roughly in standard deviations. Half of the usual rows lie above about -1 with nothing
-            set, above about 0 with ``neighbours=0`` or an estimator; strange ones are further below, alarms below ``offset_``.
+            The negated score of `Alarm`, roughly in standard deviations. Half of the usual rows lie above about -1, of a table
+            above about 0 where no rows are kept (``neighbours``); strange ones are further below, alarms below ``offset_``.
         """
         scores = self._scores(X)
         return np.negative(scores, out=scores)
@@ -541,13 +541,13 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """
         raw = self._checked(X_new)
         if isinstance(raw, Windows):  # steps of the same windows say much the same
-            p_values = self._p_values(scored_steps(self, raw))
+            scores = scored_steps(self, raw)
             raw = raw.scattered()
-            p_values = p_values[raw.starts]
+            scores = scores[raw.starts]
         else:
-            p_values = self._p_values(self._scores(raw))
+            scores = self._scores(raw)
         x = self._collect(raw, lambda watch, x: watch.seen(x)).float()
-        return compare(self._alarm, self.model_.names(self.kind_), x, p_values)
+        return compare(self._alarm, self.model_.names(self.kind_), x, torch.from_numpy(scores))
 
     @property
     def _alarm(self) -> Alarm:

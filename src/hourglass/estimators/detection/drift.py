@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, kstwobign
+from scipy.stats import false_discovery_control, ks_2samp, kstwobign
 from torch import Tensor
 
 from hourglass.parts.alarm import Alarm, shares_up_to
@@ -46,24 +45,29 @@ class Drift(NamedTuple):
         return f"These rows are not of the sort that the detector was trained on, or many of them are strange.{which}"
 
 
-def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, p_values: NDArray[np.floating[Any]]) -> Drift:
-    """What rows x (n, elements) and their p-values (n,) say of themselves, beside the rows that the alarm has learned from."""
+def compare(alarm: Alarm, names: tuple[str, ...], x: Tensor, scores: Tensor) -> Drift:
+    """What rows x (n, elements) and their scores (n,) say of themselves, beside the rows that the alarm has learned from."""
     import polars as pl
 
-    n, least = len(x), alarm.least_rate
+    n = len(x)
     points, shares, first, column_of = (some.cpu() for some in (alarm.points, alarm.shares, alarm.first, alarm.column_of))
-    even = (np.sort(p_values) - least) / (1 - least)  # from 0 to 1 alike, if nothing has changed
-    moved = float(np.max(np.abs(even - (np.arange(n) + 0.5) / n))) + 0.5 / n
-    p_value = _kolmogorov(moved, n, len(alarm.reference) / alarm.of_one)
+    moved = float(ks_2samp(*(alarm.places(some).cpu() for some in (scores, alarm.reference)), method="asymp").statistic)
+    p_value = float(_kolmogorov(moved, n, len(alarm.reference) / alarm.of_one))
     apart = (shares_up_to(points, x) - shares).abs().amax(0).nan_to_num(0)  # NaN: nothing but gaps
-    missing, was = x[:, first].isnan().float().mean(0), ((-alarm.rarity).exp() * (alarm.gapless == 0)).cpu()
-    of_column = torch.zeros(len(names)).scatter_reduce_(0, column_of, apart, "amax").maximum((missing - was).abs())
-    surely = false_discovery_control([_kolmogorov(float(some), n, int(alarm.learned)) for some in of_column])
-    facts = {"column": list(names), "moved": of_column.numpy(), "p_value": surely, "missing": missing.numpy(), "was": was.numpy()}
+    of_values = torch.zeros(len(names)).scatter_reduce_(0, column_of, apart, "amax").numpy()
+    missing, was = x[:, first].isnan().float().mean(0).numpy(), ((-alarm.rarity).exp() * (alarm.gapless == 0)).cpu().numpy()
+    of_gaps = np.abs(missing - was)
+    by_values = _kolmogorov(of_values, n * (1 - missing), alarm.looked_at * (1 - was))  # of the cells that are there
+    by_gaps = _kolmogorov(of_gaps, n, int(alarm.learned))
+    surer = by_gaps < by_values
+    surely = false_discovery_control(np.where(surer, by_gaps, by_values))
+    of_column = np.where(surer, of_gaps, of_values)
+    facts = {"column": list(names), "moved": of_column, "p_value": surely, "missing": missing, "was": was}
     found = Drift(moved >= MOVED[0] and p_value < MOVED[1], p_value, moved, pl.DataFrame(facts).sort("moved", descending=True))
     return found._replace(drifted=found.drifted or bool(found.which))
 
 
-def _kolmogorov(distance: float, n: int, m: float) -> float:
-    """P-value of the largest distance between the cumulative distributions of samples of n and m."""
-    return float(kstwobign.sf(distance * math.sqrt(n * m / (n + m))))
+def _kolmogorov(distance: Any, n: Any, m: Any) -> NDArray[np.float64]:
+    """P-values of the largest distances between the cumulative distributions of samples of n and m."""
+    found: NDArray[np.float64] = kstwobign.sf(distance * np.sqrt(n * m / np.maximum(n + m, 1)))
+    return found
