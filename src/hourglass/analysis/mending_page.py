@@ -35,8 +35,6 @@ def mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> st
         name: plots.mended(*([pile[number] for number in some] for pile in (before, after, clean) if pile is not None))
         for name, some in drawn.items()
     }
-    if model.history_:
-        pictures["training"] = plots.training_curves(model)
     return rendered_of(
         model,
         raw,

@@ -83,8 +83,6 @@ def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: S
         draw = partial(plots.nearest, model, raw) if model.kind_.symbolic else partial(plots.samples, model)
         pictures["samples"] = draw(n=len(asked), condition=of_rows(condition, asked))
         pictures["traversal"] = plots.traversal(model, raw, n=3 if model.kind_.symbolic else 6, condition=condition)
-    if model.history_:
-        pictures["training"] = plots.training_curves(model)
     if sweep is not None:
         pictures |= {"widths": sweep.plot(), "by_width": plots.reconstructions(sweep, raw, n=across)}
     return pictures

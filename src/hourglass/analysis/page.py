@@ -44,7 +44,9 @@ def rendered(template: str, pictures: dict[str, Figure], **values: Any) -> str:
 def rendered_of(
     model: BaseAutoencoder, raw: Any, template: str, pictures: dict[str, Figure], title: str | None, **values: Any
 ) -> str:
-    """The page of a model, with what each of them says: its kind unless there is a title, its parts and the facts."""
+    """The page of a model, with what each of them says: its kind unless there is a title, its parts, how it learned, the facts."""
+    if model.history_:
+        pictures = {**pictures, "training": plots.training_curves(model)}
     known = {"title": title or f"Hourglass report: {model.kind_.describe()}", "parts": parts(model), "facts": facts(model, raw)}
     return rendered(template, pictures, **known, **values)
 

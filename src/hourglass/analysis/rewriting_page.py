@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from hourglass.analysis import plots, structures
+from hourglass.analysis import structures
 from hourglass.analysis.metrics import Array
 from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.analysis.sequences import edits
@@ -48,8 +48,6 @@ def rewriting_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> 
         Card("Edits", f"{after.mean():.2f}", f"a row from the truth; {before.mean():.2f} before"),
         Card("Left alone", percent((kept == 0).mean()), "of the rows that were clean come back as they were"),
     ]
-    if model.history_:
-        pictures["training"] = plots.training_curves(model)
     return rendered_of(
         model,
         raw,

@@ -231,7 +231,7 @@ def standardize(values: Tensor, numbers: Tensor | None = None) -> Standardize:
     """
     mean = _mean(values, lambda some: some).nan_to_num(0)
     std = _mean(values, lambda some: some.sub_(mean).square_()).sqrt()
-    largest = torch.stack([some.nan_to_num(0).abs().amax(0) for some in _blocks(values)]).amax(0).double()
+    largest = torch.stack([some.nan_to_num(0).abs().amax(0) for some in torch.split(values, _at_once(values))]).amax(0).double()
     varied = std > 1e-12 * largest  # not constant, up to rounding
     if numbers is not None:
         mean, varied = torch.where(numbers, mean, 0), varied & numbers
@@ -273,19 +273,23 @@ def _squash(values: Tensor, numbers: Tensor, tailed: Tensor | None) -> Squash:
 
 def scaled(scaling: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
     """Raw numbers (n, ...) as a scaling gives them, in single precision, some rows at a time: so no copy of all is any larger."""
-    found = values.new_empty(0)
-    for number, some in enumerate(blocks := _blocks(values)):
-        part = scaling(some)
-        if not number:
-            found = part.new_empty((len(values), *part.shape[1:]), dtype=torch.float32)
-        first = number * len(blocks[0])
-        found[first : first + len(part)] = part
+    return in_parts(scaling, values, _at_once(values), torch.float32)
+
+
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor, at_once: int, dtype: torch.dtype | None = None) -> Tensor:
+    """A function of rows x (n, ...), so many at a time, into one tensor; of the type that it gives, unless another is said."""
+    found = x.new_empty(0)
+    for first in range(0, len(x), at_once):
+        part = function(x[first : first + at_once])
+        if not first:
+            found = part.new_empty((len(x), *part.shape[1:]), dtype=dtype)
+        found[first : first + at_once] = part
     return found
 
 
-def _blocks(values: Tensor) -> tuple[Tensor, ...]:
-    """Some rows of values (n, ...) at a time."""
-    return torch.split(values, max(BLOCK // max(values[:1].numel(), 1), 1))
+def _at_once(values: Tensor) -> int:
+    """How many rows of values (n, ...) are looked at together."""
+    return max(BLOCK // max(values[:1].numel(), 1), 1)
 
 
 def heavy_tailed(z: Tensor) -> Tensor:

@@ -177,16 +177,9 @@ def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Flo
     for row, p_value, seen in zip(rows, p_values, looked, strict=True):
         for one in stretches(seen, kind.channels, most):
             there = (one.channel, one.peak)
-            facts = {
-                "channel": kind.channels[one.channel],
-                "start": one.start,
-                "end": one.end,
-                "peak": one.peak,
-                "share": one.share,
-            }
+            words = {"channel": kind.channels[one.channel], "reason": f"samples {one.start}-{one.end - 1}: {one.reason}"}
             observed = {"observed": float(seen.values[there]), "expected": float(seen.expected[there])}
-            reason = f"samples {one.start}-{one.end - 1}: {one.reason}"
-            lines.append({"row": int(row), "p_value": float(p_value), **facts, **observed, "reason": reason})
+            lines.append({"row": int(row), "p_value": float(p_value), **one._asdict(), **words, **observed})
     schema = {"row": pl.Int64, "p_value": pl.Float64, "channel": pl.String, "start": pl.Int64, "end": pl.Int64, "peak": pl.Int64}
     schema |= {"share": pl.Float64, "observed": pl.Float64, "expected": pl.Float64, "reason": pl.String}
     return pl.DataFrame(lines, schema=schema)

@@ -31,6 +31,7 @@ from hourglass.parts.maps import (
     thumbnails,
 )
 from hourglass.parts.networks import undrawn
+from hourglass.parts.scaling import in_parts
 from hourglass.training import Epoch
 
 SHIFT, TURN = 0.05, 5.0  # of the side, and degrees: by so much copies of the pictures are moved at most
@@ -258,12 +259,6 @@ def _fitted(task: Task, copies: Tensor, aside: Tensor, most: int, generator: tor
     return error, model.to(axes.device), inverse
 
 
-def _in_parts(function: Any, x: Tensor) -> Tensor:
+def _in_parts(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """A function of pictures, some at a time, into one tensor."""
-    found = x.new_empty(0)
-    for first in range(0, len(x), PART):
-        part = function(x[first : first + PART])
-        if not first:
-            found = part.new_empty((len(x), *part.shape[1:]))
-        found[first : first + len(part)] = part
-    return found
+    return in_parts(function, x, PART)
