@@ -251,15 +251,13 @@ def with_events(detector: Any, frame: pl.DataFrame, windows: Windows, scores: Fl
     """
     import polars as pl
 
-    number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
-    order = in_time(windows.record)
+    number, order = np.zeros(frame.height, np.int64), in_time(windows.record)
     rank = np.argsort(order)
-    for event, (start, end, why) in enumerate(events(detector, windows, scores).select("start", "end", "reason").iter_rows(), 1):
-        number[order[rank[start] : rank[end - 1] + 1]], reason[start] = event, why
-    frame = frame.with_columns(alarm=pl.Series(number > 0))
-    columns = pl.Series("event", number), pl.Series("reason1", reason)
-    empty: tuple[Any, ...] = (0, "")
-    return frame.with_columns(*(column.replace(nothing, None) for column, nothing in zip(columns, empty, strict=True)))
+    found = events(detector, windows, scores).select("start", "end", "reason")
+    for event, (start, end, _) in enumerate(found.iter_rows(), 1):
+        number[order[rank[start] : rank[end - 1] + 1]] = event
+    reasons = pl.repeat(None, frame.height, dtype=pl.String, eager=True).alias("reason1").scatter(found["start"], found["reason"])
+    return frame.with_columns(pl.Series("alarm", number > 0), pl.Series("event", number).replace(0, None), reasons)
 
 
 def _rows(place: NDArray[np.intp] | None, order: NDArray[np.intp], event: _Event) -> tuple[int, int, int]:
