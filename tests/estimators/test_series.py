@@ -220,6 +220,16 @@ def test_a_step_has_the_alarm_of_its_event(watcher, sick):
     assert lines["reason1"].drop_nulls().len() == 5
 
 
+def test_an_event_of_many_channels_names_the_one_most_to_blame():
+    waves = np.sin(np.arange(9000)[:, None] / 9 + np.arange(16))
+    values = waves + 0.3 * np.random.default_rng(0).normal(size=(9000, 16))
+    many = hg.AnomalyDetector(random_state=0, alarm_rate=0.1).fit(hg.Record(values[:6000]))
+    values[7000:7200] = 1e6  # all channels are to blame alike
+    (event,) = many.events(hg.Record(values[6000:]), most=1).iter_rows(named=True)
+    assert event["share"] == pytest.approx(1 / 16)
+    assert event["reason"].startswith(f"{event['channels']}: a flat line at 1e+06")
+
+
 def test_a_usual_record_raises_next_to_nothing(watcher):
     calm = hg.Record(plant(20_000, 3), 50, names=NAMES)
     assert watcher.score_samples(calm).shape == (20_000,)

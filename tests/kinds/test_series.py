@@ -95,6 +95,25 @@ def test_rows_come_by_their_identifiers_and_each_in_the_order_of_its_times():
         np.testing.assert_array_equal(found, [np.arange(50.0) + 100 * (beat == "a") for beat in order])
 
 
+def test_rows_at_differing_rates_are_told():
+    rates = {"a": 250, "b": 360, "c": 255}
+    frame = pl.concat(
+        pl.DataFrame({"file": [name] * 50, "time": np.round(np.arange(50) / rate, 4), "mV": wave[:50]})
+        for name, rate in rates.items()
+    )
+    said = "Rows are sampled at differing rates, such as 'b' at .* Hz and 'a' at 250 Hz, and compared sample by sample. Resample"
+    with pytest.warns(hg.HourglassWarning, match=said):
+        SeriesKind.learn(frame)
+    assert SeriesKind.learn(frame.filter(pl.col("file") != "b")).describe() == "series of at most 50 samples"
+
+
+def test_rows_as_long_as_records_are_told():
+    with pytest.warns(
+        hg.HourglassWarning, match="Rows of up to 40,000 samples are judged or rebuilt each as a whole. If they are long"
+    ):
+        SeriesKind.learn(np.random.default_rng(0).normal(size=(3, 40_000)))
+
+
 def test_samples_with_times_are_brought_to_the_rate_that_was_asked_for():
     there = np.sort(rng.permutation(1000)[:400])  # the middle step is 2 s
     frame = pl.DataFrame({"t": there.astype(float), "x": wave[there]})

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
 
+from hourglass.parts import memory
 from hourglass.parts.memory import MOVES, Memory, remembered, run_lengths, smoothed, warped
 from hourglass.parts.scaling import PerWindow, Standardize
 
@@ -21,6 +23,20 @@ def test_smoothing_keeps_constants_and_makes_nothing_of_gaps():
     assert found.isnan().sum() == 3
     torch.testing.assert_close(found[~found.isnan()], torch.full((27,), 2.5))
     assert smoothed(x, 0.1) is x
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_long_windows_are_smoothed_as_short_ones(dtype, monkeypatch):
+    x = torch.randn(3, 2, 3000, generator=torch.Generator().manual_seed(0), dtype=dtype).cumsum(2)
+    by_scipy = gaussian_filter1d(x.numpy(), 30.0, radius=90, mode="nearest")
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-5
+    np.testing.assert_allclose(smoothed(x, 30.0), by_scipy, rtol=tolerance, atol=50 * tolerance)  # by spectra
+    x[0, 0, 700:900] = torch.nan
+    found = smoothed(x, 30.0)
+    assert torch.equal(found.isnan(), x.isnan())
+    monkeypatch.setattr(memory, "WIDE", 10**6)
+    monkeypatch.setattr(memory, "UNFOLDED", 1)  # by convolution, a row at a time
+    np.testing.assert_allclose(found, smoothed(x, 30.0), rtol=tolerance, atol=50 * tolerance)
 
 
 def test_moves_shift_and_stretch():

@@ -15,6 +15,7 @@ from hourglass.analysis.metrics import Array
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
+from hourglass.estimators.detection.events import events as events_of
 from hourglass.estimators.detection.events import in_units
 from hourglass.estimators.detection.running import scored_steps
 from hourglass.kinds import as_raw, taken
@@ -153,7 +154,7 @@ def timeline(detector: AnomalyDetector, X: Any, events: pl.DataFrame | None = No
     detector._require_record("timeline")
     windows = detector._checked(as_raw(X, kind="series"))
     scores = scored_steps(detector, windows)
-    found = detector.events(windows) if events is None else events
+    found = events_of(detector, windows, scores) if events is None else events
     record, place = windows.record, windows.record.place
     channels = _channels(found, record.names)
     figure = drawing.blank(PANEL * len(channels) + 1.5)

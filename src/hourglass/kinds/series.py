@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hourglass.parts.scaling import Scaling
 
 FEW, MANY = 8, 1000  # samples of rows, and rows, that are rather channels and samples
+LONG = 2**15  # samples of rows that are rather records
 OVERLAP = 4  # a window begins so many times within the length of one
 
 
@@ -338,6 +339,11 @@ def _learned_rows(cls: type[Learned], raw: Any, wanted: Series) -> Learned:
     _require_no_infinity(array)
     names = tuple(f"x{i}" for i in range(array.shape[2]))
     _require_known(array, names)
+    if array.shape[1] > LONG:
+        warn(
+            f"Rows of up to {array.shape[1]:,} samples are judged or rebuilt each as a whole. If they are long records, fit "
+            "a model on one of them, or on each."
+        )
     if array.shape[1] <= FEW and len(array) >= MANY:
         warn(
             f"An array of shape {raw.shape} is {len(array):,} rows of {array.shape[1]} samples. A long record of "
@@ -364,13 +370,30 @@ def _of_frame(frame: Any, asked: Mapping[str, str] | None, facts: Columns, rate:
         parts = frame.partition_by(facts.id, as_dict=True, include_key=False)
         return joined([record_of(part, told, rate) for part in parts.values()], [f"{facts.id} {name!r}" for (name,) in parts])
     if facts.id is not None:
-        in_time = frame if facts.time is None else frame[np.argsort(seconds(frame, facts.time)[0], kind="stable")]
+        in_time = frame
+        if facts.time is not None:
+            stamps = seconds(frame, facts.time)[0]
+            order = np.argsort(stamps, kind="stable")
+            in_time = frame[order]
+            _warn_of_differing_rates(in_time[facts.id], stamps[order])
         parts = in_time.partition_by(facts.id, as_dict=True)
         values = [stacked(parts[(name,)], facts.values) for name in frame[facts.id].unique(maintain_order=True)]
         return Ragged([rows[:, 0] if rows.shape[1] == 1 else rows for rows in values])
     if facts.time is None and not records:
         return stacked(frame, facts.values)
     return record_of(frame, asked, rate)
+
+
+def _warn_of_differing_rates(names: Any, stamps: NDArray[np.floating[Any]]) -> None:
+    """Say so where rows by those identifiers, of samples at these stamps, are sampled at differing rates."""
+    import polars as pl
+
+    steps = pl.DataFrame([names.alias("name"), pl.Series("stamp", stamps)]).group_by("name", maintain_order=True)
+    known = steps.agg(pl.col("stamp").diff().median().alias("step")).filter(pl.col("step") > 0)
+    quick, slow = known[known["step"].arg_min() or 0 :][:1], known[known["step"].arg_max() or 0 :][:1]
+    if known.height and slow["step"][0] > (1 + CLOSE) * quick["step"][0]:
+        told = " and ".join(f"{one['name'][0]!r} at {paced(1 / one['step'][0])}" for one in (quick, slow))
+        warn(f"Rows are sampled at differing rates, such as {told}, and compared sample by sample. Resample them to one rate.")
 
 
 def _require_some(record: Record, window: int) -> None:

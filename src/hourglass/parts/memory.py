@@ -22,6 +22,8 @@ COST = 6.0  # of the usual distance to a copy that is not moved, what the furthe
 MOVES = tuple(product(SHIFTS, RATES))  # the first moves nothing
 MOST_TRIED = 2000  # rows, to tell the usual distance
 BLOCK = 2**21  # distances that are held at a time
+WIDE = 64  # samples on either side of a Gaussian, from which on spectra are quicker
+UNFOLDED = 2**24  # numbers that torch makes at a time of rows in double precision, a copy for each neighbour
 
 
 class _Copies(NamedTuple):
@@ -192,7 +194,14 @@ def smoothed(x: Tensor, width: float) -> Tensor:
     flat = x.reshape(-1, 1, x.shape[2])
 
     def blurred(values: Tensor) -> Tensor:
-        return functional.conv1d(functional.pad(values, (radius, radius), mode="replicate"), line)
+        padded = functional.pad(values, (radius, radius), mode="replicate")
+        if traced():
+            return functional.conv1d(padded, line)
+        if radius > WIDE:  # the sum over neighbours is a product of spectra, whose first 2 * radius steps go around the end
+            n = padded.shape[2]
+            return torch.fft.irfft(torch.fft.rfft(padded) * torch.fft.rfft(line, n), n)[..., 2 * radius :]
+        few = max(UNFOLDED // (padded.shape[2] * line.shape[2]), 1)
+        return torch.cat([functional.conv1d(part, line) for part in torch.split(padded, few)])
 
     missing = flat.isnan()
     if not traced() and not missing.any():

@@ -27,7 +27,7 @@ from hourglass.estimators.detection.events import events, with_events
 from hourglass.estimators.detection.judges import JUDGES
 from hourglass.estimators.detection.members import MEMBERS
 from hourglass.estimators.detection.recipes import HOLDS_OUT
-from hourglass.estimators.detection.running import Stream, scored_steps
+from hourglass.estimators.detection.running import Stream, of_rows, scored_steps
 from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import Fitted, trainable
 from hourglass.estimators.parameters import seed_from
@@ -228,16 +228,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             scores = [self.score_samples(part) for part in (parts_of(raw) if isinstance(raw, Record) else [raw])]
             self.offset_ = float(np.quantile(np.concatenate(scores), self.alarm_rate_))
         else:
-            self.set_alarm_rate(
-                self._rate_for(length(self.kind_.opened(raw))) if self.alarm_rate == "auto" else float(self.alarm_rate)
-            )
+            self.set_alarm_rate(self._rate_for(raw) if self.alarm_rate == "auto" else float(self.alarm_rate))
 
-    def _rate_for(self, n: int) -> float:
+    def _rate_for(self, raw: Any) -> float:
         """The rate of false alarms for so many training rows; of a record what its windows can promise."""
         if self.kind_.of_record:
             least = self._alarm.least_rate
             return 0.01 if least <= 0.01 else min(max(0.05, least), 0.5)
-        return 0.01 if n >= 1000 else 0.05
+        return 0.01 if length(self.kind_.opened(raw)) >= 1000 else 0.05
 
     def set_alarm_rate(self, rate: float) -> Self:
         """Promise another rate of false alarms, without another fit.
@@ -303,8 +301,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _scores(self, X: Any) -> Floats:
         raw = self._checked(X)
         if isinstance(raw, Windows):
-            found = scored_steps(self, raw)
-            return found if raw.record.place is None else found[raw.record.place]
+            return of_rows(scored_steps(self, raw), raw.record)
         scores: Floats = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
         return scores
 
@@ -438,14 +435,18 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         if not is_count(reasons, 0):
             raise ParameterError(f"The 'reasons' of alarms must be an int of at least 0. Got {reasons!r} instead.")
         raw = self._checked(X)
-        scores = self._scores(raw)
+        if isinstance(raw, Windows):
+            steps = scored_steps(self, raw)
+            scores = of_rows(steps, raw.record)
+        else:
+            scores = self._scores(raw)
         alarm = -scores < self.offset_
         origins = self.kind_.origins(raw)
         frame = pl.DataFrame(
             {"row": np.arange(len(scores)), **origins, "score": scores, "p_value": self._p_values(scores), "alarm": alarm}
         )
         if isinstance(raw, Windows):
-            return with_events(self, frame, raw)
+            return with_events(self, frame, raw, steps)
         if not reasons:
             return frame
         blamed = worth_naming(self._blamed(raw, np.flatnonzero(alarm), scores, reasons))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
 from hourglass.data.record import in_time, when
-from hourglass.estimators.detection.running import scored_steps
 from hourglass.kinds.windows import Windows, dominant_period
 from hourglass.parts.beats import Judged
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 OF_PEAK = 0.5  # of an alarm's highest error: what belongs to its stretch
 CLEAR = 1.0  # standard deviations that the highest error has to reach, for a stretch to be narrowed down
-MOST = 3  # stretches of a row, unless asked otherwise
+MOST = 3  # stretches of a row, unless asked otherwise; and channels that an event names
+SHARED = 0.1  # of the blame, from which on a channel is named beside the first
 BRIEF = 3  # samples that a spike has at most
 BRUNT = 0.9  # of the squared error, that a spike has in so few
 LEVEL, NOISE, GAIN, SIMILAR = 1.2, 2.0, 1.3, 0.8  # from where on an error is one of level, of noise, of gain in a similar shape
@@ -210,7 +210,7 @@ def events(detector: Any, windows: Windows, scores: Floats, most: int | None = N
     for start, end in rough:
         one = _event(detector, windows, start, end)
         highest = float(scores[start:end].max())
-        names = [kind.channels[c] for c, share in one.channels if share >= 0.1][:3]
+        names = [kind.channels[c] for number, (c, share) in enumerate(one.channels[:MOST]) if share >= SHARED or number == 0]
         first, last, peak = _rows(record.place, order, one)
         lines.append(
             {
@@ -237,20 +237,20 @@ def events(detector: Any, windows: Windows, scores: Floats, most: int | None = N
     return pl.DataFrame(lines, schema={**numbers, **rest})
 
 
-def with_events(detector: Any, frame: pl.DataFrame, windows: Windows) -> pl.DataFrame:
-    """The frame of steps with an alarm wherever an event is, the number of that event, and at its first step its reason."""
+def with_events(detector: Any, frame: pl.DataFrame, windows: Windows, scores: Floats) -> pl.DataFrame:
+    """The frame of rows with an alarm wherever an event is, the number of that event, and at its first row its reason.
+
+    The scores are those of the steps of the record.
+    """
     import polars as pl
 
-    scores = frame["score"].to_numpy() if windows.record.place is None else scored_steps(detector, windows)
-    number, reason = np.zeros(frame.height, np.int64), [""] * frame.height
-    order = in_time(windows.record)
+    number, order = np.zeros(frame.height, np.int64), in_time(windows.record)
     rank = np.argsort(order)
-    for event, (start, end, why) in enumerate(events(detector, windows, scores).select("start", "end", "reason").iter_rows(), 1):
-        number[order[rank[start] : rank[end - 1] + 1]], reason[start] = event, why
-    frame = frame.with_columns(alarm=pl.Series(number > 0))
-    columns = pl.Series("event", number), pl.Series("reason1", reason)
-    empty: tuple[Any, ...] = (0, "")
-    return frame.with_columns(*(column.replace(nothing, None) for column, nothing in zip(columns, empty, strict=True)))
+    found = events(detector, windows, scores).select("start", "end", "reason")
+    for event, (start, end, _) in enumerate(found.iter_rows(), 1):
+        number[order[rank[start] : rank[end - 1] + 1]] = event
+    reasons = pl.repeat(None, frame.height, dtype=pl.String, eager=True).alias("reason1").scatter(found["start"], found["reason"])
+    return frame.with_columns(pl.Series("alarm", number > 0), pl.Series("event", number).replace(0, None), reasons)
 
 
 def _rows(place: NDArray[np.intp] | None, order: NDArray[np.intp], event: _Event) -> tuple[int, int, int]:
@@ -288,7 +288,7 @@ def _event(detector: Any, windows: Windows, start: int, end: int) -> _Event:
 
 def _piece(detector: Any, windows: Windows, start: int, end: int) -> Seen:
     """What is known of the steps of a stretch: of each the least error that a window around it finds."""
-    mine = windows.starts[(windows.starts < end) & (windows.starts + windows.window > start)]
+    mine = windows.starts[slice(*np.searchsorted(windows.starts, (start - windows.window + 1, end)))]
     every = max(len(mine) // LONGEST, 1)
     some = windows.at(mine[::every])
     values = detector.kind_.to_tensor(some)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from hourglass.data import Record
 from hourglass.errors import DataError
 from hourglass.kinds.windows import Windows, as_floats
 from hourglass.parts.beats import Judged, combined_steps
@@ -184,3 +185,8 @@ def scored_steps(detector: Any, windows: Windows) -> Floats:
         known += len(more)
     found[known:] = stream.finish()
     return np.negative(found, out=found)
+
+
+def of_rows(scores: Floats, record: Record) -> Floats:
+    """Scores of the steps of a record as those of the rows of the table that it was made of, if it was."""
+    return scores if record.place is None else scores[record.place]
