@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import hourglass as hg
+from hourglass.analysis import plots
 from hourglass.analysis.model_page import headline
 from hourglass.analysis.page import duration, parts
 from hourglass.estimators import patches
@@ -431,6 +432,27 @@ def test_a_page_of_strings(tmp_path):
     assert "What differs from the original is in orange." in page.text
     page = page_of(tmp_path, model.fit_sampler(lines, "mixture", random_state=0), lines)
     assert "by the symbols that would have to be changed" in page.text
+
+
+def test_letters_that_no_font_has_are_drawn_without_a_warning(tmp_path):
+    lines = ["\U0001f600 smile", "\u05e9\u05dc\u05d5\u05dd", "tab\there"] * 5
+    small = hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
+    model = hg.Autoencoder(2, kind="token", encoder=small, decoder=small, max_epochs=1, random_state=0).fit(lines)
+    assert page_of(tmp_path, model, lines).text
+    drawn = {text.get_text() for text in plots.reconstructions(model, lines, n=3).axes[0].texts}
+    assert {"\U0001f600 smile", "\u05e9\u05dc\u05d5\u05dd", "tab\N{REPLACEMENT CHARACTER}here"} <= drawn
+
+
+def test_what_several_pictures_need_is_computed_once(tmp_path, monkeypatch):
+    lines, asked, small = ["ab", "ba", "bab"] * 5, [], hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
+    model = hg.Autoencoder(2, encoder=small, decoder=small, max_epochs=1, random_state=0).fit(lines)
+    nats = type(model).score_samples
+    monkeypatch.setattr(type(model), "score_samples", lambda self, *given: asked.append(given) or nats(self, *given))
+    page = page_of(tmp_path, model, lines)
+    assert f"Lost {-nats(model, lines).mean():.1f} nats" in page.text
+    assert len(asked) == 1
+    assert plots.errors_of(model, lines) is not plots.errors_of(model, lines)  # but for the page
+    assert len(asked) == 3
 
 
 def test_the_damage_of_a_cleaner_is_named_though_it_was_not_asked_for():

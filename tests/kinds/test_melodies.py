@@ -136,6 +136,7 @@ def test_windows_are_rows():
         (number, melody.name, first + 1) for number, melody in enumerate(TUNES) for first in range(len(melody.windows(1)))
     ]
     assert kind.opened(windows).tolist() == windows.tolist()
+    assert all(again is window for again, window in zip(kind.opened(windows), windows, strict=True))  # none is cut anew
     values = kind.to_tensor(windows)
     assert values.shape == (5, 18) and (values[2:, 14:] == 0).all()  # a bar of 6/8 is shorter
     assert kind.from_tensor(values) == windows.tolist()

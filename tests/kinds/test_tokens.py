@@ -160,6 +160,13 @@ def test_what_can_be_no_rows_of_symbols(sentence):
         "Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. "
         "Got an array of float64 of shape (3, 2)."
     )
+    said = "Row 1 is nan, no string. Leave it out, or write what it stands for."
+    assert sentence(hg.DataError, hg.infer, ["ab", np.nan, "ba"]) == said  # not that a table would have two dimensions
+    said = "Row 1 has an empty string among its symbols. Leave it out, or write what it stands for."
+    assert sentence(hg.DataError, TOKEN.learn, as_raw([["a", "b"], ["", "b", "c"]])) == said  # it stands for others in an alphabet
+    kind, _ = learned(["abc", "cb"])
+    assert sentence(hg.DataError, kind.check, np.zeros(3)).endswith("Got an array of float64 of shape (3,).")
+    kind.check(np.zeros(0))  # that there is nothing is said otherwise
     assert sentence(hg.DataError, TOKEN.learn, pl.DataFrame({"a": ["x"], "b": ["y"]})) == (
         "Which column has the rows of symbols? The table has a, b. Pass that column alone."
     )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hourglass.analysis.metrics import Array
+from hourglass.analysis.remembering import remembered
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
@@ -108,6 +109,7 @@ class Diagnosis:
         return "\n".join([*self.figures, "", *found])
 
 
+@remembered
 def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagnosis:
     """Say what is wrong with a fitted model, and what to do about it.
 

@@ -34,6 +34,8 @@ STRONG = 2.0  # times the peak of a usual picture: a weaker map is shown as weak
 BOX, BOX_AFTER = (0.35, 0.95, 1.0), (0.75, 0.85, 0.9)  # colours of the first box, and of others
 GALLERY = 4  # pictures a row
 LINE, NAMED, LETTERS = 0.14, 0.3, 48  # of text: a line in inches, where it starts behind names, and what fits
+FAMILIES = ["monospace", "sans-serif"]  # of text: the second where the first lacks a letter, as of Hebrew
+UNPRINTED = "\N{REPLACEMENT CHARACTER}"  # stands for a tab, for one
 MAX_PIXELS = 160  # of an image's side: no screen shows more of them beside nine others
 
 
@@ -177,7 +179,8 @@ def text(lines: Sequence[tuple[str, str, str]]) -> Figure:
         axes.text(0, below + height / 2, plain(name), fontsize=7, color=MUTED, va="center")
         for said, colour in ((plainly, INK), (marked, ORANGE)):
             shown = said if len(said) <= LETTERS else f"{said[: LETTERS - 1]}…"
-            axes.text(NAMED, below + height / 2, shown, fontsize=7, color=colour, va="center", family="monospace", parse_math=False)
+            shown = "".join(letter if letter.isprintable() else UNPRINTED for letter in shown)
+            axes.text(NAMED, below + height / 2, shown, fontsize=7, color=colour, va="center", family=FAMILIES, parse_math=False)
     return figure
 
 

@@ -167,7 +167,7 @@ def traversal(
     if codes is None and len(Z) == 1:
         codes = range(min(n, Z.shape[1]))
     elif codes is None:
-        worth = diagnose(model, raw, condition=condition).codes["worth"].to_numpy()
+        worth = diagnose(model, X, condition=condition).codes["worth"].to_numpy()  # X itself, of which a page may know it
         codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
     for code in codes:
         if not is_count(code, 0) or code >= Z.shape[1]:

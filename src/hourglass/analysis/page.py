@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import platform
 import re
+import warnings
 from collections import Counter
 from importlib.metadata import version
 from importlib.resources import files
@@ -133,7 +134,9 @@ def _svg(figure: Figure, name: str) -> Markup:
 
     buffer = io.StringIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", transparent=True, dpi=200, metadata=no_metadata)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # an emoji is drawn as a box, which is seen
+        figure.savefig(buffer, format="svg", transparent=True, dpi=200, metadata=no_metadata)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     for colour, variable in VARIABLES.items():

@@ -14,6 +14,7 @@ from hourglass.analysis.diagnosis import kept
 from hourglass.analysis.generated import interpolation, nearest, of_rows, samples, traversal
 from hourglass.analysis.mending import mended
 from hourglass.analysis.metrics import Array, before_and_after, exact, mse
+from hourglass.analysis.remembering import remembered
 from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, row_scores, timeline, waves
@@ -240,6 +241,7 @@ def noun(model: BaseAutoencoder | AnomalyDetector) -> str:
     return {"image": "images", "molecule": "molecules", "melody": "melodies"}.get(model.kind_.name, "rows")
 
 
+@remembered
 def errors_of(model: BaseAutoencoder, X: Any, condition: Any = None) -> Array:
     """The error of each row (n,): the mean squared one, of symbols in nats."""
     if model.kind_.symbolic:

@@ -607,8 +607,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """
 
         def errors_of(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
-            errors: Tensor = model.likelihood.errors(x, model.reconstruct(x, given))
-            return errors.masked_fill(x.isnan(), 0)
+            errors = model.likelihood.errors(x, model.reconstruct(x, given)).masked_fill(x.isnan(), 0)
+            found: Tensor = errors.sum(-1, keepdim=True) if self.kind_.symbolic else errors  # before all rows are side by side
+            return found
 
         raw = self._checked(X)
         return self.kind_.placed(self.kind_.summed(self._passed(raw, condition, errors_of)), raw)

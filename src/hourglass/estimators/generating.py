@@ -49,7 +49,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
         """Fit a distribution to the codes of X, for `sample` to draw from.
 
         The codes of a variational model are drawn as each row has them; of melodies, which would repeat themselves too little,
-        they are the means.
+        they are the means. It takes time beside training, which ``max_seconds`` doesn't limit: the longer the more rows there are,
+        up to 50,000, and the more codes a row has.
 
         Parameters
         ----------

@@ -82,6 +82,8 @@ def infer(raw: Any) -> Inference:
         reason = kind.recognise(found)
         if reason is not None:
             return Inference(name, reason)
+    if isinstance(found, np.ndarray) and found.dtype == object and found.ndim == 1 and any(isinstance(row, str) for row in found):
+        TokenKind.learn(found)  # names the row that is no string
     raise DataError(
         f"Expected 2D array or images, got {found.ndim}D array of shape {found.shape} instead. A table is (n, columns), images are "
         f"(n, height, width) or (n, height, width, channels).{turned(found) or ' Reshape your data.'}"

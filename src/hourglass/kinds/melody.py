@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -67,6 +68,11 @@ class Window(Melody):
 
     def __hash__(self) -> int:
         return hash(_as_melody(self))
+
+    @cached_property
+    def written(self) -> list[list[str]]:
+        """The symbols of each bar, which the pages of a model ask for many times."""
+        return _written(self)
 
 
 @dataclass(frozen=True)
@@ -137,14 +143,23 @@ class MelodyKind(TokenKind):
     def _windows(self, raw: Any, step: int) -> Any:
         """Windows, none silent, from each ``step``-th bar line, in the keys of their tunes."""
         windows = [
-            _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
-            for number, tune in enumerate(map(keyed, self.rows_of(raw)))
-            for first in range(0, max(tune.bars - self.bars + step, 1), step)
+            window
+            for number, tune in enumerate(self.rows_of(raw))
+            for window in ([tune] if self._is_window(tune) else self._cut(keyed(tune), number, step))
         ]
         heard = [window for window in windows if window.notes]
         if not heard and len(raw):
             raise DataError("There is no note in these tunes. Leave them out.")
         return as_objects(heard)
+
+    def _is_window(self, tune: Melody) -> bool:
+        """Whether it is one already, which needs no second cut."""
+        return isinstance(tune, Window) and tune.key is not None and tune.bars <= self.bars
+
+    def _cut(self, tune: Melody, number: int, step: int) -> Iterator[Window]:
+        """Windows of a tune with that number, from each ``step``-th bar line."""
+        for first in range(0, max(tune.bars - self.bars + step, 1), step):
+            yield _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
 
     def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Of each window the number of its tune, the name of that, and its first bar, counted from 1."""
@@ -221,6 +236,12 @@ def windows_of(melody: Melody, bars: int) -> list[list[str]]:
 
 def bars_of(melody: Melody, least: int = 0) -> list[list[str]]:
     """The symbols of each bar, metre and key left out; where there are fewer than the ``least``, rests follow."""
+    written = melody.written if isinstance(melody, Window) else _written(melody)
+    return written + [[REST] * positions_of(melody.metre)] * (least - len(written))
+
+
+def _written(melody: Melody) -> list[list[str]]:
+    """The symbols of each bar there is."""
     unit, bar, down = UNIT * finer(melody.metre), UNIT * positions_of(melody.metre), tonic_of(melody.sharps)
     notes = [(round(unit * note.start), round(unit * (note.start + note.duration)), note.pitch) for note in melody.notes]
     thirds = _in_thirds([start for start, _, _ in notes], bar)
@@ -239,7 +260,7 @@ def bars_of(melody: Melody, least: int = 0) -> list[list[str]]:
                 held = HOLD if 2 * (sounding - spot) >= UNIT else REST
                 symbols.append(held if note is None else named(note[2] - down))
         written.append(symbols)
-    return written + [[REST] * positions_of(melody.metre)] * (least - len(written))
+    return written
 
 
 def _head(melody: Melody) -> tuple[str, str]:

@@ -102,6 +102,8 @@ class TokenKind(Kind):
             symbols = cls.split(row, number) if isinstance(row, str) else row
             if not symbols:
                 raise DataError(f"Row {number} is empty. Leave it out.")
+            if not isinstance(row, str) and UNSEEN in symbols:
+                raise DataError(f"Row {number} has an empty string among its symbols. Leave it out, or write what it stands for.")
             yield symbols
 
     def symbols_of(self, raw: Any, *, drawn: bool = False) -> list[Sequence[str]]:
@@ -164,7 +166,8 @@ class TokenKind(Kind):
         return {row: {*symbols} - known for row, symbols in rows if len(symbols) > length or not known.issuperset(symbols)}
 
     def check(self, raw: Any) -> None:
-        self.rows_of(raw[:0] if isinstance(raw, np.ndarray) else raw)
+        if len(raw):
+            self.rows_of(raw)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         return self._numbered(self._pieces(raw, first_row), len(raw), first_row)
