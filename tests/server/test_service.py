@@ -296,6 +296,11 @@ def test_scores_of_a_detector_are_columns_of_an_npy(client, models):
 def test_alive_and_ready(client):
     assert client.get("/healthz").text == "ok"
     assert client.get("/readyz").text == "ready"
+    for path in ("/healthz", "/readyz", "/", "/metrics"):  # as many who watch over services ask
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+    assert client.head("/v1/models/digits/score").status_code == 405
 
 
 def test_figures_are_counted(client):

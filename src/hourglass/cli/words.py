@@ -109,8 +109,8 @@ def percent(survived: float) -> str:
 
 def passes(model: Any) -> str:
     """How long a model was trained."""
-    epochs, seconds = len(model.history_), model.history_[-1]["seconds"] if model.history_ else 0.0
-    return f"{counted(epochs, 'epoch')} in {seconds:.1f} s"
+    seconds = model.history_[-1]["seconds"] if model.history_ else 0.0
+    return f"{counted(len(model.history_), 'epoch')} in {seconds:.1f} s"
 
 
 def demo_result(sweep: Any, width: int) -> str:

@@ -60,7 +60,9 @@ class Shortcut:
         self.app, self.answers = app, answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for an action; pass on all others."""
+        """Answer a request for an action; pass on all others, HEAD as GET, whose body the server leaves out."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         if scope["type"] == "http" and scope["method"] == "POST":
             parts = path_of(scope).split("/")
             if len(parts) == 5 and parts[:3] == ["", "v1", "models"] and parts[4] in self.answers:

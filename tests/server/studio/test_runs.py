@@ -164,7 +164,10 @@ def test_strings_are_squeezed_as_well(folder, tmp_path, here):
     assert list(drawn["rebuilt"]) == ["1", "2", "3", "4", "5"]
     for row in drawn["figures"]:
         assert row["lost"] == pytest.approx(1 - row["survives"])
+    assert drawn["words"][0] not in (so_far := squeeze.html(drawn, finished=False))  # nothing is recommended yet
+    assert "<h2>So far</h2>" in so_far and squeeze.BEST not in so_far
     page = squeeze.html(drawn, finished=True)
+    assert squeeze.BEST in page
     assert "6 symbols become" in page
     assert "of the symbols come back right" in page
     assert "carola" in page

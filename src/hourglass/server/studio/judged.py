@@ -197,7 +197,7 @@ def at_rate(detector: Any, rate: float) -> Any:
 
 
 def judge(detector: Any, raw: Any, title: str, files: Sequence[str] | None = None, *, new: bool = False) -> Judged:
-    """Scores and p-values of rows; of pictures also the ``files`` they are from, of ``new`` rows whether they are of one sort."""
+    """Scores and p-values of rows; of pictures also their ``files``, and of ``new`` rows whether they are of another sort."""
     if not hasattr(detector, "p_values"):
         raise hg.DataError("Only a detector raises alarms, and this model is none. Train one that flags.")
     kind = detector.kind_

@@ -126,12 +126,13 @@ def html(drawn: Made, *, finished: bool) -> str:
     widths = [row["codes"] for row in figures]
     at = widths.index(drawn["recommended"]) if finished else len(widths) - 1
     of, survives, lost = MEASURED[drawn["measure"]]
+    heading, words = (f"Recommended: {drawn['recommended']} numbers", drawn["words"]) if finished else ("So far", [])
     return (
         f'<div class="squeeze stack flush" data-widths="{json.dumps(widths)}" data-features="{drawn["features"]}">'
         f'<section class="card">{_slider(widths, at)}{_glass(drawn, widths, at, of)}{_kept(figures, at, survives)}</section>'
         f'<section class="card"><h2>What is lost at each width</h2>{_curves(figures, at, lost)}</section>'
-        f'<section class="card"><h2>{"Recommended: " + str(drawn["recommended"]) + " numbers" if finished else "So far"}</h2>'
-        f"{''.join(f'<p>{escape(words)}</p>' for words in drawn['words'])}{_table(figures, drawn['recommended'])}</section></div>"
+        f'<section class="card"><h2>{heading}</h2>{"".join(f"<p>{escape(one)}</p>" for one in words)}'
+        f"{_table(figures, drawn['recommended'] if finished else None)}</section></div>"
     )
 
 
@@ -193,7 +194,7 @@ def _curves(figures: list[Made], at: int, lost: str) -> str:
     return charts.curves(lines, label, axis, logarithmic=True, ticks=widths, mark=widths[at])
 
 
-def _table(figures: list[Made], recommended: int) -> str:
+def _table(figures: list[Made], recommended: int | None) -> str:
     lines = "".join(
         f'<tr{BEST if row["codes"] == recommended else ""}><th scope="row">{row["codes"]:,}</th><td>{row["lost"]:#.3g}</td>'
         f"<td>{row['survives']:.1%}</td><td>{row['pca_survives']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
