@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 import hourglass as hg
+from hourglass.analysis.comparison import _threshold
 
 rng = np.random.default_rng(0)
 MIXING = rng.normal(size=(3, 8))
@@ -33,6 +34,12 @@ def test_nearest_neighbours_are_those_of_scikit_learn():
     distances = NearestNeighbors(n_neighbors=5).fit(learned).kneighbors(x[600:])[0].mean(1)
     ours = found.frame.filter(detector="5 nearest neighbours")["auroc"].item()
     assert ours == pytest.approx(roc_auc_score(LABELS, distances), abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "above"), [(19, 1), (21, 1), (38, 1), (39, 2), (99, 5), (101, 5)])
+def test_a_new_row_is_above_the_threshold_of_n_others_with_the_chance_that_is_set(n, above):
+    between = np.arange(n + 1) - 0.5  # the places, alike likely, that a new score has among n
+    assert (between > _threshold(np.random.default_rng(0).permutation(n))).sum() == above <= 0.05 * (n + 1)
 
 
 def test_a_simpler_one_that_wins_is_said():

@@ -120,12 +120,17 @@ def compare_detectors(
     for name, fit in CLASSICAL.items():
         began = time.perf_counter()
         score = fit(learned, random_state)
-        threshold = float(np.quantile(score(held_out), 1 - RATE, method="higher"))
+        threshold = _threshold(score(held_out))
         lines.append(_line(name, score(judged), threshold, labels, began))
     frame = pl.DataFrame(lines)
     if labels is not None:
         frame = frame.sort("auroc", descending=True, maintain_order=True)
     return Comparison(frame, _verdict(frame, labelled=labels is not None))
+
+
+def _threshold(scores: Array) -> float:
+    """What a score like these (n,) is above with a chance of at most `RATE`, as a detector has it; the highest, where n is small."""
+    return float(np.sort(scores)[-max(int(RATE * (len(scores) + 1) + 1e-9), 1)])
 
 
 def _labels(y: Any, n: int) -> NDArray[np.bool_]:
