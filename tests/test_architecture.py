@@ -135,6 +135,8 @@ def test_torch_is_not_imported_before_it_is_needed(room):
 def test_learning_does_not_import_torchs_compiler():
     code = (
         "import sys, numpy as np, hourglass as hg\n"
+        "from hourglass.estimators import patches\n"
+        "patches.STEPS = 2\n"
         "x = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)\n"
         "hg.Autoencoder(2, max_epochs=1).fit(x).reconstruct(x)\n"
         "hg.Autoencoder(2, max_epochs=1).fit(['ab', 'abc', 'bca', 'cab'] * 10)\n"

@@ -76,7 +76,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
     --------
     >>> import hourglass as hg
     >>> digits = hg.datasets.load("digits")
-    >>> dae = hg.DenoisingAutoencoder(corruption="noise:50", max_epochs=1, random_state=0).fit(digits.x_train)
+    >>> dae = hg.DenoisingAutoencoder(corruption="noise:50", max_seconds=1, random_state=0).fit(digits.x_train)
     >>> dae.denoise(digits.x_test[:100]).shape
     (100, 28, 28)
     """
@@ -189,7 +189,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         >>> import numpy as np
         >>> import hourglass as hg
         >>> digits = hg.datasets.load("digits")
-        >>> dae = hg.DenoisingAutoencoder(corruption="pixels:0.5", max_epochs=1, random_state=0).fit(digits.x_train)
+        >>> dae = hg.DenoisingAutoencoder(corruption="pixels:0.5", max_seconds=1, random_state=0).fit(digits.x_train)
         >>> noisy = dae.damage(digits.x_test[:100], random_state=0)
         >>> round(float(np.isnan(noisy).mean()), 2)
         0.5
