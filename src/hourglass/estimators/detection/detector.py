@@ -336,8 +336,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         -------
         polars.DataFrame
             A line for each event, in the order of time: start, end (exclusive) and peak, as samples of the record or rows of the
-            table, time (of its start), score (the highest), p_value, channels (those most to blame, the first one most), share (of
-            the first in the blame), reason (what seems to be the matter, in words).
+            table (where those are out of order, end is the one behind the row that it ends in), time (of its start), score (the
+            highest), p_value, channels (those most to blame, the first one most), share (of the first in the blame), reason (what
+            seems to be the matter, in words).
 
         Raises
         ------
