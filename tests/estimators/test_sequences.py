@@ -66,6 +66,13 @@ def test_likelihoods_agree(model):
     np.testing.assert_allclose(bound.bits, -bound.elbo / (np.log(2) * 5), rtol=1e-6)
 
 
+def test_errors_are_summed_over_the_alphabet_before_all_rows_are_side_by_side(model, monkeypatch):
+    wanted, summed, asked = model.feature_errors(LINES[:20]), type(model.kind_).summed, []
+    monkeypatch.setattr(type(model.kind_), "summed", lambda kind, values: asked.append(values.shape) or summed(kind, values))
+    np.testing.assert_array_equal(model.feature_errors(LINES[:20]), wanted)
+    assert asked == [(20, 5, 1)]
+
+
 def test_a_file_gives_the_same(model, tmp_path):
     model.fit_sampler(LINES, "mixture", random_state=0)
     model.save(tmp_path / "model.safetensors")

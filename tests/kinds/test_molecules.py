@@ -132,3 +132,10 @@ def test_columns_beside_smiles_are_left_out_with_a_word(recwarn):
     model.transform(table)
     hg.Autoencoder(1, max_epochs=1, random_state=0, kind="molecule").fit(table)
     assert not recwarn
+
+
+def test_a_stereocentre_without_all_of_its_bonds_is_no_radical():
+    assert molecules.to_smiles(["[C]", "[C@H1]", "[O]"]) == "CCO"  # RDKit reads C[C@H]O as a radical
+    assert molecules.to_smiles(["[C]", "[C@@]", "(", "[F]", ")", "[C]"]) == "CC(C)F"
+    for whole in ("C[CH]C", "CN(C)[O]", "C[C@H](N)C(=O)O", "C[S@](=O)c1ccccc1", "[2H][C@H](C)O"):  # radicals that are meant stay
+        assert molecules.to_smiles(molecules.to_symbols(whole)) == molecules.libraries().canonical(whole)

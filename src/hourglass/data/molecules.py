@@ -71,6 +71,23 @@ class Libraries:
         molecule = self.molecule(smiles)
         return None if molecule is None else str(self.chem.MolToSmiles(molecule))
 
+    def filled(self, smiles: str) -> str:
+        """The same molecule, with hydrogen where what is written as a stereocentre lacks bonds: it would be a radical.
+
+        SELFIES takes the hydrogen of such an atom as it is written, however many bonds it gets. A stereocentre of a real molecule
+        has all of its bonds.
+        """
+        molecule = self.molecule(smiles) if "@" in smiles else None
+        lacking = [] if molecule is None else [atom for atom in molecule.GetAtoms() if atom.GetNumRadicalElectrons()]
+        written = self.chem.MolFromSmiles(smiles, sanitize=False) if lacking else None
+        if molecule is None or written is None or written.GetNumAtoms() != molecule.GetNumAtoms():
+            return smiles
+        for atom in lacking:
+            if written.GetAtomWithIdx(atom.GetIdx()).GetChiralTag() != self.chem.ChiralType.CHI_UNSPECIFIED:
+                atom.SetNumExplicitHs(atom.GetNumExplicitHs() + atom.GetNumRadicalElectrons())
+                atom.SetNumRadicalElectrons(0)
+        return str(self.chem.MolToSmiles(molecule))
+
 
 @lru_cache(1)
 def libraries() -> Libraries:
@@ -92,7 +109,7 @@ def to_symbols(smiles: str) -> tuple[str, ...]:
 
 def to_smiles(symbols: Sequence[str]) -> str:
     """The SMILES of such symbols, canonical; several may stand in one string."""
-    smiles = str(libraries().selfies.decoder("".join(flat(SYMBOL.findall("".join(symbols))))))
+    smiles = libraries().filled(str(libraries().selfies.decoder("".join(flat(SYMBOL.findall("".join(symbols)))))))
     return libraries().canonical(smiles) or smiles
 
 
