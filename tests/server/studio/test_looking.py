@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 import hourglass as hg
+from hourglass.server.studio.plain import write_json
 from hourglass.server.studio.runs import Asked
 
 
@@ -199,6 +200,21 @@ def test_before_and_after(page, run, fitted, require_good):
         page.get_by_role("button", name="Download all, cleaned").click()
     with zipfile.ZipFile(started.value.path()) as archive:
         assert sorted(archive.namelist()) == ["00000.png", "00001.png"]
+
+
+def test_a_report_is_written_when_it_is_asked_for(page_of, run, fitted, require_good):
+    page, flag = page_of(1280), run("flag", str(fitted / "table.csv"))
+    gone = run("flag", str(fitted / "gone.csv"))
+    for one in (flag, gone):
+        write_json(one.path / "result.json", {"stopped": False})
+    page.goto(f"/train?run={gone.name}")
+    page.get_by_role("link", name="The report").click()
+    expect(page.get_by_role("alert")).to_contain_text("gone.csv")
+    require_good(page)
+    page.goto(f"/train?run={flag.name}")
+    with page.expect_download() as started:
+        page.get_by_role("link", name="The report").click()
+    assert "rows raised an alarm" in started.value.path().read_text()
 
 
 @pytest.mark.parametrize("view", ["map", "alarms"])

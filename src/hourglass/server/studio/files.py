@@ -45,8 +45,11 @@ def add(app: FastAPI, folder: Folder) -> None:
         path = (found.path / name).resolve()
         if not path.is_relative_to(found.path.resolve()):
             raise _missing()
-        if name == REPORT and not path.exists() and found.model_path.exists():
-            _report(found, path)
+        if name == REPORT and found.model_path.exists():
+            try:
+                report(found)
+            except hg.HourglassError as error:
+                raise HTTPException(422, str(error)) from error
         if not path.exists():
             raise _missing()
         if path.is_file():
@@ -58,13 +61,13 @@ def _missing() -> HTTPException:
     return HTTPException(404, "There is no such file.")
 
 
-def _report(run: Run, path: Path) -> None:
-    source = run.asked.source
-    try:
+def report(run: Run) -> Path:
+    """The page about the model of a run, which is written when it is first asked for."""
+    source, path = run.asked.source, run.path / REPORT
+    if not path.exists():
         X, known = apart(source.title, source.read(), source.labels(), run.asked.condition)
         making.report(run.model(), X, path, source.title, known)
-    except hg.HourglassError as error:
-        raise HTTPException(422, str(error)) from error
+    return path
 
 
 def _zipped(path: Path, name: str) -> Response:

@@ -11,7 +11,7 @@ from nicegui import ui
 from hourglass.data.some import spread
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.files import REPORT
+from hourglass.server.studio.files import REPORT, report
 from hourglass.server.studio.plain import Made, read_json
 from hourglass.server.studio.runs import Run, State
 from hourglass.server.studio.views import more
@@ -179,8 +179,12 @@ def _done(run: Run) -> None:
 
 def _files(place: Any, run: Run) -> None:
     """Links to all that the run made; the report may still be on its way."""
-    known, made = set[str](), run.path / "made"
+    known, made, told = set[str](), run.path / "made", w.box("told", aria_live="polite")
     reported = run.asked.need in REPORTED and bool(run.asked.data)
+
+    async def write() -> None:
+        if await w.shown(told, "Writing the report …", report, run) is not None:
+            ui.download.from_url(f"/files/{quote(run.name)}/{REPORT}")
 
     def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]
@@ -191,7 +195,9 @@ def _files(place: Any, run: Run) -> None:
                 if name not in known:
                     known.add(name)
                     words, note = FILES.get(name, (Path(name).name, "made here"))
-                    w.download(words, f"/files/{quote(run.name)}/{quote(name)}", note)
+                    link = w.download(words, f"/files/{quote(run.name)}/{quote(name)}", note)
+                    if name == REPORT:
+                        link.on("click.prevent", write, args=[])
 
     look()
     ui.timer(2 * TICK, look)
