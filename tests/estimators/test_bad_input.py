@@ -41,8 +41,12 @@ def changed(row, column, value):
             [np.zeros((4, 4)), np.zeros((4, 5))],
             "All rows need one shape: row 0 has (4, 4), row 1 has (4, 5). Resize the images, or pad the rows, to one size.",
         ),
+        (
+            [np.zeros(4), np.zeros(5)],
+            "All rows need one shape: row 0 has (4,), row 1 has (5,). If they are series, say kind='series'.",
+        ),
     ],
-    ids=["empty", "one row", "constant", "infinity", "strings", "differing sizes"],
+    ids=["empty", "one row", "constant", "infinity", "strings", "differing sizes", "differing lengths"],
 )
 @pytest.mark.filterwarnings("ignore:Column 0 .and 4 more. is constant")
 def test_data_that_cannot_be_learned_from(X, sentence):

@@ -336,7 +336,6 @@ def described(raw: Any, *, typed: bool = False) -> str:
 def ragged(shapes: list[tuple[int, ...]]) -> str:
     """What to say of rows of differing shapes."""
     other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
-    return (
-        f"All rows need one shape: row 0 has {shapes[0]}, row {other} has {shapes[other]}. "
-        "Resize the images, or pad the rows, to one size."
-    )
+    series = len(shapes[0]) == len(shapes[other]) == 1
+    advice = "If they are series, say kind='series'." if series else "Resize the images, or pad the rows, to one size."
+    return f"All rows need one shape: row 0 has {shapes[0]}, row {other} has {shapes[other]}. {advice}"
