@@ -47,10 +47,10 @@ def quickly(patch, steps=4):
     patch.setattr(patches, "STEPS", steps)
 
 
-def cleaner(corruption, X=None, **settings):
+def cleaner(corruption, X=None, steps=4, **settings):
     """A small restorer, hardly trained."""
     with pytest.MonkeyPatch.context() as patch:
-        quickly(patch)
+        quickly(patch, steps)
         settings = {"encoder": SMALL, "batch_size": 32, "max_epochs": 1, "random_state": 0} | settings
         return hg.DenoisingAutoencoder(corruption=corruption, **settings).fit(scenes(20) if X is None else X)
 
@@ -482,7 +482,7 @@ patches_class = patches.Patches
     ],
 )
 def test_noise_of_a_range_of_strengths_is_made_alike_and_faint_noise_weighs_as_much(corruption, settings, varied, relative):
-    model = cleaner(corruption, **{"encoder": None, "batch_size": 2} | settings)
+    model = cleaner(corruption, steps=1, **{"encoder": None, "batch_size": 2} | settings)
     assert (model.model_.encoder.relative, model.model_.decoder.relative) == (relative, relative)
     rows = model.model_.likelihood.nll(torch.zeros(2, 4), torch.tensor([[1.0] * 4, [3.0] * 4])).sum(1)
     assert (rows[1] - rows[0]).item() == pytest.approx(4 * np.log(3) if varied else 16)
