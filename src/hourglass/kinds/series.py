@@ -186,8 +186,14 @@ class SeriesKind(Kind):
         if extra := [name for name in record.names if name not in self.channels]:
             raise DataError(f"The record has a channel {extra[0]!r}, which the model was not fitted on. Leave it out.")
         order = [record.names.index(name) for name in self.channels]
-        facts = {"start": record.start, "place": record.place, "put_back": record.put_back}
-        return Record(record.values[:, order], record.rate, names=self.channels, **facts)
+        return Record(
+            record.values[:, order],
+            record.rate,
+            names=self.channels,
+            start=record.start,
+            place=record.place,
+            put_back=record.put_back,
+        )
 
     @property
     def _named(self) -> tuple[str, ...]:

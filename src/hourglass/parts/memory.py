@@ -199,7 +199,8 @@ def smoothed(x: Tensor, width: float) -> Tensor:
             return functional.conv1d(padded, line)
         if radius > WIDE:  # the sum over neighbours is a product of spectra, whose first 2 * radius steps go around the end
             n = padded.shape[2]
-            return torch.fft.irfft(torch.fft.rfft(padded) * torch.fft.rfft(line, n), n)[..., 2 * radius :]
+            around: Tensor = torch.fft.irfft(torch.fft.rfft(padded) * torch.fft.rfft(line, n), n)
+            return around[..., 2 * radius :]
         few = max(UNFOLDED // (padded.shape[2] * line.shape[2]), 1)
         return torch.cat([functional.conv1d(part, line) for part in torch.split(padded, few)])
 
