@@ -219,6 +219,18 @@ REFUSED = {
         "Column 'x' holds text in row 1 ('off'), and values of a series are numbers. Correct it, or leave the column out: "
         "columns={'x': 'left out'}.",
     ),
+    "a header among dates": (
+        pl.DataFrame({"t": ["2024-01-01 00:00", "2024-01-01 00:01", "t", "2024-01-01 00:03"], "x": [0.0] * 4}),
+        "Column 't' has no time in row 2, but 't'. Leave that row out.",
+    ),
+    "a header among clocks": (
+        pl.DataFrame({"t": ["08:30:00", "t", "08:30:02"], "x": [0.0] * 3}),
+        "Column 't' has no time in row 1, but 't'. Leave that row out.",
+    ),
+    "words": (
+        pl.DataFrame({"time": ["a", "b", "c"], "x": [0.0] * 3}),
+        "Column 'time' holds text that is no time, such as 'a'. Say what it is in columns=.",
+    ),
     "no time": (pl.DataFrame({"t": [0, None, 2], "x": [0.0] * 3}), "Column 't' has no time in row 1. Leave that row out."),
     "coarse pairs": (
         pl.DataFrame({"t": [0, 0, 1, 1, 2, 2], "x": [0.0, 1, 2, 3, 4, 5]}),
@@ -237,7 +249,7 @@ REFUSED = {
 def test_bad_tables_are_refused(case):
     frame, said = REFUSED[case]
     with pytest.raises(hg.DataError) as error:
-        record_of(frame)
+        record_of(frame, {frame.columns[0]: "time"})
     assert str(error.value) == said
 
 

@@ -35,6 +35,7 @@ DAY = 86400.0
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROLES = ("time", "id", "value", "left out")  # that columns of series can be asked to have
 SPARSE = 50  # steps of the record for each of its samples, from which on its stamps make no sense
+MISREAD = 0.5  # of a column of times that may be other text, for a row of it to be named
 CLOSE = 0.05  # of the sampling rate: two that differ by less are the same
 
 
@@ -372,7 +373,15 @@ def _times(column: pl.Series) -> pl.Series:
             days = (clock.diff() < -DAY / 2).fill_null(False).cum_sum()  # past midnight
             since = pl.lit(((clock + DAY * days) * 1e6).round().cast(pl.Int64))
             return pl.select(pl.lit(datetime.min) + pl.duration(microseconds=since)).to_series()
-        raise DataError(f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
+        read = [as_times(column, form) for form in date_formats(column, MISREAD)[:1]]
+        times = read[0] if read else clock
+        bad = times.is_null() & column.is_not_null()
+        if bad.sum() > MISREAD * len(column):
+            raise DataError(
+                f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=."
+            )
+        row = int(bad.arg_max() or 0)
+        raise DataError(f"Column {column.name!r} has no time in row {row}, but {column[row]!r}. Leave that row out.")
     instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]
     turns = [min((np.diff(found) < 0).sum(), (np.diff(found) > 0).sum()) for found in instants]  # newest first is an order too
     return read[min(range(len(read)), key=lambda number: (turns[number], np.ptp(instants[number])))]
