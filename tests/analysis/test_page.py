@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import hourglass as hg
-from hourglass.analysis import plots
+from hourglass.analysis import diagnosis, plots
 from hourglass.analysis.model_page import headline
 from hourglass.analysis.page import duration, parts
 from hourglass.estimators import patches
@@ -446,11 +446,12 @@ def test_letters_that_no_font_has_are_drawn_without_a_warning(tmp_path):
 def test_what_several_pictures_need_is_computed_once(tmp_path, monkeypatch):
     lines, asked, small = ["ab", "ba", "bab"] * 5, [], hg.OneShot(embedding=4, widths=(8,), hidden=(8,))
     model = hg.Autoencoder(2, encoder=small, decoder=small, max_epochs=1, random_state=0).fit(lines)
-    nats = type(model).score_samples
+    nats, worths, shuffled = type(model).score_samples, diagnosis._worths, []
     monkeypatch.setattr(type(model), "score_samples", lambda self, *given: asked.append(given) or nats(self, *given))
-    page = page_of(tmp_path, model, lines)
+    monkeypatch.setattr(diagnosis, "_worths", lambda *given: shuffled.append(given) or worths(*given))
+    page = page_of(tmp_path, model.fit_sampler(lines, "mixture", random_state=0), lines)
     assert f"Lost {-nats(model, lines).mean():.1f} nats" in page.text
-    assert len(asked) == 1
+    assert (len(asked), len(shuffled)) == (1, 1)
     assert plots.errors_of(model, lines) is not plots.errors_of(model, lines)  # but for the page
     assert len(asked) == 3
 

@@ -5,6 +5,7 @@ import torch
 
 import hourglass as hg
 from hourglass.optimizers import muon
+from hourglass.parts import sequence
 from hourglass.parts.sequence import sharpened
 
 SHAPE = (7, 4)  # positions, symbols
@@ -39,6 +40,16 @@ def test_shapes_go_in_and_come_out(net):
     decoder = net.decoder(SHAPE, 3, generator())
     assert torch.equal(decoder(code), torch.zeros(5, *SHAPE))  # before training all symbols are as likely
     assert torch.equal(net.encoder(SHAPE, 3, generator())(rows()), code)  # drawn from our generator alone
+
+
+def test_rows_so_long_that_memory_runs_short_are_warned_of(monkeypatch):
+    monkeypatch.setattr(sequence, "LARGE", 7 * 8 * 10 - 1)
+    with pytest.warns(hg.HourglassWarning) as told:
+        NETS[0].decoder(SHAPE, 3, generator())
+    assert str(told[0].message) == (
+        "For rows of 7 symbols the decoder takes 560 weights, which are 0.0 GB of memory and in training several times that. "
+        "Cut rows that are longer than most, or leave them out."
+    )
 
 
 def test_what_is_behind_the_end_is_not_seen():

@@ -109,7 +109,6 @@ class Diagnosis:
         return "\n".join([*self.figures, "", *found])
 
 
-@remembered
 def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagnosis:
     """Say what is wrong with a fitted model, and what to do about it.
 
@@ -153,6 +152,11 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
     >>> hg.diagnose(vae, digits.x_test).collapsed
     False
     """
+    return _diagnosed(model, X, condition)
+
+
+@remembered
+def _diagnosed(model: BaseAutoencoder, X: Any, condition: Any) -> Diagnosis:
     if not isinstance(model, BaseAutoencoder):
         raise DataError(f"A fitted autoencoder can be diagnosed. Got {type(model).__name__}.")
     waist = model._waist

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.errors import ParameterError
+from hourglass.errors import ParameterError, warn
 from hourglass.parts.base import are_counts, is_count, is_number
 from hourglass.parts.networks import Network, linear, undrawn
 
 GAIN = math.sqrt(2)
 TAPS = 3  # places that a convolution looking back sees
 SMALL = 0.1  # gain of what layers add at first
+LARGE = 2**26  # weights of a decoder's last layer, beyond which training was measured to take gigabytes
 CERTAIN = 100.0  # a logit above zeros that leaves no doubt
 
 
@@ -92,6 +93,12 @@ class OneShot(Network):
 
     def _plan(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> _Plan:
         length, _ = self._symbolic(shape)
+        weights = length * self.embedding * self.hidden[-1]
+        if weights > LARGE:
+            warn(
+                f"For rows of {length:,} symbols the decoder takes {weights:,} weights, which are {4 * weights / 2**30:.1f} GB of "
+                "memory and in training several times that. Cut rows that are longer than most, or leave them out."
+            )
         layers: list[nn.Module] = []
         for before, after in pairwise((n, *self.hidden)):
             layers += [linear(before, after, generator, gain=GAIN), nn.LayerNorm(after), nn.SiLU()]
