@@ -207,12 +207,12 @@ def heat_maps(strips: list[tuple[str, Array]], names: Sequence[str], column_of: 
         first = "the first " if chosen[-1] < shown else ""
         grid[0].set_ylabel(f"{first}{shown} of {len(names):,} columns", fontsize=8, color=MUTED)
     bar = figure.colorbar(picture, ax=list(grid[: len(strips)]), location="bottom", shrink=0.5, aspect=30, pad=0.02)
-    _style_bar(bar, "standard deviations from the column's mean")
+    _style_bar(bar, "standard deviations from the column's mean", loc="right")  # in the middle, it would be cut behind long names
     return figure
 
 
-def _style_bar(bar: Any, label: str) -> None:
-    bar.set_label(label, fontsize=8, color=INK)
+def _style_bar(bar: Any, label: str, loc: str | None = None) -> None:
+    bar.set_label(label, loc=loc, fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, labelcolor=INK, color=MUTED, length=2)
     bar.outline.set_visible(False)
 
