@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,13 +32,50 @@ class Batch:
         return len(self.x)
 
 
+class SparseRows:
+    """Rows of a sparse matrix (n, columns) of floats, of which a few at a time become a dense tensor.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse matrix
+        In the format CSR.
+    device : torch.device
+        Where the tensors are.
+    """
+
+    def __init__(self, matrix: Any, device: torch.device) -> None:
+        self.matrix = matrix
+        self.device = device
+        self.shape = torch.Size(matrix.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self._dense(self.matrix[index.cpu().numpy()])
+
+    def split(self, size: int, dim: int) -> Iterator[Tensor]:
+        """So many columns at a time; the matrix is not split otherwise."""
+        assert dim == 1
+        by_columns = self.matrix.tocsc()
+        for start in range(0, self.shape[1], size):
+            yield self._dense(by_columns[:, start : start + size])
+
+    def is_floating_point(self) -> bool:
+        """That it isn't ready for the networks, and is to be prepared a batch at a time."""
+        return False
+
+    def _dense(self, some: Any) -> Tensor:
+        return torch.from_numpy(some.toarray(order="C")).to(self.device)
+
+
 class Batches:
     """Rows of one tensor in memory, taken in random batches by index into a reused buffer.
 
     Parameters
     ----------
-    x : Tensor
-        (n, ...), floats as the networks see them, or integers that ``prepare`` turns into such a batch at a time.
+    x : Tensor or SparseRows
+        (n, ...), floats as the networks see them, or integers, or sparse rows, that ``prepare`` turns into such a batch at a time.
     rows : Tensor
         Which rows take part, (m,); or (m, members): each member of an ensemble then has rows of its own, and a batch is
         (batch, members, ...).
@@ -53,7 +91,7 @@ class Batches:
 
     def __init__(
         self,
-        x: Tensor,
+        x: Tensor | SparseRows,
         rows: Tensor,
         prepare: Callable[[Tensor], Tensor],
         per_epoch: int | None = None,
@@ -109,12 +147,18 @@ class Batches:
         yield from self._taken(self.rows if self.lengths is None else self._by_length(self.rows), batch_size)
 
     def _taken(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
-        buffer = self.x.new_empty((min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:]))
+        size = (min(batch_size, len(order)) * order[:1].numel(), *self.x.shape[1:])
+        buffer = None if isinstance(self.x, SparseRows) else self.x.new_empty(size)
         for index in torch.split(order, batch_size):
-            taken = torch.index_select(self.x, 0, index.flatten(), out=buffer[: index.numel()])
+            taken = self._rows(index.flatten(), buffer)
             given = None if self.given is None else self.given[index]
             rows = taken.view(*index.shape, *self.x.shape[1:])
             yield Batch(self.prepare(rows if self.lengths is None else rows[:, : int(self.lengths[index].max())]), given)
+
+    def _rows(self, index: Tensor, buffer: Tensor | None) -> Tensor:
+        if isinstance(self.x, SparseRows):
+            return self.x[index]
+        return torch.index_select(self.x, 0, index, out=None if buffer is None else buffer[: len(index)])
 
 
 class Patches:

@@ -85,6 +85,21 @@ def test_a_wide_table_shows_its_first_columns():
     assert axes.get_yticklabels()[19].get_text() == "x19"
 
 
+def test_a_category_of_many_levels_leaves_room_for_the_other_columns(tmp_path):
+    table = pl.DataFrame({"size": RNG.normal(size=200), "word": [f"w{i % 40}" for i in range(200)], "last": RNG.normal(size=200)})
+    table = table.with_columns(last=pl.when(pl.int_range(200) % 9 > 0).then("last"))
+    model = hg.Autoencoder(2, hidden=(4,), max_epochs=1, random_state=0).fit(table)
+    axes = plots.reconstructions(model, table).axes[0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert (len(labels), labels[0], labels[1].split(":")[0], labels[-1]) == (20, "size", "word", "last")
+    assert axes.get_ylabel() == "20 of 43 columns"
+    np.testing.assert_allclose(
+        axes.get_images()[0].get_array()[-1], hg.metrics.before_and_after(model, table)[0][:, -1][spread(200, 10)]
+    )
+    hg.report(model, table, tmp_path / "page.html")
+    assert "Hide(share=0.5, rest=True)" in (tmp_path / "page.html").read_text()  # and not which element is of which column
+
+
 def test_more_than_three_heat_maps_fill_lines(swept, table):
     figure = drawn(plots.reconstructions(swept, table.X_test))
     assert [title.split("\n")[0] for title in titles(figure)] == ["original", "1 number", "2 numbers", "4 numbers"]

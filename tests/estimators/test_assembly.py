@@ -1,6 +1,7 @@
 """A model begins as PCA: two independent ways to the same numbers."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from sklearn.datasets import load_wine
@@ -69,3 +70,12 @@ def test_the_waist_of_pictures_is_32_wide():
     X = np.random.default_rng(0).random((20, 5, 5))
     with pytest.warns(hg.HourglassWarning, match="A bottleneck of 32 for 25 features can copy"):
         assert hg.Autoencoder(max_epochs=1, random_state=0).fit(X).transform(X).shape == (20, 32)
+
+
+def test_columns_that_are_left_out_make_no_waist_wider():
+    numbers = {name: np.random.default_rng(ord(name)).normal(size=60) for name in "abcd"}
+    table = pl.DataFrame({f"note{i}": [f"row {j} of {i}" for j in range(60)] for i in range(8)} | numbers)
+    asked = {f"note{i}": "left out" for i in range(8)}
+    assert hg.Autoencoder(columns=asked, max_epochs=1).fit(table).transform(table).shape == (60, 2)
+    with pytest.warns(hg.HourglassWarning, match="A bottleneck of 4 for 4 features can copy its input"):
+        hg.Autoencoder(4, columns=asked, max_epochs=1).fit(table)

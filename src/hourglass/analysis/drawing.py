@@ -184,9 +184,15 @@ def text(lines: Sequence[tuple[str, str, str]]) -> Figure:
     return figure
 
 
-def heat_maps(strips: list[tuple[str, Array]], names: Sequence[str]) -> Figure:
-    """Titled tables of standardised columns (n, columns), from violet (below the mean) to orange (above), three side by side."""
-    shown = min(len(names), MAX_COLUMNS)
+def heat_maps(strips: list[tuple[str, Array]], names: Sequence[str], column_of: Sequence[int]) -> Figure:
+    """Titled tables of standardised elements (n, elements), from violet (below the mean) to orange (above), three side by side.
+
+    Of too many elements, each of which belongs to a column, the first of all columns come first, then the second of them.
+    """
+    owner = np.asarray(column_of)
+    rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    chosen = np.sort(np.argsort(rank, kind="stable")[:MAX_COLUMNS])
+    shown = len(chosen)
     across = min(3, len(strips))
     down = -(-len(strips) // across)
     figure = blank(down * (0.17 * shown + 0.45) + 0.6)
@@ -194,21 +200,22 @@ def heat_maps(strips: list[tuple[str, Array]], names: Sequence[str]) -> Figure:
     for axes in grid[len(strips) :]:
         axes.remove()
     for i, (axes, (title, values)) in enumerate(zip(grid, strips, strict=False)):
-        picture = axes.imshow(values.reshape(len(values), -1)[:, :shown].T, cmap="PuOr_r", vmin=-3, vmax=3, aspect="auto")
+        picture = axes.imshow(values.reshape(len(values), -1)[:, chosen].T, cmap="PuOr_r", vmin=-3, vmax=3, aspect="auto")
         axes.set_title(title.replace(", ", "\n"), fontsize=8, color=INK, loc="left")
         axes.set_xticks([])
-        axes.set_yticks(range(shown), [plain(name) for name in names[:shown]] if i % across == 0 else [""] * shown)
+        axes.set_yticks(range(shown), [plain(names[place]) for place in chosen] if i % across == 0 else [""] * shown)
         axes.tick_params(length=0, labelsize=8, labelcolor=INK)
         axes.spines[:].set_visible(False)
     if shown < len(names):
-        grid[0].set_ylabel(f"the first {shown} of {len(names):,} columns", fontsize=8, color=MUTED)
+        first = "the first " if chosen[-1] < shown else ""
+        grid[0].set_ylabel(f"{first}{shown} of {len(names):,} columns", fontsize=8, color=MUTED)
     bar = figure.colorbar(picture, ax=list(grid[: len(strips)]), location="bottom", shrink=0.5, aspect=30, pad=0.02)
-    _style_bar(bar, "standard deviations from the column's mean")
+    _style_bar(bar, "standard deviations from the column's mean", loc="right")  # in the middle, it would be cut behind long names
     return figure
 
 
-def _style_bar(bar: Any, label: str) -> None:
-    bar.set_label(label, fontsize=8, color=INK)
+def _style_bar(bar: Any, label: str, loc: str | None = None) -> None:
+    bar.set_label(label, loc=loc, fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, labelcolor=INK, color=MUTED, length=2)
     bar.outline.set_visible(False)
 

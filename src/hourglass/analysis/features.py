@@ -137,7 +137,7 @@ def _say_left_out(seen: int, n: int) -> None:
         warn(f"ChemNet doesn't see {n - seen} of {n} molecules: {why}. They are left out.")
 
 
-def learned(raw: Any) -> Kind:
+def learned(raw: Any) -> Any:
     """What raw data is taken for, without a word on columns that say little."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HourglassWarning)

@@ -193,7 +193,7 @@ def _lines(model: GeneratingAutoencoder, lines: list[Any], names: list[str], *, 
         return structures.drawn(model.kind_, structures.named(names, lines))
     if model.kind_.name == "image":
         return drawing.grid_of_images(lines, names if named else ())
-    return drawing.heat_maps(list(zip(names, lines, strict=True)), list(model.kind_.element_names))
+    return drawing.heat_maps(list(zip(names, lines, strict=True)), model.kind_.element_names, model.kind_.column_of)
 
 
 def of_rows(condition: Any, rows: NDArray[np.intp]) -> Any:

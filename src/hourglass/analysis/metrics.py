@@ -363,7 +363,7 @@ def codes(model: BaseAutoencoder, X_train: Any, y_train: Any, X_test: Any, y_tes
 def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> tuple[Array, Array]:
     """X and its reconstruction, both as `scaled` has them."""
     check_is_fitted(model)
-    raw = as_raw(X, kind=model.kind_.name)
+    raw = model._raw(X)
     if model.kind_.name == "table":  # before categories and whole numbers are rounded to
         after = model._passed(raw, condition, lambda inner, x, given=None: inner.reconstruct(x, given)).numpy()
     else:

@@ -66,7 +66,7 @@ def mends(model: Any) -> bool:
 def parts(model: BaseAutoencoder) -> list[tuple[str, str, str]]:
     """The six parts in a row: what each is called, what it does, and which one this model has."""
     inside = model.model_
-    corruption = "none" if inside.corruption is None else str(inside.corruption)
+    corruption = re.sub(r", together=\([\d, ]+\)", "", str(inside.corruption or "none"))  # which elements make up a column
     waist = "none: all passes" if mends(model) else plots.waist(model) + _asked(model.bottleneck)
     return [
         ("Kind", "turns the data into numbers", model.kind_.describe()),

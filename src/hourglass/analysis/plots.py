@@ -104,7 +104,7 @@ def reconstructions(
         return drawing.strips_of_images(strips)
     if fitted[0].kind_.name == "series":
         return curves(strips, n)
-    return drawing.heat_maps(strips, fitted[0].kind_.element_names)
+    return drawing.heat_maps(strips, fitted[0].kind_.element_names, fitted[0].kind_.column_of)
 
 
 def code_map(model: BaseAutoencoder | AnomalyDetector, X: Any, labels: Any = None, *, condition: Any = None) -> Figure:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
+from hourglass.batches import SparseRows
 from hourglass.errors import ParameterError, warn
 from hourglass.estimators.linear import start_as_pca
 from hourglass.estimators.parameters import NETWORKS, SIDES
@@ -58,7 +59,7 @@ def assemble(
     owner: str,
     parameters: dict[str, Any],
     kind: Kind,
-    values: Tensor | None,
+    values: Tensor | SparseRows | None,
     generator: torch.Generator,
     *,
     conditions: Conditions | None = None,
@@ -89,7 +90,7 @@ def assemble(
         decoder = nn.Sequential(decoder, nn.Sigmoid())
     return Hourglass(
         kind.shape,
-        scaling=kind.scaling(values),
+        scaling=kind.scaling(values),  # type: ignore[arg-type]  # only a table is sparse
         corruption=corruption,
         gaps=None if kind.unit and seen == kind.shape else gaps,
         encoder=encoder,
@@ -132,9 +133,10 @@ def start(
         start_as_pca(model, x, bottleneck, kind.unit or likelihood.takes_logits, known)
 
 
-def rows_to_start_from(model: Hourglass, kind: Kind) -> int:
-    """How many rows are looked at for that, at most."""
-    return FEW_ROWS if kind.symbolic else min(PCA_ROWS, PCA_NUMBERS // math.prod(model.shape))
+def rows_to_start_from(model: Hourglass, kind: Kind, *, sparse: bool = False) -> int:
+    """How many rows are looked at for that, at most; fewer of those that were sparse, which are dense then."""
+    numbers = PCA_NUMBERS // 4 if sparse else PCA_NUMBERS
+    return FEW_ROWS if kind.symbolic else min(PCA_ROWS, numbers // math.prod(model.shape))
 
 
 def default_waist(kind: Kind, most: int = WAIST) -> int:

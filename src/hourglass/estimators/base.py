@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset
 
 from hourglass import storage
-from hourglass.batches import Batches, Patches
+from hourglass.batches import Batches, Patches, SparseRows
 from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError, warn
 from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
@@ -46,12 +47,14 @@ if TYPE_CHECKING:
     from hourglass.export import Graph
 
 MADE_OF = ("bottleneck", "kind", "columns", "encoder", "decoder", "corruption", "likelihood", "objective", "hidden")
+Values = Tensor | SparseRows | Album  # numbers that are learned from, or pictures
 COLLAPSED = 0.1  # nats of a row, below which codes tell nothing: weak but true structure was measured to leave 0.3, collapse 0.003
 
 
 class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     """Everything that autoencoders share. Subclasses document it, choose what is taken where nothing is said, or add methods."""
 
+    _takes_sparse = True
     encoder_: nn.Module
     bottleneck_: nn.Module
     decoder_: nn.Module
@@ -121,7 +124,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array of shape (n, ...), pandas, polars or pyarrow table, path, list of paths, Record, or list of those
+        X : array of shape (n, ...), pandas, polars or pyarrow table, sparse matrix, path, list of paths, Record, or list of those
             The data; no labels are needed.
         y : None
             Ignored.
@@ -145,7 +148,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         TrainingDivergedError
             The loss is no longer finite; the estimator then holds the last good weights.
         """
-        return self._fit(as_raw(X, apart=self._apart, kind=self.kind), condition, judged=validation_data)
+        return self._fit(self._asked_for(X), condition, judged=validation_data)
 
     @trainable()
     def _fit(
@@ -170,13 +173,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self._run(trainer, facts)
         return self
 
-    def _prepared(self, values: Tensor | Album, raw: Any, condition: Any, judged: Any) -> tuple[Trainer, dict[str, Any]]:
+    def _prepared(self, values: Values, raw: Any, condition: Any, judged: Any) -> tuple[Trainer, dict[str, Any]]:
         """What trains a model that is built for numbers of raw data, and the facts that its run is known by.
 
         It holds the numbers scaled, so those that came need no memory while it trains.
         """
         raw_condition = self._learn_condition(condition, raw, len(values))
-        others = None if judged is None else self._more(as_raw(judged, apart=self._apart, kind=self.kind))
+        others = None if judged is None else self._more(self._asked_for(judged))
         run = {} if self.checkpoint is None else self._run_on(values, raw_condition, others)
         state = checkpoints.unfinished(self.checkpoint, run)
         facts: dict[str, Any] = {"run": run, "seed": seed_from(self.random_state)} if state is None else state[1]
@@ -223,7 +226,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
             The data can't be used, or doesn't fit the model.
         """
         self._require_valid()
-        raw = as_raw(X, apart=self._apart, kind=self.kind)
+        raw = self._asked_for(X)
         if not hasattr(self, "model_"):
             with self._or_as_before():
                 values = self._learn(raw)
@@ -266,17 +269,26 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         if isinstance(self.kind_, TableKind) and found is not None and found.any():
             self.kind_.warn_of_gaps(found.cpu().numpy())
 
-    def _more(self, raw: Any) -> Tensor | Album:
+    def _asked_for(self, X: Any) -> Any:
+        """Data to learn from as raw data of the kind that was asked for."""
+        return as_raw(X, apart=self._apart, kind=self.kind, sparse=True)
+
+    def _more(self, raw: Any) -> Values:
         """More data of the kind that was learned, as numbers."""
-        return Album(raw) if self._restores else self.kind_.to_tensor(self._fitting(self.kind_.learned(raw))).to(self._device)
+        return Album(raw) if self._restores else self._numbers(self._fitting(self.kind_.learned(raw)))
 
     def _joined(self, values: Any, others: Any, order: Tensor) -> tuple[Any, Tensor]:
         """Rows with others behind them, and an order of them all in which the others are the first."""
         self._require_learnable(others)
         behind = torch.arange(len(values), len(values) + len(others), device=order.device)
-        apart = isinstance(values, Album)
-        together = Album(ConcatDataset([values, others])) if apart else torch.cat([values, others])  # type: ignore[arg-type]
-        return together, torch.cat([behind, order])
+        order = torch.cat([behind, order])
+        if isinstance(values, Album):
+            return Album(ConcatDataset([values, others])), order  # type: ignore[arg-type, list-item]
+        if isinstance(values, Tensor) and isinstance(others, Tensor):
+            return torch.cat([values, others]), order
+        if isinstance(values, SparseRows) and isinstance(others, SparseRows):
+            return SparseRows(sparse.vstack([values.matrix, others.matrix], format="csr"), self._device), order
+        raise DataError("Of the data and validation_data one is sparse and the other is not. Give both alike.")
 
     def _require_as_built(self) -> None:
         """Refuse to go on where what the model is made of was set anew since: only another fit makes another model."""
@@ -289,9 +301,9 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                     "partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
                 )
 
-    def _require_learnable(self, values: Tensor | Album) -> None:
+    def _require_learnable(self, values: Values) -> None:
         """Refuse to go on with rows (n, *shape) that have gaps, where the first rows had none and the likelihood masks none."""
-        if isinstance(values, Album):
+        if not isinstance(values, Tensor):
             return
         gaps = values.isnan().flatten(1).any(1)
         if gaps.any() and not self._made_of["likelihood"].masks:
@@ -300,7 +312,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
                 "Fill it, or begin with rows of which some have gaps."
             )
 
-    def _learn(self, raw: Any, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Tensor | Album:
+    def _learn(self, raw: Any, *, timeless: bool = False, only: NDArray[np.intp] | None = None) -> Values:
         """Learn the kind from the data, and give the data as numbers; pictures to be restored stay pictures, of whatever size."""
         self._learn_kind(raw, self.kind, timeless=timeless)
         require_sides(type(self).__name__, self._asked, self.kind_)
@@ -333,19 +345,24 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         return (self.model_.conditions(raw),)
 
     def _batches(
-        self, values: Tensor | Album, model: Hourglass, order: Tensor, held_out: int = 0, given: Tensor | None = None
+        self, values: Values, model: Hourglass, order: Tensor, held_out: int = 0, given: Tensor | None = None
     ) -> tuple[Batches | Patches, Batches | Patches | None]:
         """What is learned from, and what is held out: the first so many in an order."""
         judged, learned = order[:held_out], order[held_out:]
         if isinstance(values, Album):
             train = patches.learned(values, learned.tolist(), self._network.patch, self.kind_, self._device)
             return train, patches.judged(train, judged.tolist()) if held_out else None
-        x = values if not values.is_floating_point() else scaled(model.scaling, values)
+        x = scaled(model.scaling, values) if isinstance(values, Tensor) and values.is_floating_point() else values
         cut = model.reads and model.spells and given is None  # other networks want rows of one length
-        lengths = self.kind_.lengths(values) if cut else None
+        lengths = self.kind_.lengths(values) if cut and isinstance(values, Tensor) else None
         if lengths is not None and model.corruption is not None:
             lengths = model.corruption.longest(lengths)
-        of_rows, others = (Batches(x, some, model.scaling, given=given, lengths=lengths) for some in (learned, judged))
+
+        def prepared(batch: Tensor) -> Tensor:
+            seen: Tensor = model.scaling(batch).float()
+            return seen
+
+        of_rows, others = (Batches(x, some, prepared, given=given, lengths=lengths) for some in (learned, judged))
         return of_rows, others if held_out else None
 
     @property
@@ -395,20 +412,18 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         """Whether pictures of any size are corrected, in place of rows of one shape rebuilt."""
         return getattr(self._network, "restores", False)
 
-    def _build(self, values: Tensor | Album | None, given: Tensor | None, generator: torch.Generator) -> Hourglass:
+    def _build(self, values: Values | None, given: Tensor | None, generator: torch.Generator) -> Hourglass:
         """The model that is asked for, scaled by the rows, freshly drawn."""
-        numbers = values if isinstance(values, Tensor) else None
+        numbers = None if isinstance(values, Album) else values
         self._parameters, self._made_of = self._parameters_taken, self._asked
         told = self.condition_kind_
         known = None if told is None else Conditions(told.scaling(given), told.shape[0])
         return assemble(type(self).__name__, self._made_of, self.kind_, numbers, generator, conditions=known)
 
-    def _start(
-        self, model: Hourglass, values: Tensor | Album, given: Tensor | None, some: Tensor, generator: torch.Generator
-    ) -> None:
+    def _start(self, model: Hourglass, values: Values, given: Tensor | None, some: Tensor, generator: torch.Generator) -> None:
         """Start what starts from rows, from the first of ``some`` by their numbers."""
-        if isinstance(values, Tensor):
-            some = some[: rows_to_start_from(model, self.kind_)]
+        if not isinstance(values, Album):
+            some = some[: rows_to_start_from(model, self.kind_, sparse=isinstance(values, SparseRows))]
             known = None if model.conditions is None or given is None else model.conditions(given[some]).float()
             start(model, self._made_of, self.kind_, model.scaling(values[some]).float(), generator, known=known)
 
@@ -418,7 +433,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         self.encoder_, self.bottleneck_, self.decoder_ = self.model_.encoder, self.model_.bottleneck, self.model_.decoder
         self._trainer, self._paused = trainer, None
 
-    def _run_on(self, values: Tensor | Album, condition: Tensor | None, judged: Tensor | Album | None) -> dict[str, Any]:
+    def _run_on(self, values: Values, condition: Tensor | None, judged: Values | None) -> dict[str, Any]:
         """What a run on data, on what is known beside it and on what it is judged by, is told from others by."""
         told = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         return {

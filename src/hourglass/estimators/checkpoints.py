@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from hourglass import storage
+from hourglass.batches import SparseRows
 from hourglass.data.some import spread
 from hourglass.errors import CheckpointError, listed
 from hourglass.kinds import Album
@@ -22,9 +23,11 @@ LOOKED_AT = 32  # pictures of a pile, which may be in their files
 State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and facts that fit in JSON
 
 
-def digest(values: Tensor | Album) -> str:
-    """What tells one pile of data from another: of a tensor all of it, of pictures their number and some of them."""
-    if isinstance(values, Album):
+def digest(values: Tensor | SparseRows | Album) -> str:
+    """What tells one pile of data from another: of numbers all of them, of pictures their number and some of them."""
+    if isinstance(values, SparseRows):
+        parts = [values.matrix.data, values.matrix.indices, values.matrix.indptr]
+    elif isinstance(values, Album):
         parts = [values[int(number)] for number in spread(len(values), LOOKED_AT)]
     else:
         parts = [values.cpu().numpy()]

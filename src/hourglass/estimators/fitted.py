@@ -21,10 +21,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from hourglass import storage
+from hourglass.batches import SparseRows
+from hourglass.data.record import float_of
 from hourglass.errors import DataError, FileError, ModelFileError, ParameterError, StoppedWarning, warn
 from hourglass.estimators.parameters import from_config, require_known, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
+from hourglass.kinds.base import all_equal
+from hourglass.kinds.frames import is_sparse
 from hourglass.kinds.windows import Windows
 from hourglass.parts.base import Part, called, how_to_know, known_as, one_of
 from hourglass.training import Epoch, Trainer
@@ -69,6 +73,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     device: str | torch.device | None = None
     callbacks: Sequence[Callable[..., Any]] = ()
     verbose: bool = False
+    _takes_sparse: ClassVar[bool] = False  # matrices
     model_: Any
     _widest = 1  # what a row counts as at least, see `rows_at_once`
 
@@ -133,12 +138,18 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         """A kind that was learned from the data, as this estimator takes it."""
         return kind
 
-    def _learned_from(self, raw: Any) -> Tensor:
+    def _learned_from(self, raw: Any) -> Tensor | SparseRows:
         """All of the data as numbers (n, *shape), on the device."""
-        values = self.kind_.to_tensor(raw).to(self._device)
-        if self.kind_.name == "table" and bool((values == values[0]).all()):
-            raise DataError(f"All {len(values)} rows are equal, so there is nothing to learn. Check that the right file was read.")
+        values = self._numbers(raw)
+        if isinstance(values, Tensor) and self.kind_.name == "table" and bool((values == values[0]).all()):
+            raise all_equal(len(values))
         return values
+
+    def _numbers(self, raw: Any) -> Tensor | SparseRows:
+        """Raw data as numbers (n, *shape), on the device; what is sparse stays so."""
+        if is_sparse(raw):
+            return SparseRows(raw.astype(float_of(raw.dtype), copy=False), self._device)
+        return self.kind_.to_tensor(raw).to(self._device)
 
     def _train(self, trainer: Trainer, stop: Callable[[Epoch], bool]) -> bool:
         """Train to the end, to Ctrl-C, or until ``stop`` says so, then take the best weights; False after Ctrl-C."""
@@ -169,7 +180,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Raw data that fits the fitted kind."""
         check_is_fitted(self)
-        raw = self._fitting(as_raw(X, kind=self.kind_.name))
+        raw = self._fitting(self._raw(X))
         if isinstance(raw, Windows) and len(raw.record.seams) and raw is not X:
             raise DataError(f"Got {len(raw.record.seams) + 1} records: a model learns from several, and looks at one at a time.")
         return raw
@@ -186,6 +197,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         if length(raw) == 0:
             raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
         return raw
+
+    def _raw(self, X: Any) -> Any:
+        """Data as raw data of the kind that was learned; sparse where that is an array of numbers, and the estimator takes it."""
+        sparse = self._takes_sparse and not getattr(self.kind_, "columns", ())
+        return as_raw(X, kind=self.kind_.name, sparse=sparse)
 
     def _collect(self, X: Any, function: Callable[..., Tensor], *beside: Tensor) -> Tensor:
         """A function of model and x over all rows, a chunk at a time, into one tensor in memory.
@@ -383,4 +399,5 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
+        tags.input_tags.sparse = self._takes_sparse
         return tags

@@ -92,7 +92,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
             found: Tensor = model.bottleneck.indices(z) if isinstance(waist, Quantized) else z
             return found
 
-        rows = self._fitting(self.kind_.learned(as_raw(X, kind=self.kind_.name)))
+        rows = self._fitting(self.kind_.learned(self._raw(X)))
         found = self._passed(rows, condition, codes).to(self._device)
         if len(found) < FEWEST:
             raise DataError(

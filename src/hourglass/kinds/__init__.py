@@ -77,7 +77,7 @@ def infer(raw: Any) -> Inference:
     >>> hg.infer(np.zeros((10, 28, 28), np.uint8))
     Inference(kind='image', reason='an array of shape (10, 28, 28) is 10 pictures')
     """
-    found = as_raw(raw)
+    found = as_raw(raw, sparse=True)
     for name, kind in KINDS.items():
         reason = kind.recognise(found)
         if reason is not None:
@@ -90,8 +90,8 @@ def infer(raw: Any) -> Inference:
     )
 
 
-def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None = None) -> Any:
-    """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused.
+def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None = None, sparse: bool = False) -> Any:
+    """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused unless they may be ``sparse``.
 
     Several records become one with seams, pictures of differing sizes or depths an `Album`; where pictures may stay ``apart``, so
     does a path to some, and none is read yet. Of the ``kind`` of series, rows may differ in length.
@@ -104,16 +104,20 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     if hasattr(X, "toarray"):
-        raise DataError("Sparse data is not supported: pass a dense array, X.toarray().")
+        if sparse and name in (None, "table") and X.ndim == 2:
+            return X.tocsr()
+        raise DataError(
+            "Sparse data is not supported here: pass a dense array, X.toarray(), or codes of it, as an Autoencoder gives them."
+        )
     table = tabled(X)
     if is_table(table) and (hasattr(table, "columns") or hasattr(table, "to_frame")):  # else a bare array of pandas or pyarrow
         return table.to_frame() if hasattr(table, "to_frame") else table
     if isinstance(X, data.Pictures):
         return Album(X.readable())
+    if isinstance(X, (list, tuple)) and X and all(isinstance(row, data.Record) for row in X):
+        X = joined(X)
     if isinstance(X, (Album, data.Record, Ragged, Windows)):
         return X
-    if isinstance(X, (list, tuple)) and X and all(isinstance(row, data.Record) for row in X):
-        return joined(X)
     return _as_rows([X] if isinstance(X, data.Melody) else X, name)
 
 

@@ -269,6 +269,11 @@ def refuse_columns(columns: Mapping[str, str] | None, what: str) -> None:
         raise ParameterError(f"The 'columns' parameter is for tables, and {what} have none. Got {columns!r}.")
 
 
+def all_equal(n: int) -> DataError:
+    """The error of n rows that are all the same."""
+    return DataError(f"All {n} rows are equal, so there is nothing to learn. Check that the right file was read.")
+
+
 def as_codes(Z: Any, width: int) -> np.ndarray[Any, Any]:
     """Codes (n, width) as float64 if they are, else as float32; `DataError` where they are none, or none of that width."""
     codes = _in_order(Z, [f"code{i}" for i in range(width)])

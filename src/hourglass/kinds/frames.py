@@ -31,6 +31,11 @@ def is_table(raw: Any) -> bool:
     return container_of(raw) != "numpy"
 
 
+def is_sparse(raw: Any) -> bool:
+    """Whether raw data is a sparse matrix of scipy."""
+    return hasattr(raw, "toarray")
+
+
 def collected(raw: Any) -> Any:
     """A lazy frame of polars as a frame; all else as it is."""
     return raw.collect() if container_of(raw) == "polars" and hasattr(raw, "collect") else raw

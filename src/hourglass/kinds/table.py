@@ -15,7 +15,7 @@ from hourglass.data.record import float_of
 from hourglass.errors import DataError, ParameterError, renamed, suggest, warn
 from hourglass.kinds import columns as of_columns
 from hourglass.kinds import schema
-from hourglass.kinds.base import Kind
+from hourglass.kinds.base import Kind, all_equal, refuse_columns
 from hourglass.kinds.columns import OTHER, TYPES, Column
 from hourglass.kinds.frames import (
     TEMPORAL,
@@ -26,6 +26,7 @@ from hourglass.kinds.frames import (
     container_of,
     emptied,
     framed,
+    is_sparse,
     is_table,
     labels_of,
     narrowed,
@@ -74,6 +75,9 @@ class TableKind(Kind):
         _require_two_dimensions(raw, OTHERS)
         if raw.shape[1] == 0:
             raise DataError(f"Found array with 0 feature(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+        if is_sparse(raw):
+            refuse_columns(columns, "sparse matrices")
+            return cls._of_sparse(raw)
         numbers = None if is_table(raw) or columns else _as_numbers(raw)
         return cls._of_numbers(numbers, raw.dtype) if numbers is not None else cls._of_columns(raw, columns or {}, timeless)
 
@@ -85,6 +89,26 @@ class TableKind(Kind):
             raise DataError(f"Column {int(gaps.all(0).argmax())} has no value in any row. Leave it out.")
         _warn_of_constants(numbers, [str(i) for i in range(numbers.shape[1])])
         return cls((numbers.shape[1],), str(dtype if dtype.kind in "iub" else numbers.dtype), gaps=bool(gaps.any()))
+
+    @classmethod
+    def _of_sparse(cls, raw: Any) -> Self:
+        """Of a sparse matrix, whose zeros are as good as any number."""
+        values = _as_numbers(raw.data)
+        if values is None:
+            raise DataError(f"A sparse matrix holds numbers. Got one of {raw.dtype}.")
+        if not np.isfinite(values).all():
+            place = int((~np.isfinite(values)).argmax())
+            row, column = int(np.searchsorted(raw.indptr, place, "right")) - 1, int(raw.indices[place])
+            raise DataError(
+                f"The sparse matrix holds {values[place]} in row {row}, column {column}. "
+                "Fill it, leave that row or column out, or pass X.toarray(), which may have gaps."
+            )
+        numbers = raw.astype(float_of(raw.dtype))
+        ends = np.vstack([numbers.min(axis=0).toarray(), numbers.max(axis=0).toarray()])
+        if (ends[0] == ends[1]).all():
+            raise all_equal(raw.shape[0])
+        _warn_of_constants(ends, [str(i) for i in range(raw.shape[1])])
+        return cls((raw.shape[1],), str(raw.dtype if raw.dtype.kind in "iub" else numbers.dtype))
 
     @classmethod
     def _of_columns(cls, raw: Any, columns: Mapping[str, str], timeless: bool) -> Self:
@@ -149,7 +173,7 @@ class TableKind(Kind):
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:
         if self.columns:
             return self._numbers(self._named(raw), first_row)
-        numbers = _as_numbers(as_frame(raw).to_numpy() if is_table(raw) else raw)
+        numbers = _as_numbers(as_frame(raw).to_numpy() if is_table(raw) else raw.toarray() if is_sparse(raw) else raw)
         if numbers is None:
             raise DataError("The model was fitted on an array of numbers. Got one that holds other things.")
         _require_no_infinity(numbers, first_row)

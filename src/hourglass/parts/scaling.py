@@ -253,7 +253,8 @@ def squash(values: Tensor, numbers: Tensor, tailed: Tensor | None = None) -> Squ
     count = max(BLOCK // max(len(values), 1) // TOGETHER, 1) * TOGETHER  # columns at a time, each by itself
     numbers = numbers.to(values.device)
     pieces = [None] * values.shape[1] if tailed is None else torch.split(tailed.to(values.device), count)
-    blocks = zip(torch.split(values, count, 1), torch.split(numbers, count), pieces, strict=False)
+    parts = values.split(count, 1)  # type: ignore[no-untyped-call]  # rows of a sparse matrix do as well
+    blocks = zip(parts, torch.split(numbers, count), pieces, strict=False)
     found = [_squash(*block).state_dict() for block in blocks]
     nothing = torch.zeros(values.shape[1])
     whole = Squash(Standardize(nothing, nothing), Standardize(nothing, nothing), nothing.bool())
