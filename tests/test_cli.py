@@ -1102,7 +1102,9 @@ def test_denoise_with_a_model_or_data_of_another_sort(cleaners, models, fails):
 
 
 def test_alarms_of_images_are_drawn_under_their_names():
-    hg.AnomalyDetector(random_state=0).fit(DIGITS.x_train[:300]).save("d.safetensors")
+    hg.write("usual.npy", DIGITS.x_train[:300])
+    said = run("fit", "usual.npy", "--for", "flag", "--kind", "image", "--seed", "0", "-q", "-o", "d.safetensors")
+    assert said.endswith("Next: hourglass detect d.safetensors NEW -o alarms.parquet --heatmaps marked/\n")
     image_folder()
     for file in Path("pictures").rglob("*.png"):
         with Image.open(file) as image:

@@ -90,7 +90,8 @@ def flag(asked: Asked) -> None:
     detector.fit(X).save(asked.output)
     rows = _learned_from(detector, one_a_row(detector, X))
     say(f"Learned from {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
-    say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet")
+    maps = " --heatmaps marked/" if detector.kind_.name == "image" else ""
+    say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet{maps}")
 
 
 def _require_no_network(asked: Asked) -> None:

@@ -166,7 +166,8 @@ def drift(
     """
     if output is not None:
         require_writable(output, TABLES, model, data)
-    found = load_detector(model).drift(load(data, skip_bad))
+    detector = load_detector(model)
+    found = detector.drift(in_single(detector, load(data, skip_bad)))
     show(rows_table(found.columns[:MOST_MOVED]))
     say(f"The scores have moved by {found.moved:.3g} (p-value {found.p_value:.2g}).")
     say(found.words)

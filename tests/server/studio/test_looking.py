@@ -185,6 +185,16 @@ def test_alarms(page, run, fitted, require_good):
     require_good(page)
 
 
+def test_of_data_that_is_dropped_while_other_is_judged_the_last_is_shown(page_of, run, fitted):
+    page = page_of(1280)
+    page.goto(f"/alarms?run={run('flag', str(fitted / 'table.csv')).name}")
+    for name in ("table.csv", "new.csv"):
+        page.locator("input[type=file]").set_input_files(fitted / name)
+    page.get_by_text("Judged: new").wait_for()
+    page.wait_for_timeout(2000)  # for what else comes
+    expect(page.locator(".rate-card")).to_have_count(1)
+
+
 def test_before_and_after(page, run, fitted, require_good):
     page.goto(f"/alarms?run={run('clean', 'digits').name}")
     page.get_by_role("heading", name="An example").wait_for()
