@@ -76,7 +76,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         taken = inspect.signature(cls.__init__).parameters
         if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in taken.values()):
             require_known(cls, kwargs, cls._get_param_names())
-        return super().__new__(cls)
+        made: Self = super().__new__(cls)
+        return made
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
