@@ -243,6 +243,14 @@ def test_labels_among_which_some_are_missing_come_as_an_array_of_objects_too(lab
     np.testing.assert_array_equal(told, conditions.numbers(kind, labels, 60))
 
 
+def test_a_row_of_columns_alone_is_the_condition_of_all_rows():
+    kind = conditions.learned(np.eye(3)[np.arange(60) % 3], 60)
+    for row in ([0, 1, 0], np.eye(3)[1], np.eye(3)[[1]]):
+        np.testing.assert_array_equal(conditions.numbers(kind, row, 3), [[0, 1, 0]] * 3)
+    with pytest.raises(hg.DataError, match="There are 4 rows and 2 conditions"):
+        conditions.numbers(kind, [0, 1], 4)
+
+
 def test_what_goes_wrong_with_conditions(by_class, digits, sentence):
     model, labels = by_class
     assert sentence(hg.ParameterError, model.sample, 3) == (

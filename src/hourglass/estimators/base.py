@@ -292,13 +292,13 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
 
     def _require_as_built(self) -> None:
         """Refuse to go on where what the model is made of was set anew since: only another fit makes another model."""
-        now, built = to_config(self._parameters_taken), to_config(self._parameters)
+        asked, there = self._parameters_taken, self._parameters
+        now, then = to_config(asked), to_config(there)
         for name in MADE_OF:
-            if now[name] != built[name]:
-                asked, there = (parameters[name] for parameters in (self._parameters_taken, self._parameters))
+            if now[name] != then[name]:
                 raise ParameterError(
-                    f"The '{name}' parameter of {type(self).__name__} was set to {asked!r}, and the model is made with {there!r}: "
-                    "partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
+                    f"The '{name}' parameter of {type(self).__name__} was set to {asked[name]!r}, and the model is made with "
+                    f"{there[name]!r}: partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
                 )
 
     def _require_learnable(self, values: Values) -> None:

@@ -39,6 +39,8 @@ def numbers(kind: TableKind, condition: Any, n: int) -> Tensor:
     frame = _frame(condition)
     if frame.columns == [NAME] and len(kind.columns) == 1:
         frame = frame.rename({NAME: kind.columns[0].name})
+    elif frame.columns == [NAME] and len(frame) == len(kind.columns):  # a row of columns alone
+        frame = frame.transpose(column_names=[column.name for column in kind.columns])
     if len(frame) == 1:
         import polars as pl
 
