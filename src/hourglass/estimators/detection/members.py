@@ -122,7 +122,7 @@ def sorts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     The folds take turns in x. A member that has not seen a row knows its like nevertheless, if that is in another fold.
     """
-    which = x.nan_to_num(torch.inf).unique(dim=0, return_inverse=True)[1]
+    which: Tensor = torch.unique(x.nan_to_num(torch.inf), dim=0, return_inverse=True)[1]
     row, count = torch.arange(len(x), device=x.device), int(which.max()) + 1
     ends = [row.new_zeros(count).scatter_reduce(0, which, row % MEMBERS, how, include_self=False) for how in ("amin", "amax")]
     return which, row.new_zeros(count).scatter_(0, which, row), ends[0] < ends[1]
