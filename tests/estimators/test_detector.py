@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import hourglass as hg
 from hourglass.estimators.detection import members, recipes
 from hourglass.estimators.detection.drift import compare
+from hourglass.estimators.detection.members import sorts
 from hourglass.estimators.detection.recipes import rank
 from hourglass.parts.alarm import Alarm, near
 
@@ -393,13 +394,29 @@ def test_rows_of_a_few_sorts_keep_the_rate_whatever_rounding_does():
         second = np.where(draw.random(n) < 0.9, first, draw.choice(["x", "y", "z"], n))
         return pl.DataFrame({"a": first, "b": second, "c": draw.choice(["u", "v"], n)})
 
-    found = [hg.AnomalyDetector(hg.Autoencoder(1, max_epochs=5), alarm_rate=0.05, random_state=i).fit(rows(600, i)) for i in (3, 5)]
     new = rows(2000, 9)
-    for one in found:
+    for estimator in (hg.Autoencoder(1, max_epochs=5), None):
+        one = hg.AnomalyDetector(estimator, alarm_rate=0.05, max_epochs=1, random_state=5).fit(rows(600, 5))
         alarm = one.predict(new) == -1
         assert alarm.mean() < 0.08
         np.testing.assert_array_equal(alarm, one.p_values(new) <= 0.05)
-        assert not one.drift(new).drifted
+        assert one.drift(new).p_value > 0.01
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_rows_of_two_sorts_are_both_usual(dtype):
+    rows = np.random.default_rng(0).integers(0, 2, (400, 1)) * np.array([[1, 3]]).astype(dtype)
+    found = hg.AnomalyDetector(alarm_rate=0.05, max_epochs=1, random_state=0).fit(rows[:300])
+    assert (found.predict(rows[300:]) == 1).all()
+    assert not found.drift(rows[300:]).drifted
+    assert found.predict(np.array([[1.0, 0.0], [0.0, 3.0]], dtype)).tolist() == [-1, -1]
+
+
+def test_which_rows_are_equal_and_known_to_all_members():
+    x = torch.tensor([[1, torch.nan], [2, 0], [3, 0], [1, torch.nan], [5, 0], [3, 0], [2, 0], [2, 0], [4, 0]])
+    which, one, known = sorts(x)  # of the folds 0, 1, 2, 0, 1, 2 ...
+    assert torch.equal(x[one[which]].nan_to_num(-1), x.nan_to_num(-1))
+    assert known[which].tolist() == [False, True, False, False, False, False, True, True, False]
 
 
 def test_dirty_training_data():

@@ -129,7 +129,7 @@ def compare_detectors(
 
 
 def _threshold(scores: Array) -> float:
-    """What a score like these (n,) is above with a chance of at most `RATE`, as a detector has it; of few ones the highest."""
+    """What a score like these (n,) is above with a chance of at most `RATE`; the highest of them, where they are few."""
     return float(np.sort(scores)[-max(int(RATE * (len(scores) + 1) + 1e-9), 1)])
 
 

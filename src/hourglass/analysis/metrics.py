@@ -124,6 +124,8 @@ def psnr(X: Any, X2: Any, *, data_range: float | None = None) -> float:
 def ssim(X: Any, X2: Any, *, data_range: float | None = None) -> float:
     """Structural similarity, with a Gaussian window of 11 x 11 pixels (standard deviation 1.5), averaged over the images.
 
+    Images are mirrored at their borders, so that each pixel counts; scikit-image leaves five pixels at each border out of its mean.
+
     Parameters
     ----------
     X, X2 : array of shape (n, height, width) or (n, height, width, channels)

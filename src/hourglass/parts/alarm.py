@@ -22,6 +22,7 @@ POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
 FIFTH = 5  # at least: the rank of a row beyond a cluster of strange ones
 SLACK = 1e-5  # of a score, by which rounding may raise that of a row above that of its like in the reference
+LEAST_SCALE = 1e-3  # of a term: where all usual rows are alike, a smaller one would make much of rounding
 CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
 
 
@@ -103,7 +104,8 @@ class Alarm(nn.Module):
     def _calibrate_scores(self, held_out: Tensor, errors: Tensor) -> None:
         """Learn what terms and scores are usual."""
         terms = self.terms(held_out, errors)
-        self.centre, self.scale = centred_upwards(terms)
+        self.centre, scale = centred_upwards(terms)
+        self.scale = scale.clamp(min=LEAST_SCALE)
         self.reference = self.combined(terms, held_out).sort().values
 
     def add_references(self, scores: Tensor) -> None:
@@ -248,7 +250,7 @@ def centred_upwards(terms: Tensor) -> tuple[Tensor, Tensor]:
 
 def shares_up_to(points: Tensor, x: Tensor) -> Tensor:
     """The share of the rows x (n, elements) that are at most as large as each point (points, elements); gaps don't count."""
-    return torch.stack([(x <= point).sum(0) for point in points]) / (~x.isnan()).sum(0)
+    return torch.stack([(x <= point).sum(0) for point in beyond(points)]) / (~x.isnan()).sum(0)
 
 
 def rank_beyond(share: float, n: int) -> int:

@@ -528,8 +528,9 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         """Whether a batch of new rows is still of the sort that the detector was trained on, and what of them has moved.
 
         Compared are the scores with those of usual rows, and each column with the training rows, by the largest distance between
-        their cumulative distributions (two-sample Kolmogorov-Smirnov). A distance counts from 0.05 on, if its p-value, of the
-        columns after the correction of Benjamini and Hochberg, is below 0.01. Of pictures the columns are the cells of a thumbnail.
+        their cumulative distributions (two-sample Kolmogorov-Smirnov) over the cells that are there, or by its share of gaps,
+        whichever differs more surely. A distance counts from 0.05 on, if its p-value, of the columns after the correction of
+        Benjamini and Hochberg, is below 0.01. Of pictures the columns are the cells of a thumbnail.
 
         Parameters
         ----------

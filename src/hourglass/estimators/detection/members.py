@@ -117,6 +117,17 @@ def side_by_side(rows: list[Tensor]) -> Tensor:
     return torch.stack([some[: min(map(len, rows))] for some in rows], 1)
 
 
+def sorts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which of the sorts of equal rows each of x (m, elements) is, (m,); a row of each, and whether all members know it (sorts,).
+
+    The folds take turns in x. A member that has not seen a row knows its like nevertheless, if that is in another fold.
+    """
+    which: Tensor = torch.unique(x.nan_to_num(torch.inf), dim=0, return_inverse=True)[1]
+    row, count = torch.arange(len(x), device=x.device), int(which.max()) + 1
+    ends = [row.new_zeros(count).scatter_reduce(0, which, row % MEMBERS, how, include_self=False) for how in ("amin", "amax")]
+    return which, row.new_zeros(count).scatter_(0, which, row), ends[0] < ends[1]
+
+
 def groups(column_of: Tensor) -> tuple[Tensor, int]:
     """The group (elements,) that each element is hidden with, those of one column together, and how many groups there are."""
     columns = int(column_of[-1]) + 1

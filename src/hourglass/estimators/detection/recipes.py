@@ -120,9 +120,23 @@ def _watch_members(
         others = [] if aside is None else [(part, watch.errors(part)) for part in torch.split(aside, at_once)]
         with alarm.of_the_others(usual):
             alarm.calibrate(x[rows], errors)
+            _refer_to_sorts(watch, x[rows], errors, at_once)
             for rest in others:
                 alarm.add_references(alarm(*rest))
     return watch, rows, errors
+
+
+def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, at_once: int) -> None:
+    """Let rows x (m, elements) that all members know by their likes have the score that these will have when they come.
+
+    Among few sorts of rows, each is many rows with the same score: were it not quite that of the reference, all would be taken for
+    stranger than their likes, or none. It is told in double precision, as most rows will come in it.
+    """
+    which, one, known = members.sorts(x)
+    if known.any():
+        exact, scores = copy.deepcopy(watch).double(), x.new_zeros(len(one))
+        scores[known] = torch.cat([exact(some.double()).float() for some in torch.split(x[one[known]], at_once)])
+        watch.alarm.reference = torch.where(known[which], scores[which], watch.alarm(x, errors)).sort().values
 
 
 def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
