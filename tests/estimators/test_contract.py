@@ -224,6 +224,17 @@ def test_a_model_is_unpickled_to_where_its_rows_are_computed():
     assert copy.sampler_.module.mean.device.type == "meta"
 
 
+def test_a_fitted_model_goes_to_the_device_that_is_set(monkeypatch):
+    vae = hg.VariationalAutoencoder(2, max_epochs=1, random_state=0).fit(X).fit_sampler(X, "mixture")
+    vae.score_samples(X.astype(np.float64))  # for which there is another model now
+    with pytest.raises(hg.ParameterError, match="torch finds no META"):
+        vae.set_params(device="meta")
+    monkeypatch.setattr(hg.VariationalAutoencoder, "_require_valid", lambda self: None)  # as good as a machine with such a device
+    vae.set_params(device="meta")
+    assert {tensor.device.type for tensor in (*vae.model_.state_dict().values(), vae.sampler_.module.mean)} == {"meta"}
+    assert not vae._by_dtype
+
+
 def test_while_a_model_trains_the_numbers_that_came_are_let_go(monkeypatch):
     learn, held, seen = BaseAutoencoder._learn, [], []
 

@@ -370,7 +370,10 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     # scikit-learn's conventions
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name; those of a part, such as ``bottleneck__k``, replace it by a changed copy."""
+        """Set parameters by name; those of a part, such as ``bottleneck__k``, replace it by a changed copy.
+
+        A fitted model goes to another ``device`` at once.
+        """
         changed: dict[str, dict[str, Any]] = {}
         for name in [name for name in params if "__" in name]:
             owner, _, field = name.partition("__")
@@ -382,7 +385,15 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         for owner, fields in changed.items():
             params[owner] = params.get(owner, getattr(self, owner)).changed(owner, fields)
         super().set_params(**params)
+        if "device" in params and hasattr(self, "model_"):
+            self._require_valid()
+            self._move()
         return self
+
+    def _move(self) -> None:
+        """Take what was learned to where rows are computed."""
+        self.model_.to(self._device)
+        self._by_dtype = {}
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -391,7 +402,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "model_" in state:
-            self.model_.to(self._device)  # which may be another on this machine
+            self._move()  # to what may be another device on this machine
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -336,10 +336,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
         super()._adopt(model, trainer)
         self.sampler_ = None
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if (sampler := state.get("sampler_")) and sampler.module is not None:
-            sampler.module.to(self._device)
+    def _move(self) -> None:
+        super()._move()
+        if self.sampler_ is not None and self.sampler_.module is not None:
+            self.sampler_.module.to(self._device)
 
     def _tensors(self) -> dict[str, Tensor]:
         module = None if self.sampler_ is None else self.sampler_.module
