@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.floating[Any]]
 HOUR = 3600.0
+FEWEST = 2  # rows with other values at the same times, for clocks to have been put back
 
 
 class Tidied(NamedTuple):
@@ -74,13 +75,14 @@ def _turned(stamps: Values, values: Values, column: pl.Series) -> list[int]:
     if not (local and len(back) and (between > 0).any()):
         return []
     step = float(np.median(between[between > 0]))
-    if (np.abs(between[back - 1] + HOUR) >= 2 * step).any():
+    if (np.abs(between[back - 1] + HOUR - step) > step / 2).any():
         return []
     for earlier, later in pairwise(np.split(np.arange(len(stamps)), back)):
         again = later[stamps[later] <= stamps[earlier[-1]] + step / 2]
         twin = earlier[np.searchsorted(stamps[earlier], stamps[again] - step / 2).clip(max=len(earlier) - 1)]
         same = np.abs(stamps[twin] - stamps[again]) <= step / 2
-        if 2 * (same & _differ(values[twin], values[again])).sum() <= len(again):
+        others = (same & _differ(values[twin], values[again])).sum()
+        if others < FEWEST or 2 * others <= len(again):
             return []
     return back.tolist()
 
