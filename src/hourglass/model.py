@@ -110,16 +110,18 @@ class Hourglass(Learner):
         *,
         temperature: float = 1.0,
         top_p: float = 1.0,
+        brief: bool = False,
     ) -> Tensor:
         """The decoder's output (batch, *shape) for codes: what the likelihood takes, not yet a reconstruction.
 
         A decoder that ``reads`` what it has written is shown the target ``x``, where that is known, else what it wrote itself, the
         likeliest or with a ``generator`` a draw. Symbols are drawn with a temperature and of the likeliest alone, see `sharpened`.
+        Where what is behind the ends of rows doesn't count, it may be ``brief``.
         """
         told = self._beside(z, given) if isinstance(z, Tensor) else z
         output: Tensor
         if self.reads:
-            output = self.decoder(told, x, generator, temperature=temperature, top_p=top_p)
+            output = self.decoder(told, x, generator, temperature=temperature, top_p=top_p, brief=brief)
         else:
             output = self.decoder(told)
             if (temperature, top_p) != (1, 1):
@@ -144,15 +146,15 @@ class Hourglass(Learner):
         prior = self.bottleneck.prior
         return None if prior is None or prior.inputs is None else self._encoded(prior.inputs)  # type: ignore[return-value]
 
-    def reconstruct(self, x: Tensor, given: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+    def reconstruct(self, x: Tensor, given: Tensor | None = None, target: Tensor | None = None, *, brief: bool = False) -> Tensor:
         """The mean of the likelihood (batch, *shape) for codes of x; a decoder that reads is shown the target, if there is one."""
-        return self.likelihood.mean(self.decode(self.encode(x, None, given).z, given, target))
+        return self.likelihood.mean(self.decode(self.encode(x, None, given).z, given, target, brief=brief))
 
-    def mend(self, x: Tensor, given: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+    def mend(self, x: Tensor, given: Tensor | None = None, target: Tensor | None = None, *, brief: bool = False) -> Tensor:
         """What x (batch, *shape) was before it was damaged: rebuilt where it may be, which is everywhere unless marks say more."""
         if self.corruption is not None and self.corruption.blind:
             return self._mended_in_turns(x, self.corruption.lattice)
-        rebuilt = self.reconstruct(x, given, target)
+        rebuilt = self.reconstruct(x, given, target, brief=brief)
         suspects = None if self.corruption is None else self.corruption.suspects(x)
         return rebuilt if suspects is None else torch.where(suspects, rebuilt, x)
 

@@ -52,6 +52,22 @@ def test_rows_so_long_that_memory_runs_short_are_warned_of(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("net", WRITERS)
+def test_a_brief_writer_stops_behind_the_last_end(net):
+    decoder = net.decoder(SHAPE, 3, generator()).eval()
+    torch.nn.init.normal_(decoder.write.logits, generator=generator())
+    code = torch.randn(3, 3, generator=generator())
+    with torch.no_grad():
+        decoder.write.bias[0] += 1
+        whole, brief = decoder(code), decoder(code, brief=True)
+    ends = whole.argmax(-1) == 0
+    last = int(ends.int().argmax(1).max()) + 1
+    assert ends.any(1).all()
+    assert last < SHAPE[0]
+    assert torch.equal(brief[:, :last], whole[:, :last])
+    assert not brief[:, last:].any()
+
+
 def test_what_is_behind_the_end_is_not_seen():
     encoder = hg.OneShot(embedding=8).encoder(SHAPE, 3, generator())
     x = rows(1, ends=False)

@@ -520,7 +520,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         require_alike(self.kind_, codes, raw)
 
         def rebuilt(model: Any, z: Tensor, *given: Tensor) -> Tensor:
-            rebuilt: Tensor = model.scaling.raw(model.likelihood.mean(model.decode(z, *given)))
+            rebuilt: Tensor = model.scaling.raw(model.likelihood.mean(model.decode(z, *given, brief=True)))
             return rebuilt
 
         found = self.kind_.from_tensor(self._from_codes(as_tensor(codes), condition, rebuilt), raw)
@@ -553,8 +553,12 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
         array or table of the kind, shape and container of X
         """
         raw = self._checked(X)
-        values = self._passed(raw, condition, lambda model, x, given=None: model.scaling.inverse(model.reconstruct(x, given)))
-        return self.kind_.from_tensor(values, raw)
+
+        def rebuilt(model: Any, x: Tensor, given: Tensor | None = None) -> Tensor:
+            rebuilt: Tensor = model.scaling.inverse(model.reconstruct(x, given, brief=True))
+            return rebuilt
+
+        return self.kind_.from_tensor(self._passed(raw, condition, rebuilt), raw)
 
     def score_samples(self, X: Any, condition: Any = None) -> Any:
         """The log-likelihood of each row's reconstruction.

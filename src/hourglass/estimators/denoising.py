@@ -159,7 +159,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def _rebuilt(self, raw: Any) -> Tensor:
         """Damaged rows mended, as numbers (n, *shape)."""
-        return self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x)))
+        return self._collect(raw, lambda model, x: model.scaling.inverse(model.mend(x, brief=True)))
 
     def damage(self, X: Any, *, random_state: Any = None) -> Any:
         """X damaged on purpose, as in training: what the model learns to mend.

@@ -197,7 +197,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         noise = generator if noisy else None
 
         def decoded(model: Any, z: Tensor, *given: Tensor) -> Tensor:
-            output = model.decode(z, *given, generator=noise, **sharpening)
+            output = model.decode(z, *given, generator=noise, brief=True, **sharpening)
             x = model.likelihood.mean(output) if noise is None else model.likelihood.sample(output, noise)
             raw: Tensor = model.scaling.raw(model.scaling.within(x))
             return raw

@@ -166,7 +166,7 @@ class TokenKind(Kind):
         return {row: {*symbols} - known for row, symbols in rows if len(symbols) > length or not known.issuperset(symbols)}
 
     def check(self, raw: Any) -> None:
-        if len(raw):
+        if len(raw) or not isinstance(raw, np.ndarray):  # that an array has no rows is said otherwise
             self.rows_of(raw)
 
     def to_array(self, raw: Any, first_row: int = 0) -> np.ndarray[Any, Any]:

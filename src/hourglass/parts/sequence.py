@@ -18,6 +18,7 @@ from hourglass.parts.networks import Network, linear, undrawn
 
 GAIN = math.sqrt(2)
 TAPS = 3  # places that a convolution looking back sees
+END = 0  # the symbol that ends a row
 SMALL = 0.1  # gain of what layers add at first
 LARGE = 2**26  # weights of a decoder's last layer, beyond which training was measured to take gigabytes
 CERTAIN = 100.0  # a logit above zeros that leaves no doubt
@@ -238,9 +239,10 @@ class Writer(nn.Module):
         *,
         temperature: float = 1.0,
         top_p: float = 1.0,
+        brief: bool = False,
     ) -> Tensor:
         if x is None:
-            return self._written(z, generator, temperature, top_p)
+            return self._written(z, generator, temperature, top_p, brief=brief)
         before = functional.pad(x, (0, 0, 1, 0))[:, :-1].to(self.embed.embedding)  # at the first position there is none
         if self.training and self.dropout:
             before = before * (torch.rand(before.shape[:2], device=before.device) >= self.dropout)[..., None]
@@ -255,9 +257,13 @@ class Writer(nn.Module):
         h, state = self.reader(torch.cat([plan, self.embed(before)], -1), state)
         return self.write(h), state
 
-    def _written(self, z: Any, generator: torch.Generator | None, temperature: float, top_p: float) -> Tensor:
-        """Logits, each place seeing what was chosen before; where symbols are drawn, logits that leave no doubt of them."""
+    def _written(self, z: Any, generator: torch.Generator | None, temperature: float, top_p: float, *, brief: bool) -> Tensor:
+        """Logits, each place seeing what was chosen before; where symbols are drawn, logits that leave no doubt of them.
+
+        Where it is ``brief``, logits are 0 behind the place at which the last row ends, as nobody will look at what is there.
+        """
         (plan, state), found = self.planned(z), []
+        ended = torch.zeros(plan.shape[0], 1, dtype=torch.bool, device=plan.device)
         before = plan.new_zeros(plan.shape[0], 1, len(self.embed.embedding))
         for place in torch.split(plan, 1, 1):
             logits, state = self._step(place, state, before)  # (batch, 1, symbols)
@@ -266,7 +272,12 @@ class Writer(nn.Module):
                 chosen = torch.multinomial(sharpened(logits[:, 0], temperature, top_p).softmax(-1), 1, generator=generator)
             before = functional.one_hot(chosen, logits.shape[-1]).to(plan)
             found.append(logits if generator is None else CERTAIN * before)
-        return torch.cat(found, 1)
+            if brief:
+                ended |= chosen == END
+                if ended.all():
+                    break
+        behind, whole = plan.shape[1] - len(found), torch.cat(found, 1)
+        return functional.pad(whole, (0, 0, 0, behind)) if behind else whole
 
 
 class _Gated(nn.Module):
