@@ -940,6 +940,11 @@ def test_times_in_seconds_come_back_in_seconds():
     table = pd.DataFrame({"at": days, "took": days - days[0]})
     assert [str(dtype) for dtype in table.dtypes] == ["datetime64[s]", "timedelta64[s]"]
     pd.testing.assert_frame_equal(of_all(table)[2], table)
+    here = table.assign(at=table["at"].dt.tz_localize("Europe/Rome"))
+    assert str(here["at"].dtype) == "datetime64[s, Europe/Rome]"
+    pd.testing.assert_frame_equal(of_all(here)[2], here)
+    kind = learned(here)
+    assert str(kind.from_array(kind.to_array(here), table)["at"].dtype) == "datetime64[ms, Europe/Rome]"  # as it was learned
     array = np.column_stack([days, days[::-1]])
     back = of_all(array)[2]
     assert back.dtype == array.dtype

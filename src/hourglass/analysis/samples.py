@@ -193,7 +193,7 @@ def quality(
     ----------
     samples : data as in ``fit``, or a fitted estimator
         Samples; of a model as many as there are rows in X_test are drawn. A model that was fitted with a condition draws what it is
-        asked for: give its samples.
+        asked for: give its samples. Columns of a table that samples lack, as those that a model leaves out, are not looked at.
     X_train, X_test : as in ``fit``
         What was learned from, and what was not. Of more than 5,000 rows each, as many are looked at, evenly spaced.
     y_train : array of shape (n,), optional

@@ -266,7 +266,7 @@ def _from_numbers(known: Column, numbers: NDArray[np.floating[Any]]) -> pl.Serie
         return (values * 1e6).round().cast(pl.Duration("us")).dt.cast_time_unit(known.unit or "us")
     if known.dtype == "Decimal" and known.digits is not None and known.decimals is not None:
         most = 10.0 ** (known.digits - known.decimals) - 10.0**-known.decimals
-        return values.clip(-most, most).cast(pl.Decimal(known.digits, known.decimals))
+        return values.clip(-most, most).cast(pl.Decimal(known.digits, known.decimals), strict=False)
     if known.dtype in ("String", "Decimal", "Categorical", "Enum"):
         return values
     dtype = getattr(pl, known.dtype)

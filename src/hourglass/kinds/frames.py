@@ -214,9 +214,12 @@ def with_types(found: Any, dtypes: Any) -> Any:
     """
     import pandas as pd
 
-    kinds = [dtype.kind if dtype.kind in TEMPORAL or getattr(dtype, "na_value", None) is pd.NA else None for dtype in dtypes]
-    held = zip(found.columns, dtypes, kinds, strict=True)
-    found = found.astype({name: dtype for name, dtype, kind in held if found[name].dtype.kind == kind})
+    def holds(dtype: Any, own: Any) -> bool:
+        times = dtype.kind in TEMPORAL and getattr(dtype, "tz", None) == getattr(own, "tz", None)
+        return dtype.kind == own.kind and (times or getattr(dtype, "na_value", None) is pd.NA)
+
+    named = zip(found.columns, dtypes, strict=True)
+    found = found.astype({name: dtype for name, dtype in named if holds(dtype, found[name].dtype)})
     for name, dtype in zip(found.columns, dtypes, strict=True):
         known = {str(category): category for category in getattr(dtype, "categories", ()) if type(category).__name__ in UNLIKE}
         if known and found[name].dropna().isin(known).all():
