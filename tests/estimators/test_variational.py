@@ -243,6 +243,16 @@ def test_labels_among_which_some_are_missing_come_as_an_array_of_objects_too(lab
     np.testing.assert_array_equal(told, conditions.numbers(kind, labels, 60))
 
 
+def test_of_a_table_with_gaps_fewer_cells_are_hidden_than_elsewhere():
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    rows[::5, 1] = np.nan
+    asked = {"hidden": (8,), "max_epochs": 1, "random_state": 0}
+    assert hg.VariationalAutoencoder(2, **asked).fit(rows).model_.corruption == hg.Hide(0.2, rest=True)
+    assert hg.VariationalAutoencoder(2, **asked).fit(rows[:, 2:]).model_.corruption is None
+    assert hg.VariationalAutoencoder(2, corruption=hg.Mask(0.1), **asked).fit(rows).model_.corruption == hg.Mask(0.1)
+    assert hg.Autoencoder(2, **asked).fit(rows).model_.corruption == hg.Hide(0.5, rest=True)
+
+
 def test_a_row_of_columns_alone_is_the_condition_of_all_rows():
     kind = conditions.learned(np.eye(3)[np.arange(60) % 3], 60)
     for row in ([0, 1, 0], np.eye(3)[1], np.eye(3)[[1]]):

@@ -16,7 +16,7 @@ from hourglass.estimators.assembly import SYMBOLIC, default_waist, objective_fro
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Bernoulli, Bottleneck, Categorical, Causal, Gaussian, Mixed, Variational
+from hourglass.parts import Bernoulli, Bottleneck, Categorical, Causal, Gaussian, Hide, Mixed, Variational
 from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
@@ -27,6 +27,7 @@ OF_KIND: dict[str, dict[str, Any]] = {  # where codes are not given up, a higher
     "melody": {"bottleneck": Variational(64, beta=0.5, warmup=0.3), "encoder": LOOKING, "decoder": LOOKING},
     "molecule": {"bottleneck": Variational(64, beta=0.64, warmup=0.3), "encoder": WRITING, "decoder": WRITING},
 }
+HIDING = Hide(0.2, rest=True)  # of tables with gaps: where half of the cells are hidden, codes tell less, and the bound is lower
 HABITS = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
 Numbers = NDArray[np.floating[Any]]
 
@@ -86,10 +87,12 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         What training minimises: the bound on the evidence, "elbo", unless given.
     optimizer, learning_rate, schedule : optional
         Adam, 0.002 and "cosine" unless given; for rows of symbols what the decoder likes, see `OneShot`.
+    corruption : optional
+        As in `Autoencoder`; of a table with gaps ``Hide(0.2, rest=True)`` unless given.
     encoder, decoder : optional
         As in `Autoencoder`; unless given ``Causal(dilations=(1, 2, 4, 8))`` for melodies, and for molecules the same with an
         ``embedding`` of 192.
-    kind, columns, corruption, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
+    kind, columns, hidden, max_epochs, max_seconds, batch_size, validation_fraction, patience, \
     gradient_clip, checkpoint, device, random_state, callbacks, verbose
         As in `Autoencoder`.
 
@@ -131,7 +134,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
         likelihood = Mixed("element") if self.kind_.gaps or self.kind_.categories else Gaussian("element")
-        return {"bottleneck": default_waist(self.kind_, WAIST), "likelihood": likelihood, **HABITS}
+        hiding = {"corruption": HIDING} if self.kind_.name == "table" and self.kind_.gaps else {}
+        return {"bottleneck": default_waist(self.kind_, WAIST), "likelihood": likelihood, **hiding, **HABITS}
 
     def encode(self, X: Any, *, condition: Any = None, random_state: Any = None) -> Encoded:
         """The distribution of the codes of each row.
