@@ -91,11 +91,12 @@ def read_with_places(
     if holds_melodies(path):
         melodies, files = read_named_melodies(path, skip_bad=skip_bad)
         return melodies, {FILE: files}
-    if records := _records_of(path):
-        return joined([_read_record(record) for record in records], [f"'{record}'" for record in records]), {}
-    if not isinstance(path, (str, os.PathLike)) or reads_pictures(path):
+    if reads_pictures(path):
         images, names = read_named_images(path, skip_bad=skip_bad)
         return images, {FILE: names}
+    if records := _records_of(path):
+        return joined([_read_record(record) for record in records], [f"'{record}'" for record in records]), {}
+    assert isinstance(path, (str, os.PathLike))  # lists are of pictures, tunes or records
     path = Path(path)
     with naming(path):
         if tables := _tables_of(path):
@@ -184,25 +185,25 @@ def _ending(path: Path, known: Iterable[str]) -> str | None:
     return next((ending for ending in known if path.name.lower().endswith(ending)), None)
 
 
-def _tables_of(path: Path) -> list[Path]:
-    """The tables of a folder that has no pictures, in the order of their names."""
+def _alone(path: Path, endings: Iterable[str], others: Iterable[str] = ()) -> list[Path]:
+    """The files of a folder with such endings, in the order of their names; none if it has pictures, or files with others."""
     if not path.is_dir():
         return []
     files = [Path(name) for name, _ in found_in(path, lambda inside: True)]
-    tables = [file for file in files if _ending(file, TABLES)]
-    return [] if tables and any(is_picture(file) for file in files) else tables
+    found = [file for file in files if _ending(file, endings)]
+    return [] if found and any(_ending(file, others) or is_picture(file) for file in files) else found
+
+
+def _tables_of(path: Path) -> list[Path]:
+    return _alone(path, TABLES)
 
 
 def _records_of(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """The records of a list, or of a folder that has no pictures and no tables, in the order of their names."""
-    if not isinstance(source, (str, os.PathLike)):
-        paths = [Path(path) for path in source]
-        return paths if all(_ending(path, RECORDS) for path in paths) else []
-    if not os.path.isdir(source):  # noqa: PTH112 (any string)
-        return []
-    files = [Path(name) for name, _ in found_in(Path(source), lambda inside: True)]
-    records = [file for file in files if _ending(file, RECORDS)]
-    return [] if any(is_picture(file) or _ending(file, TABLES) for file in files) else records
+    """The records of a list, or of a folder that has no tables either."""
+    if isinstance(source, (str, os.PathLike)):
+        return _alone(Path(source), RECORDS, TABLES)
+    paths = [Path(path) for path in source]
+    return paths if all(_ending(path, RECORDS) for path in paths) else []
 
 
 def _read_record(path: Path) -> Record:

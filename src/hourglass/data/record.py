@@ -175,8 +175,9 @@ def parts_of(record: Record) -> list[Record]:
 
 def _at(record: Record, step: float) -> datetime | float:
     """When a step of a record with a rate is, by the clock that it was taken by."""
+    assert record.rate is not None
     hours = sum(step >= turned for turned in record.put_back)
-    return _later(0.0 if record.start is None else record.start, step / record.rate - HOUR * hours)  # type: ignore[operator]
+    return _later(0.0 if record.start is None else record.start, step / record.rate - HOUR * hours)
 
 
 def _later(start: datetime | float, seconds: float) -> datetime | float:

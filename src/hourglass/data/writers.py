@@ -36,7 +36,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     path : path
         Ends in ``.npy`` (arrays of any shape), ``.csv``, ``.tsv`` or ``.parquet`` (tables, arrays of 1 or 2 axes), ``.txt``
         (strings, a line each), ``.smi`` or ``.sdf`` (molecules, as SMILES), ``.svg`` or ``.png`` (molecules, drawn in a grid),
-        ``.mid`` or ``.wav`` (melodies, one after the other), ``.abc`` (melodies, a tune each), ``.wav`` (a record with a rate);
+        ``.mid`` (melodies, one after the other), ``.wav`` (the same, or a record with a rate), ``.abc`` (melodies, a tune each);
         without an ending it is a folder, and images are written there as PNG, melodies each as MIDI and as sound.
     raw : array-like, Record, list of Melody, or a polars, pandas or pyarrow table
         The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``. An index of pandas that has a
@@ -64,16 +64,17 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     """
     require_known(path)
     folder, path = is_folder(path), Path(path)
-    tunes = path.suffix.lower() in TUNE_WRITERS and not (isinstance(raw, Record) and path.suffix.lower() in _WRITERS)
-    if (tunes and not folder) or (folder and _are_melodies(raw)):
+    ending = path.suffix.lower()
+    tunes = _are_melodies(raw) if folder else ending in TUNE_WRITERS and not (ending in _WRITERS and isinstance(raw, Record))
+    if tunes:
         write_melodies(path, raw, folder=folder)
         return
     if folder:
         write_images(path, raw, names=image_names(like) if like is not None and holds_pictures(like) else None)
         return
-    if path.suffix.lower() in _DRAWINGS and _are_pictures(raw):
+    if ending in _DRAWINGS and _are_pictures(raw):
         raise wants_folder("pictures", path)
-    writer = _WRITERS[path.suffix.lower()]
+    writer = _WRITERS[ending]
     with atomic(path) as temporary:
         try:
             writer(temporary, raw)

@@ -242,7 +242,8 @@ def heatmaps(model: Any, rows: Any, asked: Judged) -> Answer:
 
 def drift(model: Any, rows: Any, asked: Judged) -> Answer:
     """Whether rows, best some hundreds, are still of the sort that the detector learned from, and which columns have moved."""
-    return model.drift(rows)._asdict()  # type: ignore[no-any-return]
+    found: Answer = model.drift(rows)._asdict()
+    return found
 
 
 def denoise(model: Any, rows: Any, asked: Mended) -> Answer:
