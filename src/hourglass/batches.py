@@ -61,10 +61,6 @@ class SparseRows:
         for start in range(0, self.shape[1], size):
             yield self._dense(by_columns[:, start : start + size])
 
-    def is_floating_point(self) -> bool:
-        """That it isn't ready for the networks, and is to be prepared a batch at a time."""
-        return False
-
     def _dense(self, some: Any) -> Tensor:
         return torch.from_numpy(some.toarray(order="C")).to(self.device)
 
@@ -104,7 +100,7 @@ class Batches:
         self.lengths = lengths
         self.rows = rows
         self.per_epoch = per_epoch or len(rows)
-        self.prepare = (lambda batch: batch) if x.is_floating_point() else prepare
+        self.prepare = (lambda batch: batch) if isinstance(x, Tensor) and x.is_floating_point() else prepare
 
     def __len__(self) -> int:
         return self.per_epoch
