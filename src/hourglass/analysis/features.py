@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 
 from hourglass.analysis.metrics import Array
 from hourglass.data.molecules import libraries, smiles_of
-from hourglass.errors import DataError, HourglassWarning, MissingExtraError, warn
+from hourglass.errors import DataError, MissingExtraError, hearing, warn
 from hourglass.estimators import BaseAutoencoder
 from hourglass.kinds import KINDS, Kind, as_raw, infer, length
 
@@ -139,8 +139,7 @@ def _say_left_out(seen: int, n: int) -> None:
 
 def learned(raw: Any) -> Any:
     """What raw data is taken for, without a word on columns that say little."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", HourglassWarning)
+    with hearing():
         return KINDS[infer(raw).kind].learn(raw)
 
 

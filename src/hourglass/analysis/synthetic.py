@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import r2_score, roc_auc_score
 
 from hourglass.analysis.metrics import Array, Measure, total_variation
-from hourglass.errors import DataError, HourglassWarning, suggest
+from hourglass.errors import DataError, hearing, suggest
 from hourglass.kinds.columns import Column, to_numbers
 from hourglass.kinds.frames import as_frame
 from hourglass.kinds.table import TableKind
@@ -232,8 +231,7 @@ def _looked_at(kind: TableKind, first: Any, second: Any) -> tuple[tuple[pl.DataF
 
 
 def _taken_for(like: Any) -> TableKind:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", HourglassWarning)
+    with hearing():
         return TableKind.learn(as_frame(like))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array, before_and_after, explained_variance, mse, scaled
-from hourglass.errors import DataError, HourglassWarning, ParameterError, StoppedWarning, warn
+from hourglass.errors import DataError, ParameterError, StoppedWarning, hearing, warn
 from hourglass.estimators import Autoencoder, BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds import KINDS, Kind, as_raw, infer, kind_name, length, taken
@@ -299,8 +299,7 @@ def kind_of(raw: Any, estimator: BaseAutoencoder) -> Kind:
     """What an estimator would take data for; a record has no rows."""
     named = one_of(kind_name(estimator.kind) or infer(raw).kind, KINDS, "kind", type(estimator).__name__)
     asked = None if isinstance(estimator.kind, str) else estimator.kind
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", HourglassWarning)  # each fit gives it anyway
+    with hearing():  # each fit says it anyway
         kind: Kind = named.learn(raw, estimator.columns, asked=asked)
     if kind.of_record:
         raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")

@@ -130,9 +130,9 @@ def _of_series(detector: Any, batch: Any, places: dict[str, Any], keys: list[str
     """The events of a record as a table, if it is one, and the picture of series where it is asked for."""
     import polars as pl
 
-    if picture is not None and not detector.kind_.of_record:
-        save_figure(hg.plots.waves(detector, batch), picture)
     if not detector.kind_.of_record:
+        if picture is not None:
+            save_figure(hg.plots.waves(detector, batch), picture)
         return []
     found = detector.events(batch)
     if picture is not None:

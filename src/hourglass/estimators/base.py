@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +20,7 @@ from torch.utils.data import ConcatDataset
 
 from hourglass import storage
 from hourglass.batches import Batches, Patches, SparseRows
-from hourglass.errors import DataError, HourglassWarning, ModelFileError, ParameterError, warn
+from hourglass.errors import DataError, ModelFileError, ParameterError, hearing, warn
 from hourglass.estimators import checkpoints, conditions, patches
 from hourglass.estimators.assembly import (
     SYMBOLIC,
@@ -676,8 +675,7 @@ class BaseAutoencoder(TransformerMixin, Fitted):  # type: ignore[misc]
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         condition = header["condition"]
         self.condition_kind_ = None if condition is None else TableKind.from_config(condition)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", HourglassWarning)  # said when it was fitted
+        with hearing():  # it was said when it was fitted
             model = self._build(None, None, self._generator(0))
         storage.load_tensors(model, tensors, path)
         for name in header["frozen"]:
