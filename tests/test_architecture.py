@@ -35,8 +35,8 @@ ROOMS = [
 SHARED = {
     "kinds": {"base", "columns", "frames", "schema", "token", "windows"},
     "estimators": {
-        *("assembly", "base", "checkpoints", "conditions", "detection", "fitted", "generating", "linear", "nearest", "parameters"),
-        *("patches", "progress", "samplers", "tiles"),
+        *("assembly", "base", "checkpoints", "conditions", "detection", "fitted", "generating", "learning", "linear", "nearest"),
+        *("parameters", "patches", "progress", "samplers", "tiles"),
     },
 }  # what files of a room may import of their own
 

@@ -303,6 +303,24 @@ def test_a_parameter_of_another_name_gets_ours_suggested(estimator, name, near):
     assert str(inspect.signature(estimator)) == str(inspect.signature(estimator.__init__)).replace("self, ", "")
 
 
+@pytest.mark.parametrize(
+    ("estimator", "method", "name", "advice"),
+    [
+        (hg.Autoencoder, "fit", "epochs", "Say it earlier: Autoencoder(max_epochs=...)."),
+        (hg.Autoencoder, "fit_transform", "max_epochs", "Say it earlier: Autoencoder(max_epochs=...)."),
+        (hg.VariationalAutoencoder, "fit", "validation_split", "Say it earlier: VariationalAutoencoder(validation_fraction=...)."),
+        (hg.DenoisingAutoencoder, "partial_fit", "sample_weight", "Known: X, condition, y."),
+        (hg.Autoencoder, "fit", "validation", "Did you mean 'validation_data'?"),
+        (hg.AnomalyDetector, "fit", "epochs", "Say it earlier: AnomalyDetector(max_epochs=...)."),
+        (hg.AnomalyDetector, "fit", "batch_size", "Known: X, y."),
+    ],
+)
+def test_a_parameter_that_fitting_is_handed_is_told_its_place(estimator, method, name, advice):
+    with pytest.raises(TypeError) as caught:
+        getattr(estimator(), method)(np.zeros((60, 3)), **{name: 5})
+    assert str(caught.value) == f"{method} of {estimator.__name__} has no parameter {name!r}. {advice}"
+
+
 def test_names_of_other_libraries_lead_to_ours():
     assert set(OF_OTHERS.values()) <= set(dir(hg.Autoencoder()))
     assert not set(OF_OTHERS) & set(RULES)

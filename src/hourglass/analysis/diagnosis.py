@@ -16,8 +16,8 @@ from hourglass.analysis.remembering import remembered
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
-from hourglass.estimators.base import COLLAPSED
 from hourglass.estimators.fitted import rows_at_once
+from hourglass.estimators.learning import COLLAPSED
 from hourglass.kinds import length, taken
 from hourglass.model import Hourglass
 from hourglass.parts import Bottleneck, Gaussian, Matched, Mixed, Quantized, Variational

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import os
 from collections.abc import Callable, Collection, Iterable
 from numbers import Integral
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -35,6 +37,8 @@ from hourglass.parts.base import are_counts, is_count, is_number, is_positive, i
 from hourglass.training import SCHEDULES, Plan
 
 Rule = tuple[Callable[[Any], bool], str]
+Takes = ParamSpec("Takes")
+Gives = TypeVar("Gives")
 
 
 def _optional(rule: Callable[[Any], bool], words: str) -> Rule:
@@ -167,6 +171,23 @@ def require_known(owner: type, names: Iterable[str], known: Collection[str]) -> 
             there = meant is not None and (meant in known or hasattr(owner, meant))
             near = f"Did you mean {meant!r}?" if there else suggest(name if meant is None else "", known)
             raise TypeError(f"{owner.__name__} has no parameter {name!r}. {near}")
+
+
+def without_parameters(method: Callable[Takes, Gives]) -> Callable[Takes, Gives]:
+    """A method that tells whoever hands it a parameter of the estimator, such as ``fit(X, epochs=5)``, where that goes."""
+    own = list(inspect.signature(method).parameters)[1:]
+
+    @functools.wraps(method)
+    def told(*args: Takes.args, **kwargs: Takes.kwargs) -> Gives:
+        for name in kwargs:
+            if name not in own:
+                owner, parameters = type(args[0]), args[0].get_params(deep=False)  # type: ignore[attr-defined]
+                meant = name if name in parameters else OF_OTHERS.get(name)
+                advice = f"Say it earlier: {owner.__name__}({meant}=...)." if meant in parameters else suggest(name, own)
+                raise TypeError(f"{method.__name__} of {owner.__name__} has no parameter {name!r}. {advice}")
+        return method(*args, **kwargs)
+
+    return told
 
 
 SIDES = ("encoder", "decoder")

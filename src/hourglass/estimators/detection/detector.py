@@ -30,7 +30,7 @@ from hourglass.estimators.detection.recipes import HOLDS_OUT
 from hourglass.estimators.detection.running import Stream, of_rows, scored_steps
 from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import Fitted, trainable
-from hourglass.estimators.parameters import seed_from
+from hourglass.estimators.parameters import seed_from, without_parameters
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, beyond
@@ -179,6 +179,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     # Fitting
 
+    @without_parameters
     @trainable()
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is usual.
