@@ -91,6 +91,10 @@ def test_public_names_are_sorted_reachable_and_documented():
         assert inspect.getdoc(getattr(hg, name)), f"{name} has no docstring"
 
 
+def test_figures_and_pictures_are_reached_through_their_room_too():
+    assert hg.analysis.compare_detectors is hg.compare_detectors
+
+
 def test_the_version_is_that_of_the_package():
     assert hg.__version__ == version("hourglass-ae")
 

@@ -242,6 +242,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("hourglass-ae")
+    if name == "analysis":  # the room, as in ``hg.analysis.compare_detectors``, before anything of it was used
+        return importlib.import_module("hourglass.analysis")
     if name not in _HOME:
         raise AttributeError(f"module 'hourglass' has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)

@@ -126,6 +126,8 @@ def test_images_of_each_shape_become_a_strip_with_clear_gaps():
 
 def test_few_images_do_not_become_giants_and_large_ones_are_shrunk():
     assert side_by_side(np.ones((1, 28, 28))).shape == (28, 6 * 30, 4)
+    bands = np.random.default_rng(0).random((7, 28, 28, 5))
+    np.testing.assert_allclose(side_by_side(bands), side_by_side(bands.mean(-1)))
     checked = np.indices((2, 500, 700))[1:].sum(0) % 2
     strip = side_by_side(checked.astype(float))
     assert strip.shape == (125, 6 * (175 + 12), 4)

@@ -355,7 +355,7 @@ def test_an_existing_folder_keeps_its_other_files(entries):
         (
             np.zeros((2, 3, 4, 2)),
             None,
-            "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got (3, 4, 2).",
+            "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got (3, 4, 2). Write others as .npy.",
         ),
         (np.uint8(0), None, "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got ()."),
         ([GREY, GREY[:0]], None, "An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got (0, 4)."),

@@ -86,11 +86,35 @@ def test_channels_that_come_first_are_said_to_belong_behind(sentence):
     first = np.zeros((12, 3, 8, 9), np.uint8)
     end = " Its channels come first, and are to come last: pass X.transpose(0, 2, 3, 1), or of a tensor X.permute(0, 2, 3, 1)."
     assert sentence(hg.DataError, hg.infer, first).endswith(f"(n, height, width, channels).{end}")
-    words = f"Images have 1, 3 or 4 channels on the last axis. Got an array of shape (12, 3, 8, 9).{end}"
+    words = f"Images have their channels on the last axis. Got an array of shape (12, 3, 8, 9).{end}"
     assert sentence(hg.DataError, ImageKind.learn, first) == words
     kind = ImageKind.learn(first.transpose(0, 2, 3, 1))
     words = f"The model was fitted on images of shape (8, 9, 3). Got an array of shape (12, 3, 8, 9).{end}"
     assert sentence(hg.DataError, kind.check, first) == words
+    assert sentence(hg.DataError, ImageKind.learn, np.zeros((12, 5, 16, 16), np.uint8)).endswith(f"shape (12, 5, 16, 16).{end}")
+
+
+def test_pictures_have_any_number_of_channels(sentence):
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 256, (200, 8, 12, 5)).astype(np.uint8)
+    assert infer(raw[:, :, :, :4]).kind == "image"
+    assert sentence(hg.DataError, infer, raw).endswith("If they are pictures of 5 channels, say kind='image'.")
+    wide = rng.integers(0, 256, (4, 10, 12, 5)).astype(np.uint8)
+    assert infer(wide).reason == "an array of shape (4, 10, 12, 5) is 4 pictures of 5 channels"
+    kind = ImageKind.learn(raw)
+    assert kind.describe() == "8 x 12 5-channel images"
+    np.testing.assert_array_equal(kind.from_tensor(kind.to_tensor(raw)), raw)
+    ae = hg.Autoencoder(2, kind="image", encoder="convolutional", decoder="convolutional", max_epochs=1, random_state=0).fit(raw)
+    assert ae.reconstruct(raw).shape == raw.shape
+    usual = (raw[:, :1, :1] // 2 + np.arange(5, dtype=np.uint8)) * np.ones((1, 8, 12, 1), np.uint8)  # of one brightness each
+    det = hg.AnomalyDetector(kind="image", alarm_rate=0.1, random_state=0).fit(usual)
+    strange = usual.copy()
+    strange[3, 2:5, 6:9, 4] = 255  # in one channel alone
+    heat = det.heatmaps(strange)
+    assert np.argmax(heat.max((1, 2))) == 3
+    assert heat[3, 2:5, 6:9].max() == heat[3].max()
+    with pytest.raises(hg.DataError, match="Pictures that are mended have 1, 3 or 4 channels, and these have 5"):
+        hg.DenoisingAutoencoder(kind="image").fit(raw)
 
 
 @pytest.mark.parametrize(

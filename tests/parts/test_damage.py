@@ -83,6 +83,13 @@ def test_jpeg_leaves_transparency_alone(channels):
     torch.testing.assert_close(damaged[:, -1], x[:, -1], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("channels", [5, 6])
+def test_jpeg_of_channels_that_are_no_colours_is_that_of_each(channels):
+    x = torch.rand(2, channels, 16, 16, generator=torch.Generator().manual_seed(0))
+    each = torch.cat([hg.Jpeg(20.0)(x[:, [channel]]) for channel in range(channels)], 1)
+    torch.testing.assert_close(hg.Jpeg(20.0)(x), each, rtol=0, atol=0)
+
+
 def test_fade_leaves_the_share_of_contrast():
     faded = hg.Fade(0.3)(PICTURE, chance())
     assert (faded.flatten(1).amax(1) - faded.flatten(1).amin(1)).numpy() == pytest.approx([0.3, 0.3], abs=0.01)

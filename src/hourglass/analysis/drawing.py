@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hourglass.analysis.metrics import Array
+from hourglass.kinds.image import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +98,7 @@ def side_by_side(images: Array, across: int = MIN_ACROSS) -> Array:
 
     There is room for ``across`` of them at least.
     """
-    pixels = _thumbnails(np.clip(images if images.ndim == 4 else images[..., None], 0, 1))
+    pixels = _thumbnails(np.clip(visible(images if images.ndim == 4 else images[..., None]), 0, 1))
     if pixels.shape[3] == 1:
         pixels = pixels.repeat(3, axis=3)
     if pixels.shape[3] == 3:
@@ -233,7 +234,7 @@ def overlay(pictures: Array, heat: Array, boxes: Sequence[Sequence[tuple[int, in
     from matplotlib import colormaps
     from scipy.ndimage import zoom
 
-    pixels = pictures if pictures.ndim == 4 else pictures[..., None]
+    pixels = visible(pictures if pictures.ndim == 4 else pictures[..., None])
     pixels = pixels.repeat(3, axis=3) if pixels.shape[3] == 1 else pixels[..., :3]
     factor = -(-SHOWN // max(pixels.shape[1:3]))  # rounded up
     drawn = pixels.repeat(factor, axis=1).repeat(factor, axis=2).astype(np.float64)
@@ -269,7 +270,9 @@ def gallery(pairs: list[tuple[str, Array, Array]]) -> Figure:
     for number, (title, picture, drawn) in enumerate(pairs):
         row, column = divmod(number, GALLERY)
         for axes, pixels in ((grid[2 * row, column], picture), (grid[2 * row + 1, column], drawn)):
-            axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="none")
+            axes.imshow(
+                (visible(pixels) if pixels.ndim == 3 else pixels).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="none"
+            )
         grid[2 * row, column].set_title(title, fontsize=8, color=INK, loc="left", pad=3)
     return figure
 

@@ -158,7 +158,8 @@ def _alike(pixels: NDArray[Any], deep: bool, add_colour: bool) -> NDArray[Any]:
 def _png(pixels: NDArray[Any]) -> NDArray[Any]:
     """One image as Pillow takes it for a PNG."""
     if pixels.size == 0 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
-        raise DataError(f"An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got {pixels.shape}.")
+        how = " Write others as .npy." if pixels.ndim == 3 and pixels.size else ""
+        raise DataError(f"An image must have the shape (height, width) or (height, width, 1, 3 or 4). Got {pixels.shape}.{how}")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim == 3 and pixels.dtype == np.uint16:

@@ -96,6 +96,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
         damage = corruption_from(self.corruption) if isinstance(self.corruption, str) else self.corruption
+        if isinstance(kind, ImageKind):
+            kind.require_colours()
         if kind.name == "image" and (noise := _noise_in(damage)) is not None:
             most = strongest(noise.std)
             how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."

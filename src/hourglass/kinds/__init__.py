@@ -84,9 +84,11 @@ def infer(raw: Any) -> Inference:
             return Inference(name, reason)
     if isinstance(found, np.ndarray) and found.dtype == object and found.ndim == 1 and any(isinstance(row, str) for row in found):
         TokenKind.learn(found)  # names the row that is no string
+    many = found.ndim == 4 and found.shape[3] > 0
+    advice = f" If they are pictures of {found.shape[3]} channels, say kind='image'." if many else " Reshape your data."
     raise DataError(
         f"Expected 2D array or images, got {found.ndim}D array of shape {found.shape} instead. A table is (n, columns), images are "
-        f"(n, height, width) or (n, height, width, channels).{turned(found) or ' Reshape your data.'}"
+        f"(n, height, width) or (n, height, width, channels).{turned(found) or advice}"
     )
 
 

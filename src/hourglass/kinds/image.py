@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hourglass.parts.scaling import Scaling
 
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
+MANY = 2  # times as many pixels on a side as there are channels, at least, where nothing but the shape says which is which
 TOPS = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
 DEPTHS = {"uint8": (1,), "uint16": (1, 255, 1023, 4095, 16383)}  # white of fewer bits that a type may hold; dark bytes have all 8
 GREYNESS = 0.2  # mean of 4 x (1 - x), which is 0 for black and for white and 1 in their middle; below, pictures are nearly bilevel
@@ -53,6 +54,8 @@ class ImageKind(Kind):
             return None
         if raw.ndim == 3 or (raw.ndim == 4 and raw.shape[3] in CHANNELS):
             return f"an array of shape {raw.shape} is {len(raw)} pictures"
+        if raw.ndim == 4 and not turned(raw) and 0 < MANY * raw.shape[3] <= min(raw.shape[1:3]):
+            return f"an array of shape {raw.shape} is {len(raw)} pictures of {raw.shape[3]} channels"
         return None
 
     @classmethod
@@ -65,8 +68,8 @@ class ImageKind(Kind):
             return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1, white=_white_among(raw, _dtype(first)))
         if not isinstance(raw, np.ndarray) or raw.ndim not in (3, 4):
             raise DataError(f"Images are arrays (n, height, width) or (n, height, width, channels). Got {_what(raw)}.")
-        if raw.ndim == 4 and raw.shape[3] not in CHANNELS:
-            raise DataError(f"Images have 1, 3 or 4 channels on the last axis. Got an array of shape {raw.shape}.{turned(raw)}")
+        if raw.ndim == 4 and (turned(raw) or raw.shape[3] == 0):
+            raise DataError(f"Images have their channels on the last axis. Got an array of shape {raw.shape}.{turned(raw)}")
         channels = raw.shape[3] if raw.ndim == 4 else 1
         require_unit(raw)
         kind = cls((channels, *raw.shape[1:3]), _dtype(raw), raw.ndim == 4, white=_white(str(raw.dtype), raw.max(initial=0)))
@@ -130,10 +133,19 @@ class ImageKind(Kind):
 
     def describe(self) -> str:
         channels, height, width = self.shape
-        return f"{height} x {width} {CHANNELS[channels]} images" if height else f"{CHANNELS[channels]} images of differing sizes"
+        colours = CHANNELS.get(channels, f"{channels}-channel")
+        return f"{height} x {width} {colours} images" if height else f"{colours} images of differing sizes"
+
+    def require_colours(self) -> None:
+        """Refuse pictures to be mended whose channels are no colours."""
+        if self.shape[0] not in CHANNELS:
+            raise DataError(
+                f"Pictures that are mended have 1, 3 or 4 channels, and these have {self.shape[0]}. Give each channel as a picture."
+            )
 
     def opaque(self) -> Self:
         """The same pictures without their transparency."""
+        self.require_colours()
         return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]))
 
     @property
@@ -192,9 +204,17 @@ def require_picture(picture: Any, number: int, *, damaged: bool = False, erased:
 
 def turned(raw: Any) -> str:
     """What to do with an array of pictures whose channels come first, where that is plain to see."""
-    first = isinstance(raw, np.ndarray) and raw.ndim == 4 and raw.shape[1] in CHANNELS and raw.shape[3] not in CHANNELS
-    how = " Its channels come first, and are to come last: pass X.transpose(0, 2, 3, 1), or of a tensor X.permute(0, 2, 3, 1)."
-    return how if first else ""
+    if not isinstance(raw, np.ndarray) or raw.ndim != 4:
+        return ""
+    _, first, height, width = raw.shape
+    if not (first in CHANNELS and width not in CHANNELS) and not (height == width >= MANY * first):
+        return ""
+    return " Its channels come first, and are to come last: pass X.transpose(0, 2, 3, 1), or of a tensor X.permute(0, 2, 3, 1)."
+
+
+def visible(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Pictures (..., height, width, channels) as they can be shown: the mean of channels that are no colours, as grey."""
+    return pixels if pixels.shape[-1] in CHANNELS else pixels.mean(-1, keepdims=True)
 
 
 def channels_of(picture: np.ndarray[Any, Any]) -> int:

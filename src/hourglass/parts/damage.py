@@ -220,6 +220,8 @@ class Jpeg(Damage):
     quality: Strength = 20.0
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        if x.shape[1] > 4:  # no colours, so each channel is a picture of its own
+            return torch.cat([self(channel[:, None], generator) for channel in x.unbind(1)], 1)
         qualities = strengths(self.quality, x, generator).flatten().tolist()
         colours = 3 if x.shape[1] >= 3 else 1  # behind them is transparency, which JPEG has none of
         bytes_ = (x[:, :colours].clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()

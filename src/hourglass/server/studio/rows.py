@@ -21,6 +21,7 @@ from hourglass.data import Record
 from hourglass.data.some import spread
 from hourglass.kinds import KINDS, rows, taken
 from hourglass.kinds.frames import as_frame
+from hourglass.kinds.image import visible
 
 SIDE = 160  # pixels of a picture's longer side at most
 POINTS = 240  # of a curve
@@ -70,6 +71,7 @@ def png(pixels: NDArray[Any], side: int = SIDE) -> str:
         pixels = (pixels >> 8).astype(np.uint8)
     elif pixels.dtype != np.uint8:
         pixels = np.rint(255 * np.clip(np.nan_to_num(pixels.astype(np.float64)), 0, 1)).astype(np.uint8)
+    pixels = visible(pixels).astype(np.uint8) if pixels.ndim == 3 else pixels
     image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     if max(image.size) > side:
         image.thumbnail((side, side))
