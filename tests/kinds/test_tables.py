@@ -1024,6 +1024,7 @@ def test_a_dict_of_columns_and_a_list_of_rows_are_tables():
     assert as_raw(table.to_dict()).equals(table)
     assert as_raw(table.to_dict(as_series=False)).equals(table)
     assert as_raw(table.to_dicts()).equals(table)
+    assert as_raw(table.to_numpy(structured=True)).equals(table)
 
 
 @pytest.mark.parametrize("convert", [pl.DataFrame, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])

@@ -47,7 +47,12 @@ def column_names(table: Any) -> list[str]:
 
 
 def tabled(X: Any) -> Any:
-    """What is a table, but for its form, as one: a lazy frame of polars, a dict of columns, a list of dicts; all else as it is."""
+    """What is a table but for its form, as one; all else as it is.
+
+    A lazy frame of polars, a dict of columns, a list of dicts, an array of NumPy whose fields have names.
+    """
+    if isinstance(X, np.ndarray) and X.dtype.names and X.ndim == 1:
+        return _of_dicts({name: X[name] for name in X.dtype.names})
     if isinstance(X, dict) or (isinstance(X, list) and X and all(isinstance(row, dict) for row in X)):
         return _of_dicts(X)
     return collected(X)
