@@ -1574,6 +1574,9 @@ def test_what_is_not_written_to_a_folder_or_to_a_file_is_refused_before_the_work
     table, pictures = models / "table.safetensors", models / "images.safetensors"
     table_said = "Can't write a table of 3 numeric columns to '{}'. Name a file, such as {}.csv."
     pictures_said = "Can't write 28 x 28 grey images to '{}'. Name a folder, such as {}/."
+    many_said = "Can't write 8 x 8 6-channel images to '{}'. Name a file, such as {}.npy."
+    many = np.random.default_rng(0).random((20, 8, 8, 6), np.float32)
+    hg.VariationalAutoencoder(2, kind="image", max_epochs=1, random_state=0).fit(many).save("many.safetensors")
     for owner in (hg.Autoencoder, hg.DenoisingAutoencoder):
         for work in ("inverse_transform", "reconstruct", "interpolate", "sample", "denoise"):
             monkeypatch.setattr(owner, work, lambda *_, **__: pytest.fail("the work came first"), raising=False)
@@ -1586,9 +1589,11 @@ def test_what_is_not_written_to_a_folder_or_to_a_file_is_refused_before_the_work
         (("reconstruct", pictures, "digits"), "out.png", pictures_said.format("out.png", "out")),
         (("decode", pictures, "codes.npy"), "out.csv", pictures_said.format("out.csv", "out")),
         (("generate", pictures), "out.png", pictures_said.format("out.png", "out")),
+        (("generate", "many.safetensors"), "out/", many_said.format("out/", "out")),
+        (("generate", "many.safetensors"), "out.png", many_said.format("out.png", "out")),
     ):
         assert fails(*arguments, "-o", output) == (1, f"Error: {said}\n")
-    assert files() == ["codes.npy", "rows.csv"]
+    assert files() == ["codes.npy", "many.safetensors", "rows.csv"]
 
 
 def test_a_folder_may_have_a_dot_in_its_name(models, cleaners):

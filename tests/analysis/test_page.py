@@ -142,6 +142,19 @@ def test_images_with_labels_and_a_sweep(full, images, swept_images):
     assert "Settings Autoencoder(bottleneck=8, hidden=(64,), max_epochs=30, random_state=0) Seed 0 Versions Hourglass" in full.text
 
 
+def test_pictures_of_many_channels_are_said_to_be_drawn_as_their_mean(full, tmp_path):
+    rng = np.random.default_rng(0)
+    many = rng.random((200, 1, 1, 6), np.float32) * np.ones((1, 12, 12, 1), np.float32)
+    ae = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(many)
+    said = "The upper line shows images {}, the lower line the same ones rebuilt"
+    assert said.format("as the mean of their 6 channels") in page_of(tmp_path, ae, many).text
+    assert said.format("as they came") in full.text
+    det = hg.AnomalyDetector(alarm_rate=0.1, random_state=0).fit(many)
+    many[0, 2:5, 2:5, 4] = 1
+    page = hg.report(det, many, tmp_path / "alarms.html").read_text()
+    assert "first one in the table. What is drawn of a picture is the mean of its 6 channels." in page
+
+
 def test_a_table_without_labels(table, tmp_path):
     page = page_of(tmp_path, table.model, table.X_test)
     assert_self_contained(page)

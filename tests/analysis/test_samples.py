@@ -40,6 +40,15 @@ def test_frechet_distance_by_hand():
     assert frechet_distance(diagonal[0], diagonal[0]) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("features", [6, 40, 50])
+def test_frechet_distance_is_the_same_by_the_root_of_the_product(features):
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(41, features)), rng.normal(1, 2, size=(30, features))
+    roots = np.emath.sqrt(np.linalg.eigvals(np.cov(first.T) @ np.cov(second.T))).real
+    expected = np.square(first.mean(0) - second.mean(0)).sum() + first.var(0, ddof=1).sum() + second.var(0, ddof=1).sum()
+    assert frechet_distance(first, second) == pytest.approx(expected - 2 * roots.sum(), rel=1e-6)
+
+
 def test_frechet_distance_of_fewer_rows_than_features():
     rows = RNG.normal(size=(5, 20))
     assert frechet_distance(rows, rows + 1) == pytest.approx(20)

@@ -133,6 +133,10 @@ def test_one_code_moves_and_the_others_stay(digits):
     code[:, 2] = np.linspace(-2, 2, 5)
     np.testing.assert_allclose(moved.astype(int), digits.inverse_transform(code).astype(int), atol=1)
     assert digits.traverse(0).shape == (8, 28, 28)
+    with pytest.raises(
+        hg.ParameterError, match=r"(?s)must be one of 8 codes, 0 to 7\. Got array.{9,99} instead\.$"
+    ):  # what came is cut short
+        digits.traverse(X[:5])
 
 
 def test_single_rows_of_series_and_of_a_record_are_rows():
@@ -271,6 +275,8 @@ def test_what_goes_wrong_with_conditions(by_class, digits, sentence):
     )
     assert sentence(hg.DataError, model.transform, X, labels[:3]) == "There are 400 rows and 3 conditions. Give one for each row."
     assert sentence(hg.DataError, model.sample, 2, condition="12") == "The model knows no condition '12'. Did you mean '2'?"
+    said = sentence(hg.ParameterError, lambda: model.fit_sampler(X, "mixture", condition=labels[:400]))
+    assert said.endswith("and a condition can't be 'mixture'. Known: auto, prior.")
     vamp = hg.VariationalAutoencoder(hg.Variational(4, prior=hg.VampPrior(5)))
     assert sentence(hg.ParameterError, lambda: vamp.fit(X, condition=labels[:400])) == (
         "A VampPrior can't go with a condition, as its inputs have none. Use MixturePrior()."

@@ -102,7 +102,7 @@ def test_pictures_have_any_number_of_channels(sentence):
     wide = rng.integers(0, 256, (4, 10, 12, 5)).astype(np.uint8)
     assert infer(wide).reason == "an array of shape (4, 10, 12, 5) is 4 pictures of 5 channels"
     kind = ImageKind.learn(raw)
-    assert kind.describe() == "8 x 12 5-channel images"
+    assert (kind.describe(), kind.ending) == ("8 x 12 5-channel images", ".npy")
     np.testing.assert_array_equal(kind.from_tensor(kind.to_tensor(raw)), raw)
     ae = hg.Autoencoder(2, kind="image", encoder="convolutional", decoder="convolutional", max_epochs=1, random_state=0).fit(raw)
     assert ae.reconstruct(raw).shape == raw.shape

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hourglass.analysis import plots
 from hourglass.analysis.alarms import MOST_ROWS
-from hourglass.analysis.page import Card, rendered, versions
+from hourglass.analysis.page import Card, averaged, rendered, versions
 from hourglass.estimators import AnomalyDetector, Drift
 from hourglass.estimators.detection.blame import worth_naming
 from hourglass.kinds import length
@@ -46,6 +46,7 @@ def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | Non
         drift_words=drift.words,
         worst=_worst(blame, of_record=of_record),
         is_image=detector.kind_.name == "image",
+        averaged=averaged(detector.kind_),
         is_series=detector.kind_.name == "series",
         of_record=of_record,
         noun="windows" if of_record else plots.noun(detector),

@@ -13,7 +13,7 @@ from hourglass.analysis import plots
 from hourglass.analysis.diagnosis import HEALTHY, Diagnosis, diagnose
 from hourglass.analysis.generated import of_rows
 from hourglass.analysis.metrics import before_and_after, exact, figures
-from hourglass.analysis.page import Card, duration, percent, rendered_of
+from hourglass.analysis.page import Card, averaged, duration, percent, rendered_of
 from hourglass.data.some import spread
 from hourglass.data.sound import wav_of
 from hourglass.estimators import BaseAutoencoder
@@ -43,6 +43,7 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
         headline=headline(model, measured["exact" if symbolic else "explained_variance"]),
         noun=plots.noun(model),
         is_image=model.kind_.name == "image",
+        averaged=averaged(model.kind_),
         is_series=model.kind_.name == "series",
         is_symbolic=symbolic,
         symbol=getattr(model.kind_, "symbol", "number"),

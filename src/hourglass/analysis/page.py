@@ -17,6 +17,8 @@ from torch import nn
 from hourglass.analysis import drawing, plots
 from hourglass.estimators import BaseAutoencoder, DenoisingAutoencoder
 from hourglass.kinds import infer, length
+from hourglass.kinds.base import Kind
+from hourglass.kinds.image import CHANNELS
 from hourglass.parts import Open
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ def rendered_of(
         pictures = {**pictures, "training": plots.training_curves(model)}
     known = {"title": title or f"Hourglass report: {model.kind_.describe()}", "parts": parts(model), "facts": facts(model, raw)}
     return rendered(template, pictures, **known, **values)
+
+
+def averaged(kind: Kind) -> int:
+    """How many channels the pictures of a page are the mean of; 0 where they are shown as they came."""
+    return kind.shape[0] if kind.name == "image" and kind.shape[0] not in CHANNELS else 0
 
 
 def training_card(model: BaseAutoencoder) -> list[Card]:

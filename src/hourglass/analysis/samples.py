@@ -67,12 +67,15 @@ def frechet_distance(real: Any, samples: Any) -> float:
     4.0
     """
     first, second = _two(real, samples, 2)
-    covariances = [np.atleast_2d(np.cov(pile, rowvar=False)) for pile in (first, second)]
-    values, vectors = np.linalg.eigh(covariances[0])
-    root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
-    shared = np.linalg.eigvalsh(root @ covariances[1] @ root)  # those of C₁ C₂
+    a, b = ((pile - pile.mean(0)) / np.sqrt(len(pile) - 1) for pile in (first, second))  # C₁ = aᵀ a, C₂ = bᵀ b
+    if max(len(a), len(b)) < a.shape[1]:  # as with the pixels of pictures: the same, of matrices as large as the piles
+        shared = np.linalg.svd(a @ b.T, compute_uv=False)
+    else:
+        values, vectors = np.linalg.eigh(a.T @ a)
+        root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+        shared = np.sqrt(np.linalg.eigvalsh(root @ (b.T @ b) @ root).clip(min=0))  # the roots of the eigenvalues of C₁ C₂
     apart = np.square(first.mean(0) - second.mean(0)).sum()
-    return float(apart + sum(np.trace(covariance) for covariance in covariances) - 2 * np.sqrt(shared.clip(min=0)).sum())
+    return float(apart + np.square(a).sum() + np.square(b).sum() - 2 * shared.sum())
 
 
 class PrecisionRecall(NamedTuple):

@@ -294,10 +294,12 @@ def require_suited(path: str, kind: Any) -> None:
     from hourglass.data import is_folder, wants_folder
 
     folder, files = is_folder(path), IN_FOLDERS.get(kind.name)
-    if folder and files is None:
-        raise hg.FileError(f"Can't write {kind.describe()} to '{path}'. Name a file, such as {Path(path)}{kind.ending}.")
-    if not folder and files is not None and Path(path).suffix.lower() not in files:
+    unsuited = not folder and files is not None and Path(path).suffix.lower() not in files
+    if unsuited and not kind.ending:
         raise wants_folder(kind.describe(), path)
+    if unsuited or (folder and kind.ending):
+        whole = Path(path) if folder else Path(path).with_suffix("")
+        raise hg.FileError(f"Can't write {kind.describe()} to '{path}'. Name a file, such as {whole}{kind.ending}.")
 
 
 def require_unread(places: Iterable[Path], *inputs: str | Path | None, option: str = "-o") -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hourglass.data.molecules import is_of_rdkit
 from hourglass.data.some import spread
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ParameterError, shown
 from hourglass.estimators import samplers, tunes
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.nearest import Nearest
@@ -268,7 +268,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         """
         width = self._waist.width
         if not is_count(dimension, 0) or dimension >= width:
-            raise ParameterError(f"The 'dimension' must be one of {width} codes, 0 to {width - 1}. Got {dimension!r} instead.")
+            raise ParameterError(f"The 'dimension' must be one of {width} codes, 0 to {width - 1}. Got {shown(dimension)} instead.")
         if not is_count(steps, 2):
             raise ParameterError(f"The 'steps' must be an int of at least 2. Got {steps!r} instead.")
         start = np.zeros((1, width), np.float32) if row is None else self._codes(self._rows_from(row), condition)[:1]

@@ -67,10 +67,14 @@ def names_for(waist: Bottleneck, prior: Any, *, told: bool = False) -> tuple[str
 
 def fitted(model: Any, waist: Bottleneck, asked: str, codes: Tensor, seed: int) -> Sampler:
     """The sampler that is asked for, or the one that codes (n, width), or indices (n, places), held out are likeliest under."""
-    quick = names_for(waist, model.density(), told=model.conditions is not None)
+    told = model.conditions is not None
+    quick = names_for(waist, model.density(), told=told)
     possible = (*quick, "flow") if "mixture" in quick else quick
     if asked not in ("auto", *possible):
-        raise ParameterError(f"The sampler of a model with {waist} can't be {asked!r}. {suggest(asked, ('auto', *possible))}")
+        beside = " and a condition" if told else ""
+        raise ParameterError(
+            f"The sampler of a model with {waist}{beside} can't be {asked!r}. {suggest(asked, ('auto', *possible))}"
+        )
     test = torch.arange(len(codes)) % HELD_OUT == 0
     tried = {
         name: FITTERS[name](model, waist, codes[~test], codes[test], seed) for name in (quick if asked == "auto" else (asked,))

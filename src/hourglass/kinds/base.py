@@ -30,12 +30,16 @@ class Kind(ABC):
     """
 
     name: ClassVar[str]
-    ending: ClassVar[str] = ".txt"  # of a file that such rows are written to; "" is a folder
     unit: ClassVar[bool] = False  # whether the scaled numbers lie between 0 and 1
     symbolic: ClassVar[bool] = False  # whether a row is symbols in a row, each a one among zeros along the last axis
     samples_from_means: ClassVar[bool] = False  # whether samplers are fitted to the means of codes, in place of codes as drawn
     shape: tuple[int, ...]  # of one element, as the networks see it
     dtype: str  # of the raw data
+
+    @property
+    def ending(self) -> str:
+        """That of a file that such rows are written to; "" is a folder."""
+        return ".txt"
 
     @property
     def family(self) -> str:

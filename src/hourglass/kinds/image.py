@@ -40,7 +40,6 @@ class ImageKind(Kind):
     """Pictures; the networks see (channels, height, width) from 0 to 1."""
 
     name: ClassVar[str] = "image"
-    ending: ClassVar[str] = ""
     unit: ClassVar[bool] = True
     channel_axis: bool = False  # whether the raw arrays have one
     bilevel: bool = False  # whether pixels are nearly all black or white
@@ -65,7 +64,7 @@ class ImageKind(Kind):
         refuse_columns(columns, "images")
         if isinstance(raw, Album):
             first = raw[0]
-            return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1, white=_white_among(raw, _dtype(first)))
+            return cls((channels_of(first), 0, 0), _dtype(first), channels_of(first) > 1, white=white_among(raw, _dtype(first)))
         if not isinstance(raw, np.ndarray) or raw.ndim not in (3, 4):
             raise DataError(f"Images are arrays (n, height, width) or (n, height, width, channels). Got {_what(raw)}.")
         if raw.ndim == 4 and (turned(raw) or raw.shape[3] == 0):
@@ -147,6 +146,12 @@ class ImageKind(Kind):
         """The same pictures without their transparency."""
         self.require_colours()
         return replace(self, shape=(min(self.shape[0], 3), *self.shape[1:]))
+
+    @property
+    def ending(self) -> str:
+        """PNG files in a folder, unless they can't hold such channels, or as many bits of colour."""
+        channels = self.shape[0]
+        return "" if channels == 1 or (channels in CHANNELS and self.dtype != "uint16") else ".npy"
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -235,9 +240,9 @@ def white_of(picture: np.ndarray[Any, Any], kind: Kind | None) -> float:
     return top if colours.max(initial=0) <= top else top_of(picture)
 
 
-def as_unit(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Pixels of any type as floats from 0 to 1."""
-    unit: np.ndarray[Any, Any] = pixels / top_of(pixels)
+def as_unit(pixels: np.ndarray[Any, Any], white: float | None = None) -> np.ndarray[Any, Any]:
+    """Pixels of any type as floats from 0 to 1, where ``white`` is 1, or the most that the type holds."""
+    unit: np.ndarray[Any, Any] = pixels / (white or top_of(pixels))
     return unit
 
 
@@ -290,7 +295,7 @@ def _white(dtype: str, most: float) -> float | None:
     return next((float(depth) for depth in DEPTHS.get(dtype, ()) if 0 < most <= depth), None)
 
 
-def _white_among(album: Album, dtype: str) -> float | None:
+def white_among(album: Sequence[Any], dtype: str) -> float | None:
     """White of pictures that are apart, as the brightest of a few of that type has it."""
     most = 0
     for number in spread(len(album), MOST_OPENED) if dtype in DEPTHS else ():

@@ -18,7 +18,8 @@ from PIL import Image
 import hourglass as hg
 from hourglass.data.sound import wav_of
 from hourglass.errors import warn
-from hourglass.server.studio import charts, rows, sources
+from hourglass.kinds.image import ImageKind
+from hourglass.server.studio import charts, drawn, rows, sources, training
 from hourglass.server.studio.facts import facts, kinds_for
 from hourglass.server.studio.heard import heard
 from hourglass.server.studio.sources import Source
@@ -48,6 +49,41 @@ def test_pictures_are_shown_as_they_are_and_large_ones_shrunk():
     assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(shown)))) == pixels[0]).all()
     (large,) = rows.values("image", np.ones((1, 400, 200, 3)))
     assert Image.open(io.BytesIO(base64.b64decode(large))).size == (80, 160)
+
+
+def grey(shown):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(shown.rpartition(",")[2].removesuffix('">')))))
+
+
+def test_pictures_of_fewer_bits_than_their_type_are_shown_in_full_contrast():
+    deep = np.array([0, 819, 2457, 4095], np.uint16).reshape(1, 2, 2)
+    kind = ImageKind.learn(deep)
+    dim = deep // 3  # would fit into 11 bits
+    assert grey(rows.values("image", deep)[0]).ravel().tolist() == [0, 51, 153, 255]
+    assert (
+        grey(rows.values(kind, dim)[0]).ravel().tolist() == grey(drawn.row(kind, dim, 0, "a")).ravel().tolist() == [0, 17, 51, 85]
+    )
+    assert grey(rows.values("image", np.eye(2, dtype=np.uint8)[None])[0]).ravel().tolist() == [255, 0, 0, 255]
+    full = np.array([0, 13107, 39321, 65535], np.uint16).reshape(1, 2, 2)
+    assert grey(rows.values("image", full)[0]).ravel().tolist() == [0, 51, 153, 255]
+    many = np.stack([deep, deep, deep // 4095 * 4095, 0 * deep, 0 * deep], axis=-1)  # white in three channels of five
+    assert grey(rows.values("image", many)[0]).ravel().tolist() == [0, 20, 61, 153]
+    assert grey(drawn.row(ImageKind.learn(many), many, 0, "a")).ravel().tolist() == [0, 20, 61, 153]
+
+
+def test_what_pca_keeps_is_shown_in_the_brightness_of_the_pictures():
+    rng = np.random.default_rng(0)
+    pictures = (rng.random((30, 1, 1)) * rng.random((1, 4, 4)) * 4095).astype(np.uint16)  # of rank one
+    kept = training._by_pca(pictures, pictures[:5], 2, ImageKind.learn(pictures).top)
+    np.testing.assert_allclose(kept, pictures[:5] / 4095, atol=1e-3)
+
+
+@pytest.mark.parametrize(("channels", "colours"), [(1, "grey"), (3, "colour"), (4, "colour, transparency"), (6, "6 channels")])
+def test_facts_of_pictures(tmp_path, channels, colours):
+    np.save(tmp_path / "some.npy", np.zeros((5, 12, 16, channels), np.uint8))
+    found = facts(Source(str(tmp_path / "some.npy")))
+    assert found.figures == {"pictures": "5", "pixels": "12 × 16", "colours": colours}
+    assert len(found.examples) == 5
 
 
 def test_cells_and_strings_are_no_tags_and_show_what_changed():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.kinds import taken
-from hourglass.kinds.image import as_unit
+from hourglass.kinds.image import as_unit, white_of
 from hourglass.server.studio.rows import html, png
 from hourglass.server.studio.rows import values as plain
 
@@ -30,7 +30,7 @@ def row(kind: Any, raw: Any, number: int, label: str) -> str:
 def rows(kind: Any, raw: Any, labels: Sequence[str]) -> list[str]:
     """Rows of raw data, each as HTML."""
     if kind.name == "image":
-        return [image(pixels, label) for pixels, label in zip(pixels_of(kind, raw), labels, strict=True)]
+        return [image(pixels_of(kind, picture), label) for picture, label in zip(raw, labels, strict=True)]
     if kind.name == "series":
         return [curves(values, kind.channels, label) for values, label in zip(kind.to_tensor(raw).numpy(), labels, strict=True)]
     if kind.symbolic:
@@ -39,10 +39,11 @@ def rows(kind: Any, raw: Any, labels: Sequence[str]) -> list[str]:
     return [values_of(names, cells) for cells in cells_of(raw)]
 
 
-def pixels_of(kind: Any, raw: Any) -> Array:
-    """Pictures (n, height, width[, channels]) from 0 to 1."""
-    shown: Array = np.clip(as_unit(np.asarray(raw)), 0, 1)
-    return shown[..., 0] if kind.name == "image" and shown.ndim == 4 and shown.shape[3] == 1 else shown
+def pixels_of(kind: Any, picture: Any) -> Array:
+    """A picture (height, width[, channels]) from 0 to 1, where white is that of the kind."""
+    pixels = np.asarray(picture)
+    shown: Array = np.clip(as_unit(pixels, white_of(pixels, kind)), 0, 1)
+    return shown
 
 
 def image(pixels: Array, label: str) -> str:

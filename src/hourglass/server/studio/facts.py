@@ -13,6 +13,7 @@ from hourglass.kinds import KINDS, as_raw, infer
 from hourglass.kinds.columns import Column as Known
 from hourglass.kinds.columns import shown, to_numbers
 from hourglass.kinds.frames import as_frame
+from hourglass.kinds.image import channels_of
 from hourglass.kinds.table import TableKind
 from hourglass.server.studio import rows
 from hourglass.server.studio.sources import Source
@@ -94,7 +95,8 @@ def _figures(kind: str, raw: Any, columns: list[Column]) -> dict[str, str]:
     if kind == "image":
         sizes = {np.asarray(raw[number]).shape[:2] for number in range(min(n, 200))}
         size = " × ".join(str(side) for side in sizes.pop()) if len(sizes) == 1 else "differing"
-        colours = {1: "grey", 3: "colour"}.get(np.asarray(raw[0]).shape[-1] if np.asarray(raw[0]).ndim == 3 else 1, "channels")
+        channels = channels_of(np.asarray(raw[0]))
+        colours = {1: "grey", 3: "colour", 4: "colour, transparency"}.get(channels, f"{channels} channels")
         return {"pictures": f"{n:,}", "pixels": size, "colours": colours}
     if kind == "melody":
         return {"melodies": f"{n:,}", "notes": f"{sum(len(tune.notes) for tune in raw):,}"}

@@ -230,7 +230,7 @@ def _columns(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
 
 def _heat(detector: Any, some: Any, found: pl.DataFrame) -> list[str]:
     """Of each picture itself, and beside it the same under its score map."""
-    before = drawn.pixels_of(detector.kind_, some)
+    before = [drawn.pixels_of(detector.kind_, picture) for picture in some]
     over = hg.plots.overlays(detector, some, found)
     return [
         f'<div class="pair"><div>{drawn.image(a, "the picture")}</div><div>{drawn.image(b, "where it is strange")}</div></div>'

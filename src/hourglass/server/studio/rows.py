@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from hourglass.data import Record
 from hourglass.data.some import spread
 from hourglass.kinds import KINDS, rows, taken
+from hourglass.kinds.base import Kind
 from hourglass.kinds.frames import as_frame
-from hourglass.kinds.image import visible
+from hourglass.kinds.image import as_unit, visible, white_among, white_of
 
 SIDE = 160  # pixels of a picture's longer side at most
 POINTS = 240  # of a curve
@@ -44,8 +45,10 @@ def some(kind: str, raw: Any, count: int) -> Any:
     return taken(raw, spread(len(raw), count))
 
 
-def values(kind: str, raw: Any) -> Values:
-    """What is shown of some rows."""
+def values(kind: str | Kind, raw: Any) -> Values:
+    """What is shown of some rows; where the kind is a model's, pictures have the white that it learned."""
+    if isinstance(kind, Kind):
+        return _pictures(raw, kind) if kind.name == "image" else values(kind.name, raw)
     return _VALUES.get(kind, _strings)(without_others(kind, raw))
 
 
@@ -67,9 +70,7 @@ def png(pixels: NDArray[Any], side: int = SIDE) -> str:
     """A picture (height, width[, channels]), bytes or floats from 0 to 1, as PNG in base64, a large one shrunk."""
     from PIL import Image
 
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    elif pixels.dtype != np.uint8:
+    if pixels.dtype != np.uint8:
         pixels = np.rint(255 * np.clip(np.nan_to_num(pixels.astype(np.float64)), 0, 1)).astype(np.uint8)
     pixels = visible(pixels).astype(np.uint8) if pixels.ndim == 3 else pixels
     image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
@@ -80,8 +81,12 @@ def png(pixels: NDArray[Any], side: int = SIDE) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _pictures(raw: Any) -> Values:
-    return [png(np.asarray(raw[number])) for number in range(len(raw))]
+def _pictures(raw: Any, kind: Kind | None = None) -> Values:
+    pictures = [np.asarray(raw[number]) for number in range(len(raw))]
+    if kind is not None:
+        return [png(as_unit(picture, white_of(picture, kind))) for picture in pictures]
+    whites = {picture.dtype: white_among(pictures, str(picture.dtype)) for picture in pictures}
+    return [png(as_unit(picture, whites[picture.dtype])) for picture in pictures]
 
 
 def _pictures_html(shown: Values, before: Values | None) -> str:

@@ -164,7 +164,7 @@ def generate(job: Job) -> Made:
     asked = None if known is None else known[:EXAMPLES]
     n = EXAMPLES if asked is None else len(asked)
     _, made = making.sample(model, n, job.run.path / "samples", condition=asked, seed=0)
-    write_json(job.run.path / "samples.json", {"kind": kind, "rows": rows.values(kind, rows.part(kind, made, SWEPT))})
+    write_json(job.run.path / "samples.json", {"kind": kind, "rows": rows.values(model.kind_, rows.part(kind, made, SWEPT))})
     levels = [] if known is None else [str(level) for level in pl.Series(known).unique().sort()]
     words = f"It draws new {'pictures' if kind == 'image' else 'rows'} like yours: {n} are ready, and you can have more."
     figures = {"drawn": f"{n}", **_learned(model)}
@@ -177,7 +177,7 @@ def sweep(job: Job) -> Made:
     from hourglass.analysis.widths import WIDTHS, by_width, kind_of
 
     learner = hg.Autoencoder(**job.training)
-    kind = kind_of(job.X, learner)
+    kind: Any = kind_of(job.X, learner)
     tried = WIDTHS if kind.dimensions > WIDTHS[2] else range(1, kind.dimensions)
     widths = [width for width in tried if width < kind.dimensions] or WIDTHS[:1]  # the last for the sweep to refuse, and say why
 
@@ -195,10 +195,10 @@ def sweep(job: Job) -> Made:
             test = found.model.kind_.opened(found.test) if kind.name == "series" else found.test  # rows, also of a table of samples
             some = rows.part(kind.name, test, SWEPT)
             frames.append(found.figures)
-            drawn["original"] = rows.values(kind.name, some)
-            drawn["rebuilt"][str(found.width)] = rows.values(kind.name, found.model.reconstruct(some))
+            drawn["original"] = rows.values(found.model.kind_, some)
+            drawn["rebuilt"][str(found.width)] = rows.values(found.model.kind_, found.model.reconstruct(some))
             if kind.name == "image":
-                drawn["pca"][str(found.width)] = rows.values(kind.name, _by_pca(found.train, some, found.width))
+                drawn["pca"][str(found.width)] = rows.values(found.model.kind_, _by_pca(found.train, some, found.width, kind.top))
             found.model.save(job.run.path / "sweep" / f"{found.width}.safetensors")
             together = Sweep(pl.DataFrame(frames), {})
             drawn |= {"figures": _figures(together), "measure": together.measure, "recommended": together.recommended}
@@ -229,15 +229,15 @@ NEEDS: dict[str, Callable[[Job], Made]] = {
 }
 
 
-def _by_pca(train: Any, some: Any, width: int) -> Any:
-    """Pictures rebuilt from as many numbers by PCA."""
+def _by_pca(train: Any, some: Any, width: int, white: float) -> Any:
+    """Pictures rebuilt from as many numbers by PCA, from 0 to 1."""
     import numpy as np
     from sklearn.decomposition import PCA
 
     flat = train[:MOST_FOR_PCA].reshape(len(train[:MOST_FOR_PCA]), -1).astype(np.float32)
     pca = PCA(min(width, *flat.shape), random_state=0).set_output(transform="default").fit(flat)
     after = pca.inverse_transform(pca.transform(some.reshape(len(some), -1).astype(np.float32))).reshape(some.shape)
-    return np.clip(np.rint(after), 0, 255).astype(np.uint8) if some.dtype == np.uint8 else after
+    return np.clip(after / white, 0, 1)
 
 
 def _keep(job: Job, model: Any, show: Callable[[Any], Made] | None) -> None:

@@ -45,9 +45,9 @@ def rebuilt(some: Any, condition: Any = None) -> Callable[[Any], Made]:
     """What shows rows, and below them what a model rebuilds."""
 
     def show(model: Any) -> Made:
-        kind = model.kind_.name
+        kind = model.kind_
         after = model.reconstruct(some) if condition is None else model.reconstruct(some, condition)
-        return {"kind": kind, "before": rows.values(kind, some), "after": rows.values(kind, after)}
+        return {"kind": kind.name, "before": rows.values(kind, some), "after": rows.values(kind, after)}
 
     return show
 
@@ -56,9 +56,9 @@ def mended(some: Any) -> Callable[[Any], Made]:
     """What shows rows, the same damaged for the purpose, and mended; as they are where a model can do no damage."""
 
     def show(model: Any) -> Made:
-        kind = model.kind_.name
+        kind = model.kind_
         damaged = model.damage(some, random_state=0) if damages(model) else some
-        shown = {"kind": kind, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
+        shown = {"kind": kind.name, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
         return shown | ({"clean": rows.values(kind, some)} if damages(model) else {})
 
     return show

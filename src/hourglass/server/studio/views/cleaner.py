@@ -86,7 +86,7 @@ def html(kind: Any, pair: Pair) -> str:
     """A pair as HTML: pictures under a divider, tables and curves below one another, all else side by side."""
     name = escape(pair.name)
     if kind.name == "image":
-        first, second = (drawn.address(drawn.pixels_of(kind, np.asarray(each)).squeeze()) for each in (pair.before, pair.after))
+        first, second = (drawn.address(drawn.pixels_of(kind, np.asarray(each).squeeze())) for each in (pair.before, pair.after))
         small = " pixels" if np.asarray(pair.before).squeeze().shape[0] < 128 else ""
         pictures = f'<img src="{first}" alt="{name}, before"><img class="after" src="{second}" alt="{name}, after">'
         moved = "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\""
