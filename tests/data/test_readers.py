@@ -229,6 +229,14 @@ def test_a_folder_of_tables_is_one_that_names_the_file_of_each_row():
     assert table.columns == ["file", "mV"]
 
 
+def test_tables_of_a_folder_may_have_their_columns_in_another_order():
+    Path("days").mkdir()
+    write("days/1.csv", pl.DataFrame({"heat": [1, 2], "wind": [3, 4]}))
+    write("days/2.csv", pl.DataFrame({"wind": [5], "heat": [6]}))
+    table = read("days")
+    assert (table.columns, table.rows()) == (["file", "heat", "wind"], [("1.csv", 1, 3), ("1.csv", 2, 4), ("2.csv", 6, 5)])
+
+
 def test_tables_of_a_folder_that_differ(sentence):
     Path("days").mkdir()
     write("days/1.csv", pl.DataFrame({"heat": [1, 2]}))

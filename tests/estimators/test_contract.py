@@ -292,7 +292,10 @@ def test_a_false_discovery_rate_that_is_none(fdr):
         (hg.VariationalAutoencoder, "epochs", "Did you mean 'max_epochs'?"),
         (hg.DenoisingAutoencoder, "hiden", "Did you mean 'hidden'?"),
         (hg.Autoencoder, "warm_start", "Did you mean 'partial_fit'?"),
+        (hg.VariationalAutoencoder, "compress_dims", "Did you mean 'hidden'?"),
         (hg.AnomalyDetector, "epoch_num", "Did you mean 'max_epochs'?"),
+        (hg.AnomalyDetector, "hidden_neuron_list", "An estimator has it: AnomalyDetector(hourglass.Autoencoder(hidden=...))."),
+        (hg.AnomalyDetector, "bottleneck", "An estimator has it: AnomalyDetector(hourglass.Autoencoder(bottleneck=...))."),
         (hg.AnomalyDetector, "alarmrate", "Did you mean 'alarm_rate'?"),
     ],
 )

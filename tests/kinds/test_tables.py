@@ -221,12 +221,14 @@ def test_times_that_are_text_come_back_as_they_were_written(form, written):
     [
         ([1.0, None, 3.0], 0),  # as pandas has whole numbers beside gaps
         ([0.25, 12.5, 1e6 + 0.75], 2),
+        (pl.Series([12.34, 0.1, 200000.25], dtype=pl.Float32), 2),
         (["1.234,5 €", "2,25 €", "7 €"], 2),
         (["1,234", "2"], 0),
         ([1, 2, 4], 0),
         ([dt.timedelta(seconds=1.5), dt.timedelta(hours=3)], 1),
         ([dt.datetime(2026, 1, 1, 3, 12, 9), dt.datetime(2026, 1, 2)], 0),
         ([0.1 + 0.2, 1.0], None),
+        (pl.Series([1 / 3, 2.0], dtype=pl.Float32), None),
         ([1 / 3, 2.0], None),
         ([*[1.0] * 200, 0.5], 1),
         ([1e306, 0.5], None),

@@ -139,17 +139,18 @@ def read_parquet(path: Path) -> pl.DataFrame:
 
 
 def read_tables(paths: Sequence[Path], folder: Path) -> pl.DataFrame:
-    """Read tables of the same columns, one below the other, beside them the file in the folder that each row is from."""
+    """Read tables of the same columns, in any order, one below the other, beside them the file in the folder that each row is from."""
     import polars as pl
 
     tables: list[pl.DataFrame] = []
     for path in paths:
         with naming(path):
             table = TABLES[_ending(path, TABLES) or ""](path)
-        if FILE in table.columns or (tables and table.columns != tables[0].columns[1:]):
-            found, first = listed(table.columns), listed(tables[0].columns[1:]) if tables else f"no column {FILE!r}"
+        columns = tables[0].columns[1:] if tables else table.columns
+        if FILE in columns or {*table.columns} != {*columns}:
+            found, first = listed(table.columns), listed(columns) if tables else f"no column {FILE!r}"
             raise FileError(f"'{path}' has the columns {found}; the others have {first}. Tables of a folder need the same.")
-        tables.append(table.select(pl.lit(path.relative_to(folder).as_posix()).alias(FILE), pl.all()))
+        tables.append(table[columns].select(pl.lit(path.relative_to(folder).as_posix()).alias(FILE), pl.all()))
     return pl.concat(tables, how="vertical_relaxed")
 
 

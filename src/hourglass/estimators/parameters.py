@@ -151,12 +151,13 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
 
 OF_OTHERS = {  # names that parameters have in other libraries, and what does the same here
     **dict.fromkeys(("beta", "embedding_dim", "encoding_dim", "latent_dim", "n_components"), "bottleneck"),
-    **dict.fromkeys(("encoder_neuron_list", "hidden_layer_sizes", "hidden_neuron_list", "hidden_neurons"), "hidden"),
+    **dict.fromkeys(("compress_dims", "encoder_neuron_list", "hidden_layer_sizes", "hidden_neuron_list", "hidden_neurons"), "hidden"),
     **dict.fromkeys(("criterion", "loss", "reconstruction_loss"), "likelihood"),
     **dict.fromkeys(("epoch_num", "epochs", "max_iter", "n_epochs", "num_epochs"), "max_epochs"),
     **dict.fromkeys(("learning_rate_init", "lr"), "learning_rate"),
     "n_iter_no_change": "patience",
     "noise": "corruption",
+    "output_dir": "checkpoint",
     "seed": "random_state",
     "validation_split": "validation_fraction",
     "warm_start": "partial_fit",
@@ -168,8 +169,13 @@ def require_known(owner: type, names: Iterable[str], known: Collection[str]) -> 
     for name in names:
         if name not in known:
             meant = OF_OTHERS.get(name)
-            there = meant is not None and (meant in known or hasattr(owner, meant))
-            near = f"Did you mean {meant!r}?" if there else suggest(name if meant is None else "", known)
+            inner = meant or name
+            if meant is not None and (meant in known or hasattr(owner, meant)):
+                near = f"Did you mean {meant!r}?"
+            elif "estimator" in known and inner in RULES:
+                near = f"An estimator has it: {owner.__name__}(hourglass.Autoencoder({inner}=...))."
+            else:
+                near = suggest(name if meant is None else "", known)
             raise TypeError(f"{owner.__name__} has no parameter {name!r}. {near}")
 
 

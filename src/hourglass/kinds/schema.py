@@ -181,13 +181,17 @@ def _numeric(found: Column, values: pl.Series, why: str, timeless: bool) -> Colu
 
 def _decimals(found: Column, values: pl.Series) -> int | None:
     """How many decimals numbers, or seconds, have at most: 0 of whole ones beside gaps, which pandas keeps as floats."""
+    import polars as pl
+
+    held = np.float32 if values.dtype == pl.Float32 else np.float64  # which holds 12.34 as nearly as it can
     count = None
     for part in (values[:100], values):  # of most columns the beginning says that there are more
         numbers, _ = read(found, part)
         known = numbers[~np.isnan(numbers)]
         if (np.abs(known) >= 2**53).any():  # whose last digits floats don't hold
             return None
-        count = next((count for count in range(MOST_DECIMALS + 1) if (known.round(count) == known).all()), None)
+        same = (count for count in range(MOST_DECIMALS + 1) if (known.round(count).astype(held) == known).all())
+        count = next(same, None)
         if count is None:
             break
     return count
