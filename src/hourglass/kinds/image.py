@@ -212,7 +212,7 @@ def turned(raw: Any) -> str:
     if not isinstance(raw, np.ndarray) or raw.ndim != 4:
         return ""
     _, first, height, width = raw.shape
-    if not (first in CHANNELS and width not in CHANNELS) and not (height == width >= MANY * first):
+    if width in CHANNELS or not (first in CHANNELS or height == width >= MANY * first):
         return ""
     return " Its channels come first, and are to come last: pass X.transpose(0, 2, 3, 1), or of a tensor X.permute(0, 2, 3, 1)."
 
