@@ -281,6 +281,8 @@ def test_masks_that_do_not_fit(holes, sentence):
     assert sentence(hg.DataError, holes.denoise, CLEAN) == nothing
     few = "There are 8 pictures and 2 masks. Give a mask for each."
     assert sentence(hg.DataError, holes.denoise, BYTES, mask=GAPS[:2]) == few
+    single = "The mask is a single one. Give a mask for each picture, as in [mask] * 8."
+    assert sentence(hg.DataError, holes.denoise, BYTES, mask=GAPS[0]) == single
     narrow = "The mask of picture 1 must have its height and width, (32, 32). Got shape (32, 31)."
     assert sentence(hg.DataError, holes.denoise, list(BYTES[:2]), mask=[GAPS[0], GAPS[0, :, 1:]]) == narrow
 

@@ -98,6 +98,7 @@ def test_pictures_have_any_number_of_channels(sentence):
     rng = np.random.default_rng(0)
     raw = rng.integers(0, 256, (200, 8, 12, 5)).astype(np.uint8)
     assert infer(raw[:, :, :, :4]).kind == "image"
+    assert ImageKind.learn(raw[:, :1, :3, :3]).describe() == "1 x 3 RGB images"
     assert sentence(hg.DataError, infer, raw).endswith("If they are pictures of 5 channels, say kind='image'.")
     wide = rng.integers(0, 256, (4, 10, 12, 5)).astype(np.uint8)
     assert infer(wide).reason == "an array of shape (4, 10, 12, 5) is 4 pictures of 5 channels"

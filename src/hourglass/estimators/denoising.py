@@ -375,6 +375,8 @@ def _gaps(mask: Any, stack: Pixels, first: int, n: int) -> NDArray[np.bool_] | N
     """The masks (m, height, width) of some pictures among n."""
     if mask is None:
         return None
+    if len(mask) > 0 and np.ndim(mask[0]) == 1:
+        raise DataError(f"The mask is a single one. Give a mask for each picture, as in [mask] * {n}.")
     if len(mask) != n:
         raise DataError(f"There are {n} pictures and {len(mask)} masks. Give a mask for each.")
     found = [np.asarray(each, dtype=bool) for each in mask[first : first + len(stack)]]
