@@ -145,6 +145,12 @@ def test_fit_a_table(name):
     assert wrote == f"Wrote model.safetensors. Next: hourglass report model.safetensors {name}"
 
 
+def test_columns_that_are_left_out_are_not_said_to_be_kept():
+    hg.write("people.csv", pl.DataFrame({"id": [f"p{i}" for i in range(40)], "x": np.arange(40) % 7, "y": np.arange(40) % 5}))
+    said = run("fit", "people.csv", "--bottleneck", 1, "--max-epochs", 1, "--column", "id=identifier")
+    assert "1 number in place of 2 keeps " in said
+
+
 def test_fit_a_folder_of_images():
     said = run("fit", image_folder(), "-b", "2", "--max-epochs", "1", "--kind", "image", "-o", "new/m.safetensors")
     assert "Taken for" not in said

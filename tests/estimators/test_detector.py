@@ -396,7 +396,8 @@ def test_rows_of_a_few_sorts_keep_the_rate_whatever_rounding_does():
 
     new = rows(2000, 9)
     for estimator in (hg.Autoencoder(1, max_epochs=5), None):
-        one = hg.AnomalyDetector(estimator, alarm_rate=0.05, max_epochs=1, random_state=5).fit(rows(600, 5))
+        epochs = 1 if estimator is None else None
+        one = hg.AnomalyDetector(estimator, alarm_rate=0.05, max_epochs=epochs, random_state=5).fit(rows(600, 5))
         alarm = one.predict(new) == -1
         assert alarm.mean() < 0.08
         np.testing.assert_array_equal(alarm, one.p_values(new) <= 0.05)
@@ -506,7 +507,28 @@ def test_a_callback_that_scores_is_told_that_the_detector_is_not_fitted(contamin
 
 @pytest.fixture(scope="module", params=[None, PLAIN, hg.VariationalAutoencoder(2, max_epochs=1)])
 def watch(request):
-    return hg.AnomalyDetector(request.param, alarm_rate=0.05, max_epochs=1, random_state=0).fit(USUAL.astype("f4")[:300])
+    epochs = 1 if request.param is None else None
+    return hg.AnomalyDetector(request.param, alarm_rate=0.05, max_epochs=epochs, random_state=0).fit(USUAL.astype("f4")[:300])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("columns", {"x0": "categorical"}, "columns={'x0': 'categorical'}"),
+        ("max_epochs", 2, "max_epochs=2"),
+        ("max_seconds", 9.0, "max_seconds=9.0"),
+    ],
+)
+def test_what_an_estimator_has_its_own_of_is_said_to_be_unused(name, value, said):
+    inner = hg.Autoencoder(2, max_epochs=1, random_state=0)
+    det = hg.AnomalyDetector(inner, alarm_rate=0.1, random_state=0, **{name: value})
+    with pytest.warns(hg.HourglassWarning) as caught:
+        det.fit(USUAL[:200])
+    assert [str(warning.message) for warning in caught] == [
+        f"{said} of AnomalyDetector is not used, as the estimator has its own: say it there, Autoencoder({name}=...)."
+    ]
+    assert len(det.history_) == 1
+    hg.AnomalyDetector(inner, alarm_rate=0.1, max_epochs=1, random_state=0).fit(USUAL[:200])  # which is the same in both
 
 
 @pytest.mark.parametrize("value", [np.float32(1e20), np.float32(1e30), np.float32(-9.96921e36), 1e300])

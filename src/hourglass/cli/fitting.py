@@ -114,7 +114,7 @@ def compress(asked: Asked) -> None:
     keep = "keeps" if width == 1 else "keep"
     say(f"Trained on {_learned_from(model, X)} ({model.kind_.describe()}) for {passes(model)}.")
     survival = _survival_of_unseen(model, asked.data, X)
-    say(f"{counted(width, 'number')} in place of {model.n_features_in_:,}{symbols} {keep} {survival}")
+    say(f"{counted(width, 'number')} in place of {model.kind_.dimensions:,}{symbols} {keep} {survival}")
     say(f"Wrote {asked.output}. Next: hourglass report {quote(str(asked.output))} {quote(asked.data)}")
 
 

@@ -139,7 +139,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
 
 
 def read_tables(paths: Sequence[Path], folder: Path) -> pl.DataFrame:
-    """Read tables of the same columns, in any order, one below the other, beside them the file in the folder that each row is from."""
+    """Read tables of the same columns, in any order, one below the other; beside them the file in the folder of each row."""
     import polars as pl
 
     tables: list[pl.DataFrame] = []

@@ -151,7 +151,8 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
 
 OF_OTHERS = {  # names that parameters have in other libraries, and what does the same here
     **dict.fromkeys(("beta", "embedding_dim", "encoding_dim", "latent_dim", "n_components"), "bottleneck"),
-    **dict.fromkeys(("compress_dims", "encoder_neuron_list", "hidden_layer_sizes", "hidden_neuron_list", "hidden_neurons"), "hidden"),
+    **dict.fromkeys(("encoder_neuron_list", "hidden_layer_sizes", "hidden_neuron_list", "hidden_neurons"), "hidden"),
+    "compress_dims": "hidden",
     **dict.fromkeys(("criterion", "loss", "reconstruction_loss"), "likelihood"),
     **dict.fromkeys(("epoch_num", "epochs", "max_iter", "n_epochs", "num_epochs"), "max_epochs"),
     **dict.fromkeys(("learning_rate_init", "lr"), "learning_rate"),

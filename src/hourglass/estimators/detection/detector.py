@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2**18  # scores that are compared with the reference together
 FEWEST = 30  # rows below which a warning says that little can be promised
+OF_ESTIMATOR = ("kind", "columns", "max_epochs", "max_seconds", "callbacks")  # parameters that an estimator has its own of
 Floats = NDArray[np.floating[Any]]
 
 
@@ -203,6 +204,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             The data can't be used.
         """
         self._require_valid()
+        self._warn_of_unheard()
         raw = as_raw(X, kind=self.kind if self.estimator is None else self.estimator.kind)
         generator = self._generator(seed_from(self.random_state))
         with self._or_as_before():
@@ -217,6 +219,13 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             raise ParameterError(
                 f"The 'estimator' parameter of AnomalyDetector must be an autoencoder or None. Got {self.estimator!r} instead."
             )
+
+    def _warn_of_unheard(self) -> None:
+        """Say so if parameters are set of which the estimator has its own."""
+        for name in OF_ESTIMATOR if self.estimator is not None else ():
+            if (asked := getattr(self, name)) and asked != getattr(self.estimator, name):
+                there = f"{type(self.estimator).__name__}({name}=...)"
+                warn(f"{name}={asked!r} of AnomalyDetector is not used, as the estimator has its own: say it there, {there}.")
 
     def _set_threshold(self, raw: Any) -> None:
         n = len(self._alarm.reference)
