@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -393,6 +394,9 @@ def test_what_the_model_is_made_of_is_not_set_anew_on_the_way():
         f"The 'bottleneck' parameter of VariationalAutoencoder was set to {hg.Variational(3, beta=4.0)!r}, and the model is made "
         "with 3: partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
     )
+    with pytest.raises(hg.ParameterError, match=re.escape("the model is made with Gaussian(variance='element')")):
+        model.set_params(bottleneck=3, likelihood=hg.Gaussian()).partial_fit(rows)
+    model.set_params(likelihood=None)
     assert len(model.set_params(bottleneck=3, hidden=[8], max_epochs=7).partial_fit(rows).history_) == 2
 
 

@@ -417,6 +417,9 @@ def test_a_column_of_which_most_is_of_another_type_is_refused(sentence):
 
 
 def test_what_to_say_of_a_column_that_is_mostly_numbers():
+    nearly = pl.DataFrame({"a": ["n/d" if i < 107 else f"{i}.25" for i in range(2000)], "x": rng.normal(size=2000)})
+    with pytest.warns(hg.HourglassWarning, match="1,894 different values in 2,000 rows, 94% of them numbers"):
+        learned(nearly)
     half = pl.DataFrame({"a": ["n/d" if i % 4 == 0 else f"{i}.25" for i in range(400)], "x": rng.normal(size=400)})
     why = "301 different values in 400 rows, 75% of them numbers; as 'numeric', the others would be gaps"
     with pytest.warns(hg.HourglassWarning, match=f"Column 'a' is of no use .{why}.. It is left out"):

@@ -278,9 +278,10 @@ class Learning(Fitted):
         now, then = to_config(asked), to_config(there)
         for name in MADE_OF:
             if now[name] != then[name]:
+                made_with = self._made_of[name] if there[name] is None else there[name]
                 raise ParameterError(
                     f"The '{name}' parameter of {type(self).__name__} was set to {asked[name]!r}, and the model is made with "
-                    f"{there[name]!r}: partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
+                    f"{made_with!r}: partial_fit can't rebuild it. Set it back to go on, or call fit for another model."
                 )
 
     def _require_learnable(self, values: Values) -> None:

@@ -146,7 +146,7 @@ def _words(found: Column, values: pl.Series, timeless: bool) -> Column:
         spaces = values.cast(pl.String).str.count_matches(" ").mean()
         why = f"{len(counts):,} different values in {len(values):,} rows"
         if (share := _share_of_numbers(values)) > MOST_GAPS:
-            return replace(found, why=f"{why}, {share:.0%} of them numbers; as 'numeric', the others would be gaps")
+            return replace(found, why=f"{why}, {int(100 * share)}% of them numbers; as 'numeric', the others would be gaps")
         if isinstance(spaces, float) and spaces >= 2:
             return replace(found, why=f"free text, {why}")
         return replace(found, type="identifier", why=why)
