@@ -7,7 +7,7 @@ from scipy import sparse
 
 import hourglass as hg
 from hourglass.batches import SparseRows
-from hourglass.estimators import base
+from hourglass.estimators import learning
 
 X = sparse.random(300, 40, density=0.1, random_state=0, format="csr")
 DENSE = X.toarray()
@@ -47,7 +47,7 @@ def test_all_formats_and_types(form, dtype):
 def test_they_are_dense_a_few_rows_at_a_time(monkeypatch):
     most, dense = [], SparseRows._dense
     monkeypatch.setattr(SparseRows, "_dense", lambda self, some: most.append(some.shape) or dense(self, some))
-    monkeypatch.setattr(base, "rows_to_start_from", lambda model, kind, sparse: 50)
+    monkeypatch.setattr(learning, "rows_to_start_from", lambda model, kind, sparse: 50)
     hg.Autoencoder(4, max_epochs=1, batch_size=32, random_state=0).fit(X)
     assert max(rows for rows, columns in most if rows < len(DENSE)) == 50
     rows = SparseRows(X, torch.device("cpu"))
