@@ -12,10 +12,18 @@ const studio = {
     dispatchEvent(new CustomEvent("theme", { detail: theme }));
   },
 
+  // Send files once those before are through, so that what was dropped last arrives last.
+  sending: Promise.resolve(),
+  send(list, zone, folder = "") {
+    const files = [...list];  // a chooser forgets them
+    studio.sending = studio.sending.finally(() => studio.sendNow(files, zone, folder));
+    return studio.sending;
+  },
+
   // Send files one after the other; those of a folder, several pictures, several files of one sort, and a record's become one. Then
   // tell the drop zone of that number where they are, of a record where its header is.
-  async send(list, zone, folder = "") {
-    const files = [...list].filter((file) => !/^(\.|thumbs\.db$|desktop\.ini$)/i.test(file.name));
+  async sendNow(list, zone, folder) {
+    const files = list.filter((file) => !/^(\.|thumbs\.db$|desktop\.ini$)/i.test(file.name));
     if (!files.length) return folder && emitEvent("sent" + zone, { failed: `There is no file in ${folder}.` });
     const sort = (file) => file.type.startsWith("image/") ? "pictures" : /\.[^.]+(\.gz)?$/.exec(file.name.toLowerCase())?.[0] ?? "files";
     const sorts = new Set(files.map(sort)), record = files.find((file) => sort(file) === ".hea");  // a record has files beside it
