@@ -270,9 +270,8 @@ def gallery(pairs: list[tuple[str, Array, Array]]) -> Figure:
     for number, (title, picture, drawn) in enumerate(pairs):
         row, column = divmod(number, GALLERY)
         for axes, pixels in ((grid[2 * row, column], picture), (grid[2 * row + 1, column], drawn)):
-            axes.imshow(
-                (visible(pixels) if pixels.ndim == 3 else pixels).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="none"
-            )
+            shown = visible(pixels.reshape(*pixels.shape[:2], -1)).squeeze()
+            axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="none")
         grid[2 * row, column].set_title(title, fontsize=8, color=INK, loc="left", pad=3)
     return figure
 

@@ -98,13 +98,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         damage = corruption_from(self.corruption) if isinstance(self.corruption, str) else self.corruption
         if isinstance(kind, ImageKind):
             kind.require_colours()
-        if kind.name == "image" and (noise := _noise_in(damage)) is not None:
-            most = strongest(noise.std)
-            how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
-            if most > 1:
-                raise ParameterError(f"{noise} would drown all pictures. {how}")
-            if 0 < most < 1 / 255:
-                warn(f"{noise} is less than one grey level, which hardly changes a picture. {how}")
+            _require_moderate(_noise_in(damage))
         return kind.roomy()
 
     @property
@@ -358,6 +352,18 @@ def stacks(raw: Any) -> Iterator[tuple[Pixels, int]]:
         yield from ((raw[start : start + count], start) for start in range(0, len(raw), count))
     else:
         yield from ((picture[None], number) for number, picture in enumerate(raw))
+
+
+def _require_moderate(noise: Noise | None) -> None:
+    """Refuse noise in which pictures would be lost, and warn of noise that nobody would see."""
+    if noise is None:
+        return
+    most = strongest(noise.std)
+    how = "White is 1, so 25 grey levels of 255 are Noise(25 / 255), or 'noise:25' as text."
+    if most > 1:
+        raise ParameterError(f"{noise} would drown all pictures. {how}")
+    if 0 < most < 1 / 255:
+        warn(f"{noise} is less than one grey level, which hardly changes a picture. {how}")
 
 
 def _noise_in(corruption: Corruption | None) -> Noise | None:

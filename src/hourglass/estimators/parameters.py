@@ -188,7 +188,8 @@ def without_parameters(method: Callable[Takes, Gives]) -> Callable[Takes, Gives]
     def told(*args: Takes.args, **kwargs: Takes.kwargs) -> Gives:
         for name in kwargs:
             if name not in own:
-                owner, parameters = type(args[0]), args[0].get_params(deep=False)  # type: ignore[attr-defined]
+                estimator: Any = args[0]
+                owner, parameters = type(estimator), estimator.get_params(deep=False)
                 meant = name if name in parameters else OF_OTHERS.get(name)
                 advice = f"Say it earlier: {owner.__name__}({meant}=...)." if meant in parameters else suggest(name, own)
                 raise TypeError(f"{method.__name__} of {owner.__name__} has no parameter {name!r}. {advice}")

@@ -204,7 +204,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             The data can't be used.
         """
         self._require_valid()
-        self._warn_of_unheard()
+        self._warn_of_unused()
         raw = as_raw(X, kind=self.kind if self.estimator is None else self.estimator.kind)
         generator = self._generator(seed_from(self.random_state))
         with self._or_as_before():
@@ -220,7 +220,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
                 f"The 'estimator' parameter of AnomalyDetector must be an autoencoder or None. Got {self.estimator!r} instead."
             )
 
-    def _warn_of_unheard(self) -> None:
+    def _warn_of_unused(self) -> None:
         """Say so if parameters are set of which the estimator has its own."""
         for name in OF_ESTIMATOR if self.estimator is not None else ():
             if (asked := getattr(self, name)) and asked != getattr(self.estimator, name):

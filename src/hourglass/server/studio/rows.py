@@ -72,8 +72,8 @@ def png(pixels: NDArray[Any], side: int = SIDE) -> str:
 
     if pixels.dtype != np.uint8:
         pixels = np.rint(255 * np.clip(np.nan_to_num(pixels.astype(np.float64)), 0, 1)).astype(np.uint8)
-    pixels = visible(pixels).astype(np.uint8) if pixels.ndim == 3 else pixels
-    image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    pixels = visible(pixels.reshape(*pixels.shape[:2], -1)).astype(np.uint8)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     if max(image.size) > side:
         image.thumbnail((side, side))
     file = io.BytesIO()

@@ -177,7 +177,7 @@ def sweep(job: Job) -> Made:
     from hourglass.analysis.widths import WIDTHS, by_width, kind_of
 
     learner = hg.Autoencoder(**job.training)
-    kind: Any = kind_of(job.X, learner)
+    kind = kind_of(job.X, learner)
     tried = WIDTHS if kind.dimensions > WIDTHS[2] else range(1, kind.dimensions)
     widths = [width for width in tried if width < kind.dimensions] or WIDTHS[:1]  # the last for the sweep to refuse, and say why
 
@@ -195,10 +195,11 @@ def sweep(job: Job) -> Made:
             test = found.model.kind_.opened(found.test) if kind.name == "series" else found.test  # rows, also of a table of samples
             some = rows.part(kind.name, test, SWEPT)
             frames.append(found.figures)
-            drawn["original"] = rows.values(found.model.kind_, some)
-            drawn["rebuilt"][str(found.width)] = rows.values(found.model.kind_, found.model.reconstruct(some))
+            learned: Any = found.model.kind_
+            drawn["original"] = rows.values(learned, some)
+            drawn["rebuilt"][str(found.width)] = rows.values(learned, found.model.reconstruct(some))
             if kind.name == "image":
-                drawn["pca"][str(found.width)] = rows.values(found.model.kind_, _by_pca(found.train, some, found.width, kind.top))
+                drawn["pca"][str(found.width)] = rows.values(learned, _by_pca(found.train, some, found.width, learned.top))
             found.model.save(job.run.path / "sweep" / f"{found.width}.safetensors")
             together = Sweep(pl.DataFrame(frames), {})
             drawn |= {"figures": _figures(together), "measure": together.measure, "recommended": together.recommended}
