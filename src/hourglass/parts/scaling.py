@@ -208,7 +208,8 @@ def expand(raw: Tensor, cells: tuple[Cell, ...]) -> Tensor:
         found += [column[..., None]] * cell.plain
         for period in cell.cycles:
             angle = column.double().remainder(period) * (2 * math.pi / period)
-            found.append(torch.stack([angle.sin(), angle.cos()], -1).to(raw.dtype))
+            turned = torch.stack([angle, angle + math.pi / 2], -1)  # so that a sine is the cosine, which not all onnxruntimes know
+            found.append(turned.sin().to(raw.dtype))
     return torch.cat(found, -1)
 
 
