@@ -774,6 +774,14 @@ def test_detect_says_how_far_it_is_now_and_then(monkeypatch, capsys):
     assert not capsys.readouterr().err
 
 
+def test_columns_whose_names_are_patterns_to_polars():
+    names = ["^h.*$", "^.*$", "^id$"]
+    hg.write("people.csv", pl.DataFrame([*frame(40)[:, :2], pl.Series([f"k{i}" for i in range(40)])], schema=names))
+    run("fit", "people.csv", "--for", "flag", "--max-epochs", 1, "--column", "^id$=identifier", "-o", "d.safetensors", "-q")
+    assert "40 rows" in run("detect", "d.safetensors", "people.csv", "-o", "alarms.csv")
+    assert hg.read("alarms.csv").columns == ["row", "^id$", "score", "p_value", "alarm", "reason1", "reason2"]
+
+
 def test_detect_rounds_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     far = 1e8 + np.random.default_rng(0).normal(size=300)

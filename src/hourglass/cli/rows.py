@@ -46,7 +46,7 @@ def one_a_row(detector: Any, batch: Any) -> Any:
         return pl.DataFrame({"smiles" if kind.name == "molecule" else "text": list(batch)})
     if kind.name != "series" or kind.of_record or kind.identifier is None or not hasattr(batch, "columns"):
         return batch
-    return batch.select(kind.identifier).unique(maintain_order=True)
+    return batch[[kind.identifier]].unique(maintain_order=True)
 
 
 def placed(rows: Any, places: dict[str, Any]) -> Any:
@@ -62,7 +62,7 @@ def placed(rows: Any, places: dict[str, Any]) -> Any:
         for name, values in places.items()
     ]
     others = [name for name in rows.columns if name not in {"row", *places}]
-    return rows.with_columns(columns).select("row", *(name for name in places if name != "row"), *others)
+    return rows.with_columns(columns)[["row", *(name for name in places if name != "row"), *others]]
 
 
 def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:

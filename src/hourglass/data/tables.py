@@ -73,7 +73,7 @@ def read_table(path: Path) -> pl.DataFrame:
     if frame.is_empty():
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
     decimal = decimal_of(frame, separator)
-    return frame.select(typed(column, decimal) for column in frame)
+    return frame.select(typed(column, decimal).alias(column.name) for column in frame)
 
 
 def skip_named_separator(file: BinaryIO) -> None:
@@ -204,7 +204,9 @@ def as_written(known: pl.Series, decimal: str) -> tuple[pl.Series, ...]:
 
 def readable(text: pl.Series, decimal: str) -> pl.Series:
     """Text as it is; where commas are decimal ones and most of it is numbers, these with a point."""
-    numbers = plain(text, COMMA) if decimal == COMMA else text
+    if decimal == POINT:
+        return text
+    numbers = plain(text, COMMA)
     most = 2 * len(numbers.drop_nulls()) > len(bare(text).drop_nulls())
     return numbers.zip_with(numbers.is_not_null(), text) if most else text
 
@@ -231,7 +233,7 @@ def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, A
         return X, None
     columns = list(getattr(X, "columns", []))
     if condition in columns:
-        return X.drop(condition), X[condition]
+        return X[[name for name in columns if name != condition]], X[condition]
     if condition == "label" and labels is not None:
         return X, labels
     raise DataError(f"'{data}' has no column {condition!r} to ask by. {suggest(condition, columns or ['label'])}")

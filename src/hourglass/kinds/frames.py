@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hourglass.data.numerals import UNNAMED
 from hourglass.errors import DataError
-from hourglass.kinds.columns import UNNAMED, Column, names_of
+from hourglass.kinds.columns import Column, names_of
 
 if TYPE_CHECKING:
     import polars as pl
