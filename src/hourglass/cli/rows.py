@@ -12,13 +12,12 @@ from hourglass.errors import suggest
 def in_single(detector: Any, batch: Any) -> Any:
     """The numbers of a table in single precision, which is quicker, unless that would round them too much."""
     import polars as pl
-    from polars import selectors as cs
 
     is_table = isinstance(batch, pl.DataFrame) and detector.kind_.name == "table"
     if not is_table or isinstance(detector, hg.OnnxModel) or detector.model_.scaling.far:
         return batch
-    days = [column.name for column in detector.kind_.columns if column.type == "datetime"]  # 20250129 needs all digits
-    return batch.cast({cs.by_dtype(pl.Float64) - cs.by_name(*days, require_all=False): pl.Float32})
+    days = {column.name for column in detector.kind_.columns if column.type == "datetime"}  # 20250129 needs all digits
+    return batch.with_columns(each.cast(pl.Float32) for each in batch if each.dtype == pl.Float64 and each.name not in days)
 
 
 def identifiers(model: Any, batch: Any, data: str) -> list[str]:
