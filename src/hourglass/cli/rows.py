@@ -8,16 +8,24 @@ from typing import Any
 import hourglass as hg
 from hourglass.errors import suggest
 
+LARGEST = 3.4e38  # in single precision, nearly
+
 
 def in_single(detector: Any, batch: Any) -> Any:
-    """The numbers of a table in single precision, which is quicker, unless that would round them too much."""
+    """The numbers of a table in single precision, which is quicker, unless that rounds them too much or makes infinity of them."""
     import polars as pl
 
     is_table = isinstance(batch, pl.DataFrame) and detector.kind_.name == "table"
     if not is_table or isinstance(detector, hg.OnnxModel) or detector.model_.scaling.far:
         return batch
-    days = {column.name for column in detector.kind_.columns if column.type == "datetime"}  # 20250129 needs all digits
-    return batch.with_columns(each.cast(pl.Float32) for each in batch if each.dtype == pl.Float64 and each.name not in days)
+    exact = {column.name for column in detector.kind_.columns if column.type != "numeric"}  # 20250129 needs all digits
+    numbers = [column for column in batch if column.dtype == pl.Float64 and column.name not in exact]
+    return batch.with_columns(column.cast(pl.Float32) for column in numbers if _fits_single(column))
+
+
+def _fits_single(column: Any) -> bool:
+    low, high = column.min() or 0.0, column.max() or 0.0
+    return bool(-LARGEST <= low <= high <= LARGEST)
 
 
 def identifiers(model: Any, batch: Any, data: str) -> list[str]:
