@@ -187,7 +187,7 @@ def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
 
     known = bare(column)
     for text in as_written(known, decimal):
-        for dtype in () if has_leading_zeros(text) else (pl.Int64, pl.Float64):
+        for dtype in (pl.Int64, pl.Float64):
             numbers = text.cast(dtype, strict=False)
             if numbers.null_count() == known.null_count():
                 return numbers
@@ -197,9 +197,10 @@ def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
     return readable(column.set(column == "", None), decimal)
 
 
-def as_written(known: pl.Series, decimal: str) -> tuple[pl.Series, ...]:
+def as_written(known: pl.Series, decimal: str) -> list[pl.Series]:
     """The ways in which text may be numbers, in a file with that decimal sign: beside commas, some columns may have points."""
-    return (known,) if decimal == POINT else (plain(known, COMMA), known)
+    ways = [known] if decimal == POINT else [plain(known, COMMA), known]
+    return [text for text in ways if not has_leading_zeros(text)]
 
 
 def readable(text: pl.Series, decimal: str) -> pl.Series:
