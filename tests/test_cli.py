@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import hourglass as hg
 from hourglass import cli
 from hourglass.cli.files import of_same_names
+from hourglass.cli.rows import in_single
 from hourglass.cli.words import Pace, histogram, in_the_shell, rows_table, show
 from hourglass.estimators import patches
 
@@ -774,6 +775,14 @@ def test_detect_says_how_far_it_is_now_and_then(monkeypatch, capsys):
     assert not capsys.readouterr().err
 
 
+def test_columns_whose_names_are_patterns_to_polars():
+    names = ["^h.*$", "^.*$", "^id$"]
+    hg.write("people.csv", pl.DataFrame([*frame(40)[:, :2], pl.Series([f"k{i}" for i in range(40)])], schema=names))
+    run("fit", "people.csv", "--for", "flag", "--max-epochs", 1, "--column", "^id$=identifier", "-o", "d.safetensors", "-q")
+    assert "40 rows" in run("detect", "d.safetensors", "people.csv", "-o", "alarms.csv")
+    assert hg.read("alarms.csv").columns == ["row", "^id$", "score", "p_value", "alarm", "reason1", "reason2"]
+
+
 def test_detect_rounds_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     far = 1e8 + np.random.default_rng(0).normal(size=300)
@@ -785,6 +794,17 @@ def test_detect_rounds_nothing(tmp_path, monkeypatch):
     found = hg.read("found.parquet")
     assert found["ts"].equals(usual["ts"][:50])
     np.testing.assert_array_equal(found["score"], det.alarms(usual[:50])["score"])
+
+
+def test_enormous_numbers_and_large_codes_are_judged_as_they_are():
+    usual = frame(60).with_columns(code=pl.Series([16777217.0, 16777216.0, None] * 20))
+    det = hg.AnomalyDetector(max_epochs=1, columns={"code": "categorical"}, random_state=0).fit(usual)
+    det.save("d.safetensors")
+    new = usual[:4].with_columns(height=pl.Series([0.0, 1e300, -1e40, 1e30]))
+    hg.write("new.csv", new)
+    run("detect", "d.safetensors", "new.csv", "-o", "alarms.parquet")
+    assert hg.read("alarms.parquet")["alarm"].to_list() == [False, True, True, True]
+    assert in_single(det, usual).dtypes == [pl.Float32] * 3 + [pl.Float64]
 
 
 def test_fit_for_flag_and_detect(tmp_path, monkeypatch):

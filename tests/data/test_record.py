@@ -43,6 +43,13 @@ def test_times_as_text_and_as_seconds():
     assert record_of(pl.DataFrame({"t": [0.0, 0.5, 1.0], "x": [1, 2, 3]})).rate == 2
 
 
+def test_names_that_are_patterns_to_polars():
+    text = pl.DataFrame({"^t$": ["2024-01-01 00:00:00", "2024-01-01 00:00:10"], "^.*$": ["1", "2,5"], "^x$": [1.0, None]})
+    record = record_of(text)
+    np.testing.assert_array_equal(record.values, [[1, 1], [2.5, np.nan]])
+    assert (record.names, record.rate) == (("^.*$", "^x$"), pytest.approx(0.1))
+
+
 @pytest.mark.parametrize(
     ("form", "minutes", "n"),
     [

@@ -49,6 +49,15 @@ def test_a_large_csv_with_decimal_commas_is_read_as_a_small_one(tmp_path, monkey
     assert found.with_columns(paid=pl.col("paid") == "True").equals(small)
 
 
+def test_a_large_csv_with_points_beside_decimal_commas_is_read_as_a_small_one(tmp_path, monkeypatch):
+    (tmp_path / "t.csv").write_text("price;share\n1,5;0.125\n2,5;1.375\n")
+    small = hg.read(tmp_path / "t.csv")
+    assert small.rows() == [(1.5, 0.125), (2.5, 1.375)]
+    monkeypatch.setattr(stream, "WHOLE", 10)
+    (found,) = batches(tmp_path / "t.csv", dtypes={name: str(dtype) for name, dtype in small.schema.items()})
+    assert found.equals(small)
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.tsv"])
 def test_appended_batches_are_the_table(tmp_path, name):
     with appending(tmp_path / name) as append:

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from hourglass.data import read, tables
+from hourglass.data import read, stream, tables
 from hourglass.errors import DataError, FileError
 
 
@@ -171,3 +171,17 @@ def test_decimal_commas_beside_tabs():
     assert table("a\tb\n1,500\t2\n3,25\t4\n")["a"].to_list() == [1.5, 3.25]
     assert table("1,5\t2,5\n3,5\t4,5\n", "x.tsv").rows() == [(1.5, 2.5), (3.5, 4.5)]
     assert table("a\tb\n1,500\t2\n3,250\t4\n")["a"].to_list() == ["1,500", "3,250"]  # thousands, or not: it is not said
+
+
+PATTERNS = "^a.*$,^.*$,abc,*,^t$\n1.5,x,1,$2,2026-01-05\n,y,2,$3,2026-02-06\n"
+
+
+def test_names_that_are_patterns_to_polars(monkeypatch):
+    rows = [(1.5, "x", 1, "$2", "2026-01-05"), (None, "y", 2, "$3", "2026-02-06")]
+    found = table(PATTERNS)
+    assert (found.columns, found.rows()) == (["^a.*$", "^.*$", "abc", "*", "^t$"], rows)
+    rest, labels = tables.apart("x.csv", found, None, "^.*$")
+    assert (rest.columns, labels.to_list()) == (["^a.*$", "abc", "*", "^t$"], ["x", "y"])
+    monkeypatch.setattr(stream, "WHOLE", 10)
+    (large,) = stream.batches("x.csv", dtypes={name: str(dtype) for name, dtype in found.schema.items()})
+    assert large.equals(found)

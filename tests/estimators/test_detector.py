@@ -453,6 +453,20 @@ def test_of_dirty_rows_a_fifth_is_not_learned_from_and_a_tenth_not_usual():
 
 
 @pytest.mark.parametrize("contaminated", [False, True])
+@pytest.mark.parametrize("estimator", [None, hg.Autoencoder(2, max_epochs=1)])
+def test_a_file_says_how_rows_were_doubted_when_it_was_fitted(contaminated, estimator, tmp_path):
+    settings = {"neighbours": 50, "random_state": 0} | ({"max_epochs": 1} if estimator is None else {})
+    found = hg.AnomalyDetector(estimator, contaminated=contaminated, **settings).fit(USUAL[:200])
+    scores = found.score_samples(NEW[:50])
+    found.set_params(contaminated=not contaminated).save(tmp_path / "d.safetensors")
+    loaded = hg.load(tmp_path / "d.safetensors")
+    assert loaded.contaminated == contaminated
+    loaded.save(tmp_path / "again.safetensors")
+    for path in ("d.safetensors", "again.safetensors"):
+        np.testing.assert_array_equal(hg.load(tmp_path / path).score_samples(NEW[:50]), scores)
+
+
+@pytest.mark.parametrize("contaminated", [False, True])
 def test_training_rows_are_scored_where_some_may_be_dirty_alone(contaminated, monkeypatch):
     scored, score = [], Alarm.forward
     monkeypatch.setattr(Alarm, "forward", lambda alarm, x, errors: scored.append(len(x)) or score(alarm, x, errors))

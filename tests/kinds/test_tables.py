@@ -940,6 +940,16 @@ def test_types_of_pyarrow_that_polars_has_not_come_back():
     assert alone.to_pylist() == [row | {"day": dt.datetime.combine(row["day"], dt.time())} for row in table.to_pylist()]
 
 
+def test_dictionaries_of_numbers_in_pyarrow_come_back_as_numbers():
+    counts = pa.array([1, 2, None] * 20)
+    _, alone, back = of_all(pa.table({"n": counts.dictionary_encode(), "x": [0.5, 1.5, 2.5] * 20}))
+    assert back.schema == alone.schema == pa.schema({"n": pa.int64(), "x": pa.float64()})
+    assert back["n"].combine_chunks().equals(counts)
+    digits = pa.array([Decimal(2), Decimal(3)] * 30, pa.decimal256(40, 2))
+    with pytest.raises(hg.DataError, match="Column 'n' holds a Decimal256Scalar that no column of a table can"):
+        learned(pa.table({"n": digits}))
+
+
 def test_times_in_seconds_come_back_in_seconds():
     days = np.datetime64("2024-01-01", "s") + np.arange(60).astype("timedelta64[D]")
     table = pd.DataFrame({"at": days, "took": days - days[0]})

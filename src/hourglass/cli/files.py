@@ -74,8 +74,8 @@ def _without_condition(model: Any, X: Any) -> Any:
     if model.condition_kind_ is None or model.kind_.name != "table" or not hasattr(X, "columns"):
         return X
     known = [column.name for column in model.kind_.columns]
-    others = [name for name in X.columns if name not in known]
-    return X.drop(others) if len(others) == 1 else X
+    mine = [name for name in X.columns if name in known]
+    return X[mine] if len(mine) == len(X.columns) - 1 else X
 
 
 def require_place(model: Any, output: str | None) -> None:

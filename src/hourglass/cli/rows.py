@@ -8,17 +8,24 @@ from typing import Any
 import hourglass as hg
 from hourglass.errors import suggest
 
+LARGEST = 3.4e38  # in single precision, nearly
+
 
 def in_single(detector: Any, batch: Any) -> Any:
-    """The numbers of a table in single precision, which is quicker, unless that would round them too much."""
+    """The numbers of a table in single precision, which is quicker, unless that rounds them too much or makes infinity of them."""
     import polars as pl
-    from polars import selectors as cs
 
     is_table = isinstance(batch, pl.DataFrame) and detector.kind_.name == "table"
     if not is_table or isinstance(detector, hg.OnnxModel) or detector.model_.scaling.far:
         return batch
-    days = [column.name for column in detector.kind_.columns if column.type == "datetime"]  # 20250129 needs all digits
-    return batch.cast({cs.by_dtype(pl.Float64) - cs.by_name(*days, require_all=False): pl.Float32})
+    exact = {column.name for column in detector.kind_.columns if column.type != "numeric"}  # 20250129 needs all digits
+    numbers = [column for column in batch if column.dtype == pl.Float64 and column.name not in exact]
+    return batch.with_columns(column.cast(pl.Float32) for column in numbers if _fits_single(column))
+
+
+def _fits_single(column: Any) -> bool:
+    low, high = column.min() or 0.0, column.max() or 0.0
+    return bool(-LARGEST <= low <= high <= LARGEST)
 
 
 def identifiers(model: Any, batch: Any, data: str) -> list[str]:
@@ -46,7 +53,7 @@ def one_a_row(detector: Any, batch: Any) -> Any:
         return pl.DataFrame({"smiles" if kind.name == "molecule" else "text": list(batch)})
     if kind.name != "series" or kind.of_record or kind.identifier is None or not hasattr(batch, "columns"):
         return batch
-    return batch.select(kind.identifier).unique(maintain_order=True)
+    return batch[[kind.identifier]].unique(maintain_order=True)
 
 
 def placed(rows: Any, places: dict[str, Any]) -> Any:
@@ -62,7 +69,7 @@ def placed(rows: Any, places: dict[str, Any]) -> Any:
         for name, values in places.items()
     ]
     others = [name for name in rows.columns if name not in {"row", *places}]
-    return rows.with_columns(columns).select("row", *(name for name in places if name != "row"), *others)
+    return rows.with_columns(columns)[["row", *(name for name in places if name != "row"), *others]]
 
 
 def beside(model: Any, X: Any, places: dict[str, Any], data: str) -> list[Any]:

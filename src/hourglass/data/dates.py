@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING
 
-from hourglass.data.numerals import bare
+from hourglass.data.numerals import UNNAMED, bare
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,7 +67,7 @@ def _reading(known: pl.Series, formats: Iterable[str], unread: float) -> list[st
 
 def as_times(text: pl.Series, form: str) -> pl.Series:
     """Text of a format as times, null where it is of another; of the years 69 to 68 as 1969 to 2068, of no day on that of 1970."""
-    text = text.str.strip_chars()
+    text = text.alias(UNNAMED).str.strip_chars()
     if form in TIMES:
         text, form = "1970-01-01 " + text, f"%Y-%m-%d {form}"
     times = text.str.to_datetime(form, strict=False)

@@ -160,8 +160,8 @@ def read_sdf(path: Path) -> pl.DataFrame:
         found = [_record(record) for record in records]
     names = list(dict.fromkeys(name for record in found for name in record))
     text = pl.DataFrame({name: [record.get(name, "") for record in found] for name in names})
-    others = (text[name] if name == TITLE else typed(text[name]) for name in names if name != COLUMN)  # a title is no number
-    return text.select(text[COLUMN], *others)
+    others = [text[name] if name == TITLE else typed(text[name]).alias(name) for name in names if name != COLUMN]
+    return text.select(text[COLUMN], *others)  # a title is no number
 
 
 def _record(record: str) -> dict[str, str]:

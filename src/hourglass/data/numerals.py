@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", "#N/A", "#NV", "<NA>")
 """What stands for a missing value among numbers. Among text only the empty cell does: NA may be Namibia."""
 
+UNNAMED = "value"  # what a column is called at work: to polars, a name such as ^x.*$ is a pattern
 POINT, COMMA = ".", ","  # the decimal sign, behind which a form may have a unit: ".$" is that of $1,234.50
 UNITS = r"\p{Sc}|%|\b(?:AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|NOK|PLN|RON|SEK|TRY|USD|ZAR)\b"
 _NONE = r"^(?i:[+-]nan)$|^#[\p{Lu}/0]+[!?]$"  # the latter are errors of spreadsheets: #DIV/0!, #VALUE!, #WERT!, #NAME?
@@ -19,8 +20,8 @@ _NUMBER = rf"^[+-]?(?:(?:\d+|\d{{1,3}}(?:{_GROUPS}\d{{3}})+)(?:\.\d*)?|\.\d+)(?:
 
 
 def bare(column: pl.Series) -> pl.Series:
-    """Text without blanks around it, null where it stands for a missing value."""
-    text = column.str.strip_chars()
+    """Text without blanks around it, null where it stands for a missing value, in a column of no name."""
+    text = column.alias(UNNAMED).str.strip_chars()
     return text.set(text.is_in(MISSING) | text.str.contains(_NONE), None)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.dates import as_times, date_formats
-from hourglass.data.numerals import bare, number_form, plain
+from hourglass.data.numerals import UNNAMED, bare, number_form, plain
 from hourglass.data.stamps import HOUR, tidied
 from hourglass.data.tables import FILE
 from hourglass.errors import DataError, ParameterError, listed, suggest, warn
@@ -236,7 +236,7 @@ def roles(frame: pl.DataFrame, asked: Mapping[str, str] | None) -> Columns:
 def _tells_time(frame: pl.DataFrame, name: str) -> bool:
     import polars as pl
 
-    column = frame[name]
+    column = frame[name].alias(UNNAMED)
     if column.dtype == pl.String:
         some = column.head(10)
         return some.null_count() == 0 and (bool(date_formats(some)) or _of_clock(some).null_count() == 0)
@@ -334,9 +334,9 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | 
     """The stamps of a column in seconds since the first, and when that is."""
     import polars as pl
 
-    column = frame[name]
+    column = frame[name].alias(UNNAMED)
     if column.dtype == pl.String:
-        column = _times(column)
+        column = _times(column, name)
     if column.dtype == pl.Duration:
         column = column.dt.total_microseconds() / 1e6
     if column.dtype == pl.Time:
@@ -360,7 +360,7 @@ def seconds(frame: pl.DataFrame, name: str) -> tuple[Values, datetime | float | 
     return found - found[0], float(found[0]) or None
 
 
-def _times(column: pl.Series) -> pl.Series:
+def _times(column: pl.Series, name: str) -> pl.Series:
     """The times that a column of text holds. Where day and month could be either, the steps from row to row are small, and one way.
 
     Clocks alone, without a date, are times of the first year.
@@ -378,11 +378,9 @@ def _times(column: pl.Series) -> pl.Series:
         times = read[0] if read else clock
         bad = times.is_null() & column.is_not_null()
         if bad.sum() > MISREAD * len(column):
-            raise DataError(
-                f"Column {column.name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=."
-            )
+            raise DataError(f"Column {name!r} holds text that is no time, such as {column[0]!r}. Say what it is in columns=.")
         row = int(bad.arg_max() or 0)
-        raise DataError(f"Column {column.name!r} has no time in row {row}, but {column[row]!r}. Leave that row out.")
+        raise DataError(f"Column {name!r} has no time in row {row}, but {column[row]!r}. Leave that row out.")
     instants = [times.drop_nulls().dt.timestamp("us").to_numpy() for times in read]
     turns = [min((np.diff(found) < 0).sum(), (np.diff(found) > 0).sum()) for found in instants]  # newest first is an order too
     return read[min(range(len(read)), key=lambda number: (turns[number], np.ptp(instants[number])))]
@@ -395,7 +393,7 @@ def _of_clock(column: pl.Series) -> pl.Series:
     parts = column.str.strip_chars("' ").str.replace(",", ".", literal=True).str.extract_groups(_CLOCK).struct
     long, short = ([parts.field(str(i)).cast(pl.Float64) for i in some] for some in ((1, 2, 3), (4, 5)))
     found = long[0] * 3600 + long[1] * 60 + long[2]
-    return found.zip_with(found.is_not_null(), short[0] * 60 + short[1]).alias(column.name)
+    return found.zip_with(found.is_not_null(), short[0] * 60 + short[1])
 
 
 def stacked(frame: pl.DataFrame, names: Sequence[str]) -> Values:
@@ -409,7 +407,7 @@ def numbers(frame: pl.DataFrame, name: str) -> Values:
     """The values of a column; what is missing is NaN."""
     import polars as pl
 
-    column = frame[name]
+    column = frame[name].alias(UNNAMED)
     if column.dtype == pl.Duration:
         column = column.dt.total_microseconds() / 1e6
     if column.dtype == pl.String:

@@ -92,7 +92,7 @@ def _of_text(path: Path, rows: int, dtypes: Mapping[str, str] | None) -> Iterato
                 for number, batch in enumerate(reader):
                     frame = pl.DataFrame(pa.Table.from_batches([batch]))[int(has_header and number == 0) :]
                     decimal = decimal or decimal_of(frame, separator)  # what the beginning says goes for all of the file
-                    frame = frame.with_columns(_typed(column, dtypes, decimal) for column in frame)
+                    frame = frame.with_columns(_typed(column, dtypes, decimal).alias(column.name) for column in frame)
                     for start in range(0, frame.height, rows):
                         yield frame[start : start + rows]
             except pa.ArrowInvalid:

@@ -73,7 +73,7 @@ def read_table(path: Path) -> pl.DataFrame:
     if frame.is_empty():
         raise FileError(f"'{path}' has a header but no rows. Add a row for each example.")
     decimal = decimal_of(frame, separator)
-    return frame.select(typed(column, decimal) for column in frame)
+    return frame.select(typed(column, decimal).alias(column.name) for column in frame)
 
 
 def skip_named_separator(file: BinaryIO) -> None:
@@ -187,7 +187,7 @@ def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
 
     known = bare(column)
     for text in as_written(known, decimal):
-        for dtype in () if has_leading_zeros(text) else (pl.Int64, pl.Float64):
+        for dtype in (pl.Int64, pl.Float64):
             numbers = text.cast(dtype, strict=False)
             if numbers.null_count() == known.null_count():
                 return numbers
@@ -197,14 +197,17 @@ def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
     return readable(column.set(column == "", None), decimal)
 
 
-def as_written(known: pl.Series, decimal: str) -> tuple[pl.Series, ...]:
+def as_written(known: pl.Series, decimal: str) -> list[pl.Series]:
     """The ways in which text may be numbers, in a file with that decimal sign: beside commas, some columns may have points."""
-    return (known,) if decimal == POINT else (plain(known, COMMA), known)
+    ways = [known] if decimal == POINT else [plain(known, COMMA), known]
+    return [text for text in ways if not has_leading_zeros(text)]
 
 
 def readable(text: pl.Series, decimal: str) -> pl.Series:
     """Text as it is; where commas are decimal ones and most of it is numbers, these with a point."""
-    numbers = plain(text, COMMA) if decimal == COMMA else text
+    if decimal == POINT:
+        return text
+    numbers = plain(text, COMMA)
     most = 2 * len(numbers.drop_nulls()) > len(bare(text).drop_nulls())
     return numbers.zip_with(numbers.is_not_null(), text) if most else text
 
@@ -231,7 +234,7 @@ def apart(data: str, X: Any, labels: Any, condition: str | None) -> tuple[Any, A
         return X, None
     columns = list(getattr(X, "columns", []))
     if condition in columns:
-        return X.drop(condition), X[condition]
+        return X[[name for name in columns if name != condition]], X[condition]
     if condition == "label" and labels is not None:
         return X, labels
     raise DataError(f"'{data}' has no column {condition!r} to ask by. {suggest(condition, columns or ['label'])}")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from hourglass.data.numerals import UNNAMED
 from hourglass.errors import DataError, suggest
-from hourglass.kinds.columns import OTHER, UNNAMED, as_words
+from hourglass.kinds.columns import OTHER, as_words
 from hourglass.kinds.frames import as_frame, tabled
 from hourglass.kinds.table import TableKind
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data.dates import COMPACT, OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
-from hourglass.data.numerals import bare, number_form, plain
+from hourglass.data.numerals import UNNAMED, bare, number_form, plain
 from hourglass.errors import DataError, warn
 from hourglass.parts.cells import NUMBER, Cell
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 TYPES = ("numeric", "boolean", "categorical", "datetime", "identifier", "left out")  # the last two aren't learned from
 OTHER = "other"
-UNNAMED = "value"  # what a column is called at work: to polars, a name such as ^x.*$ is a pattern
 MOST_GAPS = 0.5  # of the cells of a column that are no numbers, though it is one of numbers: with more it is of another type
 FEW = 3  # cells that a sentence names
 EPOCH = datetime(1970, 1, 1)

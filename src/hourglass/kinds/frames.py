@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hourglass.data.numerals import UNNAMED
 from hourglass.errors import DataError
-from hourglass.kinds.columns import UNNAMED, Column, names_of
+from hourglass.kinds.columns import Column, names_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,14 +96,23 @@ def as_frame(raw: Any, names: Sequence[str] = ()) -> pl.DataFrame:
 
 
 def as_arrow(frame: pl.DataFrame, like: Any = None) -> Any:
-    """A frame as a table of pyarrow, in the types of ``like`` where polars has one for both, as it has for all kinds of strings."""
+    """A frame as a table of pyarrow, in the types of ``like`` where polars has one for both, as it has for all kinds of strings.
+
+    Dictionaries of numbers, which nothing can be cast to, come as numbers.
+    """
     import pyarrow as pa
 
     found = frame.to_arrow()
     if like is None:
         return found
     seen = as_frame(like)
-    fields = [like.schema.field(own.name) if seen[own.name].dtype == frame[own.name].dtype else own for own in found.schema]
+
+    def field_of(own: Any) -> Any:
+        field = like.schema.field(own.name)
+        alike = seen[own.name].dtype == frame[own.name].dtype
+        return field if alike and pa.types.is_dictionary(field.type) == pa.types.is_dictionary(own.type) else own
+
+    fields = [field_of(own) for own in found.schema]
     return found.cast(pa.schema(fields), safe=False)
 
 
@@ -161,7 +171,7 @@ def _series(name: str, values: Any) -> pl.Series:
     try:
         found = pl.Series(UNNAMED, values, nan_to_null=True) if isinstance(values, list) else pl.Series(UNNAMED, values)
         return found.alias(name)
-    except Exception as error:  # polars and pyarrow raise several kinds over values of several types
+    except (Exception, pl.exceptions.PanicException) as error:  # of several kinds, over values of several types or of one unknown
         known = [value for value in values if value is not None and not (isinstance(value, float) and math.isnan(value))]
         other = next((value for value in known if type(value) is not type(known[0])), None)
         if other is not None and all(isinstance(value, (bool, int, float, np.number)) for value in known):

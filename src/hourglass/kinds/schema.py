@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hourglass.data.dates import COMPACT, clock_formats, date_formats
-from hourglass.data.numerals import bare, has_leading_zeros, number_form, plain
+from hourglass.data.numerals import UNNAMED, bare, has_leading_zeros, number_form, plain
 from hourglass.data.tables import FILE, TRUTHS
 from hourglass.errors import DataError
 from hourglass.kinds.columns import (
     DAY,
     MOST_GAPS,
     OTHER,
-    UNNAMED,
     WEEK,
     YEAR,
     Column,

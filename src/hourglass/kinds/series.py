@@ -132,7 +132,7 @@ class SeriesKind(Kind):
             if self.of_record and not self.values:  # learned from no table, so nobody said which column holds times, if any
                 time = roles(frame, dict.fromkeys(self._named, "value")).time
             asked = {name: role for name, role in ((time, "time"), (self.identifier, "id")) if name and name in frame.columns}
-            frame = frame.select([*asked, *self._named]) if self._named else frame
+            frame = frame[[*asked, *self._named]] if self._named else frame
             rate = self.grid if time else self.rate
             origin, raw = raw, _of_frame(frame, asked, roles(frame, asked), rate, records=self.of_record)
         if not self.of_record:

@@ -208,7 +208,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         raw = as_raw(X, kind=self.kind if self.estimator is None else self.estimator.kind)
         generator = self._generator(seed_from(self.random_state))
         with self._or_as_before():
-            self.estimator_ = None
+            self.estimator_, self._doubted = None, self.contaminated
             self._adopt(recipes.of(self, raw).fit(self, raw, generator))
             self._set_threshold(raw)
         return self
@@ -592,13 +592,14 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _header(self) -> dict[str, Any]:
         header = super()._header()
         del header["parameters"]["estimator"]
+        header["parameters"]["contaminated"] = self._doubted  # as it was fitted, whatever was set since: distances depend on it
         inner = None if self.estimator_ is None else self.estimator_._header()
         sizes = len(self._alarm.kept), len(self._alarm.reference)
         facts = {"asked": self.estimator is not None, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
         return header | {"inner": inner} | facts
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        self.estimator_ = None
+        self.estimator_, self._doubted = None, self.contaminated
         if header["inner"] is not None:
             own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             facts = Facts(header["inner"], path)

@@ -50,7 +50,7 @@ def identifiers(model: Any, X: Any, files: Sequence[str] | None = None) -> pl.Da
         return pl.DataFrame({FILE: files})
     names = [column.name for column in model.kind_.columns if column.type == "identifier"] if model.kind_.name == "table" else []
     known = [name for name in names if name in getattr(X, "columns", [])]
-    return as_frame(X).select(known) if known else pl.DataFrame()
+    return as_frame(X)[known] if known else pl.DataFrame()
 
 
 def mend(model: Any, data: str, path: Path) -> Path:

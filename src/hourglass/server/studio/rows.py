@@ -100,7 +100,7 @@ def _series(raw: Any) -> Values:
     if isinstance(raw, Record):
         return [[_curve(channel) for channel in raw.values.T]]
     if hasattr(raw, "columns"):
-        numbers = as_frame(raw).select(name for name, dtype in as_frame(raw).schema.items() if dtype.is_numeric())
+        numbers = as_frame(raw)[[name for name, dtype in as_frame(raw).schema.items() if dtype.is_numeric()]]
         return [[_curve(channel) for channel in numbers.to_numpy().T]]
     return [[_curve(channel) for channel in _channels(np.asarray(raw[number]))] for number in range(len(raw))]
 
