@@ -453,6 +453,12 @@ def test_a_folder_a_zip_and_a_list_are_one(tmp_path):
     assert all(np.array_equal(*pair) for pair in zip(mended, models[0].denoise(sizes), strict=True))
 
 
+def test_pictures_that_may_not_be_written_to_are_learned_from():
+    locked = scenes(20)
+    locked.flags.writeable = False
+    np.testing.assert_array_equal(cleaner("noise:40", locked).denoise(NOISY), cleaner("noise:40").denoise(NOISY))
+
+
 def test_the_first_picture_says_whether_all_are_grey_or_coloured(tmp_path):
     grey, coloured = BYTES[0], np.stack([BYTES[1]] * 3, 2)
     assert cleaner("noise:40", [grey, coloured] * 6).kind_.describe() == "grey images of differing sizes"

@@ -79,12 +79,15 @@ class ImageKind(Kind):
         return replace(kind, bilevel=bool(np.mean(4 * some * (1 - some)) < GREYNESS))
 
     def opened(self, raw: Any) -> Any:
-        """Grey pictures as three equal channels where colour was learned from, and such three as one where grey was."""
+        """Grey as three equal channels where colour was learned from, three equal channels as grey where that was.
+
+        Grey may have an axis of channels or not, whichever was learned from.
+        """
         if not isinstance(raw, np.ndarray) or raw.shape[1:3] != self.shape[1:] or raw.shape[1:] == self.raw_shape:
             return raw
-        if raw.ndim == 3 and self.shape[0] == 3:
-            return np.repeat(raw[..., None], 3, axis=3)
-        grey = raw.ndim == 4 and raw.shape[3] == 3 and not self.channel_axis and bool((raw == raw[..., :1]).all())
+        if raw.ndim == 3 and self.shape[0] in (1, 3):
+            return np.repeat(raw[..., None], self.shape[0], axis=3)
+        grey = raw.ndim == 4 and raw.shape[3] in (1, 3) and not self.channel_axis and bool((raw == raw[..., :1]).all())
         return raw[..., 0] if grey else raw
 
     def check(self, raw: Any) -> None:
