@@ -1024,6 +1024,12 @@ def test_12_bits_in_files_are_cleaned_measured_and_drawn_in_full_contrast(monkey
     assert f"What was removed, {255 * removed.std():.1f} grey levels on average, is " in said
     near = [np.mean([hg.metrics.psnr(*pair, data_range=4095) for pair in zip(clean, X, strict=True)]) for X in (noisy, found)]
     assert "PSNR {:.2f} dB before, {:.2f} dB after".format(*near) in said
+    hg.write("bright", np.stack([clean[0], clean[1] * 2, clean[2] * 3]))
+    with pytest.warns(
+        hg.HourglassWarning, match=f"up to 4,095, and these go to {max(clean[1].max() * 2, clean[2].max() * 3):,},"
+    ) as told:
+        run("denoise", "c.safetensors", "bright", "-o", "out", "-q")
+    assert len(told) == 1
 
 
 def test_denoise_touches_only_what_a_mask_marks(cleaners):

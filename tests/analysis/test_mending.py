@@ -94,5 +94,11 @@ def test_grey_and_coloured_pictures_of_differing_sizes_with_holes_are_drawn_toge
     before = [np.zeros((20, 30), np.uint8), np.zeros((25, 24, 3), np.float32), np.full((20, 20, 1), np.nan)]
     after = [before[0], before[1] + 0.5, np.zeros((20, 20, 1))]
     figure = hg.plots.mended(before, after)
-    assert figure.axes[0].images[0].get_array().shape == (20, 3 * (20 + 1), 4)
-    assert np.isfinite(figure.axes[0].images[0].get_array()).all()
+    came, mended, changes = (axes.images[0].get_array() for axes in figure.axes)
+    assert came.shape == (25, 3 * (30 + 2), 4)
+    assert np.isfinite(came).all()
+    shown = np.s_[2:22, :30]  # the first picture, in the middle of white
+    assert (came[shown] == [0, 0, 0, 1]).all()
+    assert (came[[0, 1, 22, 24], :30] == 1).all()
+    assert (changes[[0, 24], :30] == changes[2, 0]).all()
+    assert (mended[:, 32 + 3 : 32 + 27] == [0.5, 0.5, 0.5, 1]).all()

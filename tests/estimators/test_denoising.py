@@ -149,6 +149,12 @@ def test_pictures_brighter_than_those_that_were_learned_from_are_not_cut():
     with pytest.warns(hg.HourglassWarning, match="values up to 4,095, and these go to"):
         found = model.denoise(bright)
     assert np.abs(found / 65535 - model.denoise((bright / 65535).astype(np.float32))).max() < 1e-5
+    blue = np.stack([deep[0], deep[0], bright[0]], 2)
+    with pytest.warns(hg.HourglassWarning, match=f"go to {max(bright[0].max(), bright[1, :20].max()):,},") as caught:
+        model.denoise([deep[0], bright[1, :20], blue])
+    assert len(caught) == 1
+    clear = np.dstack([deep[0], deep[0], deep[0], np.full_like(deep[0], 65535)])
+    np.testing.assert_array_equal(model.denoise([clear])[0][..., 0], model.denoise(deep[:1])[0])
 
 
 def test_ones_among_zeros_are_mended_as_black_and_white():
@@ -447,6 +453,12 @@ def test_a_folder_a_zip_and_a_list_are_one(tmp_path):
     assert all(np.array_equal(*pair) for pair in zip(mended, models[0].denoise(sizes), strict=True))
 
 
+def test_pictures_that_may_not_be_written_to_are_learned_from():
+    locked = scenes(20)
+    locked.flags.writeable = False
+    np.testing.assert_array_equal(cleaner("noise:40", locked).denoise(NOISY), cleaner("noise:40").denoise(NOISY))
+
+
 def test_the_first_picture_says_whether_all_are_grey_or_coloured(tmp_path):
     grey, coloured = BYTES[0], np.stack([BYTES[1]] * 3, 2)
     assert cleaner("noise:40", [grey, coloured] * 6).kind_.describe() == "grey images of differing sizes"
@@ -570,7 +582,7 @@ def test_a_run_killed_and_resumed_equals_the_uninterrupted_one_bit_for_bit(tmp_p
 # With a waist, and tables
 
 
-def test_pictures_with_a_waist_are_mended_too(sentence):
+def test_pictures_with_a_waist_are_mended_too(sentence, tmp_path):
     model = hg.DenoisingAutoencoder(8, corruption="half", max_epochs=2, random_state=0).fit(scenes(60))
     half = np.zeros_like(GAPS)
     half[:, :, 16:] = True
@@ -582,7 +594,13 @@ def test_pictures_with_a_waist_are_mended_too(sentence):
     assert sentence(hg.DataError, model.denoise, BYTES[:, 1:]) == shape
     clear = np.random.default_rng(0).integers(0, 256, (12, 6, 6, 4), np.uint8)
     four = hg.DenoisingAutoencoder(8, max_epochs=1, random_state=0).fit(clear)
-    assert four.denoise(clear).shape == clear.shape
+    mended = four.denoise(clear)
+    np.testing.assert_array_equal(mended[..., 3], clear[..., 3])
+    assert (mended[..., :3] != clear[..., :3]).any()
+    four.export_onnx(tmp_path / "four.onnx")
+    exported = hg.OnnxModel(tmp_path / "four.onnx").denoise(clear)
+    np.testing.assert_array_equal(exported[..., 3], clear[..., 3])
+    np.testing.assert_allclose(exported.astype(float), mended, atol=1)
 
 
 def test_gaps_of_tables_are_filled_and_the_rest_is_left(sentence):

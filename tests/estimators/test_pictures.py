@@ -98,6 +98,17 @@ def test_alarms_have_words(detector):
     assert frame["reason1"][3] is None or frame["alarm"][3]
 
 
+def test_what_is_brighter_than_white_is_said_once_a_call():
+    deep = USUAL.astype(np.uint16) * 4
+    found = hg.AnomalyDetector(alarm_rate=0.05, random_state=0).fit(deep)
+    bright = deep[:3].copy()
+    bright[0, :4, :4], bright[1, :4, :4] = 1500, 2000
+    for work in (found.predict, found.p_values, found.explain, found.alarms, found.heatmaps, found.drift):
+        with pytest.warns(hg.HourglassWarning, match="values up to 1,023, and these go to 2,000") as caught:
+            work(bright)
+        assert len(caught) == 1
+
+
 def test_drift_of_pictures(detector):
     assert not detector.drift(parts(300, shift=3, turn=5)).drifted
     darker = detector.drift((0.8 * parts(100, shift=3, turn=5)).astype(np.uint8))

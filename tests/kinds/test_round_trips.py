@@ -166,9 +166,9 @@ def test_grey_is_taken_as_colour_and_colour_without_any_as_grey():
     equal = np.repeat(grey[..., None], 3, axis=3)
     coloured = equal.copy()
     coloured[0, 0, 0] = 0, 1, 2
-    for X, other in ((coloured, grey), (grey, equal)):
+    for X, other in ((coloured, grey), (grey[..., None], grey), (grey, grey[..., None]), (grey, equal)):
         model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(X)
-        np.testing.assert_array_equal(model.transform(other), model.transform(equal if X is coloured else grey))
+        np.testing.assert_array_equal(model.transform(other), model.transform(equal if X is coloured else X))
     with pytest.raises(hg.DataError, match=r"images of shape \(6, 5\). Got an array of shape \(20, 6, 5, 3\)"):
         model.transform(coloured)
 

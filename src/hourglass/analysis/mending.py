@@ -97,7 +97,7 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
     Parameters
     ----------
     before, after : array of shape (n, height, width) or (n, height, width, channels), or list of pictures
-        Damaged pictures, and what a model made of them; the middle of them is drawn, where they are large or of differing sizes.
+        Damaged pictures, and what a model made of them. Of large ones the middle is drawn; small ones beside others lie on white.
     clean : as ``before``, optional
         What they should be.
 
@@ -112,11 +112,11 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
         Two numbers of pictures, or a picture of two sizes.
     """
     pairs = _pairs(before, after)
-    side = [min(MOST_SHOWN, *(pair[0].shape[axis] for pair in pairs)) for axis in (0, 1)]
+    side = [min(MOST_SHOWN, max(before.shape[axis] for before, _ in pairs)) for axis in (0, 1)]
     strips = [("as they came", [np.nan_to_num(pair[0], nan=0.5) for pair in pairs]), ("mended", [pair[1] for pair in pairs])]
     if clean is not None:
         strips.append(("as they should be", [pair[1] for pair in _pairs(before, clean)]))
-    shown = [(title, np.stack([_in_colours(middle(picture, *side)) for picture in pictures])) for title, pictures in strips]
+    shown = [(title, np.stack([_in_colours(picture, *side) for picture in pictures])) for title, pictures in strips]
     changes = (shown[1][1] - shown[0][1]).mean(3)
     shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes)))
     return drawing.strips_of_images(shown, across=min(len(pairs), drawing.MIN_ACROSS))
@@ -150,9 +150,13 @@ def _mean(parts: Sequence[Array]) -> float:
     return float(sum(part.sum() for part in parts) / max(sum(part.size for part in parts), 1))
 
 
-def _in_colours(picture: Array) -> Array:
-    """A picture in colours, as others may have some."""
-    return with_channels(picture.reshape(*picture.shape[:2], -1), 3)
+def _in_colours(picture: Array, height: int, width: int) -> Array:
+    """The middle of a picture in colours, as others may have some; in the middle of white, where it is smaller."""
+    some = middle(picture, height, width)
+    missing = [(side - there) // 2 for side, there in zip((height, width), some.shape, strict=False)]
+    drawn = np.ones((height, width, 3))
+    drawn[missing[0] :, missing[1] :][: some.shape[0], : some.shape[1]] = with_channels(some.reshape(*some.shape[:2], -1), 3)
+    return drawn
 
 
 def _coloured(changes: Array) -> Array:

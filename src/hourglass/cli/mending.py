@@ -90,12 +90,14 @@ def denoise(
     for picture in track(X, "Mending", disable=quiet):
         damaged, clean = besides(picture)
         try:
-            (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=None if damaged is None else [damaged])
+            with hearing():  # which are brighter than white is told below, once
+                (cleaned,) = cleaner.denoise([picture.pixels], strength=noise, mask=None if damaged is None else [damaged])
             picture.write(place(picture.name), cleaned)
         except hg.HourglassError as error:
             done = f" Before '{picture.name}', {counted(seen.count, 'picture')} went to '{Path(output)}', each whole."
             raise type(error)(f"{error}{done * (seen.count > 0)}") from error
         seen.take_in(picture.pixels, cleaned, clean)
+    cleaner.kind_.warn_of_brighter(seen.brightest)
     for line in seen.words(estimated=strength == "auto"):
         say(line)
     if sheet is not None:
@@ -134,6 +136,7 @@ class Mended:
     def __init__(self, cleaner: Any) -> None:
         self.cleaner = cleaner
         self.count = 0
+        self.brightest = 0  # value, if it is beyond white
         self.before: list[Any] = []
         self.after: list[Any] = []
         self.clean: list[Any] = []
@@ -152,6 +155,7 @@ class Mended:
             return picture / np.float32(white if picture.dtype == before.dtype else top_of(picture))
 
         self.count += 1
+        self.brightest = max(self.brightest, self.cleaner.kind_.beyond_white(before[None]))
         if clean is not None:
             self.near.append(nearness(unit(before), unit(after), unit(clean)))
         if len(self.before) < MOST_KEPT:

@@ -124,7 +124,7 @@ class BaseAutoencoder(TransformerMixin, Learning):  # type: ignore[misc]
             rebuilt: Tensor = model.scaling.inverse(model.reconstruct(x, given, brief=True))
             return rebuilt
 
-        return self.kind_.from_tensor(self._passed(raw, condition, rebuilt), raw)
+        return self.kind_.from_tensor(self._collect(raw, rebuilt, *self._told(condition, length(raw))), raw)
 
     def score_samples(self, X: Any, condition: Any = None) -> Any:
         """The log-likelihood of each row's reconstruction.
@@ -197,7 +197,7 @@ class BaseAutoencoder(TransformerMixin, Learning):  # type: ignore[misc]
             return found
 
         raw = self._checked(X)
-        return self.kind_.placed(self.kind_.summed(self._passed(raw, condition, errors_of)), raw)
+        return self.kind_.placed(self.kind_.summed(self._collect(raw, errors_of, *self._told(condition, length(raw)))), raw)
 
     def _passed(self, X: Any, condition: Any, function: Callable[..., Tensor]) -> Tensor:
         """A function of model, x and what is given, if anything is, over all rows."""

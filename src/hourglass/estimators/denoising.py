@@ -136,11 +136,15 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         check_is_fitted(self)
         raw = as_raw(X, kind=self.kind_.name)
-        if self.kind_.name == "image":
+        if isinstance(self.kind_, ImageKind):
             require_pictures(raw)
             if not self._restores:
-                self.kind_.check(raw)
-            found = [part for stack, first in stacks(raw) for part in self._mended(stack, strength, mask, first, length(raw))]
+                self.kind_.require_size(raw)
+            found, most = [], 0
+            for stack, first in stacks(raw):
+                found += list(self._mended(stack, strength, mask, first, length(raw)))
+                most = max(most, self.kind_.beyond_white(stack))
+            self.kind_.warn_of_brighter(most)
             return _together(found, X, raw)
         if strength is not None or mask is not None:
             plural = PLURALS.get(self.kind_.name, "rows of symbols" if self.kind_.symbolic else self.kind_.name)
@@ -280,8 +284,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
         told = gaps is not None or (stack.dtype.kind == "f" and np.isnan(stack).any())
         if corruption.hides and not (corruption.everywhere or corruption.blind or told):
             raise DataError("Nothing says what is erased: pass mask=, or floats with NaN in its place.")
-        if self._restores and isinstance(self.kind_, ImageKind):
-            self.kind_.warn_of_brighter(stack)
         model = self._model_for(torch.float64 if stack.dtype == np.float64 else torch.float32)
         pictures = stack.reshape(*stack.shape[:3], -1)
         hidden = gaps if corruption.hides else None

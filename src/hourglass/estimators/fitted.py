@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from hourglass import storage
 from hourglass.batches import SparseRows
 from hourglass.data.record import float_of
-from hourglass.errors import DataError, FileError, ModelFileError, ParameterError, StoppedWarning, warn
+from hourglass.errors import DataError, FileError, ModelFileError, ParameterError, StoppedWarning, hearing, warn
 from hourglass.estimators.parameters import from_config, require_known, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
@@ -208,7 +208,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
         What is ``beside`` has as many rows, of which those of the chunk are handed over too.
         """
-        raw = self._checked(X)
+        with hearing():  # what there is to say of the data was said where it came in
+            raw = self._checked(X)
         result: Tensor | None = None
         with torch.inference_mode():
             for some, model, x in self._chunks(raw):

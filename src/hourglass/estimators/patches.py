@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hourglass.batches import PLACES, Patches
 from hourglass.kinds import Album, Kind
+from hourglass.kinds.base import as_tensor
 from hourglass.kinds.image import require_picture, top_of, white_of, with_channels
 
 STEPS = 100  # of an epoch
@@ -26,7 +27,7 @@ def learned(album: Album, numbers: Sequence[int], most: int, kind: Kind, device:
         white = white_of(pixels, kind)
         small = ready.dtype in (np.uint8, np.float32) and white == top_of(pixels)
         ready = ready if small else (ready / white).astype(np.float32)
-        return torch.from_numpy(np.ascontiguousarray(ready.transpose(2, 0, 1)))  # (channels, height, width)
+        return as_tensor(np.ascontiguousarray(ready.transpose(2, 0, 1)))  # (channels, height, width)
 
     sides = sorted(max(album[number].shape[:2]) for number in numbers[:MOST_JUDGED])
     size = min(most, sides[len(sides) // 2])  # of few small ones no notice is taken

@@ -34,7 +34,7 @@ def mended(
     """
     n, height, width, given = pictures.shape
     channels = model.shape[0]
-    colours, kept = np.split(pictures, [max(channels, 3)], 3)
+    colours, kept = pictures[..., : max(channels, 3)], pictures[..., 3:]
     apart = channels == 1  # each colour as a picture
     seen = colours.transpose(0, 3, 1, 2) if apart else with_channels(colours, channels).transpose(0, 3, 1, 2)
     times = seen.shape[1] if apart else 1
@@ -44,7 +44,7 @@ def mended(
     if model.corruption is not None and model.corruption.blind:
         noisy = as_unit(colours) if gaps is None else np.where(gaps[..., None], np.nan, as_unit(colours))
         whole = np.stack([_united(*pair) for pair in zip(noisy, whole, strict=True)])
-    return np.concatenate([as_dtype(whole, pictures.dtype), kept], 3)
+    return np.concatenate([as_dtype(whole[..., :3], pictures.dtype), kept], 3)
 
 
 def _whole(

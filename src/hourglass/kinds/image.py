@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from hourglass.parts.scaling import Scaling
 
-CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
+WITH_TRANSPARENCY = 4  # channels, of which the last is that
+CHANNELS = {1: "grey", 3: "RGB", WITH_TRANSPARENCY: "RGBA"}
 MANY = 2  # times as many pixels on a side as there are channels, at least, where nothing but the shape says which is which
 TOPS = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}  # white; of floats it is 1
 DEPTHS = {"uint8": (1,), "uint16": (1, 255, 1023, 4095, 16383)}  # white of fewer bits that a type may hold; dark bytes have all 8
@@ -78,28 +79,43 @@ class ImageKind(Kind):
         return replace(kind, bilevel=bool(np.mean(4 * some * (1 - some)) < GREYNESS))
 
     def opened(self, raw: Any) -> Any:
-        """Grey pictures as three equal channels where colour was learned from, and such three as one where grey was."""
+        """Grey as three equal channels where colour was learned from, three equal channels as grey where that was.
+
+        Grey may have an axis of channels or not, whichever was learned from.
+        """
         if not isinstance(raw, np.ndarray) or raw.shape[1:3] != self.shape[1:] or raw.shape[1:] == self.raw_shape:
             return raw
-        if raw.ndim == 3 and self.shape[0] == 3:
-            return np.repeat(raw[..., None], 3, axis=3)
-        grey = raw.ndim == 4 and raw.shape[3] == 3 and not self.channel_axis and bool((raw == raw[..., :1]).all())
+        if raw.ndim == 3 and self.shape[0] in (1, 3):
+            return np.repeat(raw[..., None], self.shape[0], axis=3)
+        grey = raw.ndim == 4 and raw.shape[3] in (1, 3) and not self.channel_axis and bool((raw == raw[..., :1]).all())
         return raw[..., 0] if grey else raw
 
     def check(self, raw: Any) -> None:
+        self.require_size(raw)
+        self.warn_of_brighter(self.beyond_white(raw))
+
+    def require_size(self, raw: Any) -> None:
+        """Refuse pictures of another shape than those that were learned from."""
         if 0 in self.shape:
             raise DataError("A model of pictures of differing sizes mends them, with denoise, and can do nothing else with them.")
         if not isinstance(raw, np.ndarray) or raw.shape[1:] != self.raw_shape:
             single = isinstance(raw, np.ndarray) and raw.shape == self.raw_shape
             how = " A single picture goes in as picture[None]." if single else ""
             raise DataError(f"The model was fitted on images of shape {self.raw_shape}. Got {_what(raw)}.{how or turned(raw)}")
-        self.warn_of_brighter(raw)
 
-    def warn_of_brighter(self, raw: np.ndarray[Any, Any]) -> None:
-        """Warn of pictures that need more bits than those that were learned from."""
-        if _dtype(raw) == self.dtype and self.white is not None and (most := raw.max(initial=0)) > self.white:
+    def beyond_white(self, raw: np.ndarray[Any, Any]) -> int:
+        """The brightest value of pictures that need more bits than those that were learned from; of others 0."""
+        if _dtype(raw) != self.dtype or self.white is None:
+            return 0
+        counted = raw[..., : max(self.shape[0], 3)] if raw.ndim == 4 else raw  # transparency may be beyond
+        most = counted.max(initial=0)
+        return int(most) if most > self.white else 0
+
+    def warn_of_brighter(self, most: int) -> None:
+        """Warn of pictures with a value beyond white, if there is one."""
+        if most:
             warn(
-                f"The model was fitted on images with values up to {self.white:,.0f}, and these go to {most:,}, which is brighter "
+                f"The model was fitted on images with values up to {self.top:,.0f}, and these go to {most:,}, which is brighter "
                 "than white. Bring them to one scale, if they have another."
             )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hourglass.errors import DataError, ModelFileError, ParameterError
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
 from hourglass.kinds.base import as_codes, indexed_like, require_alike
+from hourglass.kinds.image import WITH_TRANSPARENCY
 from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind
 from hourglass.parts.base import is_rate
@@ -188,7 +189,10 @@ class OnnxModel:
         found = self.session.run((name,), self._numbers(raw))[0]
         if name == "denoised" and isinstance(self.kind_, TableKind) and self.session.facts.get("fills"):  # older files don't say
             return self.kind_.filled(raw, found)  # the graph rounds what it hands through to single precision
-        return self.kind_.from_array(found, raw)
+        data = self.kind_.from_array(found, raw)
+        if name == "denoised" and self.kind_.name == "image" and self.kind_.shape[0] == WITH_TRANSPARENCY:
+            data[..., -1] = raw[..., -1]
+        return data
 
     def score_samples(self, X: Any) -> Numbers:
         """How usual each row is, as the exported model has it; higher is more usual.

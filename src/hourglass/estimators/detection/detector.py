@@ -305,11 +305,11 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
             The negated score of `Alarm`, roughly in standard deviations. Half of the usual rows lie above about -1, of a table
             above about 0 where no rows are kept (``neighbours``); strange ones are further below, alarms below ``offset_``.
         """
-        scores = self._scores(X)
+        scores = self._scores(self._checked(X))
         return np.negative(scores, out=scores)
 
-    def _scores(self, X: Any) -> Floats:
-        raw = self._checked(X)
+    def _scores(self, raw: Any) -> Floats:
+        """How strange each row of checked data is."""
         if isinstance(raw, Windows):
             return of_rows(scored_steps(self, raw), raw.record)
         scores: Floats = self._collect(raw, lambda watch, x: watch(x).double()).numpy()
@@ -415,7 +415,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         ndarray of shape (n,)
             Above 0, at most 1.
         """
-        return self._p_values(self._scores(X))
+        return self._p_values(self._scores(self._checked(X)))
 
     def _p_values(self, scores: Floats) -> Floats:
         values = np.empty(len(scores))
@@ -531,7 +531,10 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         check_is_fitted(self)
         if self.kind_.name != "image":
             raise DataError(f"heatmaps is for images. The detector was fitted on {self.kind_.describe()}.")
-        maps: NDArray[np.float32] = self._collect(X, lambda watch, x: watch.heat(x).float()).numpy()
+        return self._heat(self._checked(X))
+
+    def _heat(self, raw: Any) -> NDArray[np.float32]:
+        maps: NDArray[np.float32] = self._collect(raw, lambda watch, x: watch.heat(x).float()).numpy()
         return maps
 
     def drift(self, X_new: Any) -> Drift:

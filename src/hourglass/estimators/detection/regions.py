@@ -59,7 +59,7 @@ def located(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Maps,
     """A line for each of at most ``most`` regions of each strange picture, the strongest first."""
     import polars as pl
 
-    heat = detector.heatmaps(strange) if len(rows) else np.empty((0, *detector.kind_.shape[1:]))
+    heat = detector._heat(strange) if len(rows) else np.empty((0, *detector.kind_.shape[1:]))
     lines = [
         {"row": int(row), "p_value": float(p), **region._asdict(), "reason": told(region, heat.shape[1:])}
         for row, p, one in zip(rows, p_values, heat, strict=True)
