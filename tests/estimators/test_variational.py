@@ -474,6 +474,21 @@ def test_labels_that_are_missing_leave_the_others_labels(labels, levels):
     np.testing.assert_allclose(vae.transform(X[:300], labels)[::3], vae.transform(X[:300:3], levels[0]), atol=1e-5)
 
 
+@pytest.mark.parametrize("missing", [float("nan"), [float("nan")], np.array([np.nan, np.nan])])
+def test_a_label_that_is_nan_is_missing(missing):
+    kind = conditions.learned([3, 4, None] * 20, 60)
+    np.testing.assert_array_equal(conditions.numbers(kind, missing, 2), conditions.numbers(kind, [None, None], 2))
+
+
+@pytest.mark.parametrize("condition", [iter([3, 4]), {3, 4}])
+def test_conditions_without_a_place_for_each_row_are_refused(condition, sentence):
+    said = sentence(hg.DataError, conditions.numbers, conditions.learned([3, 4] * 30, 60), condition, 2)
+    assert said == (
+        "A condition is a label or a row of columns for each row. "
+        f"Got a value of the type {type(condition).__name__}. Make a list of it."
+    )
+
+
 @pytest.mark.parametrize(
     "form", [pl.DataFrame.lazy, pl.DataFrame.to_dict, lambda frame: frame.to_dict(as_series=False), pl.DataFrame.to_dicts]
 )
