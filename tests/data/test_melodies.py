@@ -450,6 +450,13 @@ def test_abc_gives_back_what_was_written(line, metre, sharps, mode):
         assert abc.read_tune(text) == [melody]
 
 
+def test_a_title_in_abc_is_one_line_and_may_have_a_percent_sign():
+    (text,) = abc.tunes_of(abc.abc_of([hg.Melody([(60, 0, 4)], name="100% \r\nX:2")]).decode())
+    assert text.splitlines()[1] == r"T:100\% X:2"
+    assert [melody.name for melody in abc.read_tune(text)] == ["100% X:2"]
+    assert abc.read_tune(tune("C8").replace("T:One", "T:One % of two"))[0].name == "One"
+
+
 def test_abc_is_written_as_people_write_it(tmp_path):
     notes = [(62, 0, 4), (64, 4, THIRD), (66, 4 + THIRD, THIRD), (67, 4 + 2 * THIRD, THIRD), (61, 8, 12), (60, 22, 2), (73, 24, 1)]
     hg.Melody(notes, "4/4", "D", "Up").write(tmp_path / "up.abc")
@@ -545,7 +552,7 @@ def test_bad_midi_is_told(tmp_path, raw, said, sentence):
 def test_midi_is_cut_where_the_metre_changes(tmp_path):
     melodies = [SCALE, hg.Melody([(60, 0, 12), (62, 12, 12)], "3/4")]
     hg.write(tmp_path / "two.mid", melodies)
-    with pytest.warns(hg.HourglassWarning, match="Of 1 tunes 1 became several melodies"):
+    with pytest.warns(hg.HourglassWarning, match="Of 1 tune 1 became several melodies"):
         found = hg.read(tmp_path / "two.mid")
     assert [plain(melody) for melody in found] == [plain(melody) for melody in melodies]
     assert [melody.metre for melody in found] == ["4/4", "3/4"]
