@@ -1616,6 +1616,7 @@ def test_what_is_not_written_to_a_folder_or_to_a_file_is_refused_before_the_work
         (("reconstruct", table, "rows.csv"), "out", table_said.format("out", "out")),
         (("decode", table, "codes.npy"), "out.1/", table_said.format("out.1/", "out.1")),
         (("generate", table), "samples/", table_said.format("samples/", "samples")),
+        (("generate", table), "samples.mid", table_said.format("samples.mid", "samples")),
         (("interpolate", table, "rows.csv"), "way", table_said.format("way", "way")),
         (("denoise", cleaners / "table.safetensors", "rows.csv"), "clean/", table_said.format("clean/", "clean")),
         (("reconstruct", pictures, "digits"), "out.png", pictures_said.format("out.png", "out")),

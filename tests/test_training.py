@@ -263,6 +263,23 @@ def test_bfloat16_hardly_changes_what_is_learned(monkeypatch):
     assert errors[0] == pytest.approx(errors[1], rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("likelihood", "data"),
+    [(hg.Bernoulli(), PICTURES), (hg.Gaussian(), PICTURES), (hg.Categorical(), ["abba", "abab", "bb", "a"] * 10)],
+)
+def test_nats_are_counted_in_single_precision_where_networks_compute_in_bfloat16(likelihood, data):
+    fitted = hg.VariationalAutoencoder(2, likelihood=likelihood, max_epochs=1, random_state=0).fit(data)
+    model, x = fitted.model_, fitted._checked(data)
+    x = model.scaling(fitted.kind_.to_tensor(x)).float()
+    z = torch.randn(3, len(x), 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        output = model.decode(z.flatten(0, 1), x=x.repeat(3, *[1] * (x.ndim - 1)))
+        of_samples, of_one = model.nll_of_samples(x, z), model.rebuilding(x, x, output[: len(x)])
+    expected = model.likelihood.of_samples(x, output.float().view(3, *x.shape))
+    torch.testing.assert_close(of_samples, expected)
+    torch.testing.assert_close(of_one, expected[0].mean())
+
+
 class View(nn.Module):
     """Takes the usual order of memory for granted, as ``x.view(len(x), -1)`` in many a user's network."""
 

@@ -14,6 +14,7 @@ from hourglass.parts.corruptions import Corruption, Noise
 from hourglass.parts.densities import Density, Normal
 from hourglass.parts.likelihoods import LikelihoodModule
 from hourglass.parts.objectives import Elbo, Learner, Loss, Objective
+from hourglass.parts.precision import in_full, in_single
 from hourglass.parts.restorer import relative_contrast, told
 from hourglass.parts.scaling import Conditions, Scaling
 from hourglass.parts.sequence import Embedding, sharpened
@@ -191,9 +192,11 @@ class Hourglass(Learner):
     def rebuilding(self, x: Tensor, seen: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood of x, all that counts of it, in nats an example: a scalar."""
         suspects = None if self.corruption is None else self.corruption.suspects(seen)
-        if suspects is None:
-            return self.likelihood.total(x, output) / len(x)
-        return torch.where(suspects, self.likelihood.nll(x, output), 0).sum() / len(x)
+        output = in_full(output)
+        with in_single(x):
+            if suspects is None:
+                return self.likelihood.total(x, output) / len(x)
+            return torch.where(suspects, self.likelihood.nll(x, output), 0).sum() / len(x)
 
     def nll_of_samples(self, x: Tensor, z: Tensor, given: Tensor | None = None) -> Tensor:
         """-log p(x | z) of several codes z (samples, batch, codes) of each x: (samples, batch), in nats."""
@@ -201,4 +204,5 @@ class Hourglass(Learner):
         repeated = None if given is None else given.repeat(samples, 1)
         target = x.repeat(samples, *[1] * (x.ndim - 1)) if self.reads else None
         output = self.decode(z.flatten(0, 1), repeated, target).view(samples, *x.shape)
-        return self.likelihood.of_samples(x, output)
+        with in_single(x):
+            return self.likelihood.of_samples(x, in_full(output))

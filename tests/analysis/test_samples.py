@@ -92,6 +92,23 @@ def test_piles_that_do_not_go_together():
         frechet_distance(np.zeros((3, 2)), np.zeros((3, 1)))
     with pytest.raises(DataError, match=r"^Each pile needs 4 rows or more. Got arrays of shape \(3, 2\) and \(9, 2\).$"):
         precision_recall(np.zeros((3, 2)), np.zeros((9, 2)))
+    with pytest.raises(
+        DataError, match=r"^Features are finite numbers, and some are NaN or infinite\. Leave those rows out, or fill"
+    ):
+        frechet_distance(np.zeros((3, 2)), np.array([[0, 1], [2, np.nan]]))
+    for few in (0, 2.5):
+        with pytest.raises(ParameterError, match=rf"^The 'n_neighbors' must be a positive int\. Got {few} instead\.$"):
+            density_coverage(np.zeros((9, 2)), np.zeros((9, 2)), n_neighbors=few)
+
+
+def test_a_pile_is_at_no_distance_from_itself():
+    piles = [RNG.normal(size=(50, 4)) for _ in range(20)]
+    assert all(0 <= frechet_distance(pile, pile) < 1e-12 for pile in piles)
+
+
+def test_what_is_no_table_has_no_target(sentence):
+    said = sentence(ParameterError, hg.quality, X[:20], X, T, target="label")
+    assert said == "The 'target' is a column of a table, and these are 14 x 14 grey images. Leave it out."
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,17 @@ def test_a_melody_says_what_it_is():
         ([(60, 0, 4), (62, 2, 4)], {}, "Note 1 of a melody overlaps the one before: 62 at 2 for 4."),
         ([(128, 0, 4)], {}, "Note 0 of a melody has no length or a pitch outside of 0 to 127: 128 at 0 for 4."),
         ([(60, 0, 0)], {}, "Note 0 of a melody has no length or a pitch outside of 0 to 127: 60 at 0 for 0."),
+        ([(60, 0)], {}, "Note 0 of a melody must be three numbers: pitch, start, duration. Got (60, 0)."),
+        ([(60, 0, 4), 62], {}, "Note 1 of a melody must be three numbers: pitch, start, duration. Got 62."),
+        ([("C4", 0, 4)], {}, "Note 0 of a melody must be three numbers: pitch, start, duration. Got ('C4', 0, 4)."),
+        (
+            [(60, float("nan"), 4)],
+            {},
+            "Note 0 of a melody must be three numbers: pitch, start, duration. Got (60, nan, 4).",
+        ),
+        ([(60.5, 0, 4)], {}, "Note 0 of a melody has a pitch that is no whole number: 60.5."),
+        ([], {"metre": None}, "A metre is written as '4/4' or '6/8', with at most 32 beats. Got None."),
+        ([], {"key": 5}, "A key is written as 'D', 'Bb', 'Em' or 'Ador', and has 7 sharps or flats at most. Got 5."),
         ([], {"metre": "waltz"}, "A metre is written as '4/4' or '6/8', with at most 32 beats. Got 'waltz'."),
         (
             [],
@@ -73,6 +84,20 @@ def test_what_is_no_melody_is_refused(notes, options, said, sentence):
     assert sentence(hg.DataError, hg.Melody, notes, **options) == said
 
 
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda tune: tune.transposed(0.5), "The 'semitones' must be an int. Got 0.5 instead."),
+        (lambda tune: tune.cut(-1, 2), "The 'first' must be an int of at least 0. Got -1 instead."),
+        (lambda tune: tune.cut(0, "2"), "The 'bars' must be an int of at least 0. Got '2' instead."),
+        (lambda tune: tune.windows(0), "The 'bars' must be an int of at least 1. Got 0 instead."),
+        (lambda tune: tune.windows(2, step=0), "The 'step' must be an int of at least 1. Got 0 instead."),
+    ],
+)
+def test_bars_and_semitones_are_whole(ask, said, sentence):
+    assert sentence(hg.ParameterError, ask, SCALE) == said
+
+
 def test_bars_are_cut_and_joined():
     first, second = SCALE.windows(1)
     assert plain(second) == [(67, 0, 16)]
@@ -89,6 +114,7 @@ def test_a_melody_is_one_whatever_its_notes_come_in():
     assert melody == hg.Melody([(60, 0, 4), (62, 4, 4)]) and hash(melody) == hash(hg.Melody(tuple(notes)))
     assert [type(time) for note in melody.notes for time in note[1:]] == [Fraction] * 4
     assert hg.Melody(iter(notes)) == melody
+    assert hg.Melody(np.array([(60, 0, 4), (62, 4, 4)], np.float32)) == melody
 
 
 def test_melodies_of_two_metres_are_not_joined(sentence):
@@ -424,6 +450,13 @@ def test_abc_gives_back_what_was_written(line, metre, sharps, mode):
         assert abc.read_tune(text) == [melody]
 
 
+def test_a_title_in_abc_is_one_line_and_may_have_a_percent_sign():
+    (text,) = abc.tunes_of(abc.abc_of([hg.Melody([(60, 0, 4)], name="100% \r\nX:2")]).decode())
+    assert text.splitlines()[1] == r"T:100\% X:2"
+    assert [melody.name for melody in abc.read_tune(text)] == ["100% X:2"]
+    assert abc.read_tune(tune("C8").replace("T:One", "T:One % of two"))[0].name == "One"
+
+
 def test_abc_is_written_as_people_write_it(tmp_path):
     notes = [(62, 0, 4), (64, 4, THIRD), (66, 4 + THIRD, THIRD), (67, 4 + 2 * THIRD, THIRD), (61, 8, 12), (60, 22, 2), (73, 24, 1)]
     hg.Melody(notes, "4/4", "D", "Up").write(tmp_path / "up.abc")
@@ -519,7 +552,7 @@ def test_bad_midi_is_told(tmp_path, raw, said, sentence):
 def test_midi_is_cut_where_the_metre_changes(tmp_path):
     melodies = [SCALE, hg.Melody([(60, 0, 12), (62, 12, 12)], "3/4")]
     hg.write(tmp_path / "two.mid", melodies)
-    with pytest.warns(hg.HourglassWarning, match="Of 1 tunes 1 became several melodies"):
+    with pytest.warns(hg.HourglassWarning, match="Of 1 tune 1 became several melodies"):
         found = hg.read(tmp_path / "two.mid")
     assert [plain(melody) for melody in found] == [plain(melody) for melody in melodies]
     assert [melody.metre for melody in found] == ["4/4", "3/4"]

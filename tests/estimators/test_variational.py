@@ -137,6 +137,19 @@ def test_one_code_moves_and_the_others_stay(digits):
         hg.ParameterError, match=r"(?s)must be one of 8 codes, 0 to 7\. Got array.{9,99} instead\.$"
     ):  # what came is cut short
         digits.traverse(X[:5])
+    for reach in ("3", float("nan"), None):
+        with pytest.raises(hg.ParameterError, match=rf"^The 'reach' must be a float\. Got {reach!r} instead\.$"):
+            digits.traverse(0, reach=reach)
+
+
+@pytest.mark.parametrize("strange", ["a", 1.5, [1, 2]])
+def test_what_is_no_seed_is_refused(digits, strange):
+    for ask in (digits.sample, digits.fit_sampler, digits.elbo):
+        with pytest.raises(hg.ParameterError) as caught:
+            ask(*[X[:5]] * (ask != digits.sample), random_state=strange)
+        assert str(caught.value) == (
+            f"The 'random_state' must be an int, a RandomState, a Generator or None. Got {strange!r} instead."
+        )
 
 
 def test_single_rows_of_series_and_of_a_record_are_rows():
@@ -168,6 +181,7 @@ def test_a_copy_is_told_from_what_is_new(digits):
     flat = X.reshape(len(X), -1) / 255
     apart = cdist(flat, flat) + 1e9 * np.eye(len(X))
     assert found["usual"][0] == pytest.approx(np.median(apart.min(1)), rel=1e-5)
+    assert digits.nearest(X[:2], X[:1])["copy"].to_list() == [True, False]  # where there is no other one to compare with
 
 
 def test_the_nearest_is_the_same_however_few_rows_are_looked_at_at_once(digits, monkeypatch):
@@ -458,6 +472,21 @@ def test_labels_that_are_missing_leave_the_others_labels(labels, levels):
     (column,) = vae.condition_kind_.columns
     assert (column.type, column.levels, column.missing) == ("categorical", levels, 1 / 3)
     np.testing.assert_allclose(vae.transform(X[:300], labels)[::3], vae.transform(X[:300:3], levels[0]), atol=1e-5)
+
+
+@pytest.mark.parametrize("missing", [float("nan"), [float("nan")], np.array([np.nan, np.nan])])
+def test_a_label_that_is_nan_is_missing(missing):
+    kind = conditions.learned([3, 4, None] * 20, 60)
+    np.testing.assert_array_equal(conditions.numbers(kind, missing, 2), conditions.numbers(kind, [None, None], 2))
+
+
+@pytest.mark.parametrize("condition", [iter([3, 4]), {3, 4}])
+def test_conditions_without_a_place_for_each_row_are_refused(condition, sentence):
+    said = sentence(hg.DataError, conditions.numbers, conditions.learned([3, 4] * 30, 60), condition, 2)
+    assert said == (
+        "A condition is a label or a row of columns for each row. "
+        f"Got a value of the type {type(condition).__name__}. Make a list of it."
+    )
 
 
 @pytest.mark.parametrize(

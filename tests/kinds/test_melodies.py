@@ -143,6 +143,14 @@ def test_windows_are_rows():
     assert torch.equal(kind.to_tensor(as_raw(TUNES)), values)  # a window each bar
 
 
+def test_a_window_that_is_written_has_no_more_bars_than_the_others():
+    kind = KIND.learn(as_raw(TUNES), asked=hg.Melodies(bars=1))
+    values = kind.to_tensor(kind.opened(as_raw(TUNES[:1])))[:1]
+    values[0, 0] = 1 + kind.alphabet.index("6/8")  # in which the 16 positions that are written are more than a bar
+    (melody,) = kind.from_tensor(values)
+    assert (melody.metre, melody.bars, plain(melody)) == ("6/8", 1, plain(TUNES[0].cut(0, 1))[:3])
+
+
 def test_in_training_a_window_begins_at_each_bar_and_what_is_held_there_is_not_heard():
     held = hg.Melody([(60, 0, 20), (64, 20, 12), (67, 32, 16)])
     assert [" ".join(row[2:8]) for row in windows_of(held, 2)] == ["C4 - - - - -", ". . . . E4 -"]

@@ -155,6 +155,18 @@ def test_bad_rows_are_named(name, sentence):
     assert sentence(hg.DataError, kind.to_tensor, raw, 1000) == said.replace("Row 1", "Row 1001")
 
 
+def test_symbols_of_lists_are_no_characters(sentence):
+    kind, _ = learned([["up", "down"], ["up"]])
+    assert kind.describe() == "rows of up to 2 symbols, 2 different ones"
+    assert kind.symbol_name(["left"], "") == "a symbol never seen"
+    assert sentence(hg.DataError, kind.to_tensor, as_raw([["left"], ["up", "up"]], kind="token")) == (
+        "Row 0 has the symbol 'left', which the model has never seen. Leave the row out, or fit a model on data that has it."
+    )
+    assert sentence(hg.DataError, kind.to_tensor, as_raw([["up"] * 3], kind="token")) == (
+        "Row 0 has 3 symbols, and the model takes 2 at most. Leave it out, or fit a model on rows as long."
+    )
+
+
 def test_what_can_be_no_rows_of_symbols(sentence):
     assert sentence(hg.DataError, TOKEN.learn, np.zeros((3, 2))) == (
         "Rows of symbols are a list of strings, a list of lists of strings, or a column of strings. "

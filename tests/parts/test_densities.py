@@ -30,6 +30,17 @@ def test_the_density_of_a_mixture_is_that_of_torch():
     torch.testing.assert_close(MIXTURE.log_density(z), theirs.log_prob(z))
 
 
+def test_a_mixture_holds_few_differences_at_a_time(monkeypatch):
+    z, held = some(7, 50, 3), []
+    at_once = MIXTURE.log_density(z)
+    of_components = Normal.log_density
+    monkeypatch.setattr("hourglass.parts.densities.BLOCK", 120)  # of ten codes
+    monkeypatch.setattr(Normal, "log_density", lambda self, z: held.append(len(z)) or of_components(self, z))
+    torch.testing.assert_close(MIXTURE.log_density(z), at_once)
+    assert held == [10] * 35
+    assert MIXTURE.log_density(z[:0]).shape == (0, 50)
+
+
 def test_draws_have_the_moments_of_their_distribution_and_come_again_with_the_seed():
     drawn = B.draw(torch.Generator().manual_seed(1), 40_000)
     torch.testing.assert_close(drawn.mean(0), B.mean, atol=0.05, rtol=0.02)

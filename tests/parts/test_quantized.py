@@ -56,6 +56,17 @@ def test_codes_that_nothing_is_near_begin_anew():
     assert len(module.indices(spread).unique()) == 8
 
 
+def test_a_codebook_is_as_exact_where_networks_compute_in_bfloat16():
+    h = torch.randn(64, 4, generator=chance(1))
+    single, half = (hg.VectorQuantized(16, dim=2, places=2).build().train() for _ in range(2))
+    for seed in range(3):
+        expected = single(h, chance(seed))
+        with torch.autocast("cpu", torch.bfloat16):
+            found = half(h, chance(seed))
+        assert torch.equal(found.z, expected.z)
+    assert torch.equal(half.book, single.book)
+
+
 def test_nothing_moves_outside_of_training():
     module = hg.VectorQuantized(4, dim=2, places=2).build().eval()
     before = module.book.clone()

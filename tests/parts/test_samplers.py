@@ -6,7 +6,6 @@ from itertools import product
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from hourglass.parts import samplers
 from hourglass.parts.samplers import Autoregressive, Flow, FullMixture
 
 
@@ -27,7 +26,7 @@ def test_the_density_of_a_mixture_is_that_of_torch(monkeypatch):
     theirs = MixtureSameFamily(Categorical(logits=ours.log_weight), MultivariateNormal(ours.mean, scale_tril=ours.root))
     z = torch.randn(9, 3, generator=chance())
     torch.testing.assert_close(ours.log_density(z), theirs.log_prob(z))
-    monkeypatch.setattr(samplers, "BLOCK", 12)  # two codes at a time
+    monkeypatch.setattr("hourglass.parts.densities.BLOCK", 12)  # two codes at a time
     torch.testing.assert_close(ours.log_density(z), theirs.log_prob(z))
 
 

@@ -82,3 +82,14 @@ def test_what_is_said_of_columns_is_looked_up_where_the_rows_are(monkeypatch):
     with pytest.raises(Given) as given:
         squash(torch.empty(5, 3, device="meta"), torch.ones(3, dtype=torch.bool), torch.zeros(3, dtype=torch.bool))
     assert given.value.args == ({"meta"},)
+
+
+def test_what_is_drawn_lies_within_the_range_to_the_last_digit():
+    chance = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        drawn = torch.rand(200, 4, generator=chance, dtype=torch.float64) * torch.rand(4, generator=chance) * 100
+        values = torch.where(drawn < 20, 0, drawn**2)  # the second power, so that some have a heavy tail
+        fitted = squash(values, torch.ones(4).bool())
+        far = fitted.raw(fitted.within(torch.tensor([[-99.0] * 4, [99.0] * 4])))
+        assert (far[0] >= values.amin(0)).all() and (far[1] <= values.amax(0).float()).all()
+        torch.testing.assert_close(far.double(), torch.stack([values.amin(0), values.amax(0)]), rtol=1e-5, atol=1e-2)

@@ -398,7 +398,7 @@ def _against_collapse(model: BaseAutoencoder, waist: Bottleneck) -> str:
         return f"The variance of the likelihood is fixed, so errors may cost too little: let it be learned, likelihood={learned}."
     return (
         f"Try Variational({waist.width}, free_bits=0.1) or warmup=0.3, and a decoder that can do less without the codes. If that "
-        "changes nothing, the columns may have nothing in common."
+        "changes nothing, what a row is made of may have nothing in common."
     )
 
 

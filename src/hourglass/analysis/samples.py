@@ -19,13 +19,14 @@ from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.features import Features, Numbers, chemnet, classifier, codes_of, learned
 from hourglass.analysis.metrics import Array, Measure, exact
 from hourglass.data.some import spread
-from hourglass.errors import DataError, ParameterError, listed, warn
+from hourglass.errors import DataError, ParameterError, listed, shown, warn
 from hourglass.estimators import BaseAutoencoder
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.estimators.nearest import nearest_rows
 from hourglass.kinds import as_objects, as_raw, length, taken
 from hourglass.kinds.frames import column_names, narrowed
 from hourglass.kinds.table import TableKind
+from hourglass.parts.base import is_count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,7 +67,7 @@ def frechet_distance(real: Any, samples: Any) -> float:
     >>> frechet_distance([[-1.0], [1.0]], [[1.0], [3.0]])
     4.0
     """
-    first, second = _two(real, samples, 2)
+    first, second = _two(real, samples, 1)
     a, b = ((pile - pile.mean(0)) / np.sqrt(len(pile) - 1) for pile in (first, second))  # C₁ = aᵀ a, C₂ = bᵀ b
     if max(len(a), len(b)) < a.shape[1]:  # as with the pixels of pictures: the same, of matrices as large as the piles
         shared = np.linalg.svd(a @ b.T, compute_uv=False)
@@ -75,7 +76,7 @@ def frechet_distance(real: Any, samples: Any) -> float:
         root = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
         shared = np.sqrt(np.linalg.eigvalsh(root @ (b.T @ b) @ root).clip(min=0))  # the roots of the eigenvalues of C₁ C₂
     apart = np.square(first.mean(0) - second.mean(0)).sum()
-    return float(apart + np.square(a).sum() + np.square(b).sum() - 2 * shared.sum())
+    return max(float(apart + np.square(a).sum() + np.square(b).sum() - 2 * shared.sum()), 0.0)  # rounding may leave less
 
 
 class PrecisionRecall(NamedTuple):
@@ -106,7 +107,7 @@ def precision_recall(real: Any, samples: Any, *, n_neighbors: int = 3) -> Precis
     ----------
     Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models", 2019, equations 1 and 2.
     """
-    first, second = _two(real, samples, n_neighbors + 1)
+    first, second = _two(real, samples, n_neighbors)
     distances = _distances(first, second)  # (real, samples)
     near_real = distances <= _radii(first, n_neighbors)[:, None]
     near_samples = distances <= _radii(second, n_neighbors)
@@ -140,7 +141,7 @@ def density_coverage(real: Any, samples: Any, *, n_neighbors: int = 5) -> Densit
     ----------
     Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", 2020, equations 2 and 3.
     """
-    first, second = _two(real, samples, n_neighbors + 1)
+    first, second = _two(real, samples, n_neighbors)
     near = _distances(first, second) <= _radii(first, n_neighbors)[:, None]
     return DensityCoverage(float(near.sum() / (n_neighbors * len(second))), float(near.any(1).mean()))
 
@@ -223,7 +224,8 @@ def quality(
     DataError
         The piles don't go together.
     ParameterError
-        Features of another sort, or labels beside features; a model that was fitted with a condition.
+        Features of another sort, or labels beside features; a target of what is no table; a model that was fitted with a
+        condition.
 
     Notes
     -----
@@ -266,6 +268,8 @@ def quality(
         drawn, train, test = (as_objects(kind.rows_of(pile)) for pile in (drawn, train, test))
     if isinstance(kind, TableKind):
         kind, (drawn, train, test) = _of_columns(kind, drawn, train, test)
+    if target is not None and not isinstance(kind, TableKind):
+        raise ParameterError(f"The 'target' is a column of a table, and these are {kind.describe()}. Leave it out.")
     looked = _looked_through(features, train, y_train, random_state)
     # of one size, as the distance of Fréchet depends on it; training rows in place of samples are what can be hoped for
     size = min(length(drawn), length(test), length(train), MOST_ROWS)
@@ -361,13 +365,18 @@ def _beside(numbers: Numbers, piles: list[Any], train: Any) -> list[Measure]:
     ]
 
 
-def _two(real: Any, samples: Any, fewest: int) -> tuple[Array, Array]:
+def _two(real: Any, samples: Any, neighbours: int) -> tuple[Array, Array]:
+    """Features of two piles, each of which has rows enough for so many neighbours."""
+    if not is_count(neighbours):
+        raise ParameterError(f"The 'n_neighbors' must be a positive int. Got {shown(neighbours)} instead.")
     piles = [np.asarray(pile, np.float64) for pile in (real, samples)]
     shapes = " and ".join(str(pile.shape) for pile in piles)
     if any(pile.ndim != 2 for pile in piles) or piles[0].shape[1] != piles[1].shape[1]:
         raise DataError(f"Features are arrays (n, features), as many of both piles. Got {shapes}.")
-    if min(map(len, piles)) < fewest:
-        raise DataError(f"Each pile needs {fewest} rows or more. Got arrays of shape {shapes}.")
+    if min(map(len, piles)) <= neighbours:
+        raise DataError(f"Each pile needs {neighbours + 1} rows or more. Got arrays of shape {shapes}.")
+    if not all(np.isfinite(pile).all() for pile in piles):
+        raise DataError("Features are finite numbers, and some are NaN or infinite. Leave those rows out, or fill them.")
     return piles[0], piles[1]
 
 

@@ -13,7 +13,8 @@ from hourglass.errors import suggest
 
 CHARTS = (".png", ".svg", ".pdf")
 TABLES = (".csv", ".tsv", ".parquet")
-SOUNDS = (".mid", ".midi", ".abc", ".wav")
+SCORES = (".mid", ".midi", ".abc")
+SOUNDS = (*SCORES, ".wav")
 FEW = 50  # rows, of which fewer are no record
 EVEN = 0.95  # of the steps of a record are as long as the usual one
 IN_FOLDERS = {"image": (".npy",), "melody": SOUNDS}  # kinds of which each row is a file, and what all of them go to as one
@@ -293,8 +294,8 @@ def require_suited(path: str, kind: Any) -> None:
     """Refuse a folder for rows that go to a file, and a file for those that go to a folder, before the work."""
     from hourglass.data import is_folder, wants_folder
 
-    folder, files = is_folder(path), IN_FOLDERS.get(kind.name)
-    unsuited = not folder and files is not None and Path(path).suffix.lower() not in files
+    folder, files, ending = is_folder(path), IN_FOLDERS.get(kind.name), Path(path).suffix.lower()
+    unsuited = not folder and (ending in SCORES if files is None else ending not in files)
     if unsuited and not kind.ending:
         raise wants_folder(kind.describe(), path)
     if unsuited or (folder and kind.ending):

@@ -107,7 +107,8 @@ def go_on(
     tune = numbered(load(data, False), [row])[0]
     longer = hg.continued(fitted, tune, bars, random_state=seed)
     hg.write(output, [longer])
-    say(f"Wrote {counted(longer.bars, 'bar')} to {output}, of which {bars} {'is' if bars == 1 else 'are'} new.")
+    new = longer.bars - tune.bars  # fewer than were asked for, if the last of them are silent
+    say(f"Wrote {counted(longer.bars, 'bar')} to {output}, of which {new} {'is' if new == 1 else 'are'} new.")
 
 
 @app.command()

@@ -37,6 +37,7 @@ OCTAVE = re.compile(r"\boctave=([+-]?\d+)")
 CLEF = re.compile(  # what a key may have beside it
     r"""(?<!\S)(?:[a-z]+=(?:"[^"]*"|\S*)|(?i:treble|bass|tenor|alto|(?:mezzo-?)?soprano|baritone|perc)\d?(?:[+-]\d+)?(?!\S))"""
 )
+REMARK = re.compile(r"(?<!\\)%.*")
 ACCIDENTAL = re.compile(r"(\^+|_+|=)([A-Ga-g])")
 TONIC = re.compile(r"([A-Ga-g])([#b]?)\s*([A-Za-z]*)")
 TYPESET = re.compile(r"^%%begintext.*?(^%%endtext[^\n]*\n?|\Z)", re.MULTILINE | re.DOTALL)  # text for the printed page
@@ -101,7 +102,7 @@ def read_tune(text: str) -> list[Melody]:
     if len(parts) < 3:
         raise DataError("there is no key, a line K:, behind which the notes would begin")
     header, key, body = parts
-    told = {match[1]: match[2].split("%")[0].strip() for line in reversed(header.splitlines()) if (match := FIELD.match(line))}
+    told = {match[1]: REMARK.sub("", match[2]).strip() for line in reversed(header.splitlines()) if (match := FIELD.match(line))}
     metre = told.get("M") or next(iter(re.findall(r"^M:([^%\n]*)", body, re.MULTILINE)), "").strip()
     voices = dict(re.findall(r"^V:\s*(\S+)(.*)", header, re.MULTILINE))
     reader = _Reader(_metre(metre), key, told.get("L", ""), voices)
@@ -110,7 +111,7 @@ def read_tune(text: str) -> list[Melody]:
     pieces = reader.finished()
     if not any(event.pitch is not None for piece in pieces for bar, _ in piece.bars for event in bar):
         raise DataError("there is no note")
-    title = told.get("T", "")
+    title = told.get("T", "").replace(r"\%", "%")
     found = [melody for piece in pieces for melody in _melodies(piece, title)]
     return found or [
         melody for piece in pieces for melody in _melody([event for bar, _ in piece.bars for event in bar], piece, title)
@@ -372,7 +373,7 @@ def abc_of(melodies: Sequence[Melody]) -> bytes:
 
 
 def _tune(number: int, melody: Melody) -> str:
-    title = melody.name.replace("\n", " ")
+    title = " ".join(melody.name.split()).replace("%", r"\%")
     bars = [_bar(events, melody) for events in _bars(melody)]
     lines = [" | ".join(bars[start : start + LINE]) for start in range(0, len(bars), LINE)]
     header = f"X:{number}\n{f'T:{title}' + chr(10) if title else ''}M:{melody.metre}\nL:1/16\nK:{melody.key}\n"

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Integral
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ParameterError, shown
 
 FIFTHS = "FCGDAEB"  # in which sharps are added, each a fifth above the one before
 KEY = re.compile(r"([A-G])([#b]?)\s*([A-Za-z]*)\s*")
@@ -52,7 +53,8 @@ class Melody:
     Raises
     ------
     DataError
-        Notes that overlap, are outside of 0 to 127 or have no length; a metre or a key that is none; more than 100,000 bars.
+        Notes that are none, overlap, are outside of 0 to 127 or have no length; a metre or a key that is none; more than 100,000
+        bars.
 
     Examples
     --------
@@ -71,8 +73,7 @@ class Melody:
 
     def __post_init__(self) -> None:
         if type(self.notes) is not tuple or not all(map(_is_exact, self.notes)):
-            notes = (Note(int(pitch), Fraction(start), Fraction(duration)) for pitch, start, duration in self.notes)
-            object.__setattr__(self, "notes", tuple(notes))
+            object.__setattr__(self, "notes", tuple(_exact(number, note) for number, note in enumerate(self.notes)))
         bar_of(self.metre)
         if self.key is not None:
             sharps_of(self.key)  # an unknown one is refused
@@ -121,6 +122,7 @@ class Melody:
         Melody
             With its key transposed too.
         """
+        _require_whole("semitones", semitones)
         key = None if self.key is None else key_of(sharps_of(self.key) + 7 * semitones, mode_of(self.key))
         return replace(self, notes=tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes), key=key)
 
@@ -136,6 +138,8 @@ class Melody:
         -------
         Melody
         """
+        _require_whole("first", first, 0)
+        _require_whole("bars", bars, 0)
         begin, end = first * self.bar, (first + bars) * self.bar
         inside = self.notes[bisect_left(self.notes, begin, key=_start) : bisect_left(self.notes, end, key=_start)]
         notes = tuple(note._replace(start=note.start - begin, duration=min(note.duration, end - note.start)) for note in inside)
@@ -156,7 +160,10 @@ class Melody:
         list of Melody
             None of a melody that has fewer bars.
         """
-        pieces = (self.cut(first, bars) for first in range(0, self.bars - bars + 1, step or bars))
+        step = bars if step is None else step
+        _require_whole("bars", bars, 1)
+        _require_whole("step", step, 1)
+        pieces = (self.cut(first, bars) for first in range(0, self.bars - bars + 1, step))
         return [piece for piece in pieces if piece.notes]
 
     def then(self, other: Melody) -> Melody:
@@ -189,6 +196,22 @@ def _is_exact(note: Any) -> bool:
     return type(note) is Note and (*map(type, note),) == (int, Fraction, Fraction)
 
 
+def _exact(number: int, note: Any) -> Note:
+    try:
+        pitch, start, duration = (Fraction(value.item() if hasattr(value, "item") else value) for value in note)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"Note {number} of a melody must be three numbers: pitch, start, duration. Got {shown(note)}.") from None
+    if pitch.denominator != 1:
+        raise DataError(f"Note {number} of a melody has a pitch that is no whole number: {float(pitch):g}.")
+    return Note(int(pitch), start, duration)
+
+
+def _require_whole(name: str, number: Any, least: int | None = None) -> None:
+    if not isinstance(number, Integral) or (least is not None and int(number) < least):
+        rule = "an int" if least is None else f"an int of at least {least}"
+        raise ParameterError(f"The '{name}' must be {rule}. Got {shown(number)} instead.")
+
+
 def later(melody: Melody, bars: int) -> tuple[Note, ...]:
     """The notes of a melody that begins so many bars later."""
     return tuple(note._replace(start=note.start + bars * melody.bar) for note in melody.notes)
@@ -197,7 +220,7 @@ def later(melody: Melody, bars: int) -> tuple[Note, ...]:
 @lru_cache
 def bar_of(metre: str) -> int:
     """16ths of a bar of a metre such as "6/8"."""
-    beats, _, unit = metre.partition("/")
+    beats, _, unit = str(metre).partition("/")  # whatever came
     if not (beats.isdecimal() and unit in ("2", "4", "8", "16") and 0 < int(beats) <= 32):
         raise DataError(f"A metre is written as '4/4' or '6/8', with at most 32 beats. Got {metre!r}.")
     return int(beats) * 16 // int(unit)
@@ -206,7 +229,7 @@ def bar_of(metre: str) -> int:
 @lru_cache
 def sharps_of(key: str) -> int:
     """Sharps of a key such as "D", "Em" or "Ador"; flats are negative."""
-    match = KEY.fullmatch(key)
+    match = KEY.fullmatch(str(key))
     if match is not None and mode_of(key) in MODES:
         raised = {"b": -1, "": 0, "#": 1}[match[2]]
         sharps = FIFTHS.index(match[1]) - FIFTHS.index("C") + len(FIFTHS) * raised + MODES[mode_of(key)]

@@ -144,4 +144,4 @@ def _say(tunes: int, cut: int, thinned: int, bad: list[str]) -> None:
     if thinned:
         parts.append(f"of {thinned} only the top line was taken, as notes sound together")
     if parts:
-        warn(f"Of {tunes + len(bad):,} tunes {'; '.join(parts).rstrip('.')}.")
+        warn(f"Of {tunes + len(bad):,} tune{'s' * (tunes + len(bad) != 1)} {'; '.join(parts).rstrip('.')}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,11 @@ def _frame(condition: Any) -> pl.DataFrame:
     if isinstance(condition, (list, tuple)) and any(item is None for item in condition):
         return pl.DataFrame({NAME: list(condition)})
     values = np.atleast_1d(condition if isinstance(condition, np.ma.MaskedArray) else np.asarray(condition))
+    if values.dtype == object and values.size == 1 and isinstance(values.item(), Iterable) and not isinstance(values.item(), str):
+        raise DataError(
+            f"A condition is a label or a row of columns for each row. Got a value of the type {type(condition).__name__}. "
+            "Make a list of it."
+        )
     if values.ndim > 2:
         raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
     names = [NAME] if values.ndim == 1 else [f"{NAME}{i}" for i in range(values.shape[1])]
@@ -71,7 +77,7 @@ def _frame(condition: Any) -> pl.DataFrame:
         values = np.array(values.tolist(), dtype=object).reshape(values.shape)  # None where it is masked
     if values.dtype == object:
         return as_frame(values.reshape(len(values), -1), names)
-    return pl.DataFrame({NAME: values} if values.ndim == 1 else values, schema=names)
+    return pl.DataFrame({NAME: values} if values.ndim == 1 else values, schema=names).fill_nan(None)
 
 
 def _require_rows(frame: pl.DataFrame, n: int) -> None:

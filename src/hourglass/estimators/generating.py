@@ -24,7 +24,7 @@ from hourglass.estimators.samplers import Sampler
 from hourglass.kinds import Kind, as_objects, as_raw, length, taken
 from hourglass.kinds.token import END, TokenKind, is_listed
 from hourglass.parts import Quantized
-from hourglass.parts.base import is_count, is_positive
+from hourglass.parts.base import is_count, is_number, is_positive
 from hourglass.training import Trainer
 
 if TYPE_CHECKING:
@@ -271,6 +271,8 @@ class GeneratingAutoencoder(BaseAutoencoder):
             raise ParameterError(f"The 'dimension' must be one of {width} codes, 0 to {width - 1}. Got {shown(dimension)} instead.")
         if not is_count(steps, 2):
             raise ParameterError(f"The 'steps' must be an int of at least 2. Got {steps!r} instead.")
+        if not is_number(reach):
+            raise ParameterError(f"The 'reach' must be a float. Got {reach!r} instead.")
         start = np.zeros((1, width), np.float32) if row is None else self._codes(self._rows_from(row), condition)[:1]
         z = np.repeat(start, steps, axis=0)
         z[:, dimension] = np.linspace(-reach, reach, steps)
@@ -303,7 +305,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
                 near.look(x)
         near.settle()
         row, distance = near.found[: len(judged), 0], near.away[: len(judged), 0]
-        among = near.away[len(judged) :].max(1) if length(raw) > 1 else np.array([np.inf])  # one of the two is itself
+        among = near.away[len(judged) :].max(1)  # one of the two is itself; of a single row there is no other
         return pl.DataFrame(
             {
                 "row": row,

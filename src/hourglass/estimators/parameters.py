@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hourglass.errors import ModelFileError, ParameterError, suggest
+from hourglass.errors import ModelFileError, ParameterError, shown, suggest
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import (
@@ -238,6 +238,9 @@ def _written(value: Any) -> Any:
 
 def seed_from(random_state: Any) -> int:
     """A seed for our own generators; never drawn from a global random state."""
+    fits, rule = RULES["random_state"]
+    if not fits(random_state):
+        raise ParameterError(f"The 'random_state' must be {rule}. Got {shown(random_state)} instead.")
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, Integral):

@@ -186,6 +186,10 @@ class MelodyKind(TokenKind):
         rows = [row for tune in self.rows_of(raw) for row in windows_of(tune, self.bars)]
         return self._numbered(rows, len(rows), first_row)
 
+    def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> list[Melody]:
+        """Melodies of no more bars than a window has, however much is written behind the last."""
+        return [melody.cut(0, self.bars) for melody in super().from_array(numbers, like)]
+
     def beginning(self, melody: Melody, bars: int) -> Tensor:
         """Numbers (1, length) of a window of which only the first bars are known, -1 where they are not."""
         row = [*_head(melody), *(symbol for bar in bars_of(melody, bars) for symbol in bar)]

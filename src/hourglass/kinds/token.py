@@ -202,7 +202,7 @@ class TokenKind(Kind):
 
     def called(self, symbol: str) -> str:
         """What a symbol is called in messages."""
-        return f"the {self.symbol} {symbol!r}"
+        return f"the {self._letter} {symbol!r}"
 
     def from_array(self, numbers: np.ndarray[Any, Any], like: Any = None) -> Any:
         """A list of strings, or of lists of symbols if the model was fitted on such."""
@@ -233,14 +233,19 @@ class TokenKind(Kind):
         return f"rows of up to {self.shape[0]} {self.piece}s, {self.different} different ones"
 
     @property
+    def _letter(self) -> str:
+        """What a symbol is called: of lists, any string may be one."""
+        return "symbol" if self.listed else self.symbol
+
+    @property
     def piece(self) -> str:
         """What is called that stands at a position."""
-        return self.symbol
+        return self._letter
 
     @property
     def unseen(self) -> str:
         """What a symbol is called that was never seen."""
-        return f"a {self.symbol} never seen"
+        return f"a {self._letter} never seen"
 
     @property
     def different(self) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
+BLOCK = 2**21  # differences between codes and components that are held at a time
 
 
 class Normal(NamedTuple):
@@ -53,7 +55,16 @@ class Mixture(NamedTuple):
 
     def log_density(self, z: Tensor) -> Tensor:
         """Logarithm of the density at codes z (..., codes), in nats."""
-        return torch.logsumexp(self.log_weight + self.components.log_density(z.unsqueeze(-2)), -1)
+
+        def of_rows(z: Tensor) -> Tensor:
+            return torch.logsumexp(self.log_weight + self.components.log_density(z[:, None]), 1)
+
+        return in_blocks(of_rows, z.flatten(0, -2), self.components.mean.numel()).view(z.shape[:-1])
+
+
+def in_blocks(of_rows: Callable[[Tensor], Tensor], z: Tensor, wide: int) -> Tensor:
+    """A function of codes z (n, codes), where it holds so many numbers for each, of some at a time: (n,)."""
+    return torch.cat([of_rows(some) for some in torch.split(z, max(BLOCK // wide, 1))])
 
 
 Density = Normal | Mixture

@@ -14,7 +14,6 @@ from torch.nn import functional
 from hourglass.errors import ParameterError
 from hourglass.parts.base import Part, is_positive
 from hourglass.parts.densities import LOG_2PI
-from hourglass.parts.precision import in_full
 from hourglass.parts.tracing import traced
 
 Runs = tuple[tuple[int, int], ...]
@@ -270,8 +269,7 @@ class _Bernoulli(LikelihoodModule):
         return functional.softplus(logits).sum(2) - ones.T
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:
-        logits = in_full(output)
-        return functional.softplus(logits).sum() - torch.dot(target.flatten(), logits.flatten())
+        return functional.softplus(output).sum() - torch.dot(target.flatten(), output.flatten())
 
     def drawn(self, target: Tensor, generator: torch.Generator) -> Tensor:
         return torch.bernoulli(target, generator=generator) if self.draws else target

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from hourglass.parts.likelihoods import Gaussian, Likelihood, LikelihoodModule, Runs
-from hourglass.parts.precision import in_full
 
 Measure = Callable[[Tensor, Tensor], Tensor]
 SMALLEST = 1e-6  # a probability below it counts as this
@@ -108,8 +107,7 @@ class _Mixed(LikelihoodModule):
 class _Categorical(_Mixed):
     def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
         known = target.nan_to_num(0)
-        logits = in_full(output)
-        of_places: Tensor = known.sum(-1) * logits.logsumexp(-1) - torch.linalg.vecdot(known.to(logits.dtype), logits)
+        of_places: Tensor = known.sum(-1) * output.logsumexp(-1) - torch.linalg.vecdot(known.to(output.dtype), output)
         return of_places.flatten(1).sum(1)
 
     def total(self, target: Tensor, output: Tensor) -> Tensor:

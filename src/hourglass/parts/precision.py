@@ -17,6 +17,11 @@ def quick(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, torch.bfloat16, enabled=x.dtype == torch.float32 and has_bfloat16(x.device))
 
 
+def in_single(x: Tensor) -> torch.autocast:
+    """Products of matrices in the precision of x, whatever is around them: of sums of many, bfloat16 keeps three digits."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 def in_full(x: Tensor) -> Tensor:
     """X in single precision at least: sums of many and small differences need it."""
     return x.float() if x.dtype == torch.bfloat16 else x

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from hourglass.parts.base import are_counts, is_count, is_positive
 from hourglass.parts.bottlenecks import Bottleneck, BottleneckModule, Code
-from hourglass.parts.precision import in_full
+from hourglass.parts.precision import in_full, in_single
 
 ROUNDS = 10  # of k-means, at the start
 FADING = 0.99  # share of a code's counts that is kept at each step
@@ -121,13 +121,14 @@ class _VectorQuantized(QuantizedModule):
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         h = in_full(h)
-        if self.training and generator is not None:
-            with torch.no_grad():
+        with in_single(h):
+            if self.training and generator is not None:
                 self._follow(h.detach().reshape(-1, self.dim), generator)
-        z = self.vectors(self.indices(h)).to(h)
+            z = self.vectors(self.indices(h)).to(h)
         cost = self.commitment * (h - z.detach()).square().sum(1)
         return Code(h + (z - h).detach(), cost)  # the gradient passes as if nothing had been chosen
 
+    @torch.no_grad()
     def _follow(self, vectors: Tensor, generator: torch.Generator) -> None:
         """Move the codebook after vectors (n, dim) of a batch."""
         if not self.begun:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.parts.densities import LOG_2PI
+from hourglass.parts.densities import LOG_2PI, in_blocks
 from hourglass.parts.networks import Added, linear, undrawn
 from hourglass.parts.objectives import Learner, Loss
 
@@ -16,7 +16,6 @@ WIDTH = 128  # of the state that remembers what was drawn so far
 WIDE, BLOCKS = 512, 3  # of the network that says where codes flow
 WAVES = 16  # sines and as many cosines that tell it the time
 STEPS = 20  # from noise to codes
-BLOCK = 2**21  # differences between codes and components that are held at a time
 NEARBY = 1e-2  # deviations apart, to tell a slope by
 
 
@@ -44,8 +43,7 @@ class FullMixture(nn.Module):
 
     def log_density(self, z: Tensor) -> Tensor:
         """Logarithm of the density at codes z (batch, codes), in nats."""
-        at_once = max(BLOCK // self.mean.numel(), 1)
-        return torch.cat([self._log_density(some) for some in torch.split(z, at_once)])
+        return in_blocks(self._log_density, z, self.mean.numel())
 
     def _log_density(self, z: Tensor) -> Tensor:
         apart = (z[:, None] - self.mean).permute(1, 2, 0)  # (components, codes, batch)

@@ -268,9 +268,16 @@ def _squash(values: Tensor, numbers: Tensor, tailed: Tensor | None) -> Squash:
     z = first(values.double())
     tailed = heavy_tailed(z) & numbers if tailed is None else tailed
     found = Squash(first, standardize(SQUASH * torch.asinh(z / SQUASH)), tailed)
-    x = found(values).float()
-    found.low, found.high = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
+    x, raw = found(values).float(), values.double()
+    found.low = _inside(found, x.nan_to_num(torch.inf).amin(0), raw.nan_to_num(torch.inf).amin(0), torch.inf)
+    found.high = _inside(found, x.nan_to_num(-torch.inf).amax(0), raw.nan_to_num(-torch.inf).amax(0), -torch.inf)
     return found
+
+
+def _inside(scaling: Squash, end: Tensor, raw: Tensor, towards: float) -> Tensor:
+    """Ends of ranges in single precision, whose way back leads, even by rounding, no farther out than the raw ones."""
+    back = scaling.inverse(end.double())
+    return torch.where(back < raw if towards > 0 else back > raw, end.nextafter(torch.full_like(end, towards)), end)
 
 
 def scaled(scaling: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:

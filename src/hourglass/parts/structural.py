@@ -12,6 +12,7 @@ from hourglass.errors import ParameterError
 from hourglass.parts.base import is_count, is_positive
 from hourglass.parts.bell import bell
 from hourglass.parts.likelihoods import Gaussian, Likelihood, LikelihoodModule, Runs
+from hourglass.parts.precision import in_single
 
 NORMAL = Gaussian()  # the base, unless it is said
 SMALLEST = 1e-6  # a likeness below it counts as this, so that its power has a slope
@@ -107,7 +108,7 @@ class _Structural(LikelihoodModule):
 
     def _penalty(self, target: Tensor, output: Tensor) -> Tensor:
         """What a pixel costs beyond ``base``: (batch, channels, height, width), or (batch, 1, 1, 1), for each of a picture."""
-        with torch.autocast(target.device.type, enabled=False):  # variances are small differences of large numbers
+        with in_single(target):  # variances are small differences of large numbers
             x, y = target, self.base.mean(output).to(target.dtype)
             alike = similarities(x, y)[0] if self.scales == 1 else multiscale_similarity(x, y, self.scales)[:, None, None, None]
             return self.weight * (1 - alike)
