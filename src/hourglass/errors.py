@@ -20,20 +20,18 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import reprlib
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from pathlib import Path
 
 SHOWN = 60  # characters of what came, in a sentence
 MOST = 20  # names that are listed
 _REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
 _heard: ContextVar[list[str] | None] = ContextVar("_heard", default=None)
-_HOUSE = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)  # whose lines no user can change
+_HOUSE = {"hourglass", "contextlib", "sklearn"}  # whose lines no user can change
 
 
 class HourglassError(Exception):
@@ -98,7 +96,7 @@ def warn(message: str, category: type[HourglassWarning] = HourglassWarning) -> N
         told.append(message)
         return
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOUSE):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _HOUSE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 

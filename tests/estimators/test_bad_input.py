@@ -256,7 +256,7 @@ def test_a_single_row_is_no_table_and_a_single_picture_no_pile(sentence):
     )
 
 
-@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+@pytest.mark.parametrize("fit", ["fit", "partial_fit", "fit_transform"])
 def test_warnings_point_at_the_line_of_the_user(fit):
     with pytest.warns(hg.HourglassWarning, match="A bottleneck of 9 for 5 features") as caught:
         getattr(hg.Autoencoder(9, max_epochs=1), fit)(GOOD)
