@@ -222,6 +222,11 @@ LEARNED = {
         Ragged([np.zeros((3, 1)), np.zeros((3, 2))]),
         "Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes [(3, 1), (3, 2)].",
     ),
+    "empty": (Ragged([wave[:3], wave[:0]]), "Row 1 of the series has no sample. Leave it out."),
+    "infinite record": (
+        hg.Record(np.where(np.arange(1000) == 7, np.inf, wave)),
+        "Channel 'x0' is infinite at sample 7. Put NaN in its place.",
+    ),
 }
 
 
@@ -238,6 +243,8 @@ def test_rows_that_do_not_fit_are_refused():
     said = r"^The model was fitted on series of shape \(9,\). Got an array of shape \(3, 8\).$"
     with pytest.raises(hg.DataError, match=said):
         kind.check(np.zeros((3, 8)))
+    with pytest.raises(hg.DataError, match=r"Got an array of shape \(9,\). A single row goes in as row\[None\].$"):
+        kind.check(np.zeros(9))
     with pytest.raises(hg.DataError, match="Got one long record: cut it to rows, or fit on a record"):
         kind.check(hg.Record(wave))
     long = SeriesKind.learn(Ragged([wave[:5], wave[:7]]))
@@ -367,6 +374,25 @@ def test_an_index_of_times_stands_beside_columns_that_are_numbers():
     kind = SeriesKind.learn(frame)
     assert (kind.time, kind.channels, kind.rate) == ("index", ("0", "1"), 1)
     np.testing.assert_array_equal(kind.opened(frame).record.values, np.column_stack([wave, -wave]))
+
+
+@pytest.mark.parametrize(
+    ("index", "rate"),
+    [
+        (pd.period_range("2024-01-01", periods=1000, freq="s"), 1),
+        (pd.to_timedelta(np.arange(1000) / 4, unit="s").rename("spent"), 4),
+        (pd.Index(np.arange(1000) * 250, name="time (ms)"), 4),
+        (pd.Index(pd.date_range("2024-01-01", periods=1000, freq="10s").astype(str), name="logged"), 0.1),
+        (pd.Index(np.arange(1000), name="row"), None),
+    ],
+)
+def test_an_index_tells_times_by_its_type_its_text_or_its_name(index, rate):
+    frame = pd.DataFrame(np.column_stack([wave, -wave]), index, pd.MultiIndex.from_tuples([("pump", 1), ("pump", 2)]))[:900]
+    kind = SeriesKind.learn(frame)
+    assert (kind.of_record, kind.rate) == (rate is not None, rate)
+    if rate is not None:
+        back = kind.from_tensor(kind.to_tensor(frame), kind.opened(frame))
+        pd.testing.assert_frame_equal(back, frame)
 
 
 @given(st.lists(st.integers(4, 30), min_size=1, max_size=4), st.integers(2, 4), st.integers(1, 4))
