@@ -353,6 +353,7 @@ def test_sound_comes_back_as_it_was_written(tmp_path):
     ("record", "why"),
     [
         (hg.Record([1.0, 2]), "a whole number of samples a second"),
+        ([0.5, 0.25], "a whole number of samples a second"),
         (hg.Record([1.0, 2], rate=0.5), "a whole number of samples a second"),
         (hg.Record([1.0, np.nan], rate=8000), "no gaps"),
     ],
