@@ -132,4 +132,5 @@ def listed(names: Iterable[str]) -> str:
 def shown(value: object) -> str:
     """What came, as a sentence has it: not too much of it, whatever it is."""
     text = _REPR.repr(value)
+    text = " ".join(text.split()) if "\n" in text else text  # an array, or a table
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hourglass.errors import ModelFileError, ParameterError, suggest
+from hourglass.errors import ModelFileError, ParameterError, shown, suggest
 from hourglass.kinds import Melodies, Series
 from hourglass.optimizers import OPTIMIZERS
 from hourglass.parts import (
@@ -135,7 +135,7 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
     for name, value in parameters.items():
         holds, words = RULES.get(name, (lambda _: True, ""))
         if not holds(value):
-            raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
+            raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {shown(value)} instead.")
     device = parameters.get("device")
     if device is not None and not _is_there(device):
         name = str(device)

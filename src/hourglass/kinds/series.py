@@ -269,6 +269,8 @@ class SeriesKind(Kind):
     def guessed(self, n: int) -> str | None:
         if not self.of_record or n == len(starts_of(self.length, self.shape[1], self.stride)):
             return None
+        if not n:
+            raise DataError("There are no codes, and a record is made of one window at least.")
         length = self._starts(n)[-1] + self.shape[1]
         return (
             f"Codes don't say how long their record was: {n} windows are joined to {length:,} samples, {self.stride} apart, though "
