@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 import hourglass as hg
 from hourglass.data.record import joined, parts_of
+from hourglass.errors import hearing
 from hourglass.kinds import KINDS, kind_from_config
 from hourglass.kinds.windows import Ragged, Windows, chosen_window, dominant_period, overlap_added, starts_of
 
@@ -122,6 +123,24 @@ def test_samples_with_times_are_brought_to_the_rate_that_was_asked_for():
     assert (kind.rate, len(windows.record)) == (1, there[-1] - there[0] + 1)
     np.testing.assert_array_equal(windows.record.values[there - there[0], 0], wave[there])
     assert kind_from_config(kind.to_config()) == kind
+
+
+def test_times_at_another_rate_are_refused_with_how_both_are_brought_to_one():
+    frame = pl.DataFrame({"t": np.arange(1000) * 2.0, "x": wave})
+    slower = frame.with_columns(pl.col("t") * 1.1)
+    with pytest.raises(
+        hg.DataError, match=r"at a sample every 2.2 s. Resample it, or fit with a rate that both are brought to"
+    ) as error:
+        SeriesKind.learn(frame).check(slower)
+    assert str(error.value).endswith("kind=hg.Series(rate=0.5).")
+    SeriesKind.learn(frame, asked=hg.Series(rate=0.5)).check(slower)
+
+
+def test_what_is_said_twice_of_a_table_is_heard_once():
+    frame = pl.DataFrame({"t": np.arange(1000.0)[::-1], "x": wave})
+    with hearing() as told:
+        SeriesKind.learn(frame).opened(frame)
+    assert told == ["Column 't': 999 of 1,000 rows come after later ones, and were put in the order of time."]
 
 
 def test_a_table_is_a_record_if_it_has_times_and_else_a_row_each():

@@ -180,9 +180,10 @@ class SeriesKind(Kind):
 
     def _matched(self, record: Record) -> Record:
         if record.rate and self.rate and abs(record.rate / self.rate - 1) > CLOSE:
+            on_grid = f"with a rate that both are brought to: kind=hg.Series(rate={self.rate:.4g})"  # which takes times
             raise DataError(
                 f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
-                "Resample it, or fit another model."
+                f"Resample it, or fit {'another model' if self.time is None else on_grid}."
             )
         matched = of_channels(record, self.channels)
         if matched is not None:
