@@ -31,7 +31,7 @@ MOST = 20  # names that are listed
 _REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
 _heard: ContextVar[list[str] | None] = ContextVar("_heard", default=None)
-_HOUSE = {"hourglass", "contextlib", "sklearn"}  # whose lines no user can change
+_HOUSE = {"hourglass", "contextlib", "sklearn", "joblib"}  # whose lines no user can change
 
 
 class HourglassError(Exception):
