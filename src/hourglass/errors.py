@@ -20,20 +20,18 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import reprlib
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from pathlib import Path
 
 SHOWN = 60  # characters of what came, in a sentence
 MOST = 20  # names that are listed
 _REPR = reprlib.Repr()  # which goes no deeper than so many lists, and no further along them than can be seen
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 4, 10 * SHOWN, 10 * SHOWN
 _heard: ContextVar[list[str] | None] = ContextVar("_heard", default=None)
-_HOUSE = (f"{Path(__file__).parent}{os.sep}", contextlib.__file__)  # whose lines no user can change
+_HOUSE = {"hourglass", "contextlib", "sklearn", "joblib"}  # whose lines no user can change
 
 
 class HourglassError(Exception):
@@ -95,10 +93,10 @@ def warn(message: str, category: type[HourglassWarning] = HourglassWarning) -> N
     """Warn of the user's own line that led here, however many of ours are between."""
     told = _heard.get()
     if told is not None:
-        told.append(message)
+        told += [message] if message not in told else []  # once, as Python has it of one line
         return
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOUSE):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _HOUSE:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
@@ -134,4 +132,5 @@ def listed(names: Iterable[str]) -> str:
 def shown(value: object) -> str:
     """What came, as a sentence has it: not too much of it, whatever it is."""
     text = _REPR.repr(value)
+    text = " ".join(text.split()) if "\n" in text else text  # an array, or a table
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -106,6 +106,8 @@ def test_parquet_keeps_types_and_missing_values():
 
 def test_parquet_takes_its_name_literally(sentence):
     write("ab.parquet", X)
+    Path("gone.csv").symlink_to("away.csv")
+    assert sentence(FileError, read, "gone.csv") == "There is no file or folder 'gone.csv'. Check the path."
     assert sentence(FileError, read, "[a]b.parquet") == ("There is no file or folder '[a]b.parquet'. Did you mean 'ab.parquet'?")
     write("[a]b.parquet", X + 1)
     np.testing.assert_array_equal(read("[a]b.parquet"), X + 1)

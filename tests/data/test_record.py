@@ -7,7 +7,7 @@ import pytest
 from scipy.io import wavfile
 
 import hourglass as hg
-from hourglass.data.record import paced, record_of, when
+from hourglass.data.record import joined, paced, record_of, when
 
 NOON = dt.datetime(2024, 1, 1, 12)
 
@@ -22,6 +22,7 @@ def test_a_record_knows_its_shape_rate_and_names():
     assert record.values.dtype == np.float32
     assert repr(record) == "Record of 500 samples x 2 channels at 250 Hz"
     assert record[250:].start == NOON + dt.timedelta(seconds=1)
+    assert joined([record, record, record])[len(record) - 3 : 2 * len(record)].seams.tolist() == [3]
     assert when(record, 500) == "2024-01-01 12:00:02"
     assert (when(hg.Record([1.0], 2), 3), when(hg.Record([1.0]), 3)) == ("1.5 s", "3")
     assert (paced(250), paced(1 / 300)) == ("250 Hz", "a sample every 300 s")
@@ -359,6 +360,7 @@ def test_sound_comes_back_as_it_was_written(tmp_path):
     ("record", "why"),
     [
         (hg.Record([1.0, 2]), "a whole number of samples a second"),
+        ([0.5, 0.25], "a whole number of samples a second"),
         (hg.Record([1.0, 2], rate=0.5), "a whole number of samples a second"),
         (hg.Record([1.0, np.nan], rate=8000), "no gaps"),
     ],

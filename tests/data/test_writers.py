@@ -1,7 +1,9 @@
+import datetime as dt
 import errno
 import os
 import shutil
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from hourglass.data import Melody, image_names, read, write, write_images
+from hourglass.data import Melody, Record, image_names, read, write, write_images
+from hourglass.data.record import record_of
 from hourglass.errors import DataError, FileError
 
 FRAME = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
@@ -59,6 +62,24 @@ def test_an_index_of_pandas_that_says_something_is_written(tmp_path, index, colu
 def test_a_column_keeps_its_name_and_what_is_lazy_is_written(tmp_path, raw):
     write(tmp_path / "k.csv", raw)
     assert (tmp_path / "k.csv").read_text() == "k\n1\n2\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [
+        (None, 0.5),
+        (7.0, 7.5),
+        (dt.datetime(2024, 1, 1, 10), "2024-01-01T10:00:00.500000"),
+        (dt.datetime(2024, 3, 31, 3, tzinfo=ZoneInfo("Europe/Berlin")), "2024-03-31T03:00:00.500000+0200"),
+        (dt.datetime(1, 1, 1, 10), 0.0),  # a clock alone
+    ],
+)
+def test_a_stretch_of_a_record_is_written_with_its_times(tmp_path, start, first):
+    record = Record(np.arange(12.0), rate=4, names=["load"], start=start)
+    write(tmp_path / "a.csv", record[2:])
+    found = read(tmp_path / "a.csv")
+    assert (found["time"][0], found["load"].to_list()) == (first, record.values[2:, 0].tolist())
+    assert record_of(found).rate == 4
 
 
 def test_a_table_of_numbers_as_npy():

@@ -256,7 +256,28 @@ def test_a_single_row_is_no_table_and_a_single_picture_no_pile(sentence):
     )
 
 
-@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_data_in_the_place_of_a_parameter_is_cut_short_and_a_dataset_is_told_by_its_piles(sentence):
+    said = "The 'bottleneck' parameter of Autoencoder must be a positive int or a bottleneck part. Got "
+    assert sentence(hg.ParameterError, hg.Autoencoder(np.zeros((20, 4))).fit, GOOD) == (
+        f"{said}array([[0., 0., 0., 0.], [0., 0., 0., 0.], [0., 0., 0., 0.],... instead."
+    )
+    assert sentence(hg.ParameterError, hg.Autoencoder(pd.DataFrame({"a": [1], "b": [2]})).fit, GOOD) == f"{said}a b 0 1 2 instead."
+    assert sentence(hg.DataError, hg.Autoencoder(2).fit, hg.datasets.load("digits")) == (
+        "A Dataset is several piles (x_train, y_train, x_test, y_test). Pass one of them, such as its x_train."
+    )
+
+
+def test_codes_are_tensors_of_torch_too(sentence):
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(GOOD)
+    codes = torch.ones(3, 2, requires_grad=True)
+    for given in (codes, codes.bfloat16()):
+        np.testing.assert_array_equal(model.inverse_transform(given), model.inverse_transform(np.ones((3, 2), np.float32)))
+    record = hg.Autoencoder(2, kind=hg.Series(window=8), max_epochs=1).fit(hg.Record(GOOD[:, 0]))
+    said = "There are no codes, and a record is made of one window at least."
+    assert sentence(hg.DataError, record.inverse_transform, np.zeros((0, 2))) == said
+
+
+@pytest.mark.parametrize("fit", ["fit", "partial_fit", "fit_transform"])
 def test_warnings_point_at_the_line_of_the_user(fit):
     with pytest.warns(hg.HourglassWarning, match="A bottleneck of 9 for 5 features") as caught:
         getattr(hg.Autoencoder(9, max_epochs=1), fit)(GOOD)

@@ -306,6 +306,17 @@ def test_a_parameter_of_another_name_gets_ours_suggested(estimator, name, near):
     assert str(inspect.signature(estimator)) == str(inspect.signature(estimator.__init__)).replace("self, ", "")
 
 
+def test_a_parameter_that_cant_be_set_leaves_the_model_as_it_was(sentence):
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(X)
+    codes = model.transform(X)
+    said = "The 'device' parameter of Autoencoder can't be 'meta', as torch finds no META. Leave it out, or use 'cpu'."
+    assert sentence(hg.ParameterError, model.set_params, device="meta", max_epochs=7) == said
+    assert (model.device, model.max_epochs) == (None, 1)
+    np.testing.assert_array_equal(model.transform(X), codes)
+    said = "Autoencoder has no parameter 'botleneck'. Did you mean 'bottleneck'?"
+    assert sentence(hg.ParameterError, model.set_params, botleneck__k=2) == said
+
+
 @pytest.mark.parametrize(
     ("estimator", "method", "name", "advice"),
     [

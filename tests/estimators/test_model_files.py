@@ -297,6 +297,15 @@ def test_numbers_of_numpy_are_parameters(tmp_path, bottleneck, settings):
     assert again.get_params(deep=False)["bottleneck"] == bottleneck
 
 
+def test_what_was_set_anew_about_training_is_in_the_file_and_what_the_model_is_made_of_stays(tmp_path):
+    model = hg.Autoencoder(2, max_epochs=1, random_state=0).fit(X)
+    model.set_params(learning_rate=1e-4, batch_size=7, bottleneck=3).save(tmp_path / "m.safetensors")
+    again = hg.load(tmp_path / "m.safetensors")
+    assert (again.learning_rate, again.batch_size, again.bottleneck) == (1e-4, 7, 2)
+    model.set_params(bottleneck=2).partial_fit(X)
+    assert again.partial_fit(X).history_[-1]["learning_rate"] == model.history_[-1]["learning_rate"] == 1e-4
+
+
 def interrupt(model, epoch):
     raise KeyboardInterrupt
 

@@ -392,6 +392,8 @@ def test_what_is_refused(watcher, det):
         det.stream()
     with pytest.raises(hg.DataError, match=r"^The stream has 3 channels: give samples \(m, 3\). Got shape \(4, 2\).$"):
         watcher.stream().push(np.zeros((4, 2)))
+    with pytest.raises(hg.DataError, match=r"Got shape \(3,\).$"):
+        watcher.stream().push(np.zeros(3))
     ended = watcher.stream()
     ended.push(np.zeros((4, 3)))
     with pytest.raises(hg.DataError, match=r"^The stream ended after 4 samples, fewer than the "):

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 import hourglass as hg
 from hourglass.data.record import joined, parts_of
+from hourglass.errors import hearing
 from hourglass.kinds import KINDS, kind_from_config
 from hourglass.kinds.windows import Ragged, Windows, chosen_window, dominant_period, overlap_added, starts_of
 
@@ -124,6 +125,24 @@ def test_samples_with_times_are_brought_to_the_rate_that_was_asked_for():
     assert kind_from_config(kind.to_config()) == kind
 
 
+def test_times_at_another_rate_are_refused_with_how_both_are_brought_to_one():
+    frame = pl.DataFrame({"t": np.arange(1000) * 2.0, "x": wave})
+    slower = frame.with_columns(pl.col("t") * 1.1)
+    with pytest.raises(
+        hg.DataError, match=r"at a sample every 2.2 s. Resample it, or fit with a rate that both are brought to"
+    ) as error:
+        SeriesKind.learn(frame).check(slower)
+    assert str(error.value).endswith("kind=hg.Series(rate=0.5).")
+    SeriesKind.learn(frame, asked=hg.Series(rate=0.5)).check(slower)
+
+
+def test_what_is_said_twice_of_a_table_is_heard_once():
+    frame = pl.DataFrame({"t": np.arange(1000.0)[::-1], "x": wave})
+    with hearing() as told:
+        SeriesKind.learn(frame).opened(frame)
+    assert told == ["Column 't': 999 of 1,000 rows come after later ones, and were put in the order of time."]
+
+
 def test_a_table_is_a_record_if_it_has_times_and_else_a_row_each():
     table = pl.DataFrame({"a": wave[:200], "b": -wave[:200]})
     assert SeriesKind.learn(table).describe() == "series of 2 samples"
@@ -222,6 +241,11 @@ LEARNED = {
         Ragged([np.zeros((3, 1)), np.zeros((3, 2))]),
         "Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes [(3, 1), (3, 2)].",
     ),
+    "empty": (Ragged([wave[:3], wave[:0]]), "Row 1 of the series has no sample. Leave it out."),
+    "infinite record": (
+        hg.Record(np.where(np.arange(1000) == 7, np.inf, wave)),
+        "Channel 'x0' is infinite at sample 7. Put NaN in its place.",
+    ),
 }
 
 
@@ -238,6 +262,8 @@ def test_rows_that_do_not_fit_are_refused():
     said = r"^The model was fitted on series of shape \(9,\). Got an array of shape \(3, 8\).$"
     with pytest.raises(hg.DataError, match=said):
         kind.check(np.zeros((3, 8)))
+    with pytest.raises(hg.DataError, match=r"Got an array of shape \(9,\). A single row goes in as row\[None\].$"):
+        kind.check(np.zeros(9))
     with pytest.raises(hg.DataError, match="Got one long record: cut it to rows, or fit on a record"):
         kind.check(hg.Record(wave))
     long = SeriesKind.learn(Ragged([wave[:5], wave[:7]]))
@@ -367,6 +393,25 @@ def test_an_index_of_times_stands_beside_columns_that_are_numbers():
     kind = SeriesKind.learn(frame)
     assert (kind.time, kind.channels, kind.rate) == ("index", ("0", "1"), 1)
     np.testing.assert_array_equal(kind.opened(frame).record.values, np.column_stack([wave, -wave]))
+
+
+@pytest.mark.parametrize(
+    ("index", "rate"),
+    [
+        (pd.period_range("2024-01-01", periods=1000, freq="s"), 1),
+        (pd.to_timedelta(np.arange(1000) / 4, unit="s").rename("spent"), 4),
+        (pd.Index(np.arange(1000) * 250, name="time (ms)"), 4),
+        (pd.Index(pd.date_range("2024-01-01", periods=1000, freq="10s").astype(str), name="logged"), 0.1),
+        (pd.Index(np.arange(1000), name="row"), None),
+    ],
+)
+def test_an_index_tells_times_by_its_type_its_text_or_its_name(index, rate):
+    frame = pd.DataFrame(np.column_stack([wave, -wave]), index, pd.MultiIndex.from_tuples([("pump", 1), ("pump", 2)]))[:900]
+    kind = SeriesKind.learn(frame)
+    assert (kind.of_record, kind.rate) == (rate is not None, rate)
+    if rate is not None:
+        back = kind.from_tensor(kind.to_tensor(frame), kind.opened(frame))
+        pd.testing.assert_frame_equal(back, frame)
 
 
 @given(st.lists(st.integers(4, 30), min_size=1, max_size=4), st.integers(2, 4), st.integers(1, 4))

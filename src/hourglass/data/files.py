@@ -161,7 +161,11 @@ def _near(path: Path, ending: str = "") -> str:
     """The end of a sentence about a file that isn't there: which one in its folder, of that ending, is called nearly so, if any."""
     names: dict[str, Path] = {}
     with contextlib.suppress(OSError):  # a folder that isn't there, or can't be read
-        names = {entry.name.removesuffix(ending): entry for entry in path.parent.iterdir() if entry.name.endswith(ending)}
+        names = {
+            entry.name.removesuffix(ending): entry
+            for entry in path.parent.iterdir()
+            if entry.name.endswith(ending) and entry.exists()
+        }
     found = difflib.get_close_matches(path.stem if ending else path.name, names, n=1)
     return f" Did you mean '{names[found[0]]}'?" if found else ""
 

@@ -123,8 +123,9 @@ class Record:
             raise DataError("Of a record a stretch can be taken, as in record[1000:2000].")
         first = range(len(self))[which].start if len(range(len(self))[which]) else 0
         start = None if self.rate is None else _at(self, first) or None
-        put_back = [step - first for step in self.put_back if step > first]
-        return Record(self.values[which], self.rate, names=self.names, start=start, put_back=put_back)
+        values, put_back = self.values[which], [step - first for step in self.put_back if step > first]
+        seams = self.seams[(self.seams > first) & (self.seams < first + len(values))] - first
+        return Record(values, self.rate, names=self.names, start=start, put_back=put_back, seams=seams)
 
     def __repr__(self) -> str:
         time, channels = self.shape
@@ -225,7 +226,7 @@ def roles(frame: pl.DataFrame, asked: Mapping[str, str] | None) -> Columns:
         if role not in (*ROLES, "numeric"):
             raise ParameterError(f"The 'columns' parameter has no role {role!r} for {name!r} of series. {suggest(role, ROLES)}")
     time = next((name for name, role in asked.items() if role == "time"), None)
-    time = time or next((name for name in frame.columns if name not in asked and _tells_time(frame, name)), None)
+    time = time or next((name for name in frame.columns if name not in asked and tells_time(frame, name)), None)
     identifier = next((name for name, role in asked.items() if role == "id"), None)
     identifier = identifier or next((name for name in frame.columns if name == FILE and name not in asked), None)
     chosen = [name for name, role in asked.items() if role in ("value", "numeric")]
@@ -233,7 +234,8 @@ def roles(frame: pl.DataFrame, asked: Mapping[str, str] | None) -> Columns:
     return Columns(time, identifier, chosen or others)
 
 
-def _tells_time(frame: pl.DataFrame, name: str) -> bool:
+def tells_time(frame: pl.DataFrame, name: str) -> bool:
+    """Whether a column holds times, by its type, its text or its name."""
     import polars as pl
 
     column = frame[name].alias(UNNAMED)

@@ -35,8 +35,9 @@ def write_wav(path: Path, raw: Record) -> None:
     """Write a record as a WAV file of floats of 32 bits, which nothing is lost in and nothing is cut off from."""
     from scipy.io import wavfile
 
-    if raw.rate is None or raw.rate != round(raw.rate):
+    rate = getattr(raw, "rate", None)  # of an array, nobody said
+    if rate is None or rate != round(rate):
         raise ValueError("sound has a whole number of samples a second, as in hg.Record(values, rate=16000)")
     if np.isnan(raw.values).any():
         raise ValueError("sound has no gaps")
-    wavfile.write(path, round(raw.rate), raw.values.astype(np.float32))
+    wavfile.write(path, round(rate), raw.values.astype(np.float32))

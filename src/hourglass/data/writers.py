@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     raw : array-like, Record, list of Melody, or a polars, pandas or pyarrow table
         The columns of an array are called ``x0``, ``x1`` and so on, that of molecules ``smiles``. An index of pandas that has a
         name, or is of times, becomes the first column of a table.
+        Before the channels of a record with a rate stands ``time``: when each sample was taken, or its second.
     like : path or list of paths, optional
         The folder, zip or list of images that these come from: they get the same names.
 
@@ -65,7 +67,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     require_known(path)
     folder, path = is_folder(path), Path(path)
     ending = path.suffix.lower()
-    tunes = _are_melodies(raw) if folder else ending in TUNE_WRITERS and not (ending in _WRITERS and isinstance(raw, Record))
+    tunes = _are_melodies(raw) if folder or ending in {*TUNE_WRITERS} & {*_WRITERS} else ending in TUNE_WRITERS
     if tunes:
         write_melodies(path, raw, folder=folder)
         return
@@ -146,13 +148,24 @@ def _says_more(raw: Any) -> bool:
     return type(index).__name__ == "DatetimeIndex" or any(name is not None for name in getattr(index, "names", ()))
 
 
+def _times(record: Record) -> pl.Series:
+    """When each sample of a record with a rate was taken: times, or seconds where no date is known."""
+    import polars as pl
+
+    seconds = pl.Series("time", np.arange(len(record)) / (record.rate or 1.0))
+    if not isinstance(record.start, datetime):
+        return seconds + (record.start or 0.0)
+    if record.start.year == datetime.min.year:
+        return seconds
+    return (seconds * 1e6).round().cast(pl.Duration("us")) + record.start
+
+
 def _frame(raw: Any) -> pl.DataFrame:
     import polars as pl
 
     if isinstance(raw, Record):
         frame = pl.DataFrame(raw.values, schema=list(raw.names), orient="row")
-        seconds = pl.Series("time", np.arange(len(raw)) / (raw.rate or 1.0))
-        return frame if raw.rate is None else frame.insert_column(0, seconds)
+        return frame if raw.rate is None else frame.insert_column(0, _times(raw))
     if isinstance(raw, pl.LazyFrame):
         raw = raw.collect()
     elif type(raw).__name__ == "Series" and raw.name:  # of pandas, or of polars

@@ -17,7 +17,7 @@ from torch import Tensor
 from hourglass import storage
 from hourglass.errors import DataError, ModelFileError, hearing
 from hourglass.estimators.fitted import rows_at_once
-from hourglass.estimators.learning import Learning
+from hourglass.estimators.learning import MADE_OF, Learning
 from hourglass.estimators.parameters import to_config, without_parameters
 from hourglass.kinds import length
 from hourglass.kinds.base import as_codes, as_tensor, indexed_like, require_alike
@@ -242,7 +242,7 @@ class BaseAutoencoder(TransformerMixin, Learning):  # type: ignore[misc]
         condition = None if self.condition_kind_ is None else self.condition_kind_.to_config()
         frozen = [name for name, parameter in self.model_.named_parameters() if not parameter.requires_grad]
         return super()._header() | {
-            "parameters": to_config(self._parameters),
+            "parameters": to_config(self._parameters_taken | {name: self._parameters[name] for name in MADE_OF}),
             "bottleneck": self._made_of["bottleneck"].to_config(),
             "condition": condition,
             "frozen": frozen,

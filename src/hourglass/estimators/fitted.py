@@ -375,6 +375,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
 
         A fitted model goes to another ``device`` at once.
         """
+        require_known(type(self), (name.partition("__")[0] for name in params), self._get_param_names(), ParameterError)
         changed: dict[str, dict[str, Any]] = {}
         for name in [name for name in params if "__" in name]:
             owner, _, field = name.partition("__")
@@ -385,10 +386,11 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 raise ParameterError(f"The '{owner}' {part!r} of {type(self).__name__} has no field {field!r}, as it is no part.")
         for owner, fields in changed.items():
             params[owner] = params.get(owner, getattr(self, owner)).changed(owner, fields)
-        super().set_params(**params)
-        if "device" in params and hasattr(self, "model_"):
-            self._require_valid()
-            self._move()
+        with self._or_as_before():
+            super().set_params(**params)
+            if "device" in params and hasattr(self, "model_"):
+                self._require_valid()
+                self._move()
         return self
 
     def _move(self) -> None:

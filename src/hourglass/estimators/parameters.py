@@ -135,7 +135,7 @@ def require_valid(owner: str, parameters: dict[str, Any]) -> None:
     for name, value in parameters.items():
         holds, words = RULES.get(name, (lambda _: True, ""))
         if not holds(value):
-            raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {value!r} instead.")
+            raise ParameterError(f"The '{name}' parameter of {owner} must be {words}. Got {shown(value)} instead.")
     device = parameters.get("device")
     if device is not None and not _is_there(device):
         name = str(device)
@@ -165,8 +165,8 @@ OF_OTHERS = {  # names that parameters have in other libraries, and what does th
 }
 
 
-def require_known(owner: type, names: Iterable[str], known: Collection[str]) -> None:
-    """Raise `TypeError` for the first name that is no parameter of a class, with what was probably meant."""
+def require_known(owner: type, names: Iterable[str], known: Collection[str], error: type[Exception] = TypeError) -> None:
+    """Raise an error for the first name that is no parameter of a class, with what was probably meant."""
     for name in names:
         if name not in known:
             meant = OF_OTHERS.get(name)
@@ -177,7 +177,7 @@ def require_known(owner: type, names: Iterable[str], known: Collection[str]) -> 
                 near = f"An estimator has it: {owner.__name__}(hourglass.Autoencoder({inner}=...))."
             else:
                 near = suggest(name if meant is None else "", known)
-            raise TypeError(f"{owner.__name__} has no parameter {name!r}. {near}")
+            raise error(f"{owner.__name__} has no parameter {name!r}. {near}")
 
 
 def without_parameters(method: Callable[Takes, Gives]) -> Callable[Takes, Gives]:

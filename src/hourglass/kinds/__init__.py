@@ -13,7 +13,7 @@ from hourglass import data
 from hourglass.data.readers import READERS
 from hourglass.data.record import float_of, joined
 from hourglass.errors import DataError, ModelFileError, shown
-from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken
+from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken, taken_by_numpy
 from hourglass.kinds.columns import counted_from
 from hourglass.kinds.frames import is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth, turned
@@ -100,6 +100,10 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     """
     name = kind_name(kind)
     _refuse_torch_data(X)
+    if isinstance(X, tuple) and hasattr(X, "_fields"):  # such as a dataset
+        raise DataError(
+            f"A {type(X).__name__} is several piles ({', '.join(X._fields)}). Pass one of them, such as its {X._fields[0]}."
+        )
     of_strings = name != "melody" and getattr(KINDS.get(name or ""), "symbolic", False)
     if of_strings and isinstance(X, str) and not (os.path.exists(X) or X.lower().endswith(tuple(READERS))):  # noqa: PTH110 (any string)
         raise DataError(f"Data is a list of rows or a path, and there is no file {shown(X)}. For a single row, give [{shown(X)}].")
@@ -196,10 +200,7 @@ def _unmasked(X: Any, kind: str | None) -> np.ndarray[Any, Any]:
 
 def _as_array(X: Any) -> np.ndarray[Any, Any]:
     """Rows as an array: of objects, if some of them are text and others are not."""
-    if hasattr(X, "detach"):  # a tensor of torch, which NumPy takes without a gradient alone, and not in bfloat16
-        X = X.detach().cpu()
-        X = X.float() if X.is_floating_point() and not hasattr(np, str(X.dtype).removeprefix("torch.")) else X
-    found = np.asarray(X)
+    found = np.asarray(taken_by_numpy(X))
     if found.dtype.kind in "US" and isinstance(X, (list, tuple)):
         found = np.asarray(X, dtype=object)
     if found.ndim == 0:

@@ -305,7 +305,7 @@ def _in_order(Z: Any, names: list[str]) -> np.ndarray[Any, Any]:
         Z = Z.to_pandas()
     if hasattr(Z, "columns") and set(Z.columns) == set(names):
         Z = Z[names]
-    codes = np.asarray(Z.to_numpy() if hasattr(Z, "to_numpy") else Z)
+    codes = np.asarray(Z.to_numpy() if hasattr(Z, "to_numpy") else taken_by_numpy(Z))
     if codes.dtype.kind == "O" and hasattr(Z, "iloc") and all(dtype.kind in "fiub" for dtype in np.ravel(Z.dtypes)):
         return np.asarray(Z.to_numpy(float, na_value=np.nan))  # types of pandas that have a missing value of their own
     return codes
@@ -314,6 +314,14 @@ def _in_order(Z: Any, names: list[str]) -> np.ndarray[Any, Any]:
 def indexed_like(found: Any, like: Any) -> Any:
     """Rows with the index of those they were made of, where both are of pandas."""
     return found.set_axis(like.index) if container_of(found) == container_of(like) == "pandas" else found
+
+
+def taken_by_numpy(X: Any) -> Any:
+    """A tensor of torch as NumPy takes it: without a gradient, on the processor, in a type of both; all else as it is."""
+    if not hasattr(X, "detach"):
+        return X
+    X = X.detach().cpu()
+    return X.float() if X.is_floating_point() and not hasattr(np, str(X.dtype).removeprefix("torch.")) else X
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:

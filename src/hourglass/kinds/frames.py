@@ -221,6 +221,11 @@ def as_categories(values: Any, column: Column) -> Any:
     return pd.Categorical(found, [*column.categories, *others], ordered=column.ordered)
 
 
+def labelled(found: Any, like: Any) -> Any:
+    """A frame of pandas with the index, the labels of the columns and the types of another."""
+    return with_types(found, like.dtypes).set_axis(like.index).set_axis(like.columns, axis=1)
+
+
 def with_types(found: Any, dtypes: Any) -> Any:
     """A frame of pandas with those types that have a gap of their own (Int64, boolean, string), where they can hold its values.
 

@@ -10,10 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.data import Record
-from hourglass.data.record import CLOSE, Columns, float_of, joined, of_channels, paced, parts_of, record_of, roles, seconds, stacked
+from hourglass.data.record import (
+    CLOSE,
+    Columns,
+    float_of,
+    joined,
+    of_channels,
+    paced,
+    parts_of,
+    record_of,
+    roles,
+    seconds,
+    stacked,
+    tells_time,
+)
 from hourglass.errors import DataError, ParameterError, renamed, warn
 from hourglass.kinds.base import Kind, described
-from hourglass.kinds.frames import as_frame, container_of, is_table
+from hourglass.kinds.frames import as_arrow, as_frame, column_names, container_of, is_table, labelled
 from hourglass.kinds.windows import Ragged, Windows, as_floats, chosen_window, overlap_added, starts_of
 from hourglass.parts.base import Part, is_count, is_positive
 
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
 
 FEW, MANY = 8, 1000  # samples of rows, and rows, that are rather channels and samples
 LONG = 2**15  # samples of rows that are rather records
+TIMED = ("DatetimeIndex", "PeriodIndex", "TimedeltaIndex")  # indexes of pandas
 OVERLAP = 4  # a window begins so many times within the length of one
 
 
@@ -160,14 +174,16 @@ class SeriesKind(Kind):
     def fitting(self, record: Record) -> Record:
         """A record with its channels in the learned order; refused if one is missing, or the rate or the length doesn't fit."""
         matched = self._matched(record)
+        _require_finite(matched)
         _require_some(matched, self.shape[1])
         return matched
 
     def _matched(self, record: Record) -> Record:
         if record.rate and self.rate and abs(record.rate / self.rate - 1) > CLOSE:
+            on_grid = f"with a rate that both are brought to: kind=hg.Series(rate={self.rate:.4g})"  # which takes times
             raise DataError(
                 f"The model was fitted on a record at {paced(self.rate)}, and this one is at {paced(record.rate)}. "
-                "Resample it, or fit another model."
+                f"Resample it, or fit {'another model' if self.time is None else on_grid}."
             )
         matched = of_channels(record, self.channels)
         if matched is not None:
@@ -204,7 +220,8 @@ class SeriesKind(Kind):
         if isinstance(ready, (Windows, Ragged)):
             return
         if not isinstance(ready, np.ndarray) or ready.shape[1:] != self.raw_shape:
-            raise DataError(f"The model was fitted on series of shape {self.raw_shape}. Got {described(ready)}.")
+            alone = " A single row goes in as row[None]." if getattr(ready, "shape", ()) == self.raw_shape else ""
+            raise DataError(f"The model was fitted on series of shape {self.raw_shape}. Got {described(ready)}.{alone}")
 
     # To numbers and back
 
@@ -233,10 +250,10 @@ class SeriesKind(Kind):
             return Record(whole, self.rate, names=self.channels, start=None if like is None else like.record.start)
         place = slice(None) if like.record.place is None else like.record.place
         found = _polars(like.origin).with_columns(**{name: whole[place, i] for i, name in enumerate(self.channels)})
-        if hasattr(like.origin, "iloc"):
-            table = found[:, 1:] if _has_timed_index(like.origin) else found
-            return table.to_pandas().set_index(like.origin.index)
-        return found.to_arrow() if hasattr(like.origin, "to_batches") else found
+        container = container_of(like.origin)
+        if container == "pandas":
+            return labelled((found[:, 1:] if _has_timed_index(like.origin) else found).to_pandas(), like.origin)
+        return as_arrow(found, like.origin) if container == "pyarrow" else found
 
     def _starts(self, n: int) -> NDArray[np.intp]:
         """Where so many windows begin, if nothing else is known: as in the record that was learned from, if that had as many."""
@@ -253,6 +270,8 @@ class SeriesKind(Kind):
     def guessed(self, n: int) -> str | None:
         if not self.of_record or n == len(starts_of(self.length, self.shape[1], self.stride)):
             return None
+        if not n:
+            raise DataError("There are no codes, and a record is made of one window at least.")
         length = self._starts(n)[-1] + self.shape[1]
         return (
             f"Codes don't say how long their record was: {n} windows are joined to {length:,} samples, {self.stride} apart, though "
@@ -303,6 +322,7 @@ Learned = TypeVar("Learned", bound=SeriesKind)
 def _learned_record(cls: type[Learned], record: Record, wanted: Series) -> Learned:
     if record.rate and wanted.rate and abs(record.rate / wanted.rate - 1) > CLOSE:
         raise DataError(f"The record is at {record.rate:g} Hz, and kind= says {wanted.rate:g} Hz. Leave one of them out.")
+    _require_finite(record)
     _require_known(record.values[None], record.names)
     longest = max(parts_of(record), key=len)
     window, period = chosen_window(longest.values)
@@ -401,6 +421,9 @@ def _require_some(record: Record, window: int) -> None:
         raise DataError(
             f"The record has {len(record):,} samples, fewer than the {window:,} of a window. Give a longer one, or another window."
         )
+
+
+def _require_finite(record: Record) -> None:
     bad = np.isinf(record.values).any(0)
     if bad.any():
         row = int(np.isinf(record.values).any(1).argmax())
@@ -427,8 +450,16 @@ def _counted(channels: int) -> str:
 
 def _polars(raw: Any) -> Any:
     """A table as a polars frame; an index of times becomes its first column."""
-    return as_frame(raw.rename(columns=str).reset_index(allow_duplicates=True) if _has_timed_index(raw) else raw)
+    if not _has_timed_index(raw):
+        return as_frame(raw)
+    index = raw.index.to_timestamp() if hasattr(raw.index, "to_timestamp") else raw.index
+    named = index.rename("time" if type(index).__name__ == "TimedeltaIndex" else index.name or "index")  # spans may be values, too
+    return as_frame(raw.set_axis(named).set_axis(column_names(raw), axis=1).reset_index(allow_duplicates=True))
 
 
 def _has_timed_index(raw: Any) -> bool:
-    return type(getattr(raw, "index", None)).__name__ == "DatetimeIndex"
+    """Whether a frame of pandas has an index of times, by its type, or by its text or name as a column of times is found."""
+    index = getattr(raw, "index", None)
+    if type(index).__name__ in TIMED:
+        return True
+    return isinstance(getattr(index, "name", None), str) and tells_time(as_frame(index.to_frame(index=False)), index.name)

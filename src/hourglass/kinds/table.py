@@ -28,10 +28,10 @@ from hourglass.kinds.frames import (
     framed,
     is_sparse,
     is_table,
+    labelled,
     labels_of,
     narrowed,
     with_categories,
-    with_types,
 )
 from hourglass.parts.base import Part, one_of
 from hourglass.parts.cells import NUMBER, Cell
@@ -253,7 +253,7 @@ class TableKind(Kind):
             if column.categories and column.type != "numeric" and column.name in found:
                 found[column.name] = as_categories(found[column.name], column)
         if like is not None:
-            return with_types(found, like.dtypes).set_axis(like.index).set_axis(like.columns, axis=1)
+            return labelled(found, like)
         labels = [label for label, column in zip(self.labels, self.columns, strict=True) if column.used] if self.labels else []
         return found.set_axis(pd.Index(labels), axis=1) if labels else found
 

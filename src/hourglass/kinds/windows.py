@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hourglass.data import Record
 from hourglass.data.record import float_of
-from hourglass.errors import DataError
+from hourglass.errors import DataError, listed
 
 Values = NDArray[np.floating[Any]]
 LOOKED_AT = 2**17  # samples of a record that its period is looked for in
@@ -136,11 +136,13 @@ class Ragged(Sequence[Any]):
     def padded(self, length: int, first_row: int = 0) -> NDArray[np.floating[Any]]:
         """All of them (n, length, channels), with NaN behind the short ones; ``first_row`` as in `Kind.to_array`."""
         channels = {row.shape[1] if row.ndim == 2 else 1 for row in self.rows}
-        if len(channels) > 1 or any(row.ndim not in (1, 2) or not len(row) for row in self.rows):
-            shapes = sorted({row.shape for row in self.rows}, key=str)
+        if len(channels) > 1 or any(row.ndim not in (1, 2) for row in self.rows):
+            shapes = listed(sorted({str(row.shape) for row in self.rows}))
             raise DataError(
-                f"Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes {shapes}."
+                f"Rows of a series are arrays (time,) or (time, channels), of as many channels each. Got shapes [{shapes}]."
             )
+        if empty := [row for row, one in enumerate(self.rows) if not one.size]:
+            raise DataError(f"Row {first_row + empty[0]} of the series has no sample. Leave it out.")
         longest = max(map(len, self.rows))
         if longest > length:
             row = next(i for i, some in enumerate(self.rows) if len(some) > length)

@@ -127,11 +127,11 @@ class Stream:
         ndarray of shape (k,)
             As ``score_samples`` has them, in the order of the samples: the next k.
         """
-        array = as_floats(self._kind.samples(samples))
-        array = array.reshape(-1, 1) if array.ndim < 2 else array
+        given = as_floats(self._kind.samples(samples))
+        array = given.reshape(-1, 1) if given.ndim < 2 else given
         if array.ndim != 2 or array.shape[1] != self._channels:
             raise DataError(
-                f"The stream has {self._channels} channels: give samples (m, {self._channels}). Got shape {array.shape}."
+                f"The stream has {self._channels} channels: give samples (m, {self._channels}). Got shape {given.shape}."
             )
         if np.isinf(array).any():
             raise DataError(f"Sample {self._seen + int(np.isinf(array).any(1).argmax())} of the stream is infinite: leave it NaN.")
