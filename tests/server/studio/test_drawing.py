@@ -124,6 +124,16 @@ def test_facts_of_a_table(tmp_path):
     assert facts(Source(str(tmp_path / "some.csv"), "series", {"id": "left out", "city": "left out"})).kind == "series"
 
 
+def test_a_kind_that_was_said_is_taken_though_nothing_looks_like_it(tmp_path):
+    np.save(tmp_path / "many.npy", np.zeros((5, 8, 8, 40), np.float32))
+    with pytest.raises(hg.DataError, match=r"If they are pictures of 40 channels, say kind='image'\.$"):
+        facts(Source(str(tmp_path / "many.npy")))
+    found = facts(Source(str(tmp_path / "many.npy"), "image"))
+    assert (found.kind, found.reason, found.figures["colours"]) == ("image", "you said so", "40 channels")
+    pl.DataFrame({"a": [1.5, 2.5], "b": [1.5, 2.0]}).write_csv(tmp_path / "some.csv")
+    assert facts(Source(str(tmp_path / "some.csv"))).reason == "it has rows and columns"
+
+
 def test_facts_are_of_all_rows(tmp_path):
     frame = pl.DataFrame({"id": np.arange(60_000), "size": np.arange(60_000) // 2.0})
     frame.write_csv(tmp_path / "sorted.csv")
@@ -203,6 +213,8 @@ def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):
         (pl.DataFrame({"a": [1]}), ["table", "series"]),
         (pl.DataFrame({"smiles": ["CCO", "CCN"], "logP": [0.5, 1.0]}), ["molecule", "table", "series"]),
         (np.array(["CC", "CO"], dtype=object), ["molecule", "token", "words"]),
+        (np.array(["CC", "CO"]), ["molecule", "token", "words"]),
+        (np.zeros((5, 4, 4, 40)), ["image"]),
     ],
 )
 def test_what_data_could_be_taken_for(raw, kinds):
