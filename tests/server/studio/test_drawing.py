@@ -96,6 +96,19 @@ def test_cells_and_strings_are_no_tags_and_show_what_changed():
     assert rows.html("token", ["a<c"], ["abc"]) == '<div class="strings"><code>a<mark>&lt;</mark>c</code></div>'
 
 
+@pytest.mark.parametrize(
+    ("value", "cell", "words"),
+    [
+        (21263.5, "21,263.5", "21,264"),
+        (9999.6, "9,999.6", "10,000"),
+        (1234567.0, "1,234,567", "1,234,567"),
+        (1e-5, "1e-05", "1e-05"),
+    ],
+)
+def test_a_number_has_all_of_its_whole_part(value, cell, words):
+    assert (rows.cell(value), drawn.words(value)) == (cell, words)
+
+
 def test_a_record_is_one_row_of_curves():
     record = hg.Record(np.arange(6000.0).reshape(3000, 2), rate=50)
     (shown,) = rows.values("series", rows.part("series", record, 8))

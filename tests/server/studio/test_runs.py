@@ -58,6 +58,10 @@ def test_whatever_goes_wrong_is_told_on_the_page(capsys):
         ("It is left out; choose otherwise with columns={'id': ...}.", "It is left out; choose otherwise in the view Data."),
         ("Repair that cell, or say columns={'a': 'categorical'} when fitting.", "Repair that cell."),
         ("Got 2: give more, or X_test.", "Got 2: give more."),
+        (
+            "X has 140 features, but AnomalyDetector is expecting 7 features as input.",
+            "Rows have 140 columns here, and 7 where it learned.",
+        ),
         ("Give longer ones, or kind=hg.Melodies(bars=1).", "Give longer ones."),
         (
             "Found array with 2 sample(s) (shape=(2, 3)) while a minimum of 10 is required.",

@@ -23,6 +23,7 @@ from hourglass.kinds import KINDS, rows, taken
 from hourglass.kinds.base import Kind
 from hourglass.kinds.frames import as_frame
 from hourglass.kinds.image import as_unit, visible, white_among, white_of
+from hourglass.server.studio import charts
 
 SIDE = 160  # pixels of a picture's longer side at most
 POINTS = 240  # of a curve
@@ -191,7 +192,7 @@ def cell(value: Any) -> str:
     """A cell of a table as text."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    return charts.number(value, digits=6) if isinstance(value, float) else str(value)
 
 
 def _table_html(shown: Values, before: Values | None) -> str:

@@ -26,6 +26,7 @@ HERE = (  # what the library advises in Python, and what it means here
     (r"say kind='table'", "take it for a table, in the view Data"),
     (r"say kind='(series)'", r"take them for \1, in the view Data"),
     (r"say kind='image'", "take them for pictures, in the view Data"),
+    (r"X has (\d+) features, but \w+ is expecting (\d+) features as input", r"Rows have \1 columns here, and \2 where it learned"),
     (r"with columns=\{.*?\}", "in the view Data"),
     (r"(, or)? say columns=\{.*?\} when fitting", ""),
     (r", or (pass skip_bad=True|kind=hg\.Melodies\(bars=\d+\)|X_test)", ""),

@@ -44,11 +44,12 @@ async def draw(place: Any, run: Run, source: Source, *, dropped: bool) -> None:
         with w.card("Before and after" if dropped or not pairs else "An example"):
             dashed = " Dashed is before, solid after." if pairs and kind.name == "series" else ""
             w.text("p", words + dashed, "note")
-            with w.box("pairs" if pairs else "gone"):
+            with w.box("gone" if not pairs else "pairs wide" if kind.of_record else "pairs"):
                 for pair in pairs:
                     w.markup("div", html(kind, pair))
         if dropped:
-            button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
+            with w.box("row"):
+                button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
             told = w.box("told")
 
 
@@ -102,9 +103,9 @@ def html(kind: Any, pair: Pair) -> str:
         both = pair.before, pair.after
         before, after = (kind.samples(each).T if kind.of_record else kind.to_tensor(each).numpy()[0] for each in both)
         return drawn.curves(after, kind.channels, f"{pair.name}, before dashed and after", expected=before)
-    before, after = (drawn.rows(kind, each, [pair.name])[0] for each in (pair.before, pair.after))
-    said = (f'<p class="note">{name}, before</p>', '<p class="note">after</p>')
-    return f'<div class="pair"><div>{before}{said[0]}</div><div>{after}{said[1]}</div></div>'
+    before, after = (shown.values(kind.name, each) for each in (pair.before, pair.after))
+    strips = ((shown.html(kind.name, before), f"{name}, before"), (shown.html(kind.name, after, before), "after"))
+    return f'<div class="pair">{"".join(f"<div>{strip}<p class=note>{said}</p></div>" for strip, said in strips)}</div>'
 
 
 async def _download(run: Run, path: str, button: Any, told: Any) -> None:
