@@ -273,6 +273,8 @@ def test_models_are_listed(client):
         "codes": 2,
         "actions": ["encode", "decode", "reconstruct", "score", "sample", "interpolate"],
     }
+    plain = client.get("/v1/models/digits").json()["actions"]
+    assert plain == ["encode", "decode", "reconstruct", "score", "interpolate"]  # nothing says how likely its codes are
     assert client.get("/v1/models/detector").json()["actions"] == ["score", "explain", "drift"]
     assert client.get("/v1/models/parts").json()["actions"] == ["score", "explain", "heatmaps", "drift"]
     assert client.get("/v1/models/cleaner").json()["actions"] == ["reconstruct", "score", "denoise"]

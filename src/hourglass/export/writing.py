@@ -171,5 +171,6 @@ def _off(name: str, ours: NDArray[Any], theirs: NDArray[Any], model: OnnxModel) 
     alike = name == "codes" or len(ours) == 1 or model.kind_.unit  # some codes are all but unused, some pixels all but black
     usual = np.sqrt(np.nanmean(np.square(ours), None if alike else 0))
     room = 2 * model.session.facts["least_rate"] if name == "p_value" else RTOL * (np.abs(ours) + usual)
-    room = room + SLACK if name == "score" else room  # which may be next to none
+    if name == "score":  # which may be next to none, as of rows that a detector remembers: usual is one at the threshold
+        room = room + SLACK + RTOL * abs(model.session.facts["offset"] or 0.0)
     return np.asarray(~((np.abs(ours - theirs) <= room) | (np.isnan(ours) & np.isnan(theirs))))

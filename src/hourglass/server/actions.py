@@ -193,7 +193,7 @@ class Action:
         """Whether a model has it."""
         if not all(hasattr(model, method) for method in self.methods) or (self.codes and not _has_codes(model)):
             return False
-        if self.kinds and model.kind_.name not in self.kinds:
+        if (self.kinds and model.kind_.name not in self.kinds) or (self.name == "sample" and not _draws(model)):
             return False
         return self.name == "denoise" or 0 not in model.kind_.shape  # pictures of differing sizes are mended alone
 
@@ -203,6 +203,11 @@ def _has_codes(model: Any) -> bool:
         return len(model.get_feature_names_out()) > 0
     except ValueError:  # it has no waist
         return False
+
+
+def _draws(model: Any) -> bool:
+    """Whether a model has a distribution of codes to draw from: that of its waist, or of a sampler that was fitted."""
+    return model.model_.density() is not None or getattr(model.sampler_, "module", None) is not None
 
 
 def encode(model: Any, rows: Any, asked: OfRows) -> Answer:

@@ -96,6 +96,19 @@ def test_cells_and_strings_are_no_tags_and_show_what_changed():
     assert rows.html("token", ["a<c"], ["abc"]) == '<div class="strings"><code>a<mark>&lt;</mark>c</code></div>'
 
 
+@pytest.mark.parametrize(
+    ("value", "cell", "words"),
+    [
+        (21263.5, "21,263.5", "21,264"),
+        (9999.6, "9,999.6", "10,000"),
+        (1234567.0, "1,234,567", "1,234,567"),
+        (1e-5, "1e-05", "1e-05"),
+    ],
+)
+def test_a_number_has_all_of_its_whole_part(value, cell, words):
+    assert (rows.cell(value), drawn.words(value)) == (cell, words)
+
+
 def test_a_record_is_one_row_of_curves():
     record = hg.Record(np.arange(6000.0).reshape(3000, 2), rate=50)
     (shown,) = rows.values("series", rows.part("series", record, 8))
@@ -122,6 +135,16 @@ def test_facts_of_a_table(tmp_path):
     other = facts(Source(str(tmp_path / "some.csv"), None, {"age": "categorical"}))
     assert other.columns[1].type == "categorical"
     assert facts(Source(str(tmp_path / "some.csv"), "series", {"id": "left out", "city": "left out"})).kind == "series"
+
+
+def test_a_kind_that_was_said_is_taken_though_nothing_looks_like_it(tmp_path):
+    np.save(tmp_path / "many.npy", np.zeros((5, 8, 8, 40), np.float32))
+    with pytest.raises(hg.DataError, match=r"If they are pictures of 40 channels, say kind='image'\.$"):
+        facts(Source(str(tmp_path / "many.npy")))
+    found = facts(Source(str(tmp_path / "many.npy"), "image"))
+    assert (found.kind, found.reason, found.figures["colours"]) == ("image", "you said so", "40 channels")
+    pl.DataFrame({"a": [1.5, 2.5], "b": [1.5, 2.0]}).write_csv(tmp_path / "some.csv")
+    assert facts(Source(str(tmp_path / "some.csv"))).reason == "it has rows and columns"
 
 
 def test_facts_are_of_all_rows(tmp_path):
@@ -203,6 +226,8 @@ def test_numbers_and_dates_that_are_text_are_spread_as_such(tmp_path):
         (pl.DataFrame({"a": [1]}), ["table", "series"]),
         (pl.DataFrame({"smiles": ["CCO", "CCN"], "logP": [0.5, 1.0]}), ["molecule", "table", "series"]),
         (np.array(["CC", "CO"], dtype=object), ["molecule", "token", "words"]),
+        (np.array(["CC", "CO"]), ["molecule", "token", "words"]),
+        (np.zeros((5, 4, 4, 40)), ["image"]),
     ],
 )
 def test_what_data_could_be_taken_for(raw, kinds):

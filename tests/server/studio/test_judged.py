@@ -284,6 +284,28 @@ def test_tables_before_and_after(table, tmp_path):
     assert page.count("<tr>") == 2 * (1 + 12)  # a head, and the rows
 
 
+def test_rows_of_symbols_are_an_example_of_what_is_mended():
+    words = np.array(["apple", "banana", "cherry"] * 10, dtype=object)
+    model = hg.DenoisingAutoencoder(kind="token", max_epochs=1, random_state=0).fit(words)
+    pairs, _ = cleaner.example(model, SimpleNamespace(unseen=lambda: words))
+    assert [pair.name for pair in pairs] == [f"row {row}" for row in range(12)]
+    assert all(len(pair.before) == len(pair.after) == 1 for pair in pairs)
+    assert cleaner.html(model.kind_, pairs[0]).count("<code>") == 2
+
+
+def test_a_record_before_and_after(tmp_path):
+    frame = pl.DataFrame({"time": pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 2), "1m", eager=True)})
+    frame = frame.with_columns(load=pl.int_range(frame.height).sin(), heat=pl.int_range(frame.height).cos())
+    frame.write_csv(tmp_path / "day.csv")
+    model = hg.DenoisingAutoencoder(4, kind="series", max_epochs=1, random_state=0).fit(frame)
+    pairs, words = cleaner.cleaned(model, str(tmp_path / "day.csv"))
+    assert words == "The first 1,000 of 1,441 samples."
+    assert cleaner.html(model.kind_, pairs[0]).count("<figcaption>") == 2  # a curve for each channel
+    made = making.mend(model, str(tmp_path / "day.csv"), tmp_path / "made")
+    assert made == tmp_path / "made.csv"
+    assert hg.read(made).columns == ["time", "load", "heat"]
+
+
 def test_rows_of_a_table_are_an_example_of_what_is_filled_in(table):
     model = hg.DenoisingAutoencoder(1, corruption=hg.Hide(0.9), max_epochs=1, random_state=0).fit(table)
     pairs, words = cleaner.example(model, SimpleNamespace(unseen=lambda: table))

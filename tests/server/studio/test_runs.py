@@ -50,6 +50,29 @@ def test_whatever_goes_wrong_is_told_on_the_page(capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("said", "here"),
+    [
+        ("If they are series, say kind='series'.", "If they are series, take them for series, in the view Data."),
+        ("say kind='token' (by characters) or kind='words'.", "take it for strings or for texts, in the view Data."),
+        ("It is left out; choose otherwise with columns={'id': ...}.", "It is left out; choose otherwise in the view Data."),
+        ("Repair that cell, or say columns={'a': 'categorical'} when fitting.", "Repair that cell."),
+        ("Got 2: give more, or X_test.", "Got 2: give more."),
+        (
+            "X has 140 features, but AnomalyDetector is expecting 7 features as input.",
+            "Rows have 140 columns here, and 7 where it learned.",
+        ),
+        ("Give longer ones, or kind=hg.Melodies(bars=1).", "Give longer ones."),
+        (
+            "Found array with 2 sample(s) (shape=(2, 3)) while a minimum of 10 is required.",
+            "These are too few rows: 2, and at least 10 are needed.",
+        ),
+    ],
+)
+def test_what_is_typed_in_python_is_told_in_words_of_the_page(said, here):
+    assert widgets.in_place(said) == here
+
+
 def until(condition, seconds=60):
     for _ in range(int(seconds / 0.05)):
         if condition():
@@ -245,6 +268,47 @@ def test_a_wfdb_record_is_cleaned(folder, tmp_path, here):
     run = folder.new_run(Asked(str(tmp_path / "r1.hea"), "clean", 8, options={"damage": "white:0.3", "max_epochs": 1}))
     here(run)
     assert (run.state, hg.load(run.path / "model.safetensors").kind_.rate) == (State.done, 360)
+
+
+@pytest.mark.filterwarnings("always::hourglass.HourglassWarning")
+def test_what_is_shown_of_a_record_is_a_window_at_least(folder, tmp_path, here):
+    minutes = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 9), "1m", eager=True)
+    days = pl.DataFrame({"time": minutes, "load": np.sin(np.arange(len(minutes)) * 2 * np.pi / 1440)})  # a window is a day
+    days.write_csv(tmp_path / "days.csv")
+    run = folder.new_run(Asked(str(tmp_path / "days.csv"), "compress", 2, "series", options={"max_epochs": 1}))
+    here(run)
+    assert hg.load(run.model_path).kind_.raw_shape[0] > 1440
+    (channels,) = run.preview["after"]
+    assert len(channels[0]) > 200  # of more samples than are shown else, every seventh
+
+
+@pytest.mark.filterwarnings("always::hourglass.HourglassWarning")
+def test_the_rate_that_a_detector_promises_is_no_lower_than_it_can(folder, tmp_path, digits, here):
+    np.save(tmp_path / "few.npy", digits[:20, ::4, ::4].reshape(20, -1))
+    run = folder.new_run(Asked(str(tmp_path / "few.npy"), "flag", options={"max_epochs": 1}))
+    here(run)
+    least = hg.load(run.model_path).model_.alarm.least_rate
+    assert least > 0.05
+    assert run.result["figures"]["false alarms promised"] == f"{least:.1%}"
+    assert run.result["words"][0].endswith(f"Of new rows that are usual, {least:.1%} would.")
+
+
+@pytest.mark.filterwarnings("always::hourglass.HourglassWarning")
+def test_what_is_warned_of_at_each_width_is_told_once(folder, tmp_path, here):
+    pl.DataFrame({"id": [f"c{i}" for i in range(40)], **{name: np.arange(40) % 7.5 for name in "abc"}}).write_csv(
+        tmp_path / "t.csv"
+    )
+    run = folder.new_run(Asked(str(tmp_path / "t.csv"), "sweep", options={"max_epochs": 1}))
+    here(run)
+    assert [words[:27] for words in run.result["warnings"]] == ["Column 'id' is an identifier"[:27]]
+
+
+def test_only_what_changed_is_marked():
+    shown = {"kind": "table", "clean": [{"a": "1"}], "before": [{"a": ""}], "after": [{"a": "2"}]}
+    clean, damaged, mended = learning.pairs(shown).split("<h3>")[1:]
+    assert ("changed" in clean, "changed" in damaged, "changed" in mended) == (False, False, True)
+    waves = {"kind": "series", "before": [[[0.0, 1.0]]], "after": [[[0.0, 0.5]]]}
+    assert learning.pairs(waves).startswith('<p class="note">Dashed: as they are. Solid: as it redraws them.</p>')
 
 
 def test_a_run_that_trains_is_not_started_again(folder, asked):

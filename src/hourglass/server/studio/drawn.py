@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hourglass.kinds import taken
 from hourglass.kinds.image import as_unit, white_of
+from hourglass.server.studio import charts
 from hourglass.server.studio.rows import html, png
 from hourglass.server.studio.rows import values as plain
 
@@ -112,8 +113,7 @@ def words(value: Any) -> str:
     if value is None or (isinstance(value, (float, np.floating)) and np.isnan(value)):
         return "missing"
     if isinstance(value, (float, np.floating)):
-        number = float(value)
-        return f"{number:,.4g}" if abs(number) < 1e6 else f"{number:,.0f}"
+        return charts.number(float(value))
     if isinstance(value, (list, tuple)):
         return " ".join(map(str, value))
     return str(value)

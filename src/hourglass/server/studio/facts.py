@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXAMPLES = 24
 BINS = 24
 MOST_LEVELS = 12  # bars of a column of categories
+SAID = "you said so"
+CONTAINER = re.compile(r"^a \w+ table(?= has)")  # a file of the studio is no data frame
 OTHERWISE = re.compile(r"with columns=\{.*?\}")  # how a column is taken for something else in Python; here, in the list of columns
 
 
@@ -57,9 +59,7 @@ def facts(source: Source) -> Facts:
         kinds = kinds_for(raw)
         if isinstance(raw, list):
             raw = as_raw(raw, kind=source.kind)
-        inferred = infer(raw)
-        kind = source.kind or inferred.kind
-        reason = inferred.reason if source.kind in (None, inferred.kind) else "you said so"
+        kind, reason = _taken_for(raw, source.kind)
         columns = _columns(raw, source.columns) if kind == "table" else []
         raw = rows.without_others(kind, raw)
         figures = _figures(kind, raw, columns)
@@ -68,15 +68,26 @@ def facts(source: Source) -> Facts:
     return Facts(kind, reason, figures, shown, columns, words, list(dict.fromkeys([kind, *kinds])))
 
 
+def _taken_for(raw: Any, said: str | None) -> tuple[str, str]:
+    """A kind, and why: the one that was said, which data need not look like, or else what it looks like."""
+    try:
+        found = infer(raw)
+    except hg.DataError:
+        if said is None:
+            raise
+        return said, SAID
+    return (found.kind, CONTAINER.sub("it", found.reason)) if said in (None, found.kind) else (said, SAID)
+
+
 def kinds_for(raw: Any) -> list[str]:
     """The kinds that data could be taken for at all."""
     if isinstance(raw, hg.Record):
         return ["series"]
     if hasattr(raw, "columns"):
         return list(dict.fromkeys([infer(raw).kind, "table", "series"]))
-    if infer(raw).kind == "melody":
+    if getattr(raw, "ndim", 1) == 1 and infer(raw).kind == "melody":
         return ["melody"]
-    if getattr(raw, "dtype", np.dtype(float)).kind == "O":
+    if getattr(raw, "dtype", np.dtype(float)).kind in "OU":
         return [name for name, kind in KINDS.items() if kind.symbolic and name != "melody"]
     if getattr(raw, "ndim", 1) == 2:
         return ["table", "series"]

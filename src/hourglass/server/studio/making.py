@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import hourglass as hg
 from hourglass.data import Pictures, Record, atomic, reads_pictures
 from hourglass.data.tables import FILE
-from hourglass.kinds.frames import as_frame
+from hourglass.kinds.frames import as_frame, is_table
 from hourglass.server.studio.sources import Source
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def report(model: Any, X: Any, path: Path, title: str, condition: Any = None) ->
 
 
 def _written(model: Any, rows: Any, path: Path) -> Path:
-    ending = ".csv" if isinstance(rows, Record) else model.kind_.ending
+    ending = ".csv" if isinstance(rows, Record) or is_table(rows) else model.kind_.ending
     whole = path.with_name(path.name + ending)
     hg.write(whole, rows)
     return whole

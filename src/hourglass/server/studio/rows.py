@@ -23,6 +23,7 @@ from hourglass.kinds import KINDS, rows, taken
 from hourglass.kinds.base import Kind
 from hourglass.kinds.frames import as_frame
 from hourglass.kinds.image import as_unit, visible, white_among, white_of
+from hourglass.server.studio import charts
 
 SIDE = 160  # pixels of a picture's longer side at most
 POINTS = 240  # of a curve
@@ -33,16 +34,23 @@ Values = list[Any]
 
 def part(kind: str, raw: Any, count: int) -> Any:
     """The first rows of data; of a record, its beginning."""
-    if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
+    if _is_long(kind, raw):
         return raw[:SPAN]
     return rows(raw, 0, min(count, len(raw)))
 
 
 def some(kind: str, raw: Any, count: int) -> Any:
-    """Rows from all over the data, as sorted data has one sort after the other; of a record, its beginning."""
-    if kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns")):
-        return part(kind, raw, count)
-    return taken(raw, spread(len(raw), count))
+    """Rows from all over the data, as sorted data has one sort after the other; of a record all, see `stretch`."""
+    return raw if _is_long(kind, raw) else taken(raw, spread(len(raw), count))
+
+
+def stretch(kind: Kind, raw: Any) -> Any:
+    """Of a record its beginning, as long as a window of the model at least; all other rows as they are."""
+    return raw[: max(SPAN, kind.raw_shape[0] if kind.of_record else 0)] if _is_long(kind.name, raw) else raw
+
+
+def _is_long(kind: str, raw: Any) -> bool:
+    return kind == "series" and (isinstance(raw, Record) or hasattr(raw, "columns"))
 
 
 def values(kind: str | Kind, raw: Any) -> Values:
@@ -184,7 +192,7 @@ def cell(value: Any) -> str:
     """A cell of a table as text."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+    return charts.number(value, digits=6) if isinstance(value, float) else str(value)
 
 
 def _table_html(shown: Values, before: Values | None) -> str:

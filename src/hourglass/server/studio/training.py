@@ -56,7 +56,7 @@ def main(path: str) -> None:
         result = NEEDS[run.asked.need](job)
         stopped = any(isinstance(warning, hg.StoppedWarning) for warning in told)
         others = [str(each) for each in told if isinstance(each, hg.HourglassWarning) and not isinstance(each, hg.StoppedWarning)]
-        write_json(run.path / "result.json", {"stopped": stopped, "warnings": others, **result})
+        write_json(run.path / "result.json", {"stopped": stopped, "warnings": list(dict.fromkeys(others)), **result})
     except KeyboardInterrupt:
         _fail(run, NOTHING_KEPT)
     except hg.HourglassError as error:
@@ -112,7 +112,8 @@ def compress(job: Job) -> Made:
     what = "come back without a fault" if symbolic else "of the variance survives"
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
-    words = f"Each row is kept in {width:,} numbers in place of {model.kind_.dimensions:,}. Of {of}, {share:.1%} {what}."
+    size = f"up to {model.kind_.dimensions:,} {model.kind_.piece}s" if symbolic else f"{model.kind_.dimensions:,}"
+    words = f"Each row is kept in {width:,} numbers in place of {size}. Of {of}, {share:.1%} {what}."
     return {"words": [words], "figures": {"numbers kept": f"{width:,}", "survives": f"{share:.1%}", **_learned(model)}}
 
 
@@ -126,10 +127,12 @@ def flag(job: Job) -> Made:
     _say(job.run, "Looking for what stands out")
     path = making.detect(detector, job.X, job.run.path / "alarms.parquet", job.asked.source.files())
     found = pl.read_parquet(path)
-    count = int(found["alarm"].sum())
-    of = f"{count:,} of the {len(found):,} rows that it learned from stand out."
-    words = f"{of} Of new rows that are usual, {detector.alarm_rate_:.1%} would."
-    figures = {"alarms": f"{count:,}", "false alarms promised": f"{detector.alarm_rate_:.1%}"}
+    count, noun = int(found["alarm"].sum()), "samples" if detector.kind_.of_record else "rows"
+    promised = f"{max(detector.alarm_rate_, detector.model_.alarm.least_rate):.1%}"  # fewer can't be promised, whatever was asked
+    words = (
+        f"{count:,} of the {len(found):,} {noun} that it learned from stand out. Of new {noun} that are usual, {promised} would."
+    )
+    figures = {"alarms": f"{count:,}", "false alarms promised": promised}
     return {"words": [words], "figures": figures}
 
 

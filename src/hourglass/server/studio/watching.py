@@ -46,8 +46,9 @@ def rebuilt(some: Any, condition: Any = None) -> Callable[[Any], Made]:
 
     def show(model: Any) -> Made:
         kind = model.kind_
-        after = model.reconstruct(some) if condition is None else model.reconstruct(some, condition)
-        return {"kind": kind.name, "before": rows.values(kind, some), "after": rows.values(kind, after)}
+        before = rows.stretch(kind, some)
+        after = model.reconstruct(before) if condition is None else model.reconstruct(before, condition)
+        return {"kind": kind.name, "before": rows.values(kind, before), "after": rows.values(kind, after)}
 
     return show
 
@@ -57,9 +58,10 @@ def mended(some: Any) -> Callable[[Any], Made]:
 
     def show(model: Any) -> Made:
         kind = model.kind_
-        damaged = model.damage(some, random_state=0) if damages(model) else some
+        clean = rows.stretch(kind, some)
+        damaged = model.damage(clean, random_state=0) if damages(model) else clean
         shown = {"kind": kind.name, "before": rows.values(kind, damaged), "after": rows.values(kind, model.denoise(damaged))}
-        return shown | ({"clean": rows.values(kind, some)} if damages(model) else {})
+        return shown | ({"clean": rows.values(kind, clean)} if damages(model) else {})
 
     return show
 

@@ -22,9 +22,18 @@ from hourglass.errors import hearing
 Handler = Callable[..., Any]
 Found = TypeVar("Found")
 HERE = (  # what the library advises in Python, and what it means here
+    (r"say kind='token' \(by characters\) or kind='words'", "take it for strings or for texts, in the view Data"),
     (r"say kind='table'", "take it for a table, in the view Data"),
+    (r"say kind='(series)'", r"take them for \1, in the view Data"),
+    (r"say kind='image'", "take them for pictures, in the view Data"),
+    (r"X has (\d+) features, but \w+ is expecting (\d+) features as input", r"Rows have \1 columns here, and \2 where it learned"),
+    (r"with columns=\{.*?\}", "in the view Data"),
     (r"(, or)? say columns=\{.*?\} when fitting", ""),
-    (r", or pass skip_bad=True", ""),
+    (r", or (pass skip_bad=True|kind=hg\.Melodies\(bars=\d+\)|X_test)", ""),
+    (
+        r"Found array with (\d+) sample\(s\) \(shape=.*?\) while a minimum of (\d+) is required",
+        r"These are too few rows: \1, and at least \2 are needed",
+    ),
 )
 STARTS_AS = "defaultValue"  # not "value": that would be set anew, over what a person does meanwhile, with each change of the page
 ASSETS = Path(__file__).with_name("assets")
@@ -154,14 +163,19 @@ def figures(named: Mapping[str, str]) -> Element:
     return listed
 
 
-def notice(words: str, kind: str = "error") -> Element:
-    """What went wrong, or is worth knowing (``info``), in a frame; what would be typed in Python in words of these pages."""
+def in_place(words: str) -> str:
+    """A sentence of the library, with what would be typed in Python in words of these pages."""
     for python, here in HERE:
         words = re.sub(python, here, words)
+    return words
+
+
+def notice(words: str, kind: str = "error") -> Element:
+    """What went wrong, or is worth knowing (``info``), in a frame."""
     frame = box(f"notice {kind}", role="alert" if kind == "error" else "status")
     with frame:
         markup("span", ICONS[kind], "icon")
-        text("p", words)
+        text("p", in_place(words))
     return frame
 
 

@@ -146,6 +146,7 @@ class _Alarms:
             if not found:
                 w.text("li", "Nothing here." if self.shown != "all" else "No row raises an alarm at this rate.", "note none")
         self.pages.clear()
+        self.pages.set_visibility(count > 0)
         with self.pages:
             w.text("span", f"{min(self.page * PAGE + 1, count):,} to {min((self.page + 1) * PAGE, count):,} of {count:,}", "note")
             with w.box("row"):

@@ -44,11 +44,12 @@ async def draw(place: Any, run: Run, source: Source, *, dropped: bool) -> None:
         with w.card("Before and after" if dropped or not pairs else "An example"):
             dashed = " Dashed is before, solid after." if pairs and kind.name == "series" else ""
             w.text("p", words + dashed, "note")
-            with w.box("pairs"):
+            with w.box("gone" if not pairs else "pairs wide" if kind.of_record else "pairs"):
                 for pair in pairs:
                     w.markup("div", html(kind, pair))
         if dropped:
-            button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
+            with w.box("row"):
+                button = w.button("Download all, cleaned", lambda: _download(run, path, button, told), "primary")
             told = w.box("told")
 
 
@@ -60,9 +61,11 @@ def cleaned(model: Any, path: str) -> tuple[list[Pair], str]:
         after = [model.denoise([picture.pixels])[0] for picture in some]
         pairs = [Pair(picture.name, picture.pixels, mended) for picture, mended in zip(some, after, strict=True)]
         return pairs, hg.self_check([pair.before for pair in pairs], [pair.after for pair in pairs]).words
-    raw = as_raw(hg.read(path), kind=model.kind_.name)
-    first = rows(raw, 0, min(length(raw), SHOWN))
-    return _pairs(model, first, model.denoise(first)), f"The first {length(first)} of {length(raw):,} rows."
+    kind = model.kind_
+    raw = as_raw(hg.read(path), kind=kind.name)
+    first = shown.stretch(kind, raw) if kind.of_record else rows(raw, 0, min(length(raw), SHOWN))
+    words = f"The first {length(first):,} of {length(raw):,} {'samples' if kind.of_record else 'rows'}."
+    return _pairs(model, first, model.denoise(first)), words
 
 
 def example(model: Any, source: Source) -> tuple[list[Pair], str]:
@@ -77,9 +80,9 @@ def example(model: Any, source: Source) -> tuple[list[Pair], str]:
 
 
 def _pairs(model: Any, before: Any, after: Any) -> list[Pair]:
-    if model.kind_.name == "table":
-        return [Pair("rows", before, after)]
-    return [Pair(f"row {row}", rows(before, row, row + 1), rows(after, row, row + 1)) for row in range(length(before))]
+    if model.kind_.name == "table" or model.kind_.of_record:
+        return [Pair("all", before, after)]
+    return [Pair(f"row {row}", rows(before, row, row + 1), rows(after, row, row + 1)) for row in range(len(before))]
 
 
 def html(kind: Any, pair: Pair) -> str:
@@ -97,11 +100,12 @@ def html(kind: Any, pair: Pair) -> str:
         cells, mended = (shown.values("table", each) for each in (pair.before, pair.after))
         return f"<h3>Before</h3>{shown.html('table', cells)}<h3>After</h3>{shown.html('table', mended, cells)}"
     if kind.name == "series":
-        before, after = (kind.to_tensor(each).numpy()[0] for each in (pair.before, pair.after))
+        both = pair.before, pair.after
+        before, after = (kind.samples(each).T if kind.of_record else kind.to_tensor(each).numpy()[0] for each in both)
         return drawn.curves(after, kind.channels, f"{pair.name}, before dashed and after", expected=before)
-    before, after = (drawn.rows(kind, each, [pair.name])[0] for each in (pair.before, pair.after))
-    said = (f'<p class="note">{name}, before</p>', '<p class="note">after</p>')
-    return f'<div class="pair"><div>{before}{said[0]}</div><div>{after}{said[1]}</div></div>'
+    before, after = (shown.values(kind.name, each) for each in (pair.before, pair.after))
+    strips = ((shown.html(kind.name, before), f"{name}, before"), (shown.html(kind.name, after, before), "after"))
+    return f'<div class="pair">{"".join(f"<div>{strip}<p class=note>{said}</p></div>" for strip, said in strips)}</div>'
 
 
 async def _download(run: Run, path: str, button: Any, told: Any) -> None:

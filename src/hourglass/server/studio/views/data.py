@@ -14,7 +14,7 @@ from hourglass.data import holds_melodies, reads_pictures
 from hourglass.kinds.columns import TYPES
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.facts import Facts, facts
+from hourglass.server.studio.facts import SAID, Facts, facts
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
@@ -101,32 +101,36 @@ def _failed(folder: Folder, source: Source, place: Any, sentence: str) -> None:
         w.text("p", "Mend the file and load it again, or load other data above.", "note")
         if reads_pictures(source.data) or holds_melodies(source.data):
             _skipping(folder, source)
+        if "say kind=" in sentence:
+            w.choice("Take it for", {"": "Choose …", **KINDS}, "", lambda kind: _correct(folder, source, kind=kind or None))
+        elif source.kind or source.columns:
+            with w.box("row"):
+                w.button("Take it as it was found", lambda: _correct(folder, source, kind=None, columns={}))
 
 
 def _skipping(folder: Folder, source: Source) -> None:
     """A box that leaves out what can't be read."""
+    words = "The rest is used, and what was left out is named here."
+    w.tick("Leave out what can't be read", source.skip_bad, lambda skip: _correct(folder, source, skip_bad=skip), words)
 
-    def choose(skip: bool) -> None:
-        folder.choose(replace(source, skip_bad=skip))
-        ui.navigate.to("/data")
 
-    w.tick("Leave out what can't be read", source.skip_bad, choose, "The rest is used, and what was left out is named here.")
+def _correct(folder: Folder, source: Source, **said: Any) -> None:
+    """Look at data anew, with something said about it."""
+    folder.choose(replace(source, **said))
+    ui.navigate.to("/data")
 
 
 def _summary(folder: Folder, source: Source, found: Facts) -> None:
-    def take_for(kind: str) -> None:
-        folder.choose(replace(source, kind=kind or None))
-        ui.navigate.to("/data")
-
     with w.card(source.title, "summary"):
         w.figures(found.figures)
         with w.box("taken"):
             with w.box("because", "p"):
                 w.text("span", "Taken for ")
                 w.text("strong", KINDS.get(found.kind, found.kind).partition(":")[0].lower())
-                w.text("span", f", because {found.reason}." if found.reason != "you said so" else ", because you said so.")
+                w.text("span", f", because {found.reason}." if found.reason != SAID else ", because you said so.")
             if len(found.kinds) > 1:
-                w.choice("Take it for", {name: KINDS.get(name, name) for name in found.kinds}, found.kind, take_for)
+                kinds = {name: KINDS.get(name, name) for name in found.kinds}
+                w.choice("Take it for", kinds, found.kind, lambda kind: _correct(folder, source, kind=kind))
         if source.skip_bad or found.kind == "molecule":  # of these, bad ones are found when they are learned from
             _skipping(folder, source)
         for sentence in found.warnings:
@@ -140,8 +144,7 @@ def _summary(folder: Folder, source: Source, found: Facts) -> None:
 def _schema(folder: Folder, source: Source, found: Facts) -> None:
     def correct(name: str, kind: str) -> None:
         others = {column: type_ for column, type_ in source.columns.items() if column != name}
-        folder.choose(replace(source, columns=others | ({name: kind} if kind else {})))
-        ui.navigate.to("/data")
+        _correct(folder, source, columns=others | ({name: kind} if kind else {}))
 
     note = "What each column is taken for, and how its values are spread. Correct what is wrong: a postcode is no number."
     with w.card("Columns", "schema", note), w.box("columns", "ul"):

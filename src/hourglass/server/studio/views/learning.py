@@ -122,16 +122,15 @@ def losses(epochs: list[Made]) -> str:
 
 def pairs(shown: Made) -> str:
     """Rows and what became of them, one below the other."""
-    kind = shown.get("kind", "")
+    kind, damaged = shown.get("kind", ""), "clean" in shown
+    before, after = ("Damaged", "Mended") if damaged else ("As they are", "As it redraws them")
     if kind == "series":
-        return rows.html(kind, shown["after"], shown["before"])
-    strips = [
-        ("clean", "As they were"),
-        ("before", "Damaged" if "clean" in shown else "As they are"),
-        ("after", "Mended" if "clean" in shown else "As it redraws them"),
-    ]
+        return f'<p class="note">Dashed: {before.lower()}. Solid: {after.lower()}.</p>' + rows.html(
+            kind, shown["after"], shown["before"]
+        )
+    strips = [("clean", "As they were", None), ("before", before, "clean"), ("after", after, "before")]  # beside which it is marked
     return "".join(
-        f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get('before'))}" for name, words in strips if name in shown
+        f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get(beside))}" for name, words, beside in strips if name in shown
     )
 
 
