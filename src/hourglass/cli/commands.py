@@ -147,7 +147,7 @@ def encode(
     model: Model,
     data: Data,
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv or .npy file.")] = Path("codes.parquet"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv, .tsv or .npy file.")] = Path("codes.parquet"),
     skip_bad: SkipBad = False,
 ) -> None:
     """Write the codes of data: a few numbers a row.
@@ -220,7 +220,7 @@ def sweep(
     data: Data,
     *,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A chart (.png, .svg, .pdf) or the table (.csv, .parquet).")
+        Path | None, typer.Option("-o", "--output", help="A chart (.png, .svg, .pdf) or the table (.csv, .tsv, .parquet).")
     ] = None,
     bottlenecks: Annotated[str, typer.Option(help="The widths to try.")] = "2,4,8,16,32,64",
     kind: Kind = None,
