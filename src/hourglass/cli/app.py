@@ -38,7 +38,9 @@ REBUILT = (
 Rebuilt = Annotated[str, typer.Option("-o", "--output", metavar="PATH", help=REBUILT)]
 Kind = Annotated[
     str | None,
-    typer.Option(help="table, image, series, melody, molecule, token or words; inferred unless given, series of records alone."),
+    typer.Option(
+        help="table, image, series, melody, molecule, token or words; inferred unless given; series only for WFDB and WAV files."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]

@@ -88,7 +88,7 @@ def fit(
         typer.Option(
             "-b",
             "--bottleneck",
-            help="How many numbers are kept of each row: 32 unless given, to generate 16 (of symbols 64), of narrow tables fewer.",
+            help="How many numbers to keep of each row: 32 unless given; to generate 16 (for symbols 64); fewer for narrow tables.",
         ),
     ] = None,
     kind: Kind = None,
@@ -99,12 +99,12 @@ def fit(
         list[str] | None,
         typer.Option(
             help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out; "
-            "of series time, id, value."
+            "for series time, id, value."
         ),
     ] = None,
-    window: Annotated[int | None, typer.Option(help="Of a record: samples of the windows that it is cut to.")] = None,
-    bars: Annotated[int | None, typer.Option(help="Of tunes: bars of the windows that they are cut to, 2 unless given.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Of series: samples a second, where the data doesn't say.")] = None,
+    window: Annotated[int | None, typer.Option(help="For a record: samples of the windows that it is cut into.")] = None,
+    bars: Annotated[int | None, typer.Option(help="For tunes: bars of the windows that they are cut into; 2 unless given.")] = None,
+    rate: Annotated[float | None, typer.Option(help="For series: samples a second, if the data doesn't say.")] = None,
     damage: Annotated[
         str | None, typer.Option(help="For cleaning: what has to be mended, such as noise:25, blur:1-2+noise:5, typos:0.1.")
     ] = None,
@@ -113,7 +113,7 @@ def fit(
     ] = False,
     condition: Annotated[
         str | None,
-        typer.Option(help="For generating: a column by which samples can be asked for; of a dataset with labels, label."),
+        typer.Option(help="For generating: a column by which samples can be asked for; for a dataset with labels, label."),
     ] = None,
     seed: Seed = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Keep the run in this file, and go on from it if it exists.")] = None,
@@ -147,7 +147,7 @@ def encode(
     model: Model,
     data: Data,
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv or .npy file.")] = Path("codes.parquet"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet, .csv, .tsv or .npy file.")] = Path("codes.parquet"),
     skip_bad: SkipBad = False,
 ) -> None:
     """Write the codes of data: a few numbers a row.
@@ -220,7 +220,7 @@ def sweep(
     data: Data,
     *,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A chart (.png, .svg, .pdf) or the table (.csv, .parquet).")
+        Path | None, typer.Option("-o", "--output", help="A chart (.png, .svg, .pdf) or the table (.csv, .tsv, .parquet).")
     ] = None,
     bottlenecks: Annotated[str, typer.Option(help="The widths to try.")] = "2,4,8,16,32,64",
     kind: Kind = None,
@@ -259,13 +259,13 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
     condition: Annotated[
-        str | None, typer.Option(help="Of a model that was fitted with --condition: the same column, or label.")
+        str | None, typer.Option(help="For a model that was fitted with --condition: the same column, or label.")
     ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Write a page of pictures and figures about a model.
 
-    It is one file, which opens offline. Of a detector it shows the alarms. Of a named dataset it shows the test images.
+    It is one file, which opens offline. For a detector it shows the alarms, for a named dataset the test images.
 
     Example: hourglass report model.safetensors digits -o report.html
     """
@@ -307,7 +307,7 @@ def export(
 def info(model: Model) -> None:
     """Say what a model file holds.
 
-    Of a table, it says what each column was taken for, and why.
+    For a table, it says what each column was taken for, and why.
 
     Example: hourglass info model.safetensors
     """

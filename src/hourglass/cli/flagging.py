@@ -37,14 +37,14 @@ def detect(
     reasons: Annotated[int, typer.Option(help="How many columns, or regions of a picture, to name for each alarm.")] = 3,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Of series: a picture of the record and its events, or of the strangest rows (.png, .svg, .pdf)."),
+        typer.Option(help="For series: a picture of the record and its events, or of the strangest rows (.png, .svg, .pdf)."),
     ] = None,
     events: Annotated[
         Path | None,
-        typer.Option(help="Of a record: a table of its events: begin, end, peak, channels and reason (.csv, .tsv, .parquet)."),
+        typer.Option(help="For a record: a table of its events: begin, end, peak, channels and reason (.csv, .tsv, .parquet)."),
     ] = None,
     heatmaps: Annotated[
-        Path | None, typer.Option(help="A folder: of images, each alarm is drawn there under its score map, as PNG.")
+        Path | None, typer.Option(help="A folder: for images, each alarm is drawn there under its score map, as PNG.")
     ] = None,
     fail_over: Annotated[int | None, typer.Option(help="Exit with code 3 if there are more alarms than that.")] = None,
     skip_bad: SkipBad = False,

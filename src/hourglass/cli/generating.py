@@ -34,10 +34,10 @@ def generate(
     condition: Condition = None,
     temperature: Annotated[
         float | None,
-        typer.Option(help="Of rows of symbols: draw them at random, below 1 nearer to the likeliest, which is taken without."),
+        typer.Option(help="For rows of symbols: draw at random, below 1 nearer to the likeliest; without it, that is taken."),
     ] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Of rows of symbols: draw from the likeliest symbols alone that have this share together.")
+        float | None, typer.Option(help="For rows of symbols: draw only from the likeliest that together have this share.")
     ] = None,
     seed: Seed = None,
 ) -> None:
@@ -59,12 +59,12 @@ def generate(
 @app.command()
 def interpolate(
     model: Model,
-    data: Annotated[list[str], typer.Argument(help="As of fit; or, of rows of symbols, two or more of them, as they are typed.")],
+    data: Annotated[list[str], typer.Argument(help="As for fit; or, for rows of symbols, two or more of them as they are typed.")],
     *,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="PATH", help=f"{REBUILT} Rows of symbols are shown without.")
+        str | None, typer.Option("-o", "--output", metavar="PATH", help=f"{REBUILT} Without it, rows of symbols are printed.")
     ] = None,
-    rows: Annotated[str, typer.Option(help="The rows to go by, counted from 0, such as 0,7 or 0,7,12.")] = "0,1",
+    rows: Annotated[str, typer.Option(help="The rows to visit, counted from 0, such as 0,7 or 0,7,12.")] = "0,1",
     steps: Annotated[int, typer.Option(help="Rows from one to the next, both of them included.")] = 8,
     path: Annotated[str, typer.Option(help="straight or spherical.")] = "straight",
     condition: Condition = None,

@@ -22,7 +22,7 @@ def serve(
     token: Annotated[
         str | None, typer.Option(envvar="HOURGLASS_TOKEN", help="What requests have to bring; best from the environment.")
     ] = None,
-    max_body: Annotated[int, typer.Option(help="Megabytes of a request at most; of JSON an eighth of it.")] = 64,
+    max_body: Annotated[int, typer.Option(help="Megabytes of a request at most; for JSON an eighth of it.")] = 64,
     max_rows: Annotated[int, typer.Option(help="Rows of a request at most.")] = 10_000,
     max_pixels: Annotated[int, typer.Option(help="Numbers of a request at most, such as pixels.")] = 2**24,
     max_seconds: Annotated[float, typer.Option(help="How long a request may take to arrive, and then to be answered.")] = 30.0,

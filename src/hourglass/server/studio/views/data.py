@@ -19,7 +19,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
 
-ACCEPTED = "CSV, Parquet, NPY, NPZ, pictures or a ZIP of them, TXT, SMI, SDF, ABC, MIDI"
+ACCEPTED = "CSV, Parquet, NPY, NPZ, pictures or a ZIP of them, TXT, SMI, SDF, ABC, MIDI, WAV"
 KINDS = {
     "table": "Table: columns that mean something",
     "image": "Pictures",
