@@ -40,6 +40,13 @@ Kind = Annotated[
     str | None,
     typer.Option(help="table, image, series, melody, molecule, token or words; inferred unless given, series of records alone."),
 ]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out; "
+        "of series time, id, value."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
 SkipBad = Annotated[
