@@ -232,9 +232,7 @@ BAD = {
     ("fit", "digits", "-b", "-3"): "--bottleneck must be a positive int or a bottleneck part. Got -3 instead.",
     ("fit", "digits", "--kind", "imag"): "--kind has no choice 'imag'. Did you mean 'image'?",
     ("sweep", "digits", "--bottlenecks", "2;4"): f"--bottlenecks {NO_LIST} '2;4'.",
-    ("sweep", "digits", "--bottlenecks", ","): (
-        "The 'bottlenecks' parameter of sweep must be one or more positive ints. Got [] instead."
-    ),
+    ("sweep", "digits", "--bottlenecks", ","): ("--bottlenecks must be one or more positive ints. Got [] instead."),
     ("fit", "mnits"): "'mnits' is no file, no folder and no dataset. Did you mean 'mnist'?",
     ("fit", "pictures"): "'pictures' is no file, no folder and no dataset. Known: digits, mnist.",
     ("fit", "x.csv"): "There is no file or folder 'x.csv'. Check the path.",
@@ -488,6 +486,17 @@ def test_sweep_writes_a_chart_or_the_table(name):
         assert Path(name).stat().st_size > 1000
 
 
+def test_sweep_takes_the_types_of_columns_and_says_once_what_each_fit_would():
+    hg.write("x.csv", frame(50).with_columns(key=pl.Series([f"K{i}" for i in range(50)])))
+    options = ("sweep", "x.csv", "--bottlenecks", "1,2", "--max-epochs", "1", "--seed", "0", "-q")
+    with pytest.warns(hg.HourglassWarning) as warned:
+        run(*options)
+    assert [in_the_shell(str(one.message)) for one in warned] == [
+        "Column 'key' is an identifier (40 different values in 40 rows). It is left out; choose otherwise with --column key=TYPE."
+    ]
+    run(*options, "--column", "key=left out")  # a warning would be an error
+
+
 def test_sweep_needs_no_output():
     hg.write("x.csv", frame(20))
     said = run("sweep", "x.csv", "--bottlenecks", "2,1", "--max-seconds", "0.05", "-q")
@@ -563,6 +572,7 @@ SENTENCES = {
     "Say what it is in columns=.": "Say what it is with --column.",
     "as in corruption='noise:25', or give": "as in --damage noise:25, or give",
     "Fit it with condition=.": "Fit it with --condition.",
+    "can't be given one. Leave condition= out.": "can't be given one. Leave --condition out.",
     "fit with checkpoint='run.safetensors' to go on.": "fit with --checkpoint run.safetensors to go on.",
     "The 'steps' of a way must be an int": "--steps must be an int",
     "The 'columns' parameter of the table has no choice 'zap'.": "--column has no choice 'zap'.",

@@ -15,8 +15,10 @@ from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
 from hourglass import plots
+from hourglass.analysis import drawing
 from hourglass.analysis.drawing import GROUPS, MUTED, _apart, side_by_side
 from hourglass.analysis.metrics import spread
+from hourglass.analysis.page import VARIABLES
 
 RNG = np.random.default_rng(0)
 
@@ -203,9 +205,9 @@ def test_labels_come_in_any_container(table, convert):
     assert words(plots.code_map(table.model, table.X_test, labels).axes[0]) == ["a", "b"]
 
 
-def test_long_labels_are_cut_but_each_is_shown(table):
+def test_long_labels_are_cut_in_their_middle(table):
     labels = [f"measurement {'ab'[i % 2]}" for i in range(len(table.X_test))]
-    assert words(plots.code_map(table.model, table.X_test, labels).axes[0]) == ["measurement…", "measurement…"]
+    assert words(plots.code_map(table.model, table.X_test, labels).axes[0]) == ["measur…ent a", "measur…ent b"]
 
 
 def test_labels_are_one_a_row(sentence, table):
@@ -223,7 +225,8 @@ def test_many_rows_are_thinned_evenly(monkeypatch, table):
 def test_codes_that_are_all_alike(sparse, table):
     alike = pd.concat([table.X_test[:1]] * 3)
     drawn(plots.code_map(sparse, alike))
-    assert titles(plots.code_map(table.model, table.X_test[:1])) == ["the first two codes"]
+    for rows in (table.X_test[:1], pd.concat([table.X_test[:1]] * 50)):
+        assert titles(plots.code_map(table.model, rows)) == ["the first two codes"]  # PCA would show how codes were rounded
 
 
 # Training
@@ -329,7 +332,7 @@ def test_names_with_dollars_are_no_formulas():
     model = hg.Autoencoder(2, hidden=(4,), max_epochs=1, random_state=0).fit(X)
     figure = drawn(plots.reconstructions(model, X))
     shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert shown == [r"price in \$", r"\$x_1\$", r"\frac{1}\$", "a name that is much lon…"]
+    assert shown == [r"price in \$", r"\$x_1\$", r"\frac{1}\$", "a name that …uld like it"]
     drawn(plots.errors(model, X))
     assert words(drawn(plots.code_map(model, X, ["$a$", "b\nc"] * 10)).axes[0]) == [r"\$a\$", "b c"]
 
@@ -375,14 +378,56 @@ def all_words(figure):
 @pytest.mark.parametrize("kind", ["image", "table"])
 def test_nothing_is_cut_off_and_no_words_overlap(kind, images, table, swept, swept_images):
     for figure in all_figures(*((images, swept_images) if kind == "image" else (table, swept))):
-        boxes = {text: text.get_window_extent() for text in all_words(drawn(figure))}
-        width, height = figure.bbox.size
-        for text, box in boxes.items():
-            assert -1 <= box.x0 < box.x1 <= width + 1, text
-            assert -1 <= box.y0 < box.y1 <= height + 1, text
-        for one, other in combinations(boxes, 2):
-            apart = boxes[one].padded(-1)
-            assert not apart.overlaps(boxes[other]), (one, other)
+        assert_readable(drawn(figure))
+
+
+def assert_readable(figure):
+    """No word is cut off, and none lies on another."""
+    boxes = {text: text.get_window_extent() for text in all_words(figure)}
+    width, height = figure.bbox.size
+    for text, box in boxes.items():
+        assert -1 <= box.x0 < box.x1 <= width + 1, text
+        assert -1 <= box.y0 < box.y1 <= height + 1, text
+    for one, other in combinations(boxes, 2):
+        apart = boxes[one].padded(-1)
+        assert not apart.overlaps(boxes[other]), (one, other)
+
+
+LONG = "Amount_of_the_transfer_in_the_last_quarter_of_the_year_"
+NAMES = {"long": [f"{LONG}{i}" for i in range(12)], "capitals": [f"{LONG.upper()}{i}" for i in range(12)], "short": ["a", "b"]}
+
+
+def figures_of_alarms(names):
+    shares = np.linspace(1, 2, len(names)) / (1.5 * len(names))
+    explained = [
+        {"row": row, "column": name, "share": share} for row in range(8) for name, share in zip(names, shares, strict=True)
+    ]
+    yield plots.blame(pl.DataFrame(explained))
+    yield plots.blame(pl.DataFrame(explained[: len(names)]))
+    moved = pl.DataFrame({"column": names, "moved": shares, "p_value": shares})
+    yield plots.moved_columns(hg.estimators.Drift(drifted=False, p_value=1.0, moved=0.0, columns=moved))
+    for p_values in ([0.12], [1.0], [0.3, 0.4, 0.9], [1e-6, 0.5, 1], RNG.random(500)):
+        yield plots.calibration(np.array(p_values))
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_nothing_of_alarms_is_cut_off_and_names_can_be_told_apart(names):
+    for figure in figures_of_alarms(names):
+        assert_readable(drawn(figure))
+        labels = [text.get_text() for text in all_words(figure) if text.get_text() in {drawing.plain(name) for name in names}]
+        assert len(set(labels)) == len(labels)
+        assert all(axes.get_window_extent().width > figure.bbox.width / 3 for axes in figure.axes)
+
+
+def test_a_single_p_value_is_seen():
+    usual, these = drawn(plots.calibration(np.array([0.12]))).axes[0].lines
+    assert (these.get_xdata().tolist(), these.get_ydata().tolist(), these.get_marker()) == ([0.12], [1.0], "o")
+    assert usual.get_xdata()[0] == 0.01
+
+
+def test_colours_of_groups_stay_apart_on_dark_screens():
+    """Pages make the blue and the orange of all pictures lighter there, and would move them to others of the groups."""
+    assert not set(GROUPS) & set(VARIABLES)
 
 
 def test_every_public_plot_is_documented():
@@ -443,6 +488,27 @@ def test_tables_are_heat_maps(variational_table, table):
     assert titles(drawn(plots.samples(variational_table, n=20))) == ["20 samples"]
     assert titles(drawn(plots.interpolation(variational_table, table.X_test, n=2))) == ["way 1", "way 2"]
     assert sorted(titles(drawn(plots.traversal(variational_table, table.X_test)))) == ["code0", "code1", "code2"]
+
+
+def test_series_are_small_curves(tmp_path):
+    time = np.arange(900)
+    record = hg.Record(np.stack([np.sin(time / 8), np.cos(time / 8)], 1) + 0.1 * RNG.normal(size=(900, 2)), 10, names=["in", "out"])
+    model = hg.VariationalAutoencoder(2, kind=hg.Series(window=50), max_epochs=1, random_state=0).fit(record)
+    made = model.sample(10, random_state=0)  # ten windows side by side
+    panels = [axes for axes in drawn(plots.samples(model, n=10, across=4)).axes if axes.lines]
+    assert len(panels) == 10
+    scale = model.model_.scaling.inner if hasattr(model.model_.scaling, "inner") else model.model_.scaling
+    mean, std = np.ravel(scale.mean), np.ravel(scale.scale)
+    for number, axes in enumerate(panels):
+        seen = np.stack([line.get_ydata() for line in axes.lines], 1)
+        np.testing.assert_allclose(seen * std + mean, made.values[50 * number :][:50], atol=1e-5)
+    figure = drawn(plots.traversal(model, record, steps=5))
+    assert sum(bool(axes.lines) for axes in figure.axes) == 10
+    assert {text.get_text() for axes in figure.axes for text in axes.texts} == {"code0", "code1"}
+    assert_readable(figure)
+    page = hg.report(model, record, tmp_path / "r.html").read_text()
+    assert "All figures are measured on 900 samples." in page
+    assert drawn(plots.errors(model, record)).axes[0].get_xlabel() == "mean squared error per window"
 
 
 def test_samples_and_traversals_with_a_condition(images):

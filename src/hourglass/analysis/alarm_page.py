@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hourglass.analysis import plots
 from hourglass.analysis.alarms import MOST_ROWS
-from hourglass.analysis.page import Card, averaged, rendered, versions
+from hourglass.analysis.page import Card, averaged, rendered, size, versions
 from hourglass.estimators import AnomalyDetector, Drift
 from hourglass.estimators.detection.blame import worth_naming
-from hourglass.kinds import length
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,25 +21,23 @@ if TYPE_CHECKING:
 def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | None, title: str | None) -> str:
     """The page of a detector in HTML."""
     found, drift, blame = detector.alarms(raw, reasons=0), detector.drift(raw), detector.explain(raw)
-    alarms, n = int(found["alarm"].sum()), length(raw)
-    of_record, noun = detector.kind_.of_record, "samples" if detector.kind_.of_record else "rows"
-    learned, rate = f"{int(detector.model_.alarm.learned):,}", f"{detector.alarm_rate_:.3g}"
+    alarms, judged, noun = int(found["alarm"].sum()), size(detector, found.height), plots.noun(detector)
+    of_record, rate = detector.kind_.of_record, f"{detector.alarm_rate_:.3g}"
+    scored = "samples" if of_record else noun
+    learned, reference = int(detector.model_.alarm.learned), len(detector.model_.alarm.reference)
     cards = [
-        Card("Alarms", f"{alarms / n:.2%}", f"of {n:,} {noun}"),
-        Card("Promised", rate, f"the share of usual {noun} that may raise one"),
-        Card(
-            "Smallest p-value",
-            f"{min(found['p_value']):.2g}",
-            f"of {len(detector.model_.alarm.reference):,} usual {noun} to compare with",
-        ),
-        Card("Learned from", learned, "usual windows" if of_record else "usual rows"),
+        Card("Alarms", f"{alarms / found.height:.2%}", f"of {judged}"),
+        Card("Promised", rate, f"the share of usual {scored} that may raise one"),
+        Card("Smallest p-value", f"{min(found['p_value']):.2g}", f"of {reference:,} usual {scored} to compare with"),
+        Card("Learned from", f"{learned:,}", f"usual {noun}"),
     ]
     return rendered(
         "alarms.html.j2",
         _pictures(detector, raw, found, drift, blame),
         title=title or f"Hourglass alarms: {detector.kind_.describe()}",
-        headline=_events_headline(blame.height) if of_record else f"{alarms:,} of {n:,} rows raised an alarm",
-        learned=learned,
+        headline=_events_headline(blame.height) if of_record else f"{alarms:,} of {judged} raised an alarm",
+        learned=f"{learned:,} usual {noun}",
+        each="sample" if of_record else plots.noun(detector, 1),
         rate=rate,
         cards=cards,
         drift_words=drift.words,
@@ -49,11 +46,11 @@ def alarm_page(detector: AnomalyDetector, raw: Any, comparison: Comparison | Non
         averaged=averaged(detector.kind_),
         is_series=detector.kind_.name == "series",
         of_record=of_record,
-        noun="windows" if of_record else plots.noun(detector),
+        noun=noun,
         placed_by=detector.model_.placed_by,
         comparison=comparison,
         facts={
-            "Measured on": f"{n:,} {noun} ({detector.kind_.describe()})",
+            "Measured on": f"{judged} ({detector.kind_.describe()})",
             "Promised rate": f"{detector.alarm_rate_:g}",
             "Settings": " ".join(repr(detector).split()),
             "Versions": versions(),

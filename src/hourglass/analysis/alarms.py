@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 8  # strange rows that are shown
 ROW = "\0row"  # a name that no column of a user's has
 MOST_BLAMED = 8  # columns that have a colour
+FAR = 0.01  # down to which p-values are shown at least: over two powers of ten each has its number
 MOST_COLUMNS = 12  # that have moved
 
 
@@ -64,11 +65,12 @@ def calibration(p_values: Array) -> Figure:
     figure, axes = drawing.one_plot(2.9, "p-value", "share of the rows with at most that")
     ordered = np.sort(p_values)
     shares = np.arange(1, len(ordered) + 1) / len(ordered)
-    least = min(ordered[0], shares[0])
+    least = min(ordered[0], shares[0], FAR)
     axes.plot([least, 1], [least, 1], color=drawing.ORANGE, lw=1.4, ls=(0, (4, 2)), label="usual rows")
-    axes.step(ordered, shares, where="post", color=drawing.BLUE, lw=1.6, label="these rows")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.step(ordered, shares, where="post", color=drawing.BLUE, lw=1.6, label="these rows", **drawing.dots(ordered))
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     drawing.legend(axes)
     return figure
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hourglass.analysis.metrics import Array
+from hourglass.analysis.metrics import Array, three_digits
 from hourglass.kinds.image import visible
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ INK, MUTED, PAPER = "#24292f", "#6e7781", "#ffffff"
 BLUE, ORANGE = "#0072b2", "#d55e00"  # the model, and what it is compared with or what stands out
 OTHERS = "other columns"
 GREY = "#8a8f98"
-GROUPS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, GREY, "#b8a800", "#8c5a2b", "#5e4fa2")
+# The first and the sixth are a shade off BLUE and ORANGE, which pages make lighter on dark screens, where they would meet the
+# fifth and the second.
+GROUPS = ("#0173b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e01", GREY, "#b8a800", "#8c5a2b", "#5e4fa2")
 LOW_TO_HIGH = ("#8fb3cf", "#d9a65b", "#b3361a")  # none so light or so dark that it is lost on white or on black
 
 WIDTH = 4.2  # inches: beside text of 8 points, narrow enough to stay legible when shrunk to the width of a phone
@@ -36,6 +38,7 @@ BOX, BOX_AFTER = (0.35, 0.95, 1.0), (0.75, 0.85, 0.9)  # colours of the first bo
 GALLERY = 4  # pictures a row
 LINE, NAMED, LETTERS = 0.14, 0.3, 48  # of text: a line in inches, where it starts behind names, and what fits
 FAMILIES = ["monospace", "sans-serif"]  # of text: the second where the first lacks a letter, as of Hebrew
+NARROW = 14  # letters of a name of which three stand side by side above a plot
 UNPRINTED = "\N{REPLACEMENT CHARACTER}"  # stands for a tab, for one
 MAX_PIXELS = 160  # of an image's side: no screen shows more of them beside nine others
 
@@ -61,17 +64,17 @@ def styled(axes: Axes, x_label: str, y_label: str) -> Axes:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
     axes.tick_params(labelsize=8, labelcolor=INK, color=MUTED, length=3)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_offset_text().set(fontsize=8, color=INK)  # a power of ten that all numbers have in common
     axes.set_xlabel(x_label, fontsize=8, color=INK)
     axes.set_ylabel(y_label, fontsize=8, color=INK)
     return axes
 
 
-def legend(axes: Axes) -> None:
+def legend(axes: Axes, **how: Any) -> None:
     """Above the plot, where no curve can run through it."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, ncols=3, columnspacing=1.4, handlelength=2.2, frameon=False,
-        fontsize=8, labelcolor=INK,
-    )  # fmt: skip
+    look: dict[str, Any] = {"ncols": 3, "columnspacing": 1.4, "handlelength": 2.2, "fontsize": 8, **how}
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, frameon=False, labelcolor=INK, **look)
 
 
 def mark(axes: Axes, x: float, y: float, text: str) -> None:
@@ -85,9 +88,14 @@ def dots(points: Sequence[Any]) -> dict[str, Any]:
 
 
 def plain(text: object, most: int = 24) -> str:
-    """Text of a user's, short, and with no dollar that starts a formula."""
+    """Text of a user's, short, and with no dollar that starts a formula.
+
+    What is too long loses its middle, as names of many columns often differ at their ends alone.
+    """
     shown = " ".join(str(text).split())
-    return (shown if len(shown) <= most else shown[: most - 1] + "…").replace("$", r"\$")
+    if len(shown) > most:
+        shown = f"{shown[: most // 2]}…{shown[most // 2 + 1 - most :]}"
+    return shown.replace("$", r"\$")
 
 
 # Images and heat maps
@@ -339,12 +347,12 @@ def _apart(places: Array, wide: float, high: float) -> Array:
 # Errors
 
 
-def histogram(axes: Axes, of_rows: Array, what: str, measure: str = "mean squared error") -> None:
-    """How the errors (n,) of "rows" or "images" are spread."""
-    styled(axes, f"{measure} per {what[:-1]}", what)
+def histogram(axes: Axes, of_rows: Array, measure: str, what: str) -> None:
+    """How the errors (n,) of rows are spread; what they measure, and what the rows are called."""
+    styled(axes, measure, what).locator_params(axis="x", nbins=5)  # as 0.0025 needs its room
     axes.hist(of_rows, bins=min(40, max(8, len(of_rows) // 10)), color=BLUE)
     limit = float(np.quantile(of_rows, 0.99))
-    axes.axvline(limit, color=ORANGE, lw=1.4, ls=(0, (4, 2)), label=f"1 in 100 is beyond {limit:.3g}")
+    axes.axvline(limit, color=ORANGE, lw=1.4, ls=(0, (4, 2)), label=f"1 in 100 is beyond {three_digits(limit)}")
     legend(axes)
 
 
@@ -363,10 +371,8 @@ def stacked(axes: Axes, names: list[str], parts: dict[str, Array]) -> None:
         left += values
     axes.set_xlim(0, 1)
     _names_at_the_left(axes, names)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.1, ncols=3, columnspacing=1.2, handlelength=1, frameon=False,
-        fontsize=7, labelcolor=INK,
-    )  # fmt: skip
+    across = 3 if max(map(len, parts), default=0) <= NARROW else 2
+    legend(axes, ncols=across, columnspacing=1.2, handlelength=1, fontsize=7)
 
 
 def _names_at_the_left(axes: Axes, names: list[str]) -> None:

@@ -12,16 +12,19 @@ from sklearn.utils.validation import check_is_fitted
 from hourglass.analysis import drawing, structures
 from hourglass.analysis.diagnosis import diagnose
 from hourglass.analysis.metrics import scaled
+from hourglass.analysis.waves import grid_of_curves
 from hourglass.data.some import spread
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.generating import GeneratingAutoencoder
 from hourglass.kinds import length, taken
+from hourglass.kinds.windows import Windows
 from hourglass.parts.base import is_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_COMPARED = 5000  # rows among which the nearest one is looked for
+GRIDS = {"image": drawing.grid_of_images, "series": grid_of_curves}  # kinds of which many are drawn side by side
 PRIOR_REACH = 3.0  # standard deviations of a prior
 
 
@@ -35,7 +38,7 @@ def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condi
     n : int, default=64
         How many.
     across : int, default=8
-        Images a line.
+        Images, or series, a line.
     condition : as in ``fit``, optional
         For models that were fitted with one: one for each sample, or one for all.
     random_state : int, RandomState or Generator, default=0
@@ -44,8 +47,8 @@ def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condi
     Returns
     -------
     matplotlib.figure.Figure
-        A grid of images or of molecules; melodies as piano rolls, other rows of symbols as text; of tables a heat map, a line a
-        column (at most 20) and a column a row.
+        A grid of images, of molecules, or of series as small curves, of at most four channels; melodies as piano rolls, other rows
+        of symbols as text; of tables a heat map, a line a column (at most 20) and a column a row.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def samples(model: GeneratingAutoencoder, *, n: int = 64, across: int = 8, condi
         The model has no distribution to draw from, or a condition is missing.
     """
     drawn = _shown(model, model.sample(n, condition=condition, random_state=random_state))
-    lines = [drawn[start : start + across] for start in range(0, n, across)] if model.kind_.name == "image" else [drawn]
+    lines = [drawn[start : start + across] for start in range(0, n, across)] if model.kind_.name in GRIDS else [drawn]
     return _lines(model, lines, [f"{n:,} samples"])
 
 
@@ -183,16 +186,18 @@ def traversal(
 
 
 def _shown(model: GeneratingAutoencoder, made: Any) -> Any:
-    """New data on the scale that is drawn; rows of symbols as they are."""
+    """New data on the scale that is drawn, of a record the windows that stand side by side in it; rows of symbols as they are."""
+    if model.kind_.of_record:
+        made = Windows(made, model.kind_.shape[-1], model.kind_.shape[-1])
     return made if model.kind_.symbolic else scaled(model, made)
 
 
 def _lines(model: GeneratingAutoencoder, lines: list[Any], names: list[str], *, named: bool = False) -> Figure:
-    """Lines of images, with their names where they are ``named``; of tables a heat map each; of symbols drawings or text."""
+    """Lines of images or series, named where they are ``named``; of tables a heat map each; of symbols drawings or text."""
     if model.kind_.symbolic:
         return structures.drawn(model.kind_, structures.named(names, lines))
-    if model.kind_.name == "image":
-        return drawing.grid_of_images(lines, names if named else ())
+    if model.kind_.name in GRIDS:
+        return GRIDS[model.kind_.name](lines, names if named else ())
     return drawing.heat_maps(list(zip(names, lines, strict=True)), model.kind_.element_names, model.kind_.column_of)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hourglass.analysis import plots
-from hourglass.analysis.mending import SelfCheck, nearness, self_check
+from hourglass.analysis.mending import DOUBTFUL, SelfCheck, nearness, self_check
 from hourglass.analysis.metrics import Array
 from hourglass.analysis.page import Card, percent, rendered_of, training_card
 from hourglass.data.some import spread
@@ -24,10 +24,11 @@ def mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> st
     """The page of a model that mends in HTML."""
     require_pictures(raw)
     before, after, clean = _tried(model, raw)
+    tried = f"{len(before):,} picture{'s' * (len(before) != 1)}"
     check = self_check(before, after)
     drawn = {"mended": spread(len(before), MOST_DRAWN)}
     if clean is None:
-        headline, cards = _taken_out(model, before, check)
+        headline, cards = _taken_out(model, before, check, tried)
     else:
         headline, cards, near = _measured(before, after, clean)
         drawn["worst"] = np.argsort(near)[:MOST_DRAWN]
@@ -43,7 +44,7 @@ def mending_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> st
         title,
         headline=headline,
         corruption=model.model_.corruption,
-        tried=f"{len(before):,} picture{'s' * (len(before) != 1)}",
+        tried=tried,
         middle=MOST_SIDE,
         known=clean is not None,
         check=check,
@@ -66,7 +67,7 @@ def _measured(before: list[Any], after: list[Any], clean: list[Any]) -> tuple[st
     return f"From {was:.1f} to {now:.1f} dB: {gone} of the damage is mended", cards, near[:, 1]
 
 
-def _taken_out(model: DenoisingAutoencoder, before: list[Any], check: SelfCheck) -> tuple[str, list[Card]]:
+def _taken_out(model: DenoisingAutoencoder, before: list[Any], check: SelfCheck, tried: str) -> tuple[str, list[Card]]:
     """What was taken out of pictures of which no clean ones are known: a headline, and cards."""
     levels = 255 * model.noise_level(before)
     cards = [
@@ -74,7 +75,8 @@ def _taken_out(model: DenoisingAutoencoder, before: list[Any], check: SelfCheck)
         Card("Noise", f"{np.median(levels):.1f}", f"grey levels, estimated; {levels.min():.1f} to {levels.max():.1f}"),
         Card("Left in it", f"{abs(check.correlation):.2f}", "how far neighbours in what was taken out agree; of noise, 0"),
     ]
-    return f"{255 * check.std:.1f} grey levels of noise were taken out of {len(before):,} pictures", cards
+    noise = " of noise" if abs(check.correlation) <= DOUBTFUL else ", not of noise alone,"
+    return f"{255 * check.std:.1f} grey levels{noise} were taken out of {tried}", cards
 
 
 def _tried(model: DenoisingAutoencoder, raw: Any) -> tuple[list[Any], list[Any], list[Any] | None]:

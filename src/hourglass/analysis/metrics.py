@@ -459,6 +459,11 @@ def total_variation(first: Iterable[Hashable], second: Iterable[Hashable]) -> fl
     return sum(abs(counts[0][thing] / totals[0] - counts[1][thing] / totals[1]) for thing in counts[0] | counts[1]) / 2
 
 
+def three_digits(value: float) -> str:
+    """A number as it is read: at least three digits, and no powers of ten of large ones."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def _pair(X: Any, X2: Any) -> tuple[Array, Array]:
     before, after = _numbers(X), _numbers(X2)
     if before.shape != after.shape:

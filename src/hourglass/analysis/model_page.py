@@ -13,7 +13,7 @@ from hourglass.analysis import plots
 from hourglass.analysis.diagnosis import HEALTHY, Diagnosis, diagnose
 from hourglass.analysis.generated import of_rows
 from hourglass.analysis.metrics import before_and_after, exact, figures
-from hourglass.analysis.page import Card, averaged, duration, percent, rendered_of
+from hourglass.analysis.page import Card, averaged, duration, percent, rendered_of, size
 from hourglass.data.some import spread
 from hourglass.data.sound import wav_of
 from hourglass.estimators import BaseAutoencoder
@@ -50,7 +50,7 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
         waist=plots.waist(model),
         codes=len(model.get_feature_names_out()),
         features=model.kind_.dimensions,
-        given=f"{length(raw):,} {plots.noun(model)}" if length(raw) > 1 else f"a single {plots.noun(model)[:-1]}",
+        given=size(model, length(raw)) if length(raw) > 1 else f"a single {plots.noun(model, 1)}",
         labelled=y is not None,
         told=condition is not None,
         cards=_cards_of_symbols(model, measured["exact"], raw, condition, doctor) if symbolic else _cards(model, measured),
@@ -73,14 +73,14 @@ def headline(model: BaseAutoencoder, survives: float) -> str:
 
 
 def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: Sweep | None) -> dict[str, Figure]:
-    across = 24 if plots.noun(model) == "rows" and not model.kind_.symbolic else ACROSS
+    across = 24 if model.kind_.name in ("table", "series") else ACROSS
     pictures = {
         "before_and_after": plots.reconstructions(model, raw, n=across, condition=condition),
         "code_map": plots.code_map(model, raw, y, condition=condition),
         "errors": plots.errors(model, raw, n=8, condition=condition),
     }
     if _draws(model):
-        asked = spread(length(raw), 32 if plots.noun(model) == "images" else across)
+        asked = spread(length(raw), 32 if model.kind_.name == "image" else across)
         draw = partial(plots.nearest, model, raw) if model.kind_.symbolic else partial(plots.samples, model)
         pictures["samples"] = draw(n=len(asked), condition=of_rows(condition, asked))
         pictures["traversal"] = plots.traversal(model, raw, n=3 if model.kind_.symbolic else 6, condition=condition)

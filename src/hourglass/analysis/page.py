@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from hourglass.analysis import drawing, plots
-from hourglass.estimators import BaseAutoencoder, DenoisingAutoencoder
+from hourglass.estimators import AnomalyDetector, BaseAutoencoder, DenoisingAutoencoder
 from hourglass.kinds import infer, length
 from hourglass.kinds.base import Kind
 from hourglass.kinds.image import CHANNELS
@@ -104,6 +104,12 @@ def _words(module: nn.Module) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(module).__name__.lstrip("_")).lower()
 
 
+def size(model: BaseAutoencoder | AnomalyDetector, n: int) -> str:
+    """How much data a page is about: '300 rows', of a record '6,000 samples'."""
+    noun = f"sample{'s' * (n != 1)}" if model.kind_.of_record else plots.noun(model, n)
+    return f"{n:,} {noun}"
+
+
 def facts(model: BaseAutoencoder, raw: Any) -> dict[str, str]:
     """What whoever wants to do the same again has to know."""
     why = infer(raw).reason if model.kind is None else "as asked for"
@@ -111,7 +117,7 @@ def facts(model: BaseAutoencoder, raw: Any) -> dict[str, str]:
     seed = getattr(model, "random_state", None)
     return {
         "Kind of data": f"{model.kind_.name}: {why}",
-        "Measured on": f"{length(raw):,} {plots.noun(model)} ({model.kind_.describe()})",
+        "Measured on": f"{size(model, length(raw))} ({model.kind_.describe()})",
         "Size": f"{weights:,} weights",
         "Settings": " ".join(repr(model).split()),
         "Seed": "none, so another fit gives other numbers" if seed is None else str(seed),

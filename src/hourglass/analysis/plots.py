@@ -52,6 +52,8 @@ __all__ = [
 ]
 
 MAX_POINTS = 5000
+ALIKE = 1e-6  # of the largest code: less of a difference is none
+NOUNS = {"image": ("image", "images"), "molecule": ("molecule", "molecules"), "melody": ("melody", "melodies")}
 
 
 def __dir__() -> list[str]:
@@ -212,12 +214,12 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10, condition: Any = None
     check_is_fitted(model)
     if model.kind_.symbolic:
         figure, top = _over_worst_symbols(model, X, n, condition)
-        drawing.histogram(top, errors_of(model, X, condition), noun(model), "nats")
+        drawing.histogram(top, errors_of(model, X, condition), f"nats per {noun(model, 1)}", noun(model))
         return figure
     before, after = before_and_after(model, X, condition)
     drawn = _over_worst_images if model.kind_.name == "image" else _over_worst_columns
     figure, top = drawn(model, before, after, n)
-    drawing.histogram(top, row_errors(before, after), noun(model))
+    drawing.histogram(top, row_errors(before, after), f"mean squared error per {noun(model, 1)}", noun(model))
     return figure
 
 
@@ -236,9 +238,10 @@ def capacity(model: BaseAutoencoder) -> int:
     return model.bottleneck.capacity if isinstance(model.bottleneck, Bottleneck) else len(model.get_feature_names_out())
 
 
-def noun(model: BaseAutoencoder | AnomalyDetector) -> str:
-    """What the rows are."""
-    return {"image": "images", "molecule": "molecules", "melody": "melodies"}.get(model.kind_.name, "rows")
+def noun(model: BaseAutoencoder | AnomalyDetector, count: int = 2) -> str:
+    """What the rows are called where there are so many of them: 'image', 'images'."""
+    one, more = ("window", "windows") if model.kind_.of_record else NOUNS.get(model.kind_.name, ("row", "rows"))
+    return one if count == 1 else more
 
 
 @remembered
@@ -315,13 +318,12 @@ def _flattened(Z: Array, errors: Array, what: str, error: str) -> _Points:
         return _Points(np.column_stack([Z[:, 0], errors]), errors, title, (named[0], error), error)
     if Z.shape[1] == 2:
         return _Points(Z, errors, f"the two {what}", named, error)
-    if len(Z) == 1:
+    if np.ptp(Z, axis=0).max() <= ALIKE * np.abs(Z).max():  # one row, or equal ones: PCA would show how they were rounded
         return _Points(Z[:, :2], errors, f"the first two {what}", named, error)
     from sklearn.decomposition import PCA
 
-    with np.errstate(invalid="ignore"):  # where all codes are alike
-        pca = PCA(2, svd_solver="full").set_output(transform="default").fit(Z)
-    share = float(np.nansum(pca.explained_variance_ratio_))  # NaN is nothing
+    pca = PCA(2, svd_solver="full").set_output(transform="default").fit(Z)
+    share = float(pca.explained_variance_ratio_.sum())
     title = f"{Z.shape[1]:,} {what}, by PCA ({share:.0%} of their variance)"
     return _Points(pca.transform(Z), errors, title, ("first direction", "second direction"), error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_POINTS = 1500  # of a curve: of more, the lowest and the highest of stretches are drawn
-MOST_CHANNELS = 4  # of a record
-PANEL = 0.85  # inches
+MOST_CHANNELS = 4  # of a record, and of small curves
+PANEL, SMALL = 0.85, 0.5  # inches of a row
 
 
 def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Figure:
@@ -70,10 +71,11 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     for place, (row, before, after) in enumerate(zip(chosen, seen, expected, strict=True)):
         axes = grid[place % n, place // n]
         channel = int(np.nansum(np.square(before - after), 1).argmax())  # a row may have no sample at all
-        name = f", {channels[channel]}" if len(before) > 1 else ""
+        name = f", {drawing.plain(channels[channel], 16)}" if len(before) > 1 else ""
         _wave(axes, before[channel], after[channel], f"{row:,}{name}: {words(row)}", last=place % n == n - 1)
-    grid[0, 0].annotate("typical", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")
-    grid[0, 1].annotate("strangest", (0, 1.32), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold")
+    for axes, heading in zip(grid[0], ("typical", "strangest"), strict=True):
+        above = {"xytext": (0, 13), "textcoords": "offset points"}  # the title of the first row
+        axes.annotate(heading, (0, 1), xycoords="axes fraction", fontsize=8, color=drawing.INK, weight="bold", **above)
     return figure
 
 
@@ -126,6 +128,7 @@ def _wave(axes: Axes, before: Array, after: Array, title: str, *, last: bool) ->
     axes.plot(step, after, color=drawing.ORANGE, lw=0.9, ls=(0, (4, 2)))
     axes.plot(step, before, color=drawing.BLUE, lw=1.1)
     axes.tick_params(labelsize=6)
+    axes.yaxis.get_offset_text().set(fontsize=6, x=1, ha="right")  # a power of ten, out of the way of the title
     axes.set_title(title, fontsize=7, color=drawing.INK, loc="left", pad=2)
 
 
@@ -232,4 +235,22 @@ def curves(strips: list[tuple[str, Array]], n: int) -> Figure:
                 channel = int(np.nanargmax(np.nanmean(np.square(pair[0] - pair[1]), 0)))
                 pair = (pair[0][:, channel], pair[1][:, channel])
             _wave(grid[place, column], *pair, words, last=place == len(rows) - 1)
+    return figure
+
+
+def grid_of_curves(lines: list[Array], names: Sequence[str] = ()) -> Figure:
+    """Rows (n, time[, channels]) as small curves of one scale, a line of them below the other, with a name at the left of each.
+
+    Each channel has a colour; of many the first ones are drawn.
+    """
+    figure = drawing.blank(SMALL * len(lines) + 0.1)
+    grid = figure.subplots(len(lines), max(map(len, lines)), sharex=True, sharey=True, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for line, panels in zip(lines, grid, strict=True):
+        for row, axes in zip(line, panels, strict=False):
+            for values, colour in zip(row.reshape(len(row), -1).T[:MOST_CHANNELS], drawing.GROUPS, strict=False):
+                axes.plot(values, color=colour, lw=0.8)
+    for name, axes in zip(names, grid[:, 0], strict=False):
+        axes.text(-0.08, 0.5, drawing.plain(name), transform=axes.transAxes, fontsize=8, color=drawing.INK, ha="right", va="center")
     return figure

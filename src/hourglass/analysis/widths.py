@@ -188,9 +188,10 @@ def by_width(
     train, test = _split(raw, kind, seed) if X_test is None else (raw, as_raw(X_test, kind=blank.kind))
     models = {width: _unfitted(blank, width, verbose, None if random_state is None else seed) for width in tried}
     by_pca: dict[int, Figures] = {}
+    said: set[str] = set()
     for number, (width, model) in enumerate(models.items(), 1):
         began = time.perf_counter()
-        with _ended_by_ctrl_c():
+        with _ended_by_ctrl_c(said):
             model.fit(train)
         seconds = time.perf_counter() - began
         figures, compared = (_symbols if model.kind_.symbolic else _numbers)(model, train, test)
@@ -285,21 +286,25 @@ def _unfitted(estimator: BaseAutoencoder, width: int, verbose: bool, seed: int |
 
 
 @contextmanager
-def _ended_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C, which a fit takes as its own early end and says so in a warning, end everything."""
-    with warnings.catch_warnings():
+def _ended_by_ctrl_c(said: set[str]) -> Iterator[None]:
+    """Let Ctrl-C, which a fit takes as its own early end and says so in a warning, end everything; say nothing again."""
+    with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("error", StoppedWarning)
         try:
             yield
         except StoppedWarning as warning:
             raise KeyboardInterrupt from warning
+    for one in told:
+        if str(one.message) not in said:
+            said.add(str(one.message))
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def kind_of(raw: Any, estimator: BaseAutoencoder) -> Kind:
     """What an estimator would take data for; a record has no rows."""
     named = one_of(kind_name(estimator.kind) or infer(raw).kind, KINDS, "kind", type(estimator).__name__)
     asked = None if isinstance(estimator.kind, str) else estimator.kind
-    with hearing():  # each fit says it anyway
+    with hearing():  # the first fit says it anyway
         kind: Kind = named.learn(raw, estimator.columns, asked=asked)
     if kind.of_record:
         raise DataError("A sweep takes rows, and this is one long record. Give its windows as rows (n, time, channels).")

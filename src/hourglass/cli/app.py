@@ -42,6 +42,13 @@ Kind = Annotated[
         help="table, image, series, melody, molecule, token or words; inferred unless given; series only for WFDB and WAV files."
     ),
 ]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out; "
+        "for series time, id, value."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same numbers.")]
 Epochs = Annotated[int | None, typer.Option(help="How often to go over the data at most.")]
 SkipBad = Annotated[

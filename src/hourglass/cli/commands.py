@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import hourglass as hg
-from hourglass.cli.app import Data, Epochs, Kind, Model, Quiet, Rebuilt, Seed, SkipBad, app
+from hourglass.cli.app import Column, Data, Epochs, Kind, Model, Quiet, Rebuilt, Seed, SkipBad, app
 from hourglass.cli.files import (
     CHARTS,
     TABLES,
@@ -95,13 +95,7 @@ def fit(
     hidden: Annotated[str | None, typer.Option(help="Widths of the layers before the waist, such as 256,128.")] = None,
     max_epochs: Epochs = None,
     max_seconds: Annotated[float | None, typer.Option(help="How long to train at most.")] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What a column of a table is: NAME=numeric, boolean, categorical, datetime, identifier, left out; "
-            "for series time, id, value."
-        ),
-    ] = None,
+    column: Column = None,
     window: Annotated[int | None, typer.Option(help="For a record: samples of the windows that it is cut into.")] = None,
     bars: Annotated[int | None, typer.Option(help="For tunes: bars of the windows that they are cut into; 2 unless given.")] = None,
     rate: Annotated[float | None, typer.Option(help="For series: samples a second, if the data doesn't say.")] = None,
@@ -226,6 +220,7 @@ def sweep(
     kind: Kind = None,
     max_epochs: Epochs = None,
     max_seconds: Annotated[float | None, typer.Option(help="How long to train at most, at each width.")] = None,
+    column: Column = None,
     seed: Seed = None,
     skip_bad: SkipBad = False,
     quiet: Quiet = False,
@@ -239,7 +234,8 @@ def sweep(
     if output is not None:
         require_writable(output, (*CHARTS, *TABLES), data)
     widths = whole_numbers(bottlenecks, "--bottlenecks")
-    estimator = hg.Autoencoder(kind=kind, max_epochs=max_epochs, max_seconds=max_seconds, random_state=seed)
+    columns = column_types(column)
+    estimator = hg.Autoencoder(kind=kind, columns=columns, max_epochs=max_epochs, max_seconds=max_seconds, random_state=seed)
     result = hg.sweep(load(data, skip_bad), bottlenecks=widths, estimator=estimator, random_state=seed, verbose=not quiet)
     if output is not None and output.suffix.lower() in CHARTS:
         save_figure(result.plot(), output)

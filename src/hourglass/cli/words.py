@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAMES = {"corruption": "damage", "columns": "column", "random_state": "seed"}  # options that are called otherwise in Python
-_SAME = (
-    "bottleneck|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|like"
-)
+_SAME = "bottlenecks?|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p"
+_SAME += "|rows|steps|path|reasons|radius|bars|like"
 _ANY = f"({'|'.join(NAMES)}|{_SAME})"
 
 
@@ -40,7 +39,7 @@ OPTIONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r", for example by \.drop\('[^']*'\)", ""),
     (r" Fit one to the codes of your data: model\.fit_sampler.*; in the shell, hourglass", " Make one that has: hourglass"),
     (rf"\b{_ANY}=(?=[\w'\"])", lambda said: f"{_option(said[1])} "),
-    (rf"\b{_ANY}=(?=[.,])", lambda said: _option(said[1])),
+    (rf"\b{_ANY}=(?=[., ])", lambda said: _option(said[1])),
     (rf"[Tt]he '{_ANY}'( parameter)?( of (a |the )?\w+| that are added)?(?= )", lambda said: _option(said[1])),
     (r"(--(?:kind|damage|checkpoint)) '([^' ]+)'", r"\1 \2"),
 )
