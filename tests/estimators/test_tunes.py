@@ -228,7 +228,7 @@ def test_a_detector_of_melodies_is_the_same_from_a_file(detector, tunes, tmp_pat
     detector.save(tmp_path / "d.safetensors")
     again = hg.load(tmp_path / "d.safetensors")
     np.testing.assert_array_equal(again.score_samples(tunes), detector.score_samples(tunes))
-    assert "rows raised an alarm" in hg.report(again, tunes, tmp_path / "r.html").read_text()
+    assert "melodies raised an alarm" in hg.report(again, tunes, tmp_path / "r.html").read_text()
 
 
 def test_strange_tunes_are_left_out_as_wholes(tunes):
