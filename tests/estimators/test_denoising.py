@@ -245,6 +245,9 @@ def test_the_strength_of_noise_is_told_from_what_is_not_erased(noise):
     block = np.zeros((150, 150), dtype=bool)
     block[30:100, 40:110] = True
     assert denoising.noise_level(np.where(block, 5.0, strong[0]), block) == pytest.approx(STD, rel=0.1)
+    np.testing.assert_array_equal(
+        model.noise_level(np.where(block, np.nan, strong)), denoising.noise_level(np.where(block, 5.0, strong[0]), block)
+    )
     still = cleaner("noise:0+pixels:0.2")
     np.testing.assert_array_equal(still.denoise(holes, strength=0.1), still.denoise(holes))
 

@@ -320,7 +320,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array of shape (n, height, width) or (n, height, width, channels), list of arrays, path
-            Noisy pictures.
+            Noisy pictures. What is NaN is left out.
 
         Returns
         -------
@@ -334,7 +334,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         raw, found = as_raw(X), []
         require_pictures(raw)
         for number, picture in enumerate(raw):
-            require_picture(picture, number, damaged=True)
+            require_picture(picture, number, damaged=True, erased=True)
             found.append(noise_level(picture / white_of(picture, getattr(self, "kind_", None))))
         return np.array(found)
 
