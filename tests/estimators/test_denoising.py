@@ -592,6 +592,9 @@ def test_pictures_with_a_waist_are_mended_too(sentence, tmp_path):
     mended = model.denoise(BYTES, mask=half)
     np.testing.assert_array_equal(mended[~half], BYTES[~half])
     assert (mended[half] != BYTES[half]).any()
+    for other in (BYTES[..., None], np.stack([BYTES] * 3, 3)):
+        np.testing.assert_array_equal(model.denoise(other, mask=half), mended)
+        assert model.score(CLEAN, damaged=other) == model.score(CLEAN, damaged=BYTES)
     assert model.transform(BYTES).shape == (8, 8)
     shape = "The model was fitted on images of shape (32, 32). Got an array of shape (8, 31, 32)."
     assert sentence(hg.DataError, model.denoise, BYTES[:, 1:]) == shape
