@@ -119,12 +119,8 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
     shown = [(title, np.stack([_in_colours(picture, *side) for picture in pictures])) for title, pictures in strips]
     changes = (shown[1][1] - shown[0][1]).mean(3)
     pixels = sum(min(before.shape[0], side[0]) * min(before.shape[1], side[1]) for before, _ in pairs)  # without the white around
-    shown.append(
-        (
-            "what was changed: orange is brighter than before, violet darker",
-            _coloured(changes, float(np.abs(changes).sum()) / pixels),
-        )
-    )
+    usual = float(np.abs(changes).sum()) / pixels
+    shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes, usual)))
     return drawing.strips_of_images(shown, across=min(len(pairs), drawing.MIN_ACROSS))
 
 
