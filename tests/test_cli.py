@@ -1048,6 +1048,9 @@ def test_denoise_touches_only_what_a_mask_marks(cleaners):
     Path("masks").mkdir()
     Image.fromarray(np.where(gaps[..., None], np.uint8([0, 0, 255]), 0).astype(np.uint8)).save("masks/a.bmp")
     run("denoise", cleaners / "holes.safetensors", "scans/a.png", "-o", "clean", "--mask", "masks", "-q")
+    Path("masks/a.bmp").rename("hole.bmp")  # of one picture whatever its name
+    run("denoise", cleaners / "holes.safetensors", "scans/a.png", "-o", "again.png", "--mask", "hole.bmp", "-q")
+    np.testing.assert_array_equal(hg.read("again.png"), hg.read("clean/a.png"))
     before, after = hg.read("scans/a.png"), hg.read("clean/a.png")
     np.testing.assert_array_equal(after[0][~gaps], before[0][~gaps])
     assert (after[0][gaps] != before[0][gaps]).mean() > 0.9

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from scipy import ndimage
 
 import hourglass as hg
@@ -101,4 +102,6 @@ def test_grey_and_coloured_pictures_of_differing_sizes_with_holes_are_drawn_toge
     assert (came[shown] == [0, 0, 0, 1]).all()
     assert (came[[0, 1, 22, 24], :30] == 1).all()
     assert (changes[[0, 24], :30] == changes[2, 0]).all()
+    usual = 0.5 * (25 * 24 + 20 * 20) / (20 * 30 + 25 * 24 + 20 * 20)  # of the pixels that there are
+    np.testing.assert_allclose(changes[5, 32 + 5], colormaps["PuOr_r"](0.5 + 0.5 / (2 * 5 * usual)))
     assert (mended[:, 32 + 3 : 32 + 27] == [0.5, 0.5, 0.5, 1]).all()

@@ -245,6 +245,9 @@ def test_the_strength_of_noise_is_told_from_what_is_not_erased(noise):
     block = np.zeros((150, 150), dtype=bool)
     block[30:100, 40:110] = True
     assert denoising.noise_level(np.where(block, 5.0, strong[0]), block) == pytest.approx(STD, rel=0.1)
+    np.testing.assert_array_equal(
+        model.noise_level(np.where(block, np.nan, strong)), denoising.noise_level(np.where(block, 5.0, strong[0]), block)
+    )
     still = cleaner("noise:0+pixels:0.2")
     np.testing.assert_array_equal(still.denoise(holes, strength=0.1), still.denoise(holes))
 
@@ -589,6 +592,9 @@ def test_pictures_with_a_waist_are_mended_too(sentence, tmp_path):
     mended = model.denoise(BYTES, mask=half)
     np.testing.assert_array_equal(mended[~half], BYTES[~half])
     assert (mended[half] != BYTES[half]).any()
+    for other in (BYTES[..., None], np.stack([BYTES] * 3, 3)):
+        np.testing.assert_array_equal(model.denoise(other, mask=half), mended)
+        assert model.score(CLEAN, damaged=other) == model.score(CLEAN, damaged=BYTES)
     assert model.transform(BYTES).shape == (8, 8)
     shape = "The model was fitted on images of shape (32, 32). Got an array of shape (8, 31, 32)."
     assert sentence(hg.DataError, model.denoise, BYTES[:, 1:]) == shape

@@ -118,7 +118,9 @@ def mended(before: Any, after: Any, clean: Any = None) -> Figure:
         strips.append(("as they should be", [pair[1] for pair in _pairs(before, clean)]))
     shown = [(title, np.stack([_in_colours(picture, *side) for picture in pictures])) for title, pictures in strips]
     changes = (shown[1][1] - shown[0][1]).mean(3)
-    shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes)))
+    pixels = sum(min(before.shape[0], side[0]) * min(before.shape[1], side[1]) for before, _ in pairs)  # without the white around
+    usual = float(np.abs(changes).sum()) / pixels
+    shown.append(("what was changed: orange is brighter than before, violet darker", _coloured(changes, usual)))
     return drawing.strips_of_images(shown, across=min(len(pairs), drawing.MIN_ACROSS))
 
 
@@ -159,10 +161,10 @@ def _in_colours(picture: Array, height: int, width: int) -> Array:
     return drawn
 
 
-def _coloured(changes: Array) -> Array:
-    """Changes (n, height, width) as colours: nothing is light."""
+def _coloured(changes: Array, usual: float) -> Array:
+    """Changes (n, height, width) as colours, those of a ``usual`` size pale: nothing is light."""
     from matplotlib import colormaps
 
-    most = max(STRONGEST * float(np.abs(changes).mean()), 1e-6)
+    most = max(STRONGEST * usual, 1e-6)
     coloured: Array = colormaps["PuOr_r"](0.5 + changes / (2 * most))[..., :3]
     return coloured

@@ -131,13 +131,18 @@ def load_cleaner(path: Path) -> Any:
     return model
 
 
-def of_same_names(path: Path | None, option: str) -> Any:
-    """What gives the picture at a path that has the name of another, whatever they end in; None without a path."""
+def of_same_names(path: Path | None, option: str, *, alone: bool) -> Any:
+    """What gives the picture at a path that has the name of another, whatever they end in; None without a path.
+
+    To one picture ``alone`` belongs a single file, whatever its name.
+    """
     if path is None:
         return None
     from hourglass.data import Pictures
 
     pictures = Pictures(path)
+    if alone and path.is_file() and len(pictures) == 1:
+        return lambda _: pictures[0]
     numbers = {name: number for number, name in enumerate(pictures.names)}
     alike: dict[str, list[str]] = {}
     for name in numbers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from typing import Annotated, Any
 
 import typer
@@ -41,8 +41,12 @@ def denoise(
     strength: Annotated[
         str | None, typer.Option(help="How strong the noise is, in grey levels of 255; or auto, which estimates it.")
     ] = None,
-    mask: Annotated[Path | None, typer.Option(help="Pictures of the same names, not black where something is damaged.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Clean pictures of the same names, to measure against.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="Pictures of the same names, or one for one, not black where something is damaged.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Clean pictures of the same names, or one for one, to measure against.")
+    ] = None,
     sheet: Annotated[Path | None, typer.Option(help="A picture of some before and after (.png, .svg, .pdf).")] = None,
     skip_bad: SkipBad = False,
     quiet: Quiet = False,
@@ -74,7 +78,8 @@ def denoise(
     place = place_of(output, X, data, mask, reference)
     if sheet is not None and sheet.resolve() in {place(name).resolve() for name in X.names}:
         raise hg.ParameterError(f"'{sheet}' can't be both a mended picture and the sheet. Name another file with --sheet.")
-    masks, references = of_same_names(mask, "--mask"), of_same_names(reference, "--reference")
+    alone = len(X) == 1
+    masks, references = of_same_names(mask, "--mask", alone=alone), of_same_names(reference, "--reference", alone=alone)
 
     def besides(picture: Any) -> tuple[Any, Any]:
         damaged = None if masks is None else marked(masks(picture.name))
@@ -165,6 +170,8 @@ class Mended:
 
     def words(self, *, estimated: bool) -> list[str]:
         """How much was removed, whether it looks like noise, and how near the pictures are to clean ones."""
+        import numpy as np
+
         said = []
         if estimated:
             levels = sorted(255 * self.cleaner.noise_level(self.before))
@@ -172,17 +179,12 @@ class Mended:
         said.append(hg.self_check(self.before, self.after).words)
         if self.near:
             alike = [each.ssim for each in self.near if each.ssim is not None]
-            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*_means([each.psnr for each in self.near]))
+            means = "PSNR {:.2f} dB before, {:.2f} dB after".format(*np.mean([each.psnr for each in self.near], axis=0))
             if alike:
-                means += "; SSIM {:.3f} before, {:.3f} after".format(*_means(alike))
+                means += "; SSIM {:.3f} before, {:.3f} after".format(*np.mean(alike, axis=0))
             said.append(f"{means} (means over {counted(len(self.near), 'picture')}).")
         return said
 
     def examples(self) -> tuple[list[Any], list[Any], list[Any] | None]:
         """A few of them: before, after, and what they should be."""
         return self.before[:EXAMPLES], self.after[:EXAMPLES], self.clean[:EXAMPLES] or None
-
-
-def _means(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    before, after = zip(*pairs, strict=True)
-    return mean(before), mean(after)

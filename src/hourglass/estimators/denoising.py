@@ -139,6 +139,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         if isinstance(self.kind_, ImageKind):
             require_pictures(raw)
             if not self._restores:
+                raw = self.kind_.opened(raw)
                 self.kind_.require_size(raw)
             found, most = [], 0
             for stack, first in stacks(raw):
@@ -257,6 +258,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         raw = as_raw(X, kind=self.kind_.name)
         if self.kind_.name != "image":
             return self._seen(raw)
+        raw = self.kind_.opened(raw)
         self.kind_.check(raw)
         for number, picture in enumerate(raw):
             require_picture(picture, number, damaged=True, erased=self.model_.corruption.hides)
@@ -320,7 +322,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array of shape (n, height, width) or (n, height, width, channels), list of arrays, path
-            Noisy pictures.
+            Noisy pictures. What is NaN is left out.
 
         Returns
         -------
@@ -334,7 +336,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         raw, found = as_raw(X), []
         require_pictures(raw)
         for number, picture in enumerate(raw):
-            require_picture(picture, number, damaged=True)
+            require_picture(picture, number, damaged=True, erased=True)
             found.append(noise_level(picture / white_of(picture, getattr(self, "kind_", None))))
         return np.array(found)
 
