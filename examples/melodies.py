@@ -9,21 +9,21 @@ import sys
 
 import hourglass as hg
 
+SCALE = [62, 64, 66, 67, 69, 71, 72, 74, 76, 78, 79]  # of G, from D to G
+TURNS = [(0, 2, 4), (4, 2, 0), (0, 1, 2), (2, 1, 0), (0, 2, 0), (4, 3, 2)]  # of three eighths, in steps of the scale
+
 
 def jig(chance: random.Random) -> hg.Melody:
-    """Eight bars of 6/8 in G: eighths that go up and down the scale, and come home."""
-    scale = [62, 64, 66, 67, 69, 71, 72, 74, 76, 78, 79]
-    place, notes = 3, []
-    for eighth in range(48):
-        place = min(max(place + chance.choice([-2, -1, 1, 2]), 0), len(scale) - 1)
-        notes.append((scale[place], 2 * eighth, 2))
-    return hg.Melody([*notes[:-3], (67, 90, 6)], "6/8", "G", "A jig")
+    """Eight bars of 6/8 in G, made of turns on D, G, A and C, which come home."""
+    steps = [root + step for root in chance.choices([0, 3, 4, 6], k=15) for step in chance.choice(TURNS)]
+    notes = [(SCALE[step], 2 * eighth, 2) for eighth, step in enumerate(steps)]
+    return hg.Melody([*notes, (67, 90, 6)], "6/8", "G", "A jig")
 
 
 if len(sys.argv) > 1:
     tunes, seconds = hg.read(sys.argv[1]), 600
 else:
-    tunes, seconds = [jig(random.Random(seed)) for seed in range(100)], 20
+    tunes, seconds = [jig(random.Random(seed)) for seed in range(100)], 60
 held_out, learned = tunes[::10], [tune for number, tune in enumerate(tunes) if number % 10]
 model = hg.VariationalAutoencoder(max_seconds=seconds, random_state=0, verbose=True).fit(learned)
 model.fit_sampler(learned, random_state=0)
