@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAMES = {"corruption": "damage", "columns": "column", "random_state": "seed"}  # options that are called otherwise in Python
-_SAME = "bottlenecks?|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|like"
+_SAME = (
+    "bottlenecks?|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|"
+    "like"
+)
 _ANY = f"({'|'.join(NAMES)}|{_SAME})"
 
 
@@ -102,6 +105,8 @@ class Pace:
 
 def percent(survived: float) -> str:
     """A share that survived, in words."""
+    if 0.9995 <= survived < 1:
+        return "over 99.9%"  # only all is 100%
     return f"{survived:.1%}" if survived > 0 else "nothing"
 
 
