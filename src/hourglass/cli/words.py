@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAMES = {"corruption": "damage", "columns": "column", "random_state": "seed"}  # options that are called otherwise in Python
-_SAME = (
-    "bottlenecks?|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p|rows|steps|path|reasons|radius|bars|"
-    "like"
-)
+_SAME = "bottlenecks?|hidden|kind|max_epochs|max_seconds|checkpoint|condition|temperature|top_p"
+_SAME += "|rows|steps|path|reasons|radius|bars|like"
 _ANY = f"({'|'.join(NAMES)}|{_SAME})"
 
 
