@@ -488,8 +488,8 @@ def test_what_several_pictures_need_is_computed_once(tmp_path, monkeypatch):
     page = page_of(tmp_path, model.fit_sampler(lines, "mixture", random_state=0), lines)
     assert f"Lost {-nats(model, lines).mean():.1f} nats" in page.text
     assert (len(asked), len(shuffled)) == (1, 1)
-    assert plots.errors_of(model, lines) is not plots.errors_of(model, lines)  # but for the page
-    assert len(asked) == 3
+    drawn = plots.errors(model, lines), plots.code_map(model, lines)  # each by itself
+    assert len(asked) == 1 + len(drawn)
 
 
 def test_the_damage_of_a_cleaner_is_named_though_it_was_not_asked_for():

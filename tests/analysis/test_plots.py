@@ -419,6 +419,22 @@ def test_nothing_of_alarms_is_cut_off_and_names_can_be_told_apart(names):
         assert all(axes.get_window_extent().width > figure.bbox.width / 3 for axes in figure.axes)
 
 
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_how_many_are_drawn_is_a_count(n, images, variational, sentence):
+    for draw, model in (
+        (plots.reconstructions, images.model), (plots.errors, images.model), (plots.interpolation, variational),
+        (plots.traversal, variational),
+    ):  # fmt: skip
+        assert sentence(hg.ParameterError, draw, model, images.X_test, n=n) == (
+            f"The 'n' of a picture must be a positive int. Got {n} instead."
+        )
+
+
+def test_no_p_values(sentence):
+    said = "There are no p-values to draw. Give those of at least one row."
+    assert sentence(hg.DataError, plots.calibration, np.array([])) == said
+
+
 def test_a_single_p_value_is_seen():
     usual, these = drawn(plots.calibration(np.array([0.12]))).axes[0].lines
     assert (these.get_xdata().tolist(), these.get_ydata().tolist(), these.get_marker()) == ([0.12], [1.0], "o")

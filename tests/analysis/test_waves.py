@@ -2,6 +2,7 @@ import re
 from datetime import UTC, datetime
 
 import numpy as np
+import polars as pl
 import pytest
 from matplotlib.dates import date2num
 from scipy.ndimage import gaussian_filter1d
@@ -9,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
 import hourglass as hg
+from hourglass.analysis.waves import _channels
 
 rng = np.random.default_rng(0)
 rows = np.sin(np.arange(60) / 6 + 0.1 * rng.normal(size=(80, 1))) + 0.05 * rng.normal(size=(80, 60))
@@ -65,6 +67,12 @@ def test_a_record_stands_above_its_score_with_its_events(watch, sick):
     np.testing.assert_allclose(place, events["start"])
     threshold = next(line for line in score.lines if line.get_label() == "threshold")
     assert threshold.get_ydata()[0] == -watch.offset_
+
+
+def test_the_channels_to_blame_are_drawn_though_their_names_have_commas():
+    names = ("in", "out", "c", "d", "e", "pressure", "pressure, bar")
+    events = pl.DataFrame({"channels": ["e, pressure, bar"]})
+    assert [names[channel] for channel in _channels(events, names)] == ["in", "e", "pressure", "pressure, bar"]
 
 
 def test_the_axis_of_a_record_with_a_start_is_its_time(watch, sick):

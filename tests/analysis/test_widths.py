@@ -278,6 +278,25 @@ def test_impossible_widths(sentence, wine, given):
     )
 
 
+def test_what_has_no_codes_is_not_swept(sentence, wine):
+    assert sentence(hg.ParameterError, hg.sweep, wine, bottlenecks=[2], estimator=hg.AnomalyDetector()) == (
+        "The 'estimator' parameter of sweep must be an autoencoder. Got AnomalyDetector instead."
+    )
+
+
+def test_warnings_of_fits_are_given_once():
+    frame = pl.DataFrame(
+        {"key": [f"K{i}" for i in range(60)], **{name: np.random.default_rng(0).normal(size=60) for name in "abc"}}
+    )
+    with pytest.warns(hg.HourglassWarning) as warned:
+        hg.sweep(frame, bottlenecks=(1, 2), estimator=QUICK, random_state=0)
+    assert [str(one.message) for one in warned] == [
+        "Column 'key' is an identifier (48 different values in 48 rows). It is left out; choose otherwise with "
+        "columns={'key': ...}."
+    ]
+    assert warned[0].filename == __file__
+
+
 def test_too_few_rows_to_hold_some_out(sentence, wine):
     assert sentence(hg.DataError, hg.sweep, wine[:4], bottlenecks=[2]) == (
         "A sweep holds out a fifth of the rows, so it needs at least 5. Got 4: give more, or X_test."

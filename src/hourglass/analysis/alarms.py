@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing
 from hourglass.analysis.metrics import Array
+from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, Drift
 from hourglass.kinds import as_raw
 
@@ -36,9 +37,8 @@ def blame(explanation: pl.DataFrame) -> Figure:
     matplotlib.figure.Figure
         A bar for each of the eight strangest rows, split by column; the columns most to blame have colours.
     """
-    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_list()
-    shown = explanation.filter(explanation["row"].is_in(rows)).rename({"row": ROW})
-    wide = shown.pivot("column", index=ROW, values="share").drop(ROW).fill_null(0)
+    rows, shown = _strangest(explanation)
+    wide = shown.rename({"row": ROW}).pivot("column", index=ROW, values="share").drop(ROW).fill_null(0)
     order = sorted(wide.columns, key=lambda column: -wide[column].sum())
     named, others = order[:MOST_BLAMED], order[MOST_BLAMED:]
     parts = {name: wide[name].to_numpy() for name in named}
@@ -61,7 +61,14 @@ def calibration(p_values: Array) -> Figure:
     -------
     matplotlib.figure.Figure
         Both axes logarithmic, beside the diagonal, to which usual rows keep.
+
+    Raises
+    ------
+    DataError
+        There are no p-values.
     """
+    if not len(p_values):
+        raise DataError("There are no p-values to draw. Give those of at least one row.")
     figure, axes = drawing.one_plot(2.9, "p-value", "share of the rows with at most that")
     ordered = np.sort(p_values)
     shares = np.arange(1, len(ordered) + 1) / len(ordered)
@@ -139,11 +146,15 @@ def strangest(detector: AnomalyDetector, X: Any, explanation: pl.DataFrame) -> F
     matplotlib.figure.Figure
         The eight strangest, by number.
     """
-    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_numpy()
-    places = {row: place for place, row in enumerate(rows.tolist())}
-    shown = explanation.filter(explanation["row"].is_in(rows.tolist()))
-    mine = shown.with_columns(shown["row"].replace_strict(places))
-    some = as_raw(X, kind=detector.kind_.name)[rows]
+    rows, shown = _strangest(explanation)
+    mine = shown.with_columns(shown["row"].replace_strict(rows, list(range(len(rows)))))
+    some = as_raw(X, kind=detector.kind_.name)[np.array(rows)]
     pixels = detector.kind_.arrange(detector._seen(some))
     drawn = overlays(detector, some, mine)
     return drawing.gallery([(f"{row:,}", before, after) for row, before, after in zip(rows, pixels, drawn, strict=True)])
+
+
+def _strangest(explanation: pl.DataFrame) -> tuple[list[int], pl.DataFrame]:
+    """The numbers of the strangest rows, and what is explained of them."""
+    rows = explanation["row"].unique(maintain_order=True)[:MOST_ROWS].to_list()
+    return rows, explanation.filter(explanation["row"].is_in(rows))

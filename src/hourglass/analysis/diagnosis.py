@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from hourglass.analysis.metrics import Array, three_digits
-from hourglass.analysis.remembering import remembered
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
@@ -152,11 +151,6 @@ def diagnose(model: BaseAutoencoder, X: Any, *, condition: Any = None) -> Diagno
     >>> hg.diagnose(vae, digits.x_test).collapsed
     False
     """
-    return _diagnosed(model, X, condition)
-
-
-@remembered
-def _diagnosed(model: BaseAutoencoder, X: Any, condition: Any) -> Diagnosis:
     if not isinstance(model, BaseAutoencoder):
         raise DataError(f"A fitted autoencoder can be diagnosed. Got {type(model).__name__}.")
     waist = model._waist

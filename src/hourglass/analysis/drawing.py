@@ -6,14 +6,16 @@ with any colour vision tell apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hourglass.analysis.metrics import Array, three_digits
+from hourglass.errors import ParameterError
 from hourglass.kinds.image import visible
+from hourglass.parts.base import is_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +55,12 @@ def blank(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), layout="constrained", facecolor=PAPER)
 
 
+def require_count(n: Any, name: str = "n") -> None:
+    """Refuse to draw so many of something."""
+    if not is_count(n):
+        raise ParameterError(f"The '{name}' of a picture must be a positive int. Got {n!r} instead.")
+
+
 def one_plot(height: float, x_label: str, y_label: str) -> tuple[Figure, Axes]:
     """A figure of a single plot, and its axes."""
     figure = blank(height)
@@ -82,7 +90,7 @@ def mark(axes: Axes, x: float, y: float, text: str) -> None:
     axes.plot([x], [y], "o", ms=10, mfc="none", mec=INK, mew=1.2, zorder=3, label=text)
 
 
-def dots(points: Sequence[Any]) -> dict[str, Any]:
+def dots(points: Sized) -> dict[str, Any]:
     """A curve of few points shows them: one of a single point would else be invisible."""
     return {"marker": "o", "ms": 3} if len(points) < 15 else {}
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from hourglass.analysis import drawing, structures
-from hourglass.analysis.diagnosis import diagnose
+from hourglass.analysis.diagnosis import Diagnosis, diagnose
 from hourglass.analysis.metrics import scaled
 from hourglass.analysis.waves import grid_of_curves
 from hourglass.data.some import spread
@@ -123,6 +123,7 @@ def interpolation(
     DataError
         X doesn't fit the model, or is a single row.
     """
+    drawing.require_count(n)
     raw = model._checked(X)
     ends = spread(length(raw), 2 * n)
     half = len(ends) // 2
@@ -165,13 +166,13 @@ def traversal(
     ParameterError
         There is no such code.
     """
+    drawing.require_count(n)
     raw = model._checked(X)
     Z = np.asarray(model.transform(raw, condition))
     if codes is None and len(Z) == 1:
         codes = range(min(n, Z.shape[1]))
     elif codes is None:
-        worth = diagnose(model, X, condition=condition).codes["worth"].to_numpy()  # X itself, of which a page may know it
-        codes = np.argsort(-worth, kind="stable")[: min(n, Z.shape[1])].tolist()
+        codes = strongest(diagnose(model, raw, condition=condition), n)
     for code in codes:
         if not is_count(code, 0) or code >= Z.shape[1]:
             raise ParameterError(f"The 'codes' of a traversal are among 0 to {Z.shape[1] - 1}. Got {code!r}.")
@@ -183,6 +184,12 @@ def traversal(
         reach = PRIOR_REACH if has_prior else float(np.quantile(np.abs(Z[:, code]), 0.99))
         lines.append(_shown(model, model.traverse(code, row, steps=steps, reach=reach, condition=known)))
     return _lines(model, lines, [f"code{code}" for code in codes], named=True)
+
+
+def strongest(doctor: Diagnosis, n: int) -> list[int]:
+    """The n codes, at most, that the decoder makes most of, the strongest first."""
+    codes: list[int] = np.argsort(-doctor.codes["worth"].to_numpy(), kind="stable")[:n].tolist()
+    return codes
 
 
 def _shown(model: GeneratingAutoencoder, made: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from hourglass.analysis import plots
 from hourglass.analysis.mending import DOUBTFUL, SelfCheck, nearness, self_check
 from hourglass.analysis.metrics import Array
-from hourglass.analysis.page import Card, percent, rendered_of, training_card
+from hourglass.analysis.page import Card, mended_share, rendered_of, training_card
 from hourglass.data.some import spread
 from hourglass.estimators import DenoisingAutoencoder
 from hourglass.kinds import length
@@ -57,8 +57,7 @@ def _measured(before: list[Any], after: list[Any], clean: list[Any]) -> tuple[st
     found = [nearness(*three) for three in zip(before, after, clean, strict=True)]
     near = np.array([each.psnr for each in found])
     alike = np.array([each.ssim for each in found if each.ssim is not None])
-    errors = [sum(float(np.square(a - b).sum()) for a, b in zip(clean, pile, strict=True)) for pile in (before, after)]
-    gone = percent(1 - errors[1] / errors[0]) if errors[1] < errors[0] else "nothing"
+    gone = mended_share(*(sum(float(np.square(a - b).sum()) for a, b in zip(clean, pile, strict=True)) for pile in (before, after)))
     was, now = near.mean(0)
     cards = [Card("PSNR", f"{now:.1f} dB", f"{was:.1f} dB before; more is better")]
     if len(alike):

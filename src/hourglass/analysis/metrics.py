@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from hourglass.analysis.remembering import remembered
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
@@ -361,7 +360,6 @@ def codes(model: BaseAutoencoder, X_train: Any, y_train: Any, X_test: Any, y_tes
     }
 
 
-@remembered
 def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> tuple[Array, Array]:
     """X and its reconstruction, both as `scaled` has them."""
     check_is_fitted(model)
@@ -374,7 +372,6 @@ def before_and_after(model: BaseAutoencoder, X: Any, condition: Any = None) -> t
     return np.where(np.isnan(before), after, before), after  # what is missing has no error
 
 
-@remembered
 def exact(model: BaseAutoencoder, X: Any, condition: Any = None) -> float:
     """The share of rows of symbols that are rebuilt without a single fault.
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from hourglass.analysis import plots
 from hourglass.analysis.diagnosis import HEALTHY, Diagnosis, diagnose
-from hourglass.analysis.generated import of_rows
-from hourglass.analysis.metrics import before_and_after, exact, figures
+from hourglass.analysis.generated import of_rows, strongest
+from hourglass.analysis.metrics import figures
 from hourglass.analysis.page import Card, averaged, duration, percent, rendered_of, size
+from hourglass.analysis.rebuilt import Rebuilt
 from hourglass.data.some import spread
 from hourglass.data.sound import wav_of
 from hourglass.estimators import BaseAutoencoder
@@ -32,15 +33,16 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
     """The page of a model in HTML."""
     symbolic = model.kind_.symbolic
     raw = model._checked(raw) if symbolic else raw  # of tunes, windows
-    measured = {"exact": exact(model, raw, condition)} if symbolic else figures(model, *before_and_after(model, raw, condition))
+    rebuilt = Rebuilt(model, raw, condition)
+    measured = {} if symbolic else figures(model, *rebuilt.pair)
     doctor = diagnose(model, raw, condition=condition) if (_draws(model) or symbolic) and length(raw) > 1 else None
     return rendered_of(
         model,
         raw,
         "report.html.j2",
-        _pictures(model, raw, y, condition, sweep),
+        _pictures(rebuilt, y, doctor, sweep),
         title,
-        headline=headline(model, measured["exact" if symbolic else "explained_variance"]),
+        headline=headline(model, rebuilt.exact if symbolic else measured["explained_variance"]),
         noun=plots.noun(model),
         is_image=model.kind_.name == "image",
         averaged=averaged(model.kind_),
@@ -53,7 +55,7 @@ def model_page(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, *, swee
         given=size(model, length(raw)) if length(raw) > 1 else f"a single {plots.noun(model, 1)}",
         labelled=y is not None,
         told=condition is not None,
-        cards=_cards_of_symbols(model, measured["exact"], raw, condition, doctor) if symbolic else _cards(model, measured),
+        cards=_cards_of_symbols(rebuilt, doctor) if symbolic else _cards(model, measured),
         sweep=sweep,
         sounds=_sounds(model, min(ACROSS, length(raw))),
         doctor=doctor,
@@ -72,18 +74,21 @@ def headline(model: BaseAutoencoder, survives: float) -> str:
     return f"{numbers}: {what} makes the {plots.noun(model)} differ survives"
 
 
-def _pictures(model: BaseAutoencoder, raw: Any, y: Any, condition: Any, sweep: Sweep | None) -> dict[str, Figure]:
+def _pictures(rebuilt: Rebuilt, y: Any, doctor: Diagnosis | None, sweep: Sweep | None) -> dict[str, Figure]:
+    model, raw, condition = rebuilt.model, rebuilt.X, rebuilt.condition
     across = 24 if model.kind_.name in ("table", "series") else ACROSS
     pictures = {
-        "before_and_after": plots.reconstructions(model, raw, n=across, condition=condition),
-        "code_map": plots.code_map(model, raw, y, condition=condition),
-        "errors": plots.errors(model, raw, n=8, condition=condition),
+        "before_and_after": plots.compared([rebuilt], across),
+        "code_map": plots.map_of(rebuilt, y),
+        "errors": plots.errors_over_worst(rebuilt, ACROSS),
     }
     if _draws(model):
         asked = spread(length(raw), 32 if model.kind_.name == "image" else across)
         draw = partial(plots.nearest, model, raw) if model.kind_.symbolic else partial(plots.samples, model)
         pictures["samples"] = draw(n=len(asked), condition=of_rows(condition, asked))
-        pictures["traversal"] = plots.traversal(model, raw, n=3 if model.kind_.symbolic else 6, condition=condition)
+        most = 3 if model.kind_.symbolic else 6
+        codes = None if doctor is None else strongest(doctor, most)
+        pictures["traversal"] = plots.traversal(model, raw, codes=codes, n=most, condition=condition)
     if sweep is not None:
         pictures |= {"widths": sweep.plot(), "by_width": plots.reconstructions(sweep, raw, n=across)}
     return pictures
@@ -118,14 +123,11 @@ def _cards(model: BaseAutoencoder, measured: dict[str, float]) -> list[Card]:
     return [*cards, *_training_card(model)]
 
 
-def _cards_of_symbols(model: BaseAutoencoder, whole: float, raw: Any, condition: Any, doctor: Diagnosis | None) -> list[Card]:
+def _cards_of_symbols(rebuilt: Rebuilt, doctor: Diagnosis | None) -> list[Card]:
+    model = rebuilt.model
     cards = [
-        Card("Exact", percent(whole), f"of the {plots.noun(model)} are rebuilt without a fault"),
-        Card(
-            "Lost",
-            f"{plots.errors_of(model, raw, condition).mean():.1f} nats",
-            "of a row that its codes don't tell; less is better",
-        ),
+        Card("Exact", percent(rebuilt.exact), f"of the {plots.noun(model)} are rebuilt without a fault"),
+        Card("Lost", f"{rebuilt.errors.mean():.1f} nats", "of a row that its codes don't tell; less is better"),
     ]
     if doctor is not None and doctor.kl is not None:
         cards.append(Card("Told", f"{doctor.kl:.1f} nats", "that the codes tell of a row"))

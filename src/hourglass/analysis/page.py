@@ -135,6 +135,11 @@ def percent(share: float) -> str:
     return "over 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
 
 
+def mended_share(before: float, after: float) -> str:
+    """How much of an error is gone, in words."""
+    return percent(1 - after / before) if after < before else "nothing"
+
+
 def duration(seconds: float) -> str:
     """Minutes and seconds, for people."""
     minutes, rest = divmod(round(seconds), 60)

@@ -13,8 +13,8 @@ from hourglass.analysis.alarms import blame, calibration, moved_columns, overlay
 from hourglass.analysis.diagnosis import kept
 from hourglass.analysis.generated import interpolation, nearest, of_rows, samples, traversal
 from hourglass.analysis.mending import mended
-from hourglass.analysis.metrics import Array, before_and_after, exact, mse
-from hourglass.analysis.remembering import remembered
+from hourglass.analysis.metrics import Array, mse
+from hourglass.analysis.rebuilt import Rebuilt
 from hourglass.analysis.rolls import piano_rolls
 from hourglass.analysis.structures import molecules
 from hourglass.analysis.waves import curves, row_scores, timeline, waves
@@ -23,7 +23,6 @@ from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import AnomalyDetector, BaseAutoencoder
 from hourglass.kinds import as_objects, length, taken
-from hourglass.parts import Bottleneck
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,22 +90,11 @@ def reconstructions(
     DataError
         X doesn't fit the models, or there is no model.
     """
+    drawing.require_count(n)
     fitted = _listed(models)
     for model in fitted:
         check_is_fitted(model)
-    strips: list[tuple[str, Array]] = []
-    if fitted[0].kind_.symbolic:
-        return _rebuilt_symbols(fitted, X, n, condition)
-    for model in fitted:
-        before, after = before_and_after(model, X, condition)
-        chosen = spread(len(before), n)
-        strips = strips or [("original", before[chosen])]
-        strips.append((f"{waist(model)}, error {mse(before, after):#.3g}", after[chosen]))
-    if fitted[0].kind_.name == "image":
-        return drawing.strips_of_images(strips)
-    if fitted[0].kind_.name == "series":
-        return curves(strips, n)
-    return drawing.heat_maps(strips, fitted[0].kind_.element_names, fitted[0].kind_.column_of)
+    return compared([Rebuilt(model, X, condition) for model in fitted], n)
 
 
 def code_map(model: BaseAutoencoder | AnomalyDetector, X: Any, labels: Any = None, *, condition: Any = None) -> Figure:
@@ -136,15 +124,9 @@ def code_map(model: BaseAutoencoder | AnomalyDetector, X: Any, labels: Any = Non
         X doesn't fit the model, or labels are not one a row.
     """
     check_is_fitted(model)
-    points, some, n = (_judged if isinstance(model, AnomalyDetector) else _coded)(model, X, condition)
-    figure, axes = drawing.one_plot(3.8, *points.axes)
-    axes.set_title(points.title, fontsize=8, color=drawing.INK, loc="left")
-    axes.locator_params(nbins=6)
-    if labels is None:
-        drawing.colour_by_error(figure, axes, points.places, points.errors, points.error)
-    else:
-        drawing.colour_by_label(figure, axes, points.places, _one_a_row(labels, n)[some])
-    return figure
+    if isinstance(model, AnomalyDetector):
+        return _mapped(*_judged(model, X), labels)
+    return map_of(Rebuilt(model, X, condition), labels)
 
 
 def training_curves(model: BaseAutoencoder) -> Figure:
@@ -212,18 +194,46 @@ def errors(model: BaseAutoencoder, X: Any, *, n: int = 10, condition: Any = None
         X doesn't fit the model.
     """
     check_is_fitted(model)
-    if model.kind_.symbolic:
-        figure, top = _over_worst_symbols(model, X, n, condition)
-        drawing.histogram(top, errors_of(model, X, condition), f"nats per {noun(model, 1)}", noun(model))
-        return figure
-    before, after = before_and_after(model, X, condition)
-    drawn = _over_worst_images if model.kind_.name == "image" else _over_worst_columns
-    figure, top = drawn(model, before, after, n)
-    drawing.histogram(top, row_errors(before, after), f"mean squared error per {noun(model, 1)}", noun(model))
+    drawing.require_count(n)
+    return errors_over_worst(Rebuilt(model, X, condition), n)
+
+
+# Pictures of what is known already, and facts: what pictures and page share
+
+
+def compared(piles: Sequence[Rebuilt], n: int) -> Figure:
+    """`reconstructions` of the same rows by several models."""
+    kind = piles[0].model.kind_
+    if kind.symbolic:
+        return _compared_symbols(piles, n)
+    strips: list[tuple[str, Array]] = []
+    for rebuilt in piles:
+        before, after = rebuilt.pair
+        chosen = spread(len(before), n)
+        strips = strips or [("original", before[chosen])]
+        strips.append((f"{waist(rebuilt.model)}, error {mse(before, after):#.3g}", after[chosen]))
+    if kind.name == "image":
+        return drawing.strips_of_images(strips)
+    if kind.name == "series":
+        return curves(strips, n)
+    return drawing.heat_maps(strips, kind.element_names, kind.column_of)
+
+
+def map_of(rebuilt: Rebuilt, labels: Any) -> Figure:
+    """`code_map` of an autoencoder."""
+    some = spread(len(rebuilt.errors), MAX_POINTS)
+    codes = np.asarray(rebuilt.model.transform(rebuilt.X, rebuilt.condition))
+    points = _flattened(codes, rebuilt.errors, "codes", "reconstruction error")
+    return _mapped(points.of(some), some, len(rebuilt.errors), labels)
+
+
+def errors_over_worst(rebuilt: Rebuilt, n: int) -> Figure:
+    """`errors` of an autoencoder."""
+    kind, measure = rebuilt.model.kind_, "nats" if rebuilt.model.kind_.symbolic else "mean squared error"
+    below = _worst_symbols if kind.symbolic else _worst_images if kind.name == "image" else _worst_columns
+    figure, top = below(rebuilt, n)
+    drawing.histogram(top, rebuilt.errors, f"{measure} per {noun(rebuilt.model, 1)}", noun(rebuilt.model))
     return figure
-
-
-# Facts that pictures and page share
 
 
 def waist(model: BaseAutoencoder) -> str:
@@ -235,27 +245,13 @@ def waist(model: BaseAutoencoder) -> str:
 
 def capacity(model: BaseAutoencoder) -> int:
     """How many numbers of a code may differ from zero."""
-    return model.bottleneck.capacity if isinstance(model.bottleneck, Bottleneck) else len(model.get_feature_names_out())
+    return model._waist.capacity
 
 
 def noun(model: BaseAutoencoder | AnomalyDetector, count: int = 2) -> str:
     """What the rows are called where there are so many of them: 'image', 'images'."""
     one, more = ("window", "windows") if model.kind_.of_record else NOUNS.get(model.kind_.name, ("row", "rows"))
     return one if count == 1 else more
-
-
-@remembered
-def errors_of(model: BaseAutoencoder, X: Any, condition: Any = None) -> Array:
-    """The error of each row (n,): the mean squared one, of symbols in nats."""
-    if model.kind_.symbolic:
-        return -np.asarray(model.score_samples(X, condition))
-    return row_errors(*before_and_after(model, X, condition))
-
-
-def row_errors(before: Array, after: Array) -> Array:
-    """The mean squared error of each row (n,)."""
-    errors: Array = np.square(before - after).reshape(len(before), -1).mean(1, dtype=np.float64)
-    return errors
 
 
 # Helpers
@@ -269,13 +265,16 @@ def _listed(models: Any) -> list[BaseAutoencoder]:
     return listed
 
 
-def _rebuilt_symbols(fitted: list[BaseAutoencoder], X: Any, n: int, condition: Any) -> Figure:
-    kind: Any = fitted[0].kind_
-    rows = structures.rows_of(kind, X)
+def _compared_symbols(piles: Sequence[Rebuilt], n: int) -> Figure:
+    kind: Any = piles[0].model.kind_
+    rows = structures.rows_of(kind, piles[0].X)
     chosen = spread(len(rows), n)
-    some, told = as_objects([rows[i] for i in chosen]), of_rows(condition, chosen)
+    some = as_objects([rows[i] for i in chosen])
     shown = kind.from_tensor(kind.to_tensor(some))  # molecules as they are written when they are rebuilt
-    strips = [(f"{waist(model)}, {exact(model, X, condition):.0%} exact", model.reconstruct(some, told)) for model in fitted]
+    strips = [
+        (f"{waist(each.model)}, {each.exact:.0%} exact", each.model.reconstruct(some, of_rows(each.condition, chosen)))
+        for each in piles
+    ]
     return structures.compared(kind, [("original", shown), *strips])
 
 
@@ -293,16 +292,20 @@ class _Points(NamedTuple):
         return self._replace(places=self.places[some], errors=self.errors[some])
 
 
-def _coded(model: Any, X: Any, condition: Any) -> tuple[_Points, Array, int]:
-    """Rows by their codes: the points that are drawn, which of all rows they are, and how many rows there are."""
-    errors = errors_of(model, X, condition)
-    some = spread(len(errors), MAX_POINTS)
-    points = _flattened(np.asarray(model.transform(X, condition)), errors, "codes", "reconstruction error")
-    return points.of(some), some, len(errors)
+def _mapped(points: _Points, some: Array, n: int, labels: Any) -> Figure:
+    """Points, which are some of n rows, coloured by their errors or by labels of all rows."""
+    figure, axes = drawing.one_plot(3.8, *points.axes)
+    axes.set_title(points.title, fontsize=8, color=drawing.INK, loc="left")
+    axes.locator_params(nbins=6)
+    if labels is None:
+        drawing.colour_by_error(figure, axes, points.places, points.errors, points.error)
+    else:
+        drawing.colour_by_label(figure, axes, points.places, _one_a_row(labels, n)[some])
+    return figure
 
 
-def _judged(detector: Any, X: Any, condition: Any) -> tuple[_Points, Array, int]:
-    """The same of a detector, which looks at the rows alone that are drawn."""
+def _judged(detector: Any, X: Any) -> tuple[_Points, Array, int]:
+    """Rows by what a detector compares them by: the points that are drawn, which of all rows they are, and how many there are."""
     raw = detector._checked(X)
     some = spread(length(raw), MAX_POINTS)
     rows = taken(raw, some)
@@ -335,33 +338,35 @@ def _one_a_row(labels: Any, n: int) -> Array:
     return values if values.dtype.kind in "iuf" else values.astype(str)
 
 
-def _over_worst_images(model: BaseAutoencoder, before: Array, after: Array, n: int) -> tuple[Figure, Axes]:
+def _worst_images(rebuilt: Rebuilt, n: int) -> tuple[Figure, Axes]:
     """A figure with the worst images at its foot, and the axes that are left above them."""
-    worst = _largest(row_errors(before, after), n)
+    (before, after), worst = rebuilt.pair, _largest(rebuilt.errors, n)
     mosaics = [drawing.side_by_side(before[worst]), drawing.side_by_side(after[worst])]
     tall = [drawing.WIDTH * mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics]
     figure = drawing.blank(2.2 + sum(tall) + 0.7)
-    top, original, rebuilt = figure.subplots(3, 1, height_ratios=[2.2, *(height + 0.2 for height in tall)])
+    top, original, below = figure.subplots(3, 1, height_ratios=[2.2, *(height + 0.2 for height in tall)])
     drawing.show(original, mosaics[0], "the worst, by number")
-    drawing.show(rebuilt, mosaics[1], "as rebuilt")
+    drawing.show(below, mosaics[1], "as rebuilt")
     step = mosaics[0].shape[1] / max(len(worst), drawing.MIN_ACROSS)
     original.set_xticks([(i + 0.5) * step for i in range(len(worst))], [str(row) for row in worst])
     original.tick_params(axis="x", length=0, labelsize=8, colors=drawing.MUTED, pad=1)
     return figure, top
 
 
-def _over_worst_columns(model: BaseAutoencoder, before: Array, after: Array, n: int) -> tuple[Figure, Axes]:
+def _worst_columns(rebuilt: Rebuilt, n: int) -> tuple[Figure, Axes]:
     """A figure with the worst columns at its foot, and the axes that are left above them."""
+    before, after = rebuilt.pair
     of_columns = np.square(before - after).reshape(len(before), -1).mean(0)
     worst = _largest(of_columns, n)
-    return _over_bars("error (1: no better than its mean)", [model.kind_.element_names[i] for i in worst], of_columns[worst])
+    names = [rebuilt.model.kind_.element_names[i] for i in worst]
+    return _over_bars("error (1: no better than its mean)", names, of_columns[worst])
 
 
-def _over_worst_symbols(model: BaseAutoencoder, X: Any, n: int, condition: Any) -> tuple[Figure, Axes]:
+def _worst_symbols(rebuilt: Rebuilt, n: int) -> tuple[Figure, Axes]:
     """A figure with the symbols that cost most at its foot, and the axes that are left above them."""
-    kind: Any = model.kind_
-    values = kind.to_tensor(as_objects(structures.rows_of(kind, X))).numpy()  # (n, length)
-    nats = np.asarray(model.feature_errors(X, condition)).ravel()
+    kind: Any = rebuilt.model.kind_
+    values = kind.to_tensor(as_objects(structures.rows_of(kind, rebuilt.X))).numpy()  # (n, length)
+    nats = np.asarray(rebuilt.model.feature_errors(rebuilt.X, rebuilt.condition)).ravel()
     counts = np.bincount(values.ravel(), minlength=len(kind.alphabet) + 1)[1:]
     cost = np.bincount(values.ravel(), nats, len(kind.alphabet) + 1)[1:] / np.maximum(counts, 1)
     worst = _largest(cost, min(n, int((counts > 0).sum())))

@@ -12,7 +12,6 @@ from hourglass.analysis.alarm_page import alarm_page
 from hourglass.analysis.mending_page import mending_page
 from hourglass.analysis.model_page import model_page
 from hourglass.analysis.page import mends
-from hourglass.analysis.remembering import remembering
 from hourglass.analysis.rewriting_page import rewriting_page
 from hourglass.data import atomic
 from hourglass.errors import FileError, ParameterError
@@ -78,13 +77,12 @@ def report(
     if condition is not None and getattr(model, "condition_kind_", None) is None:
         raise ParameterError("The model was fitted without a condition, so its page can't be given one. Leave condition= out.")
     raw = as_raw(X, apart=mends(model), kind=model.kind_.name)
-    with remembering():
-        if isinstance(model, AnomalyDetector):
-            page = alarm_page(model, raw, comparison, title)
-        elif mends(model):
-            page = (rewriting_page if model.kind_.symbolic else mending_page)(model, raw, title)
-        else:
-            page = model_page(model, raw, y, condition, sweep=sweep, title=title)
+    if isinstance(model, AnomalyDetector):
+        page = alarm_page(model, raw, comparison, title)
+    elif mends(model):
+        page = (rewriting_page if model.kind_.symbolic else mending_page)(model, raw, title)
+    else:
+        page = model_page(model, raw, y, condition, sweep=sweep, title=title)
     with atomic(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return Path(path)

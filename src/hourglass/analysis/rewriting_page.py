@@ -9,7 +9,7 @@ import torch
 
 from hourglass.analysis import structures
 from hourglass.analysis.metrics import Array
-from hourglass.analysis.page import Card, percent, rendered_of, training_card
+from hourglass.analysis.page import Card, mended_share, percent, rendered_of, training_card
 from hourglass.analysis.sequences import edits
 from hourglass.data.some import spread
 from hourglass.kinds import taken
@@ -35,7 +35,7 @@ def rewriting_page(model: DenoisingAutoencoder, raw: Any, title: str | None) -> 
     raw = model._checked(raw)
     tried = _tried(model, taken(raw, spread(len(raw), MOST_TRIED)))
     before, after, kept = tried.edits
-    gone = percent(1 - after.sum() / before.sum()) if after.sum() < before.sum() else "nothing"
+    gone = mended_share(before.sum(), after.sum())
     drawn = {"mended": spread(len(before), MOST_DRAWN), "worst": np.argsort(-after, kind="stable")[:MOST_DRAWN]}
     pictures = {
         name: structures.compared(

@@ -109,7 +109,7 @@ def _pairs(kind: TableKind, real: Any, synthetic: Any) -> float:
     apart = [np.abs(correlations[0] - correlations[1])[np.triu_indices(len(numeric), 1)] / 2]
     words = [_places(*(_words(table[name]) for table in tables)) for name in others]
     apart += [
-        [_distance(*(a + len(first.levels) * b for a, b in zip(first.of, second.of, strict=True)))]
+        [total_variation(*((a + len(first.levels) * b).tolist() for a, b in zip(first.of, second.of, strict=True)))]
         for first, second in combinations(words, 2)
     ]
     found = np.concatenate(apart)
@@ -273,10 +273,3 @@ class _Places(NamedTuple):
 def _places(first: Array, second: Array) -> _Places:
     levels, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     return _Places(levels, np.split(places, [len(first)]))
-
-
-def _distance(first: NDArray[np.intp], second: NDArray[np.intp]) -> float:
-    """Total variation distance of the shares that whole numbers have in two piles."""
-    _, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-    counts = [np.bincount(some, minlength=places.max(initial=0) + 1) / max(len(some), 1) for some in np.split(places, [len(first)])]
-    return float(np.abs(counts[0] - counts[1]).sum() / 2)

@@ -57,6 +57,7 @@ def waves(model: BaseAutoencoder | AnomalyDetector, X: Any, *, n: int = 4) -> Fi
     check_is_fitted(model)
     if model.kind_.name != "series":
         raise DataError(f"waves is for series. The model was fitted on {model.kind_.describe()}.")
+    drawing.require_count(n)
     raw, channels = model._checked(as_raw(X, kind="series")), getattr(model.kind_, "channels", ())
     scores, words = _strangeness(model, raw)
     order = np.argsort(scores, kind="stable")
@@ -187,8 +188,8 @@ def timeline(detector: AnomalyDetector, X: Any, events: pl.DataFrame | None = No
 
 def _channels(events: pl.DataFrame, names: tuple[str, ...]) -> list[int]:
     """The channels to draw: those most often to blame, then the first ones, in their order."""
-    blamed = [name for text in events["channels"] for name in text.split(", ")]
-    order = sorted(range(len(names)), key=lambda i: -blamed.count(names[i]))
+    blamed = [f", {text}, " for text in events["channels"]]  # names with commas between them, and perhaps in them
+    order = sorted(range(len(names)), key=lambda i: -sum(f", {names[i]}, " in text for text in blamed))
     return sorted(order[:MOST_CHANNELS])
 
 

@@ -145,7 +145,7 @@ def sweep(
     Raises
     ------
     ParameterError
-        ``bottlenecks`` are no positive ints.
+        ``bottlenecks`` are no positive ints, or the estimator is none that has codes.
     DataError
         No width is below the number of features, the data can't be used or is a record, or all held-out rows are alike.
     KeyboardInterrupt
@@ -181,6 +181,8 @@ def by_width(
 ) -> Iterator[Width]:
     """A `sweep`, a width at a time."""
     blank = Autoencoder() if estimator is None else estimator
+    if not isinstance(blank, BaseAutoencoder):
+        raise ParameterError(f"The 'estimator' parameter of sweep must be an autoencoder. Got {type(blank).__name__} instead.")
     raw = as_raw(X, kind=blank.kind)
     kind = kind_of(raw, blank)
     tried = _below(_ordered(bottlenecks), kind.dimensions)

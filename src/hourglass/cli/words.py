@@ -103,6 +103,8 @@ class Pace:
 
 def percent(survived: float) -> str:
     """A share that survived, in words."""
+    if 0.9995 <= survived < 1:
+        return "over 99.9%"  # only all is 100%
     return f"{survived:.1%}" if survived > 0 else "nothing"
 
 
