@@ -339,7 +339,7 @@ def _watched(
 ) -> Iterator[None]:
     """Meanwhile, look at what each module within a model gives, by its name; at modules of those types alone."""
     handles = [
-        module.register_forward_hook(lambda module, _, output, name=name: look(name, module, output))  # type: ignore[misc]
+        module.register_forward_hook(lambda module, _, output, name=name: look(name, module, output))
         for name, module in model.named_modules()
         if name and isinstance(module, among)
     ]
