@@ -566,6 +566,9 @@ SENTENCES = {
     "choose otherwise with columns={'order': ...}.": "choose otherwise with --column order=TYPE.",
     "To learn from all of them, say kind='table'.": "To learn from all of them, say --kind table.",
     "Give longer ones, or kind=hg.Melodies(bars=1).": "Give longer ones, or --bars 1.",
+    "Resample it, or fit with a rate that both are brought to: kind=hg.Series(rate=0.5).": (
+        "Resample it, or fit with a rate that both are brought to: --rate 0.5."
+    ),
     "Give a longer record, or shorter windows, as in kind=Series(window=32).": (
         "Give a longer record, or shorter windows, as in --window 32."
     ),

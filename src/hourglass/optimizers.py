@@ -95,9 +95,7 @@ class Muon(Optimizer):
                 alike[ahead.shape].append((parameter, ahead))
         for shape, some in alike.items():  # those of one shape together
             stack = torch.stack([ahead for _, ahead in some])
-            updates = orthogonal(
-                stack.bfloat16() if has_bfloat16(stack.device) else stack
-            )  # which is precise enough for a direction
+            updates = orthogonal(stack.bfloat16() if has_bfloat16(stack.device) else stack)  # precise enough for a direction
             for (parameter, _), update in zip(some, updates, strict=True):
                 parameter.add_(update.reshape(parameter.shape), alpha=-rate * 0.2 * max(shape) ** 0.5)
 

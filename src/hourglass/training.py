@@ -306,23 +306,15 @@ def watched_units(model: nn.Module) -> Iterator[Tensors]:
     """For each activation that rows pass meanwhile, which of its units were above 0 for one of them at least."""
     alive: Tensors = {}
 
-    def watch(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        def look(module: nn.Module, _: Any, output: Tensor) -> None:
-            above = output > 0
-            above = above.any(0).flatten() if output.ndim != 4 else above.any(0).flatten(1).any(1)  # (units,); a channel is one
-            fits = alive.get(name, above).shape == above.shape  # a module may stand in several places, of other widths
-            place = name if fits else f"{name} of {len(above)}"
-            alive[place] = above | alive.get(place, above)
+    def look(name: str, module: nn.Module, output: Tensor) -> None:
+        above = output > 0
+        above = above.any(0).flatten() if output.ndim != 4 else above.any(0).flatten(1).any(1)  # (units,); a channel is one
+        fits = alive.get(name, above).shape == above.shape  # a module may stand in several places, of other widths
+        place = name if fits else f"{name} of {len(above)}"
+        alive[place] = above | alive.get(place, above)
 
-        return look
-
-    named = [(name, module) for name, module in model.named_modules() if isinstance(module, ACTIVATED)]
-    handles = [module.register_forward_hook(watch(name)) for name, module in named]
-    try:
+    with _watched(model, look, ACTIVATED):
         yield alive
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def first_non_finite(model: Learner, x: Tensor, given: Tensor | None) -> str:
@@ -331,22 +323,31 @@ def first_non_finite(model: Learner, x: Tensor, given: Tensor | None) -> str:
         return "the input"
     found: list[str] = []
 
-    def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def look(module: nn.Module, _: Any, output: Any) -> None:
-            named: list[tuple[str, Tensor]] = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
-            named += [(f"the output of {name}", value) for value in _tensors_in(output)]
-            found.extend(key for key, value in named if not value.isfinite().all())
+    def look(name: str, module: nn.Module, output: Any) -> None:
+        named: list[tuple[str, Tensor]] = [(f"{name}.{key}", value) for key, value in module.named_parameters(recurse=False)]
+        named += [(f"the output of {name}", value) for value in _tensors_in(output)]
+        found.extend(key for key, value in named if not value.isfinite().all())
 
-        return look
+    with _watched(model, look), torch.no_grad():
+        model.loss(x, torch.Generator(x.device).manual_seed(0), given)
+    return found[0] if found else "the loss itself"
 
-    handles = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name]
+
+@contextmanager
+def _watched(
+    model: nn.Module, look: Callable[[str, nn.Module, Any], None], among: tuple[type[nn.Module], ...] = (nn.Module,)
+) -> Iterator[None]:
+    """Meanwhile, look at what each module within a model gives, by its name; at modules of those types alone."""
+    handles = [
+        module.register_forward_hook(lambda module, _, output, name=name: look(name, module, output))
+        for name, module in model.named_modules()
+        if name and isinstance(module, among)
+    ]
     try:
-        with torch.no_grad():
-            model.loss(x, torch.Generator(x.device).manual_seed(0), given)
+        yield
     finally:
         for handle in handles:
             handle.remove()
-    return found[0] if found else "the loss itself"
 
 
 def _snapshot(model: nn.Module) -> Tensors:

@@ -371,6 +371,22 @@ def test_what_is_no_sound_is_not_written(tmp_path, record, why):
     assert not list(tmp_path.iterdir())
 
 
+def test_sound_that_ends_too_early_is_told(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 8000, np.arange(1000, dtype=np.int16))
+    (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:-600])
+    with pytest.warns(hg.HourglassWarning, match=r"a.wav' ends before it should by its header, after 700 samples. If it was cut"):
+        record = hg.read(tmp_path / "a.wav")
+    np.testing.assert_array_equal(record.values[:, 0], np.arange(700, dtype=np.float32) / 2**15)
+
+
+def test_clocks_beside_dates_are_to_be_joined_to_them(sentence):
+    frame = pl.DataFrame({"date": ["2024-01-31"] * 3, "clock": ["08:30:00", "08:30:01", "08:30:02"], "x": [1.0, 2.0, 3.0]})
+    assert sentence(hg.DataError, record_of, frame) == (
+        "Column 'clock' holds text in row 0 ('08:30:00'), and values of a series are numbers. Join it to the column of the dates, "
+        "as in '2024-01-31 08:30:00', or leave the column out: columns={'clock': 'left out'}."
+    )
+
+
 def test_sound_that_cant_be_read_says_why(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF    WAVEfmt ")
     (tmp_path / "a.mp3").write_bytes(b"ID3")

@@ -29,7 +29,7 @@ OPTIONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"columns=\{'([^']*)': '([^']*)'\}", lambda said: f"--column {quote(f'{said[1]}={said[2]}')}"),
     (r"columns=\{'([^']*)': \.\.\.\}", lambda said: f"--column {quote(f'{said[1]}=TYPE')}"),
     (r"in columns=", "with --column"),
-    (r"kind=(?:hg\.)?Series\((?:window|rate)=(\d+)\)", r"--window \1"),
+    (r"kind=(?:hg\.)?Series\((window|rate)=([^)]+)\)", r"--\1 \2"),
     (r"kind=(?:hg\.)?Melodies\(bars=(\d+)\)", r"--bars \1"),
     (r"pass skip_bad=True", "say --skip-bad"),
     (r"Leave it out, or (mend it|write what it stands for)\.", r"Leave it out, as --skip-bad does of a file, or \1."),

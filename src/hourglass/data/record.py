@@ -419,7 +419,9 @@ def numbers(frame: pl.DataFrame, name: str) -> Values:
             row = int(bad.arg_max() or 0)
             where = f"Column {name!r} holds text in row {row} ({column[row]!r})"
             if found.count() <= bad.sum():
-                what = f"Correct it, or leave the column out: columns={{{name!r}: 'left out'}}."
+                apart = _of_clock(column).null_count() == column.null_count()  # the date stands in another column
+                how = "Join it to the column of the dates, as in '2024-01-31 08:30:00'" if apart else "Correct it"
+                what = f"{how}, or leave the column out: columns={{{name!r}: 'left out'}}."
                 raise DataError(f"{where}, and values of a series are numbers. {what}")
             rest = bad.sum() - 1
             others = f" and {rest:,} other row{'s' * (rest > 1)}" if rest else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hourglass.data.record import Record
-from hourglass.errors import FileError
+from hourglass.errors import FileError, warn
 
 COMPRESSED = (".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma")
 NAMES = {1: ("sound",), 2: ("left", "right")}
@@ -18,11 +18,13 @@ def read_wav(path: Path) -> Record:
     """Read a WAV file: samples from -1 to 1, as floats of 32 bits; a file of floats has the values that it has."""
     from scipy.io import wavfile
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks beside the sound, such as titles
+    with warnings.catch_warnings(record=True) as told:  # of chunks beside the sound, such as titles, and of an early end
+        warnings.simplefilter("always", wavfile.WavFileWarning)
         rate, samples = wavfile.read(path)
     if samples.size == 0:
         raise FileError(f"'{path}' has no sound in it.")
+    if any("prematurely" in str(one.message) for one in told):
+        warn(f"'{path}' ends before it should by its header, after {len(samples):,} samples. If it was cut short, copy it again.")
     if samples.dtype.kind in "iu":  # those of 8 bits are unsigned; of 24 bits, they come as 32
         middle, full = (128, 128) if samples.dtype == np.uint8 else (0, -float(np.iinfo(samples.dtype).min))
         samples = samples.astype(np.float32)

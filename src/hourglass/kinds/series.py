@@ -459,7 +459,7 @@ def _polars(raw: Any) -> Any:
 
 def _has_timed_index(raw: Any) -> bool:
     """Whether a frame of pandas has an index of times, by its type, or by its text or name as a column of times is found."""
-    index = getattr(raw, "index", None)
+    index: Any = getattr(raw, "index", None)
     if type(index).__name__ in TIMED:
         return True
     return isinstance(getattr(index, "name", None), str) and tells_time(as_frame(index.to_frame(index=False)), index.name)

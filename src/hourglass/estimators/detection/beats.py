@@ -269,8 +269,8 @@ def learn_estimator(model: Hourglass, x: Tensor, aside: Tensor | Windows) -> Reb
     watch.high = x.nan_to_num(-torch.inf).amax(among, keepdim=True)[0].expand(model.shape).clone()
     if isinstance(aside, Windows):
         calibrate(watch, aside, lambda windows: _rebuilt(watch, _scaled(model.scaling, windows, x.device)))
-        return watch.eval()
-    calibrate_rows(watch, _rebuilt(watch, aside))
+    else:
+        calibrate_rows(watch, _rebuilt(watch, aside))
     return watch.eval()
 
 

@@ -121,7 +121,7 @@ class MapWatch(ErrorWatch):
         edges = [(round(i * height / down), round((i + 1) * height / down) - 1) for i in range(down)]
         sides = [(round(i * width / across), round((i + 1) * width / across) - 1) for i in range(across)]
         of_channel = [f", channel {number}" for number in range(channels)] if channels > 1 else [""]
-        return tuple(f"rows {a}-{b}, columns {c}-{d}{name}" for name in of_channel for a, b in edges for c, d in sides)
+        return tuple(f"{_span('row', *down)}, {_span('column', *side)}{name}" for name in of_channel for down in edges for side in sides)
 
 
 def cells(kind: Kind) -> tuple[int, ...]:
