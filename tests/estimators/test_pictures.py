@@ -114,6 +114,7 @@ def test_drift_of_pictures(detector):
     darker = detector.drift((0.8 * parts(100, shift=3, turn=5)).astype(np.uint8))
     assert darker.drifted
     assert darker.which[0].startswith("rows ")
+    assert pictures._spans("row", 5, 3) == ["rows 0-1", "row 2", "rows 3-4"]
 
 
 def test_a_file_gives_the_same_numbers_and_is_told_of(detector, tmp_path):

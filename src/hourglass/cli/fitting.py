@@ -163,4 +163,6 @@ def _survival_of_unseen(model: Any, data: str, X: Any) -> str:
     from hourglass.data.record import parts_of
 
     some = parts_of(X)[0] if isinstance(X, hg.Record) else X
-    return f"{_survival(model, some)} of the rows it learned from; expect a little less of new ones."
+    survives = _survival(model, some)
+    rest = "." if survives.startswith("nothing") else "; expect a little less of new ones."
+    return f"{survives} of the rows it learned from{rest}"

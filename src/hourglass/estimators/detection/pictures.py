@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -118,10 +119,15 @@ class MapWatch(ErrorWatch):
         """What the thumbnail's cells are called."""
         channels, height, width = kind.shape
         down, across = thumbnail_size(kind.shape)
-        edges = [(round(i * height / down), round((i + 1) * height / down) - 1) for i in range(down)]
-        sides = [(round(i * width / across), round((i + 1) * width / across) - 1) for i in range(across)]
+        rows, columns = _spans("row", height, down), _spans("column", width, across)
         of_channel = [f", channel {number}" for number in range(channels)] if channels > 1 else [""]
-        return tuple(f"{_span('row', *down)}, {_span('column', *side)}{name}" for name in of_channel for down in edges for side in sides)
+        return tuple(f"{row}, {column}{channel}" for channel in of_channel for row in rows for column in columns)
+
+
+def _spans(what: str, length: int, parts: int) -> list[str]:
+    """What the parts of a side are called, in order: 'rows 0-3', or 'row 0' where a part is one."""
+    bounds = [round(i * length / parts) for i in range(parts + 1)]
+    return [f"{what}s {a}-{b - 1}" if b - a > 1 else f"{what} {a}" for a, b in pairwise(bounds)]
 
 
 def cells(kind: Kind) -> tuple[int, ...]:
