@@ -31,14 +31,17 @@ class Progress:
         self.run = run
         with w.box("row apart"):
             self.stage = w.text("h2", run.stage)
-            w.button("Stop", run.stop, title=kept)
+            self.stop = w.button("Stop", run.stop, title=kept)
         with w.box("bar waiting", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as self.bar:
             self.filled = w.box("filled")
 
     def show(self, share: float) -> None:
-        """Show how far it is; as long as that is nowhere, the bar only wanders."""
+        """Show how far it is; as long as that is nowhere, or nobody knows since it is to stop, the bar only wanders."""
         w.set_text(self.stage, self.run.stage)
-        if share:
+        if self.run.stopping:
+            self.stop.props("disabled")
+            self.bar.classes(add="waiting").props(remove="aria-valuenow")
+        elif share:
             self.bar.classes(remove="waiting").props(f"aria-valuenow={100 * share:.0f}")
             self.filled.style(f"width: {100 * share:.1f}%")
 
