@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -46,10 +47,26 @@ class Progress:
             self.filled.style(f"width: {100 * share:.1f}%")
 
 
+def address(run: Run, view: str) -> str:
+    """Where a view shows a run."""
+    return f"/{view}?run={quote(run.name)}"
+
+
+def fetch(run: Run, path: Path) -> None:
+    """Let the browser download something that a run made."""
+    ui.download.from_url(f"/files/{quote(run.name)}/{quote(path.relative_to(run.path).as_posix())}")
+
+
+def choose(run: Run, runs: list[Run], view: str) -> None:
+    """A menu of the models that a view can show."""
+    named = {one.name: one for one in runs}
+    w.choice("Model", {name: name for name in named}, run.name, lambda name: ui.navigate.to(address(named[name], view)))
+
+
 async def begin(run: Run, view: str) -> None:
     """Train, and look on in a view."""
     await threads.io_bound(run.start)
-    ui.navigate.to(f"/{view}?run={quote(run.name)}")
+    ui.navigate.to(address(run, view))
 
 
 async def begin_new(folder: Folder, asked: Asked, view: str, told: Any) -> None:
