@@ -94,7 +94,8 @@ def _pages(folder: Folder) -> None:
         if view is None:
             return RedirectResponse("/data")
         ui.page_title(f"{view.title} · Hourglass")
-        ui.context.client.content.parent_slot.parent.props("role=presentation")  # it is a main, and there is one of our own within
+        whole = ui.context.client.page_container.default_slot.children[0]
+        whole.props("role=presentation")  # it is a main, and there is one of our own within
         ui.add_head_html('<link rel="stylesheet" href="/studio/studio.css"><script src="/studio/studio.js"></script>')
         with w.box("frame"):
             w.link("Skip to content", "#main", "skip")

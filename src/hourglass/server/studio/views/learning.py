@@ -128,7 +128,7 @@ def pairs(shown: Made) -> str:
         return f'<p class="note">Dashed: {before.lower()}. Solid: {after.lower()}.</p>' + rows.html(
             kind, shown["after"], shown["before"]
         )
-    strips = [("clean", "As they were", None), ("before", before, "clean"), ("after", after, "before")]  # beside which it is marked
+    strips = [("clean", "As they were", ""), ("before", before, "clean"), ("after", after, "before")]  # beside which it is marked
     return "".join(
         f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get(beside))}" for name, words, beside in strips if name in shown
     )
