@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import re
 import zipfile
 
@@ -13,7 +14,8 @@ from playwright.sync_api import expect
 
 import hourglass as hg
 from hourglass.server.studio.rows import png
-from hourglass.server.studio.runs import MODEL
+from hourglass.server.studio.runs import MODEL, Asked
+from hourglass.server.studio.sources import Source
 
 
 def drop(page, path):
@@ -225,6 +227,33 @@ def test_a_file_can_be_chosen_again_once_it_is_mended(page_of):
     page.locator("input[type=file]").last.set_input_files(two)
     expect(page.locator("label.drop small").last).to_contain_text("files of several sorts")
     assert page.locator("input[type=file]").last.evaluate("chooser => chooser.value") == ""
+
+
+def test_a_run_that_is_to_stop_cannot_be_stopped_again(page_of, studio, pictures):
+    page, run = page_of(1280), studio.folder.new_run(Asked(str(pictures), "compress", 2))
+    with (run.path / "lock").open("w") as lock:  # as its process would
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        page.goto(f"/train?run={run.name}")
+        expect(page.get_by_role("button", name="Stop")).to_be_enabled()
+        (run.path / "stopping").touch()
+        expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+        expect(page.get_by_role("progressbar")).to_have_class(re.compile("waiting"))
+    run.remove()
+
+
+def test_a_correction_that_does_not_fit_is_taken_back(page_of, studio, tmp_path):
+    (tmp_path / "towns.csv").write_text("town,size\n" + "Bern,1.5\nGraz,2.5\n" * 20)
+    page = page_of(390)
+    studio.folder.choose(Source(str(tmp_path / "towns.csv"), columns={"town": "datetime"}))
+    page.goto("/data")
+    page.get_by_text("Column 'town' is datetime, and holds 'Bern' in row 0").wait_for()
+    page.get_by_role("button", name="Take it as it was found").click()
+    page.get_by_text("it has rows and columns").wait_for()
+    np.save(tmp_path / "deep.npy", np.zeros((5, 8, 8, 40), np.float32))
+    studio.folder.choose(Source(str(tmp_path / "deep.npy")))
+    page.goto("/data")
+    page.get_by_label("Take it for").select_option("image")
+    page.get_by_text("because you said so").wait_for()
 
 
 def test_a_width_that_is_none_is_marked(page_of, pictures):

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 import hourglass as hg
-from hourglass.server.studio import rows, runs, training, widgets
+from hourglass.server.studio import page, rows, runs, training, widgets
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, free_stem, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
@@ -71,6 +71,10 @@ def test_whatever_goes_wrong_is_told_on_the_page(capsys):
 )
 def test_what_is_typed_in_python_is_told_in_words_of_the_page(said, here):
     assert widgets.in_place(said) == here
+
+
+def test_no_page_waits_for_work():
+    assert not any(asyncio.iscoroutinefunction(view.draw) for view in page.VIEWS)  # else it is an error after three seconds
 
 
 def until(condition, seconds=60):

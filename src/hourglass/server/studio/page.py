@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -34,7 +33,7 @@ class View(NamedTuple):
     name: str
     title: str
     lead: str
-    draw: Callable[[Folder, Run | None], Awaitable[None] | None]
+    draw: Callable[[Folder, Run | None], None]
 
 
 VIEWS = (
@@ -90,12 +89,13 @@ def _pages(folder: Folder) -> None:
         return RedirectResponse("/train" if folder.source else "/data")
 
     @ui.page("/{name}")
-    async def show(name: str, run: str = "") -> Response | None:
+    def show(name: str, run: str = "") -> Response | None:
         view = next((view for view in VIEWS if view.name == name), None)
         if view is None:
             return RedirectResponse("/data")
         ui.page_title(f"{view.title} · Hourglass")
-        ui.context.client.content.parent_slot.parent.props("role=presentation")  # it is a main, and there is one of our own within
+        whole = ui.context.client.page_container.default_slot.children[0]
+        whole.props("role=presentation")  # it is a main, and there is one of our own within
         ui.add_head_html('<link rel="stylesheet" href="/studio/studio.css"><script src="/studio/studio.js"></script>')
         with w.box("frame"):
             w.link("Skip to content", "#main", "skip")
@@ -104,18 +104,11 @@ def _pages(folder: Folder) -> None:
             with w.box(f"view view-{view.name}", "main", id="main", tabindex="-1"):
                 w.text("h1", view.title)
                 w.text("p", view.lead, "lead")
-                await _drawn(view, folder, folder.run(run) if run else None)
+                try:
+                    view.draw(folder, folder.run(run) if run else None)
+                except hg.HourglassError as error:
+                    w.notice(str(error))
         return None
-
-
-async def _drawn(view: View, folder: Folder, run: Run | None) -> None:
-    """A view, or the sentence of what it stumbled over."""
-    try:
-        drawn = view.draw(folder, run)
-        if isawaitable(drawn):
-            await drawn
-    except hg.HourglassError as error:
-        w.notice(str(error))
 
 
 def _header(folder: Folder) -> None:

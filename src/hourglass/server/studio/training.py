@@ -107,12 +107,13 @@ def compress(job: Job) -> Made:
     _keep(job, model, show)
     _say(job.run, "Writing the codes")
     making.encode(model, job.X, job.run.path / "codes.parquet", job.asked.source.files())
-    seen, symbolic = job.X if job.unseen is None else job.unseen, model.kind_.symbolic
+    learned: Any = model.kind_
+    seen, symbolic = job.X if job.unseen is None else job.unseen, learned.symbolic
     share = hg.metrics.survival(model, seen[: making.MOST_SHOWN] if symbolic else seen)
     what = "come back without a fault" if symbolic else "of the variance survives"
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
-    size = f"up to {model.kind_.dimensions:,} {model.kind_.piece}s" if symbolic else f"{model.kind_.dimensions:,}"
+    size = f"up to {learned.dimensions:,} {learned.piece}s" if symbolic else f"{learned.dimensions:,}"
     words = f"Each row is kept in {width:,} numbers in place of {size}. Of {of}, {share:.1%} {what}."
     return {"words": [words], "figures": {"numbers kept": f"{width:,}", "survives": f"{share:.1%}", **_learned(model)}}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from nicegui import ui
@@ -16,6 +15,7 @@ from hourglass.server.studio.judged import MARKS, Alarm, Judged, Marks, judge
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import cleaner
+from hourglass.server.studio.views.progress import choose, fetch
 
 PAGE = 8  # alarms at once
 STEPS = 400  # of the slider, whose rates grow by a factor with each
@@ -37,9 +37,8 @@ def draw(folder: Folder, run: Run | None) -> None:
         w.empty("Nothing judges your rows yet", NO_MODEL, "Train one", "/train")
         return
     with w.box("stack"):
-        names = {one.name: one.name for one in runs}
         with w.box("row apart judged-what"):
-            w.choice("Model", names, chosen.name, lambda name: ui.navigate.to(f"/alarms?run={quote(name)}"))
+            choose(chosen, runs, "alarms")
             heading, words = DROP[chosen.asked.need]
             w.drop_zone(heading, words, lambda path: _show(place, folder, chosen, path))
         place = w.box("judging")
@@ -204,7 +203,7 @@ class _Alarms:
     async def _download(self) -> None:
         path = self.run.path / "alarms.csv"
         await w.aside(self.judged.keep, self.rate, self.marks.rows, path)
-        ui.download.from_url(f"/files/{quote(self.run.name)}/{path.name}")
+        fetch(self.run, path)
 
 
 def _disabled(off: bool) -> dict[str, str]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
-from nicegui import ui
 
 import hourglass as hg
 from hourglass.data import Pictures, reads_pictures
@@ -19,6 +17,7 @@ from hourglass.server.studio import widgets as w
 from hourglass.server.studio.plain import free_stem, plain_name
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
+from hourglass.server.studio.views.progress import fetch
 from hourglass.server.studio.watching import damages
 
 SHOWN = 12  # pictures or rows that are shown; the download has all of them
@@ -113,7 +112,7 @@ async def _download(run: Run, path: str, button: Any, told: Any) -> None:
     button.props("disabled")
     try:
         made = await w.aside(_clean_all, run, path)
-        ui.download.from_url(f"/files/{quote(run.name)}/cleaned/{quote(made.name)}")
+        fetch(run, made)
     except hg.HourglassError as error:
         with told:
             w.notice(str(error))

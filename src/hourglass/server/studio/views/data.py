@@ -14,7 +14,7 @@ from hourglass.data import holds_melodies, reads_pictures
 from hourglass.kinds.columns import TYPES
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
-from hourglass.server.studio.facts import SAID, Facts, facts
+from hourglass.server.studio.facts import Facts, facts
 from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
@@ -127,7 +127,7 @@ def _summary(folder: Folder, source: Source, found: Facts) -> None:
             with w.box("because", "p"):
                 w.text("span", "Taken for ")
                 w.text("strong", KINDS.get(found.kind, found.kind).partition(":")[0].lower())
-                w.text("span", f", because {found.reason}." if found.reason != SAID else ", because you said so.")
+                w.text("span", f", because {found.reason}.")
             if len(found.kinds) > 1:
                 kinds = {name: KINDS.get(name, name) for name in found.kinds}
                 w.choice("Take it for", kinds, found.kind, lambda kind: _correct(folder, source, kind=kind))

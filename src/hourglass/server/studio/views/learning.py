@@ -15,7 +15,7 @@ from hourglass.server.studio.files import REPORT, report
 from hourglass.server.studio.plain import Made, read_json
 from hourglass.server.studio.runs import Run, State
 from hourglass.server.studio.views import more
-from hourglass.server.studio.views.progress import TICK, Progress, delete, try_again
+from hourglass.server.studio.views.progress import TICK, Progress, address, delete, fetch, try_again
 
 REPORTED = ("compress", "flag", "generate")  # needs whose models have a report
 MOST_POINTS = 500  # of a curve
@@ -128,7 +128,7 @@ def pairs(shown: Made) -> str:
         return f'<p class="note">Dashed: {before.lower()}. Solid: {after.lower()}.</p>' + rows.html(
             kind, shown["after"], shown["before"]
         )
-    strips = [("clean", "As they were", None), ("before", before, "clean"), ("after", after, "before")]  # beside which it is marked
+    strips = [("clean", "As they were", ""), ("before", before, "clean"), ("after", after, "before")]  # beside which it is marked
     return "".join(
         f"<h3>{words}</h3>{rows.html(kind, shown[name], shown.get(beside))}" for name, words, beside in strips if name in shown
     )
@@ -182,8 +182,9 @@ def _files(place: Any, run: Run) -> None:
     reported = run.asked.need in REPORTED and bool(run.asked.data)
 
     async def write() -> None:
-        if await w.shown(told, "Writing the report …", report, run) is not None:
-            ui.download.from_url(f"/files/{quote(run.name)}/{REPORT}")
+        path = await w.shown(told, "Writing the report …", report, run)
+        if path is not None:
+            fetch(run, path)
 
     def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]
@@ -211,6 +212,6 @@ def _next(run: Run) -> None:
     }
     view, words = to[run.asked.need]
     with w.box("row"):
-        w.link(words, f"/{view}?run={quote(run.name)}", "button primary")
+        w.link(words, address(run, view), "button primary")
         w.link("Train another", "/train", "button")
         delete("Delete", run, "train", "quiet danger")

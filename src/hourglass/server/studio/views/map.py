@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from nicegui import ui
@@ -20,6 +19,7 @@ from hourglass.server.studio.plain import free
 from hourglass.server.studio.points import Points
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.views.looking import Side
+from hourglass.server.studio.views.progress import choose, fetch
 
 HOW = (
     "Drag to move, scroll or pinch to zoom. With the keyboard, arrows move, + and − zoom, 0 shows everything, "
@@ -53,14 +53,10 @@ async def _show(place: Any, folder: Folder, run: Run, runs: list[Run]) -> None:
     place.clear()
     with place:
         if shown is None:
-            _models(run, runs)
+            choose(run, runs, "map")
             w.notice(error, "info")
         else:
             shown.draw()
-
-
-def _models(run: Run, runs: list[Run]) -> None:
-    w.choice("Model", {one.name: one.name for one in runs}, run.name, lambda name: ui.navigate.to(f"/map?run={quote(name)}"))
 
 
 class _Map:
@@ -95,7 +91,7 @@ class _Map:
     def _tools(self) -> None:
         codes = self.charted.codes.shape[1]
         with w.box("map-tools"):
-            _models(self.run, self.runs)
+            choose(self.run, self.runs, "map")
             w.choice("Colour by", self.charted.ways(), self.by, self._colour)
             if codes > 2:
                 pairs = {f"{i} {i + 1}": f"codes {i} and {i + 1}" for i in range(0, min(codes - 1, 32), 2)}
@@ -207,6 +203,6 @@ class _Map:
         assert self.mask is not None
         path = free(self.run.path / "selected" / f"rows{ending}")
         await w.aside(self.charted.keep, self.mask, path)
-        ui.download.from_url(f"/files/{quote(self.run.name)}/selected/{path.name}")
+        fetch(self.run, path)
         with self.chosen:
             w.text("p", f"Saved as {path.relative_to(self.run.path.parent.parent)}, and downloaded.", "note")

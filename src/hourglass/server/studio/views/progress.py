@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -31,22 +32,41 @@ class Progress:
         self.run = run
         with w.box("row apart"):
             self.stage = w.text("h2", run.stage)
-            w.button("Stop", run.stop, title=kept)
+            self.stop = w.button("Stop", run.stop, title=kept)
         with w.box("bar waiting", role="progressbar", aria_label="Progress", aria_valuemin="0", aria_valuemax="100") as self.bar:
             self.filled = w.box("filled")
 
     def show(self, share: float) -> None:
-        """Show how far it is; as long as that is nowhere, the bar only wanders."""
+        """Show how far it is; as long as that is nowhere, or nobody knows since it is to stop, the bar only wanders."""
         w.set_text(self.stage, self.run.stage)
-        if share:
+        if self.run.stopping:
+            self.stop.props("disabled")
+            self.bar.classes(add="waiting").props(remove="aria-valuenow")
+        elif share:
             self.bar.classes(remove="waiting").props(f"aria-valuenow={100 * share:.0f}")
             self.filled.style(f"width: {100 * share:.1f}%")
+
+
+def address(run: Run, view: str) -> str:
+    """Where a view shows a run."""
+    return f"/{view}?run={quote(run.name)}"
+
+
+def fetch(run: Run, path: Path) -> None:
+    """Let the browser download something that a run made."""
+    ui.download.from_url(f"/files/{quote(run.name)}/{quote(path.relative_to(run.path).as_posix())}")
+
+
+def choose(run: Run, runs: list[Run], view: str) -> None:
+    """A menu of the models that a view can show."""
+    named = {one.name: one for one in runs}
+    w.choice("Model", {name: name for name in named}, run.name, lambda name: ui.navigate.to(address(named[name], view)))
 
 
 async def begin(run: Run, view: str) -> None:
     """Train, and look on in a view."""
     await threads.io_bound(run.start)
-    ui.navigate.to(f"/{view}?run={quote(run.name)}")
+    ui.navigate.to(address(run, view))
 
 
 async def begin_new(folder: Folder, asked: Asked, view: str, told: Any) -> None:

@@ -6,7 +6,6 @@ import json
 from html import escape
 from typing import Any
 
-from nicegui import run as threads
 from nicegui import ui
 
 from hourglass.data import Melody, Record
@@ -28,7 +27,7 @@ MEASURED = {  # what rows are made of, what survives, and what is lost
 SIDE_BY_SIDE = ("image", "series")  # kinds whose rows are narrow enough
 
 
-async def draw(folder: Folder, run: Run | None) -> None:
+def draw(folder: Folder, run: Run | None) -> None:
     """Draw the view."""
     source = folder.source
     if run is None or run.asked.need != "sweep":
@@ -40,12 +39,21 @@ async def draw(folder: Folder, run: Run | None) -> None:
     if source is None:
         w.empty("First, some data", "Then this page shows how few numbers each row can be redrawn from.", "Load data", "/data")
         return
-    if not await threads.io_bound(_can_be_squeezed, source):
-        words = "A sweep compares rows: a table, pictures of one size, series of one length, strings, melodies."
-        w.empty("This data has no widths to try", words, "Train a model on it", "/train")
+    place = w.box("stack")
+    ui.timer(0, lambda: _look(place, folder, source), once=True)  # the page is there before the data is read
+
+
+async def _look(place: Any, folder: Folder, source: Source) -> None:
+    """Offer a sweep of data that one can be made of."""
+    fits = await w.shown(place, f"Reading {source.title} …", _can_be_squeezed, source)
+    if fits is None:
         return
-    with w.box("stack"):
-        _begin(folder, source)
+    with place:
+        if fits:
+            _begin(folder, source)
+        else:
+            words = "A sweep compares rows: a table, pictures of one size, series of one length, strings, melodies."
+            w.empty("This data has no widths to try", words, "Train a model on it", "/train")
 
 
 def _can_be_squeezed(source: Source) -> bool:

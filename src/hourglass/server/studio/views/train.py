@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from nicegui import ui
 
@@ -17,7 +16,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
 from hourglass.server.studio.views import learning
-from hourglass.server.studio.views.progress import begin_new
+from hourglass.server.studio.views.progress import address, begin_new
 
 
 class Need(NamedTuple):
@@ -199,7 +198,7 @@ def _earlier(folder: Folder) -> None:
     with w.card("Models so far"), w.box("runs", "ul"):
         for run in runs:
             asked, state = run.asked, run.state
-            with w.box("", "li"), w.box("run", "a", href=f"/train?run={quote(run.name)}"):
+            with w.box("", "li"), w.box("run", "a", href=address(run, "train")):
                 w.markup("span", w.ICONS[asked.need], "icon")
                 w.text("strong", run.name)
                 w.text("span", STATES[state], f"state {state}")
