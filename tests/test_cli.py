@@ -869,6 +869,12 @@ def test_drift_names_what_has_moved_and_may_end_with_a_code(fails):
     assert found["column"].to_list() == wanted.columns["column"].to_list()
     assert found["column"][0] == "column_4" and found.height == 12
     assert fails("drift", "d.safetensors", "new.csv", "--fail") == (3, "")
+    hg.write("few.csv", new[:2])
+    with pytest.warns(hg.HourglassWarning, match=r"^2 rows can hardly tell whether data has changed: give some hundreds\.$"):
+        run("drift", "d.safetensors", "few.csv")
+    with pytest.warns(hg.HourglassWarning, match="too few to promise"):
+        said = run("detect", "d.safetensors", "same.csv", "--alarm-rate", 0.00002, "-o", "alarms.csv")
+    assert "; of usual rows, 0.002% would)." in said
     hg.Autoencoder(2, max_epochs=1).fit(new).save("a.safetensors")
     none = "Error: 'a.safetensors' is no detector. Make one with: hourglass fit DATA --for flag\n"
     assert fails("drift", "a.safetensors", "new.csv") == (1, none)

@@ -404,6 +404,15 @@ def test_rows_of_a_few_sorts_keep_the_rate_whatever_rounding_does():
         assert one.drift(new).p_value > 0.01
 
 
+def test_rows_of_which_few_are_equal_keep_the_rate():
+    """Of 125 sorts, 500 rows have about four of each, and many sorts once or twice."""
+    shares = []
+    for seed in range(3):
+        rows, new = np.split(np.random.default_rng(seed).integers(0, 5, (4500, 3)), [500])
+        shares.append((hg.AnomalyDetector(alarm_rate=0.05, max_epochs=1, random_state=seed).fit(rows).predict(new) == -1).mean())
+    assert 0.03 < np.mean(shares) < 0.08
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_rows_of_two_sorts_are_both_usual(dtype):
     rows = np.random.default_rng(0).integers(0, 2, (400, 1)) * np.array([[1, 3]]).astype(dtype)

@@ -65,6 +65,8 @@ def test_a_table_with_a_column_of_smiles_is_molecules():
     assert hg.infer(table.to_pandas()["smiles"].rename("structure")[1:4]) == ("molecule", "a column of 3 SMILES is 3 molecules")
     assert hg.infer(table.to_pandas()["smiles"]) == ("molecule", "a column of 7 SMILES is 7 molecules")
     assert hg.infer(table.rename({"smiles": "structure"})).kind == "table"
+    for text in ("2025-01-29", "29.01.2025", "12:30", "$5", "01001", "(5)"):
+        assert hg.infer(pl.DataFrame({"text": [text] * 7})).kind == "table"
     assert hg.infer(table.with_columns(smiles=pl.lit("high"))).kind == "table"
 
 

@@ -940,6 +940,11 @@ def test_types_of_pyarrow_that_polars_has_not_come_back():
     assert alone.to_pylist() == [row | {"day": dt.datetime.combine(row["day"], dt.time())} for row in table.to_pylist()]
 
 
+def test_a_table_of_which_all_is_to_be_left_out_is_refused():
+    with pytest.raises(hg.DataError, match=r"^No column is left to learn from: 'a' is of no use \(as asked\) \(and 1 more\)\.$"):
+        hg.AnomalyDetector(columns={"a": "left out", "b": "identifier"}).fit(pl.DataFrame({"a": range(60), "b": range(60)}))
+
+
 def test_dictionaries_of_numbers_in_pyarrow_come_back_as_numbers():
     counts = pa.array([1, 2, None] * 20)
     _, alone, back = of_all(pa.table({"n": counts.dictionary_encode(), "x": [0.5, 1.5, 2.5] * 20}))

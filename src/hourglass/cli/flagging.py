@@ -22,8 +22,10 @@ from hourglass.cli.files import (
 )
 from hourglass.cli.rows import identifiers, in_single, of_events, one_a_row, placed, rounded, with_keys
 from hourglass.cli.words import P_VALUES, Pace, counted, histogram, rows_table, say, show
+from hourglass.errors import warn
 
 MOST_MOVED = 10  # columns that are shown
+FEWEST = 30  # rows of which a distribution says something
 
 
 @app.command()
@@ -92,7 +94,8 @@ def detect(
         _write_events(events, happened)
     rate, unit = detector.alarm_rate_, "sample" if of_record else "row"
     paced = f": {3600 * rate:.3g} s of an hour" if of_record and detector.kind_.rate else ""
-    share = f"{alarms / rows:.2%}; of usual {unit}s, {rate:.2%} would{paced}"
+    promised = f"{rate:.2%}" if rate >= 1e-4 else f"{100 * rate:.2g}%"
+    share = f"{alarms / rows:.2%}; of usual {unit}s, {promised} would{paced}"
     show(histogram(tally, rows))
     are = "is" if rows == 1 else "are"
     say(f"{alarms:,} of {counted(rows, unit)} {f'{are} part of an event' if of_record else 'raised an alarm'} ({share}).")
@@ -167,7 +170,10 @@ def drift(
     if output is not None:
         require_writable(output, TABLES, model, data)
     detector = load_detector(model)
-    found = detector.drift(in_single(detector, load(data, skip_bad)))
+    rows = load(data, skip_bad)
+    if len(rows) < FEWEST and detector.kind_.name != "melody":  # a tune is many rows
+        warn(f"{counted(len(rows), 'row')} can hardly tell whether data has changed: give some hundreds.")
+    found = detector.drift(in_single(detector, rows))
     show(rows_table(found.columns[:MOST_MOVED]))
     say(f"The scores have moved by {found.moved:.3g} (p-value {found.p_value:.2g}).")
     say(found.words)

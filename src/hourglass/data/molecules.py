@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ATOM = r"\[[^\[\]]+\]|Br|Cl|[BCNOPSFIbcnops*]"
-SMILES = re.compile(rf"(?:{ATOM}|[-=#$:/\\.()~]|%\d\d|\d)+")
+SMILES = re.compile(rf"(?:{ATOM})(?:{ATOM}|[-=#$:/\\.()~]|%\d\d|\d)*")  # an atom first: dates and prices are none
 TELLING = re.compile(r"[=#()\[\]\d]")  # what molecules have and words have not
 LOOKED_AT, MOST = 100, 0.9  # rows, and the share of them that has to look like molecules
 HALF = 0.5  # the share that has to look so in a column that is called SMILES

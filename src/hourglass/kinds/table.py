@@ -423,13 +423,15 @@ def _asked(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
 
 
 def _say_left_out(learned: tuple[Column, ...], asked: Mapping[str, str]) -> None:
-    left = [column for column in learned if not column.used and column.name not in asked]
+    left = [column for column in learned if not column.used]
     if len(left) == len(learned):
         as_text = len(left) == 1 and left[0].dtype == "String" and bool(left[0].missing < 1)
         how = " To learn the text itself, say kind='token' (by characters) or kind='words'." if as_text else ""
         raise DataError(f"No column is left to learn from: {left[0].name!r} is {_said(left[0])}{_more(len(left) - 1)}.{how}")
     for column in left:
-        warn(f"Column {column.name!r} is {_said(column)}. It is left out; choose otherwise with columns={{{column.name!r}: ...}}.")
+        name = column.name
+        if name not in asked:
+            warn(f"Column {name!r} is {_said(column)}. It is left out; choose otherwise with columns={{{name!r}: ...}}.")
 
 
 def _said(column: Column) -> str:

@@ -103,7 +103,8 @@ def _watch_members(
     detector._adopt(model)
     detector._train(trainer, detector._asked_to_stop)
     most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
-    kept = x[torch.randperm(len(x), generator=generator, device=x.device)[:most_kept]]
+    chosen = torch.randperm(len(x), generator=generator, device=x.device)[:most_kept]
+    kept = x[chosen]
     usual = x if aside is None else torch.cat([x, aside])
     alarm = Alarm.learn(detector.kind_.column_of, usual, kept, rank(detector, len(kept)))
     watch = members.EnsembleWatch(model, alarm)
@@ -120,23 +121,30 @@ def _watch_members(
         others = [] if aside is None else [(part, watch.errors(part)) for part in torch.split(aside, at_once)]
         with alarm.of_the_others(usual):
             alarm.calibrate(x[rows], errors)
-            _refer_to_sorts(watch, x[rows], errors, at_once)
+            _refer_to_sorts(watch, x[rows], errors, torch.isin(rows, chosen), at_once)
             for rest in others:
                 alarm.add_references(alarm(*rest))
     return watch, rows, errors
 
 
-def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, at_once: int) -> None:
+def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, kept: Tensor, at_once: int) -> None:
     """Let rows x (m, elements) that all members know by their likes have the score that these will have when they come.
 
     Among few sorts of rows, each is many rows with the same score: were it not quite that of the reference, all would be taken for
-    stranger than their likes, or none. It is told in double precision, as most rows will come in it.
+    stranger than their likes, or none. It is told in double precision, as most rows will come in it. Of the likes of a row that is
+    itself ``kept`` (m,), a new one finds one more to be compared with: else those with a single like would be strange too often.
     """
     which, one, known = members.sorts(x)
-    if known.any():
-        exact, scores = copy.deepcopy(watch).double(), x.new_zeros(len(one))
-        scores[known] = torch.cat([exact(some.double()).float() for some in torch.split(x[one[known]], at_once)])
-        watch.alarm.reference = torch.where(known[which], scores[which], watch.alarm(x, errors)).sort().values
+    if not known.any():
+        return
+    exact, rank, found = copy.deepcopy(watch).double(), watch.alarm.rank, x.new_empty(len(x))
+    twins = kept & (which.bincount()[which] > 1)
+    for some, further in ((~twins, 0), (twins, 1)):
+        watch.alarm.rank = exact.alarm.rank = rank + further
+        scores, mine = x.new_zeros(len(one)), which[some]
+        scores[known] = torch.cat([exact(part.double()).float() for part in torch.split(x[one[known]], at_once)])
+        found[some] = torch.where(known[mine], scores[mine], watch.alarm(x[some], errors[some]))
+    watch.alarm.rank, watch.alarm.reference = rank, found.sort().values
 
 
 def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
