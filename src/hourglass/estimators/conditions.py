@@ -55,15 +55,11 @@ def numbers(kind: TableKind, condition: Any, n: int) -> Tensor:
 
 def _frame(condition: Any) -> pl.DataFrame:
     """Conditions as a table: a label, labels, or columns."""
-    import polars as pl
-
     condition = tabled(condition)
     if hasattr(condition, "to_frame"):  # a series: as an array it would lose its type where there are gaps
         return as_frame(condition.to_frame(name=NAME))
     if hasattr(condition, "columns"):
         return as_frame(condition)
-    if isinstance(condition, (list, tuple)) and any(item is None for item in condition):
-        return pl.DataFrame({NAME: list(condition)})
     values = np.atleast_1d(condition if isinstance(condition, np.ma.MaskedArray) else np.asarray(condition))
     if values.dtype == object and values.size == 1 and isinstance(values.item(), Iterable) and not isinstance(values.item(), str):
         raise DataError(
@@ -72,12 +68,10 @@ def _frame(condition: Any) -> pl.DataFrame:
         )
     if values.ndim > 2:
         raise DataError(f"A condition is a label or a row of columns for each row. Got an array of shape {values.shape}.")
-    names = [NAME] if values.ndim == 1 else [f"{NAME}{i}" for i in range(values.shape[1])]
     if isinstance(values, np.ma.MaskedArray):
         values = np.array(values.tolist(), dtype=object).reshape(values.shape)  # None where it is masked
-    if values.dtype == object:
-        return as_frame(values.reshape(len(values), -1), names)
-    return pl.DataFrame({NAME: values} if values.ndim == 1 else values, schema=names).fill_nan(None)
+    names = [NAME] if values.ndim == 1 else [f"{NAME}{i}" for i in range(values.shape[1])]
+    return as_frame(values.reshape(len(values), len(names)), names).fill_nan(None)
 
 
 def _require_rows(frame: pl.DataFrame, n: int) -> None:

@@ -146,8 +146,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         sharpening = self._sharpening(noisy, temperature, top_p)
         if sharpening and noisy is None:
             noisy = True
-        if not is_count(n):
-            raise ParameterError(f"The number of samples must be a positive int. Got {n!r} instead.")
+        require_samples(n)
         generator = self._generator(seed_from(random_state))
         with torch.inference_mode():
             z = self._drawn(n, generator)
@@ -370,6 +369,12 @@ class GeneratingAutoencoder(BaseAutoencoder):
         if isinstance(raw, np.ndarray) and not kind.of_record and raw.ndim == len(kind.raw_shape) > 0:
             raw = raw[None]
         return raw if length(raw) else self._checked(raw)
+
+
+def require_samples(n: Any) -> None:
+    """Refuse a number of samples that is none."""
+    if not is_count(n):
+        raise ParameterError(f"The number of samples must be a positive int. Got {n!r} instead.")
 
 
 def _line(start: Any, end: Any, share: Any) -> Any:

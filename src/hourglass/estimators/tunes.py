@@ -40,7 +40,7 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     Returns
     -------
     Melody
-        The tune as it is, and the new bars.
+        The tune as it is, and the new bars up to the last one with a note.
 
     Raises
     ------

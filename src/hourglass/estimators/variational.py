@@ -14,10 +14,9 @@ from torch import Tensor
 from hourglass.errors import ParameterError
 from hourglass.estimators.assembly import SYMBOLIC, default_waist, objective_from
 from hourglass.estimators.fitted import CHUNK
-from hourglass.estimators.generating import GeneratingAutoencoder
+from hourglass.estimators.generating import GeneratingAutoencoder, require_samples
 from hourglass.estimators.parameters import seed_from
 from hourglass.parts import Bernoulli, Bottleneck, Categorical, Causal, Gaussian, Hide, Mixed, Variational
-from hourglass.parts.base import is_count
 
 WAIST = 16  # numbers, unless it is said
 OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
@@ -189,14 +188,14 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         ----------
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, equation 3.
         """
-        generator, samples = self._drawing(random_state), _samples(n_samples)
+        generator = self._drawing(random_state, n_samples)
 
         def parts(model: Any, x: Tensor, *given: Tensor) -> Tensor:
             total = x.new_zeros(len(x), 2)
-            for _ in range(samples):
+            for _ in range(n_samples):
                 code = model.encode(x, generator, *given)
                 total += torch.stack([-model.likelihood.of_rows(x, model.decode(code.z, *given, x=x)), code.kl], 1)
-            return total / samples
+            return total / n_samples
 
         reconstruction, kl = self._passed(X, condition, parts).numpy().T
         bound = reconstruction - kl
@@ -226,24 +225,25 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         ----------
         Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", 2016, equation 8.
         """
-        generator, samples = self._drawing(random_state), _samples(n_samples)
+        generator = self._drawing(random_state, n_samples)
 
         def estimate(model: Any, x: Tensor, *given: Tensor) -> Tensor:
             posterior, prior = model.posterior(x, *given), model.density()
-            at_once = min(max(CHUNK // x.numel(), 1), samples)
+            at_once = min(max(CHUNK // x.numel(), 1), n_samples)
             weights = _Weights(x)
-            for done in range(0, samples, at_once):
-                z = posterior.draw(generator, min(at_once, samples - done))
+            for done in range(0, n_samples, at_once):
+                z = posterior.draw(generator, min(at_once, n_samples - done))
                 weights.add(prior.log_density(z) - posterior.log_density(z) - model.nll_of_samples(x, z, *given))
-            return weights.estimate(samples)
+            return weights.estimate(n_samples)
 
         nats, error = self._passed(X, condition, estimate).numpy().T
         return LogLikelihood(nats, error)
 
-    def _drawing(self, random_state: Any) -> torch.Generator:
+    def _drawing(self, random_state: Any, n_samples: Any = 1) -> torch.Generator:
         """A generator, if the codes have a distribution to draw from."""
         if not self._waist.drawn:
             raise ParameterError(f"Codes of {self._waist} have no distribution. Use Variational(n).")
+        require_samples(n_samples)
         return self._generator(seed_from(random_state))
 
 
@@ -266,9 +266,3 @@ class _Weights:
         mean = self.total / samples
         variance = (self.squares / samples - mean.square()).clamp(min=0)
         return torch.stack([self.highest + mean.log(), (variance / samples).sqrt() / mean], 1)
-
-
-def _samples(n_samples: Any) -> int:
-    if not is_count(n_samples):
-        raise ParameterError(f"The number of samples must be a positive int. Got {n_samples!r} instead.")
-    return int(n_samples)

@@ -159,7 +159,9 @@ class MelodyKind(TokenKind):
     def _cut(self, tune: Melody, number: int, step: int) -> Iterator[Window]:
         """Windows of a tune with that number, from each ``step``-th bar line."""
         for first in range(0, max(tune.bars - self.bars + step, 1), step):
-            yield _placed(tune.cut(first, self.bars), *_place_of(tune, number, first))
+            bars = tune.cut(first, self.bars)
+            place = (tune.tune, tune.first + first) if isinstance(tune, Window) else (number, first)  # of a window, where it stands
+            yield Window(bars.notes, bars.metre, bars.key, bars.name, *place)
 
     def origins(self, raw: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Of each window the number of its tune, the name of that, and its first bar, counted from 1."""
@@ -213,15 +215,6 @@ class MelodyKind(TokenKind):
 
     def describe(self) -> str:
         return f"melodies of {self.bars} bar{'s' * (self.bars != 1)}"
-
-
-def _placed(bars: Melody, tune: int, first: int) -> Window:
-    return Window(bars.notes, bars.metre, bars.key, bars.name, tune, first)
-
-
-def _place_of(tune: Melody, number: int, first: int) -> tuple[int, int]:
-    """Where a bar of a tune with that number stands, or of what is a window of one already."""
-    return (tune.tune, tune.first + first) if isinstance(tune, Window) else (number, first)
 
 
 def windows_of(melody: Melody, bars: int) -> list[list[str]]:

@@ -46,10 +46,6 @@ class _SquaredError(torch.autograd.Function):
         return difference.mul_(2 * grad), None  # in place: a second backward pass is an error, not a wrong number
 
 
-def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
-
-
 class LikelihoodModule(nn.Module):
     """What every built likelihood offers. The decoder's output and the target are of one shape (batch, ...)."""
 
@@ -168,7 +164,7 @@ class _FixedGaussian(LikelihoodModule):
         return gaussian_nll(target, output, torch.tensor(self.log_variance, dtype=output.dtype, device=output.device))
 
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
-        return output + math.exp(0.5 * self.log_variance) * _normal(output, generator)
+        return output + math.exp(0.5 * self.log_variance) * torch.empty_like(output).normal_(generator=generator)
 
     def of_rows(self, target: Tensor, output: Tensor) -> Tensor:
         difference = (target - output).flatten(1)  # (batch, elements)
@@ -191,7 +187,7 @@ class _LearnedGaussian(LikelihoodModule):
         self.log_variance = nn.Parameter(torch.zeros(shape))
 
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
-        return output + (0.5 * self.log_variance.clamp(min=LEAST)).exp() * _normal(output, generator)
+        return output + (0.5 * self.log_variance.clamp(min=LEAST)).exp() * torch.empty_like(output).normal_(generator=generator)
 
     def start(self, variance: Tensor) -> None:
         known = variance.flatten() if self.log_variance.ndim else variance.mean()

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.errors import ParameterError
 from hourglass.parts.base import are_counts, is_count, is_number
 from hourglass.parts.networks import Network, linear
-from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, Neighbours, OneShot, Writer
+from hourglass.parts.sequence import SMALL, Dilated, Embedding, Logits, Neighbours, OneShot, Writer, symbolic
 
 REACH = 16  # places before and behind that a head tells apart by their distance
 NEARBY = 0.5  # how much less, at first, a head minds each place than the next one nearer to its own
@@ -63,9 +62,7 @@ class Rewriter(Network):
         self._require("word_dropout", is_number(self.word_dropout) and 0 <= self.word_dropout < 1, "a float from 0 to below 1")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        if len(shape) != 2:
-            raise ParameterError(f"Rewriter networks take rows of symbols (length, symbols). Got elements of shape {tuple(shape)}.")
-        return _Reading(shape[1], self.width, tuple(self.dilations), generator)
+        return _Reading(symbolic(self, shape)[1], self.width, tuple(self.dilations), generator)
 
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         embed = Embedding(shape[1], self.width, generator)

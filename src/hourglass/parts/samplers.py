@@ -82,7 +82,7 @@ class Flow(Learner):
     def loss(self, x: Tensor, generator: torch.Generator, given: Tensor | None = None) -> Loss:
         """Squared distance of the velocity from that of the straight line on which noise comes to codes x (batch, codes)."""
         x = (x - self.mean) / self.scale
-        noise = torch.randn(x.shape, generator=generator, device=x.device)
+        noise = torch.empty_like(x).normal_(generator=generator)
         time = torch.rand(len(x), 1, generator=generator, device=x.device)
         squared = (self.velocity(torch.lerp(noise, x, time), time) - (x - noise)).square().sum(1).mean()
         return Loss(squared, squared.new_zeros(()))

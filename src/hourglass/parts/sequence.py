@@ -24,6 +24,14 @@ LARGE = 2**26  # weights of a decoder's last layer, beyond which training was me
 CERTAIN = 100.0  # a logit above zeros that leaves no doubt
 
 
+def symbolic(network: Network, shape: tuple[int, ...]) -> tuple[int, int]:
+    """How many positions rows have, and how many symbols there are."""
+    if len(shape) != 2:
+        owner = type(network).__name__
+        raise ParameterError(f"{owner} networks take rows of symbols (length, symbols). Got elements of shape {tuple(shape)}.")
+    return shape[0], shape[1]
+
+
 @dataclass(frozen=True)
 class OneShot(Network):
     """All symbols of a row at once, none of them knowing what the others have become.
@@ -70,7 +78,7 @@ class OneShot(Network):
             self._require(name, are_counts(getattr(self, name)), "a tuple of at least one positive int")
 
     def encoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
-        length, symbols = self._symbolic(shape)
+        length, symbols = symbolic(self, shape)
         layers: list[nn.Module] = []
         for before, after in pairwise((self.embedding, *self.widths)):
             layers += [_Strided(before, after, self.stride, generator), nn.LayerNorm(after), nn.SiLU()]
@@ -85,15 +93,8 @@ class OneShot(Network):
     def decoder(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> nn.Module:
         return nn.Sequential(self._plan(shape, n, generator), Logits(self.embedding, shape[1]))
 
-    def _symbolic(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """How many positions rows have, and how many symbols there are."""
-        if len(shape) != 2:
-            owner = type(self).__name__
-            raise ParameterError(f"{owner} networks take rows of symbols (length, symbols). Got elements of shape {tuple(shape)}.")
-        return shape[0], shape[1]
-
     def _plan(self, shape: tuple[int, ...], n: int, generator: torch.Generator) -> _Plan:
-        length, _ = self._symbolic(shape)
+        length, _ = symbolic(self, shape)
         weights = length * self.embedding * self.hidden[-1]
         if weights > LARGE:
             warn(

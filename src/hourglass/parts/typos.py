@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from hourglass.parts.corruptions import Corruption, Strength, is_strength, strengths, strongest
+from hourglass.parts.sequence import END
 
 SWAPPED, LEFT_OUT, DOUBLED, PUT_IN, WHOLE = range(5)  # what happens to a symbol
-END = 0
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ class _Matched(BottleneckModule):
         if generator is None or h.shape[0] < 2:
             return code
         assert isinstance(code.z, Tensor)
-        usual = torch.randn(code.z.shape, generator=generator, dtype=code.z.dtype, device=code.z.device)
+        usual = torch.empty_like(code.z).normal_(generator=generator)
         return code._replace(cost=code.cost + self.weight * discrepancy(code.z, usual))
 
 
