@@ -1665,10 +1665,10 @@ def test_pictures_that_are_named_by_numbers_have_masks_of_their_own():
     for name, source in (("1.2.840.1", "MR_small.dcm"), ("1.2.840.2", "CT_small.dcm")):
         shutil.copy(Path(pydicom.__file__).parent / "data/test_files" / source, Path("masks", name))
     Image.new("L", (8, 8), 30).save("masks/a.png")
-    named = of_same_names(Path("masks"), "--mask")
+    named = of_same_names(Path("masks"), "--mask", alone=False)
     assert [named(name).pixels.shape for name in ("1.2.840.1", "1.2.840.2", "a.jpg")] == [(64, 64), (128, 128), (8, 8)]
     Image.new("L", (8, 8), 40).save("masks/a.bmp")
-    named = of_same_names(Path("masks"), "--mask")
+    named = of_same_names(Path("masks"), "--mask", alone=False)
     assert int(named("a.png").pixels[0, 0]) == 30
     with pytest.raises(hg.FileError, match=r"has 'a.bmp' and 'a.png', and neither is called 'a.jpg'"):
         named("a.jpg")
