@@ -165,6 +165,15 @@ class Alarm(nn.Module):
         finally:
             self.points = whole
 
+    @contextmanager
+    def one_further(self) -> Iterator[None]:
+        """Meanwhile the distance is measured to the kept row of the next rank."""
+        self.rank += 1
+        try:
+            yield
+        finally:
+            self.rank -= 1
+
     def outside(self, x: Tensor) -> Tensor:
         """How far each element lies outside the range of the training rows (n, elements).
 

@@ -137,14 +137,18 @@ def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, kep
     which, one, known = members.sorts(x)
     if not known.any():
         return
-    exact, rank, found = copy.deepcopy(watch).double(), watch.alarm.rank, x.new_empty(len(x))
-    twins = kept & (which.bincount()[which] > 1)
-    for some, further in ((~twins, 0), (twins, 1)):
-        watch.alarm.rank = exact.alarm.rank = rank + further
-        scores, mine = x.new_zeros(len(one)), which[some]
-        scores[known] = torch.cat([exact(part.double()).float() for part in torch.split(x[one[known]], at_once)])
-        found[some] = torch.where(known[mine], scores[mine], watch.alarm(x[some], errors[some]))
-    watch.alarm.rank, watch.alarm.reference = rank, found.sort().values
+    exact = copy.deepcopy(watch).double()
+
+    def scores() -> Tensor:
+        of_sorts = x.new_zeros(len(one))
+        of_sorts[known] = torch.cat([exact(part.double()).float() for part in torch.split(x[one[known]], at_once)])
+        return torch.where(known[which], of_sorts[which], watch.alarm(x, errors))
+
+    found, twins = scores(), kept & (which.bincount()[which] > 1)
+    if twins.any():
+        with watch.alarm.one_further(), exact.alarm.one_further():
+            found = torch.where(twins, scores(), found)
+    watch.alarm.reference = found.sort().values
 
 
 def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
