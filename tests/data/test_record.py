@@ -202,10 +202,12 @@ def test_stamps_are_put_in_order_and_it_is_said(case):
 
 
 @pytest.mark.filterwarnings("ignore:Column 't'")
-def test_times_after_clocks_were_put_back_are_those_of_the_rows():
+def test_times_after_clocks_were_put_back_are_those_of_the_rows(tmp_path):
     record = record_of(pl.DataFrame({"t": OCTOBER, "x": np.arange(18.0)}))
     assert [when(record, step) for step in range(18)] == [f"{stamp}:00" for stamp in OCTOBER]
     assert when(record[4:], 3) == when(record[7:], 0) == "2026-10-25 02:10:00"
+    hg.write(tmp_path / "r.csv", record)
+    assert pl.read_csv(tmp_path / "r.csv")["time"].str.slice(0, 16).str.replace("T", " ").to_list() == OCTOBER
 
 
 @pytest.mark.filterwarnings("ignore:Column 'when'")

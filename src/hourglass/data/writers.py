@@ -20,6 +20,7 @@ from hourglass.data.molecules import COLUMN, FEW, look_like_smiles, write_drawin
 from hourglass.data.pictures import holds_pictures
 from hourglass.data.record import Record
 from hourglass.data.recordings import write_wav
+from hourglass.data.stamps import HOUR
 from hourglass.data.tables import GAP
 from hourglass.data.tunes import WRITERS as TUNE_WRITERS
 from hourglass.data.tunes import write_melodies
@@ -67,7 +68,8 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
     require_known(path)
     folder, path = is_folder(path), Path(path)
     ending = path.suffix.lower()
-    tunes = _are_melodies(raw) if folder or ending in {*TUNE_WRITERS} & {*_WRITERS} else ending in TUNE_WRITERS
+    either = folder or ending in {*TUNE_WRITERS} & {*_WRITERS}  # such as .wav, of records and of tunes
+    tunes = _are_melodies(raw) if either else ending in TUNE_WRITERS
     if tunes:
         write_melodies(path, raw, folder=folder)
         return
@@ -152,7 +154,9 @@ def _times(record: Record) -> pl.Series:
     """When each sample of a record with a rate was taken: times, or seconds where no date is known."""
     import polars as pl
 
-    seconds = pl.Series("time", np.arange(len(record)) / (record.rate or 1.0))
+    steps = np.arange(len(record))
+    hours = np.searchsorted(record.put_back, steps, side="right")  # by which the clock was put back until then
+    seconds = pl.Series("time", steps / (record.rate or 1.0) - HOUR * hours)
     if not isinstance(record.start, datetime):
         return seconds + (record.start or 0.0)
     if record.start.year == datetime.min.year:
