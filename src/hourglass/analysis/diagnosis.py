@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hourglass.analysis.metrics import Array, three_digits
+from hourglass.analysis.metrics import Array, rounded
 from hourglass.data.some import spread
 from hourglass.errors import DataError
 from hourglass.estimators import BaseAutoencoder
@@ -88,17 +88,17 @@ class Diagnosis:
         unit = "places" if self.perplexity is not None else "codes"
         lines = [
             f"{self.active} of {len(self.codes)} {unit} are active.",
-            f"With the codes of another row, a row loses {three_digits(max(self.worth, 0))} nats of likelihood.",
+            f"With the codes of another row, a row loses {rounded(max(self.worth, 0))} nats of likelihood.",
         ]
         if self.kl is not None:
-            lines.append(f"The codes tell {three_digits(self.kl)} nats of a row.")
+            lines.append(f"The codes tell {rounded(self.kl)} nats of a row.")
         if self.in_use is not None:
             lines.append(
                 f"Of the codebook {self.in_use:.1%} is in use, as varied as {self.perplexity:,.0f} equally frequent vectors."
             )
         if self.gap is not None:
             off = "worse" if self.gap > 0 else "better"
-            lines.append(f"A row held out was {off} off than one learned from by {three_digits(abs(self.gap))} nats.")
+            lines.append(f"A row held out was {off} off than one learned from by {rounded(abs(self.gap))} nats.")
         if self.dead is not None:
             lines.append(f"{self.dead:.1%} of the units are dead.")
         return tuple(lines)
@@ -366,15 +366,15 @@ def _findings(model: BaseAutoencoder, waist: Bottleneck, found: dict[str, Any]) 
     if astray > limit:
         highest = max(record["learning_rate"] for record in model.history_)
         yield (
-            f"Training diverged: on the way the loss went up by {three_digits(astray)} nats, on rows that were learned from "
+            f"Training diverged: on the way the loss went up by {rounded(astray)} nats, on rows that were learned from "
             f"as well. Lower learning_rate, which was up to {highest:.2g}."
         )
     elif (gap := found["gap"] or 0.0) > limit:
-        yield f"Rows are learned by heart: one held out is worse off than one learned from by {three_digits(gap)} nats. {CURE}"
+        yield f"Rows are learned by heart: one held out is worse off than one learned from by {rounded(gap)} nats. {CURE}"
     elif (risen := _risen(model)) > limit and (best := kept(model)):
         since = f"epoch {best[0]}" if best[0] else "the start"
         yield (
-            f"In the end rows were learned by heart: the held-out loss rose by {three_digits(risen)} nats after {since}, whose "
+            f"In the end rows were learned by heart: the held-out loss rose by {rounded(risen)} nats after {since}, whose "
             f"weights were kept. {CURE}"
         )
     if found["dead"] is not None and found["dead"] >= MANY_DEAD and not found["collapsed"]:

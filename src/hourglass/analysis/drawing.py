@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hourglass.analysis.metrics import Array, three_digits
+from hourglass.analysis.metrics import Array, rounded
 from hourglass.errors import ParameterError
 from hourglass.kinds.image import visible
 from hourglass.parts.base import is_count
@@ -360,7 +360,7 @@ def histogram(axes: Axes, of_rows: Array, measure: str, what: str) -> None:
     styled(axes, measure, what).locator_params(axis="x", nbins=5)  # as 0.0025 needs its room
     axes.hist(of_rows, bins=min(40, max(8, len(of_rows) // 10)), color=BLUE)
     limit = float(np.quantile(of_rows, 0.99))
-    axes.axvline(limit, color=ORANGE, lw=1.4, ls=(0, (4, 2)), label=f"1 in 100 is beyond {three_digits(limit)}")
+    axes.axvline(limit, color=ORANGE, lw=1.4, ls=(0, (4, 2)), label=f"1 in 100 is beyond {rounded(limit)}")
     legend(axes)
 
 

@@ -456,9 +456,10 @@ def total_variation(first: Iterable[Hashable], second: Iterable[Hashable]) -> fl
     return sum(abs(counts[0][thing] / totals[0] - counts[1][thing] / totals[1]) for thing in counts[0] | counts[1]) / 2
 
 
-def three_digits(value: float) -> str:
-    """A number as it is read: at least three digits, and no powers of ten of large ones."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def rounded(value: float, digits: int = 3) -> str:
+    """A number as it is read: of so many digits, or all of a larger whole part."""
+    whole = 10**digits - 0.5 <= abs(value) < 1e15
+    return f"{value:,.0f}" if whole else f"{value:,.{digits}g}"
 
 
 def _pair(X: Any, X2: Any) -> tuple[Array, Array]:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
+from hourglass.analysis.metrics import rounded
+
 MANY = 40  # points from which on the farthest few may lie beyond the edge
+DIGITS = 4  # of a number
 Points = Sequence[tuple[float, float]]
 
 
@@ -52,9 +55,9 @@ def curves(
             dots += "".join(f'<i class="{line.look}" style="left:{x:.2f}%;top:{y:.2f}%"></i>' for x, y in places)
     levels = nice(bottom, top)
     grid = "".join(f'<path class="grid" d="M0 {place(points[0][0], y)[1]:.2f}H100"/>' for y in levels)
-    down = "".join(f'<span class="y" style="top:{place(points[0][0], y)[1]:.2f}%">{number(y)}</span>' for y in levels)
+    down = "".join(f'<span class="y" style="top:{place(points[0][0], y)[1]:.2f}%">{rounded(y, DIGITS)}</span>' for y in levels)
     chosen = ticks or [x for x in nice(left, right) if not logarithmic]
-    along = "".join(f'<span class="x" style="left:{place(x, top)[0]:.2f}%">{number(x)}</span>' for x in chosen)
+    along = "".join(f'<span class="x" style="left:{place(x, top)[0]:.2f}%">{rounded(x, DIGITS)}</span>' for x in chosen)
     at = "" if mark is None else f'<b class="mark" style="left:{place(mark, top)[0]:.2f}%"></b>'
     legend = "".join(f'<span class="{line.look}">{escape(line.name)}</span>' for line in lines)
     return (
@@ -85,12 +88,6 @@ def nice(low: float, high: float) -> list[float]:
     power = 10 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
     return [round(i * step, 12) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-
-
-def number(value: float, digits: int = 4) -> str:
-    """A number, as short as it can be: of so many digits, or all of a larger whole part."""
-    whole = 10**digits - 0.5 <= abs(value) < 1e15
-    return f"{value:,.0f}" if whole else f"{value:,.{digits}g}"
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.analysis.metrics import rounded
 from hourglass.kinds import taken
 from hourglass.kinds.image import as_unit, white_of
-from hourglass.server.studio import charts
+from hourglass.server.studio.charts import DIGITS
 from hourglass.server.studio.rows import html, png
 from hourglass.server.studio.rows import values as plain
 
@@ -113,7 +114,7 @@ def words(value: Any) -> str:
     if value is None or (isinstance(value, (float, np.floating)) and np.isnan(value)):
         return "missing"
     if isinstance(value, (float, np.floating)):
-        return charts.number(float(value))
+        return rounded(float(value), DIGITS)
     if isinstance(value, (list, tuple)):
         return " ".join(map(str, value))
     return str(value)

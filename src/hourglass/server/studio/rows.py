@@ -17,13 +17,13 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from hourglass.analysis.metrics import rounded
 from hourglass.data import Record
 from hourglass.data.some import spread
 from hourglass.kinds import KINDS, rows, taken
 from hourglass.kinds.base import Kind
 from hourglass.kinds.frames import as_frame
 from hourglass.kinds.image import as_unit, visible, white_among, white_of
-from hourglass.server.studio import charts
 
 SIDE = 160  # pixels of a picture's longer side at most
 POINTS = 240  # of a curve
@@ -192,7 +192,7 @@ def cell(value: Any) -> str:
     """A cell of a table as text."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
-    return charts.number(value, digits=6) if isinstance(value, float) else str(value)
+    return rounded(value, digits=6) if isinstance(value, float) else str(value)
 
 
 def _table_html(shown: Values, before: Values | None) -> str:
