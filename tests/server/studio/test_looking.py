@@ -188,8 +188,12 @@ def test_alarms(page, run, fitted, require_good):
 def test_of_data_that_is_dropped_while_other_is_judged_the_last_is_shown(page_of, run, fitted):
     page = page_of(1280)
     page.goto(f"/alarms?run={run('flag', str(fitted / 'table.csv')).name}")
+    page.get_by_text("Judged: table").wait_for()
+    page.evaluate("did_handshake = false")  # as on a page that is drawn before the server hears it
     for name in ("table.csv", "new.csv"):
         page.locator("input[type=file]").set_input_files(fitted / name)
+    page.wait_for_timeout(200)
+    page.evaluate("did_handshake = true")
     page.get_by_text("Judged: new").wait_for()
     page.wait_for_timeout(2000)  # for what else comes
     expect(page.locator(".rate-card")).to_have_count(1)

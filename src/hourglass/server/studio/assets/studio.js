@@ -23,6 +23,7 @@ const studio = {
   // Send files one after the other; those of a folder, several pictures, several files of one sort, and a record's become one. Then
   // tell the drop zone of that number where they are, of a record where its header is.
   async sendNow(list, zone, folder) {
+    await studio.connected();
     const files = list.filter((file) => !/^(\.|thumbs\.db$|desktop\.ini$)/i.test(file.name));
     if (!files.length) return folder && emitEvent("sent" + zone, { failed: `There is no file in ${folder}.` });
     const sort = (file) => file.type.startsWith("image/") ? "pictures" : /\.[^.]+(\.gz)?$/.exec(file.name.toLowerCase())?.[0] ?? "files";
@@ -42,6 +43,11 @@ const studio = {
       if (!record || file === record) path = record && !folder ? answer.file : answer.path;
     }
     emitEvent("sent" + zone, { path });
+  },
+
+  // Wait until the server can be told something: what is told before comes in any order.
+  async connected() {
+    while (!window.did_handshake) await new Promise((done) => setTimeout(done, 10));
   },
 
   async drop(event, zone) {
