@@ -63,6 +63,15 @@ def test_the_rate_is_kept_where_there_are_many_columns_for_the_rows(n, columns):
     assert not any(one.drift(new).drifted for one in found)
 
 
+def test_the_rate_is_kept_where_rows_are_a_good_part_of_what_they_are_scaled_by():
+    def raised(seed):
+        usual = np.random.default_rng(seed).normal(size=(430, 30))
+        one = hg.AnomalyDetector(alarm_rate=0.2, max_epochs=1, neighbours=0, random_state=0).fit(usual[:30])
+        return (one.predict(usual[30:]) == -1).mean()
+
+    assert np.mean([raised(seed) for seed in range(40)]) == pytest.approx(6 / 31, abs=0.025)
+
+
 def test_the_promised_rate_of_false_alarms_is_kept(detector):
     assert (detector.p_values(NEW) <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
     np.testing.assert_array_equal(detector.predict(NEW) == -1, detector.p_values(NEW) <= 0.05)

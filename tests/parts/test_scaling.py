@@ -51,6 +51,19 @@ def test_the_same_numbers_whatever_the_blocks(monkeypatch, tailed):
     assert torch.equal(seen.nan_to_num(), whole(x).nan_to_num())
 
 
+def test_a_row_as_all_others_scale_it():
+    x, numbers = rows(40, 4).abs().sqrt(), torch.arange(4) != 3
+    x[:, 1] = x[:, 1].log()
+    found = squash(x, numbers, numbers)
+    z = found(x.double())
+    known = (~x.isnan()).sum(0)
+    assert known.tolist() == [34, 40, 40, 40]
+    others = [standardize(torch.cat([z[:i], z[i + 1 :]]), numbers)(z[i]) for i in range(40)]
+    torch.testing.assert_close(found.by_others(z, known), torch.stack(others), equal_nan=True)
+    alone = torch.tensor([[5.5, 0.0, 0.0, 1.0]])  # nearly all of the variance: there is a limit
+    assert found.by_others(alone, known)[0, 0] == pytest.approx(5.5 * (34 / 33 / scaling.LEFT) ** 0.5)
+
+
 def test_no_copy_of_all_numbers_is_made_in_double_precision(monkeypatch):
     monkeypatch.setattr(scaling, "BLOCK", 2**14)
     x = rows(2000, 320)

@@ -14,6 +14,7 @@ from hourglass.parts.tracing import traced
 
 SQUASH = 3.0  # standard deviations from where on the tails are drawn in
 FAR = 1000.0  # standard deviations from zero, from where on single precision loses too much of a column
+LEFT = 0.5  # of the variance of a column, at least, where a row is left out of it
 HEAVY = 20.0  # a column that reaches so many standard deviations has a heavy tail
 BLOCK = 2**22  # numbers that are held in double precision at a time: 32 MB
 TOGETHER = 32  # columns at least: sums over fewer are added up in another order
@@ -35,6 +36,13 @@ class Scaling(nn.Module):
 
     def within(self, x: Tensor) -> Tensor:
         """X with numbers drawn into the range of what the scaling was learned from, where it knows that."""
+        return x
+
+    def by_others(self, x: Tensor, count: Tensor) -> Tensor:
+        """Rows x of the ``count`` (elements,) that the scaling was learned from, each as one learned from all others has it.
+
+        So they are like new rows, whose values draw no mean towards them.
+        """
         return x
 
     @property
@@ -151,6 +159,11 @@ class Squash(Scaling):
     def within(self, x: Tensor) -> Tensor:
         return x.clamp(self.low.to(x), self.high.to(x))
 
+    def by_others(self, x: Tensor, count: Tensor) -> Tensor:
+        others = (count - 1).clamp(min=1)
+        left = (1 - x.square() / others).clamp(min=LEFT)  # of the variance without the row, but for the factor below
+        return torch.where(self.tailed, x * ((others + 1) / others / left).sqrt(), x)
+
 
 class Conditions(nn.Module):
     """What is known beside rows, raw numbers (batch, cells), as networks like it: (batch, width), 0 where it is missing."""
@@ -182,6 +195,9 @@ class Expand(Scaling):
 
     def within(self, x: Tensor) -> Tensor:
         return self.then.within(x)
+
+    def by_others(self, x: Tensor, count: Tensor) -> Tensor:
+        return self.then.by_others(x, count)
 
     @property
     def far(self) -> bool:
