@@ -62,13 +62,13 @@ class EnsembleWatch(ColumnWatch):
             found = torch.where(hidden.any(0), (rebuilt * hidden).sum(1), found)
         return found
 
-    def expected_out_of_fold(self, x: Tensor) -> Tensor:
-        """What each member expects of rows that are new to it, x (m, members, elements)."""
-        found = torch.empty_like(x)
+    def errors_out_of_fold(self, x: Tensor) -> Tensor:
+        """Errors (m * members, columns) of rows that are new to each member, x (m, members, elements)."""
+        expected = torch.empty_like(x)
         for number in range(self.groups):
             hidden = self.group == number
-            found[..., hidden] = self.model.reconstruct(x.masked_fill(hidden, torch.nan))[..., hidden]
-        return found
+            expected[..., hidden] = self.model.reconstruct(x.masked_fill(hidden, torch.nan))[..., hidden]
+        return self.errors_from(x.flatten(0, 1), expected.flatten(0, 1))
 
     def blame(self, x: Tensor, expected: Tensor) -> Tensor:
         """How much each column adds to a row's strangeness (n, columns): how much less strange the whole row is without it.

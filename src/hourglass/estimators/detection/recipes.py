@@ -110,20 +110,17 @@ def _watch_members(
     watch = members.EnsembleWatch(model, alarm)
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
-    at_once, count, found = rows_at_once(model.shape, WIDEST), (~usual.isnan()).sum(0), []
+    at_once, count = rows_at_once(model.shape, WIDEST), (~usual.isnan()).sum(0)
+    rows, own = held_out.flatten(), torch.split(held_out, at_once)
     with torch.inference_mode():
-        for part in torch.split(held_out, at_once):
-            mine = scaling.by_others(x[part], count)  # (m, members, elements)
-            expected = watch.expected_out_of_fold(mine)
-            found.append(watch.errors_from(mine.flatten(0, 1), expected.flatten(0, 1)))
-        rows, errors = held_out.flatten(), torch.cat(found)
-        parts = [] if aside is None else torch.split(aside, at_once)
-        others = [(part, watch.errors(scaling.by_others(part, count))) for part in parts]
+        errors = torch.cat([watch.errors_out_of_fold(scaling.by_others(x[part], count)) for part in own])
+        rest = [] if aside is None else torch.split(aside, at_once)
+        others = [(part, watch.errors(scaling.by_others(part, count))) for part in rest]
         with alarm.of_the_others(usual):
             alarm.calibrate(x[rows], errors)
             _refer_to_sorts(watch, x[rows], errors, torch.isin(rows, chosen), at_once)
-            for rest in others:
-                alarm.add_references(alarm(*rest))
+            for other in others:
+                alarm.add_references(alarm(*other))
     return watch, rows, errors
 
 
