@@ -334,6 +334,21 @@ def test_who_looks_at_a_run_is_not_taken_for_who_trains(folder, asked):
         assert run.state is State.failed
 
 
+def test_a_run_that_ends_while_it_is_looked_at_has_not_failed(folder, asked, monkeypatch):
+    run = folder.new_run(asked)
+    lock = (run.path / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def read_before_it_ended(path):
+        lock.close()
+        return {}
+
+    monkeypatch.setattr(runs, "read_json", read_before_it_ended)
+    assert run.state is State.training
+    monkeypatch.setattr(runs, "read_json", lambda path: {"stopped": False})
+    assert run.state is State.done
+
+
 def test_a_sweep_that_is_stopped_keeps_the_widths_that_are_done(folder, tmp_path, digits, here, monkeypatch):
     np.save(tmp_path / "d.npy", digits)
     run = folder.new_run(Asked(str(tmp_path / "d.npy"), "sweep", options={"max_epochs": 2}))

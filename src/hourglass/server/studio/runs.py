@@ -107,10 +107,10 @@ class Run:
     @property
     def state(self) -> State:
         """How far it is."""
-        result = self.result
+        locked, result = self._locked(), self.result  # in this order: who trains says what came of it before it ends
         if result:
             return State.stopped if result.get("stopped") else State.done
-        if self._locked():
+        if locked:
             return State.training
         if (self.path / "failed.txt").exists():
             return State.failed
