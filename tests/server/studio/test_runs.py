@@ -417,6 +417,14 @@ def test_a_run_can_be_removed(folder, asked):
     assert not Run(run.path).path.exists()
 
 
+def test_a_run_that_is_deleted_while_it_is_looked_at_does_no_harm(folder, asked):
+    run = folder.new_run(asked)
+    run.remove()
+    assert (run.asked_at, run.stage, run.sentence, run.state) == (0, "Starting", "", State.waiting)
+    with pytest.raises(hg.HourglassError, match=r"model\.safetensors"):
+        run.model()
+
+
 def test_a_long_name_keeps_its_ending():
     assert plain_name("measurements-" * 6 + "cleaned.csv.gz").endswith(".csv.gz")
     assert plain_name("m" * 80 + ".csv") == "m" * 56 + ".csv"

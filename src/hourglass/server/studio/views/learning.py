@@ -12,7 +12,7 @@ from hourglass.data.some import spread
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.files import REPORT, report
-from hourglass.server.studio.plain import Made, read_json
+from hourglass.server.studio.plain import Made, changed_at, read_json
 from hourglass.server.studio.runs import Run, State
 from hourglass.server.studio.views import more
 from hourglass.server.studio.views.progress import TICK, Progress, address, delete, fetch, try_again
@@ -72,7 +72,7 @@ def _running(run: Run) -> None:
     with w.card("What it makes of them", "gone" if run.asked.need == "flag" else ""):
         words = "Some rows appear here as the model redraws them, sharper with time."
         preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
-    seen: dict[str, Any] = {"epochs": -1, "preview": 0.0}
+    seen = {"epochs": -1, "preview": 0}
     log = run.log()
 
     def look() -> None:
@@ -83,10 +83,9 @@ def _running(run: Run) -> None:
             stats.set_content(_stats(epochs))
             if epochs:
                 chart.set_content(losses(epochs))
-        path = run.path / "preview.json"
-        changed = path.stat().st_mtime if path.exists() else 0.0
-        if changed != seen["preview"]:
-            seen["preview"] = changed
+        drawn_at = changed_at(run.path / "preview.json")
+        if drawn_at != seen["preview"]:
+            seen["preview"] = drawn_at
             preview.set_content(pairs(run.preview))
 
     look()
