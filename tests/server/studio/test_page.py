@@ -241,6 +241,19 @@ def test_a_run_that_is_to_stop_cannot_be_stopped_again(page_of, studio, pictures
     run.remove()
 
 
+def test_what_is_begun_twice_is_learned_once(page_of, studio, pictures):
+    page, known = page_of(1280), studio.folder.runs()
+    load(page, pictures)
+    page.goto("/train")
+    page.get_by_role("button", name="Start learning").dblclick()
+    page.wait_for_url("**/train?run=*")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("link", name="All models").wait_for()
+    begun = [run for run in studio.folder.runs() if run not in known]
+    assert len(begun) == 1
+    begun[0].remove()
+
+
 def test_a_correction_that_does_not_fit_is_taken_back(page_of, studio, tmp_path):
     (tmp_path / "towns.csv").write_text("town,size\n" + "Bern,1.5\nGraz,2.5\n" * 20)
     page = page_of(390)

@@ -1,4 +1,4 @@
-"""Plain files, which others may delete meanwhile: names that are one part of a path, and JSON that is written whole or not at all."""
+"""Plain files, which others may delete meanwhile: names that are one part of a path, JSON that is written whole or not at all."""
 
 from __future__ import annotations
 

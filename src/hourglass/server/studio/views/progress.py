@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -69,16 +70,29 @@ async def begin(run: Run, view: str) -> None:
     ui.navigate.to(address(run, view))
 
 
-async def begin_new(folder: Folder, asked: Asked, view: str, told: Any) -> None:
-    """Train as it is asked for, or tell why that can't begin."""
-    told.clear()
-    try:
-        await begin(folder.new_run(asked), view)
-    except (OSError, hg.HourglassError) as error:
-        with told:
-            w.notice(
-                f"Can't write '{folder.path}': {error.strerror}. Free some space." if isinstance(error, OSError) else str(error)
-            )
+def begin_new(words: str, note: str, folder: Folder, asked: Callable[[], Asked], view: str) -> Any:
+    """A button that trains as it is asked for, once however often it is pressed; and the place below it that tells why it can't."""
+    begun = list[Run]()
+
+    async def start() -> None:
+        if begun:
+            return
+        told.clear()
+        try:
+            begun.append(folder.new_run(asked()))
+            await begin(begun[0], view)
+        except (OSError, hg.HourglassError) as error:
+            begun.clear()
+            with told:
+                w.notice(
+                    f"Can't write '{folder.path}': {error.strerror}. Free some space." if isinstance(error, OSError) else str(error)
+                )
+
+    with w.box("row"):
+        w.button(words, start, "primary")
+        w.text("span", note, "note")
+    told = w.box("told")
+    return told
 
 
 def try_again(run: Run, view: str) -> None:

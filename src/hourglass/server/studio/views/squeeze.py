@@ -69,18 +69,14 @@ def _can_be_squeezed(source: Source) -> bool:
 def _begin(folder: Folder, source: Source) -> None:
     wish = {"seconds": "5"}
 
-    async def start() -> None:
+    def asked() -> Asked:
         options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
-        asked = Asked(source.data, "sweep", None, source.kind, source.columns, options, source.skip_bad)
-        await begin_new(folder, asked, "squeeze", told)
+        return Asked(source.data, "sweep", None, source.kind, source.columns, options, source.skip_bad)
 
     note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
     with w.card("How narrow can the waist be?", note=note):
         w.choice("Time for each width", SECONDS, "5", lambda value: wish.update(seconds=value))
-        with w.box("row"):
-            w.button("Try the widths", start, "primary")
-            w.text("span", f"on {source.title}", "note")
-        told = w.box("told")
+        begin_new("Try the widths", f"on {source.title}", folder, asked, "squeeze")
 
 
 def _sweep(run: Run) -> None:

@@ -126,10 +126,7 @@ def _form(folder: Folder, source: Source) -> None:
         }
         w.radios("What do you need?", "need", cards, wish.need, choose, cards=True)
         settings()
-        with w.box("row"):
-            w.button("Start learning", lambda: _start(folder, source, wish, told), "primary")
-            w.text("span", f"from {source.title}", "note")
-        told = w.box("told")
+        told = begin_new("Start learning", f"from {source.title}", folder, lambda: _asked(source, wish), "train")
 
 
 def _settings(wish: Wish) -> None:
@@ -178,17 +175,9 @@ def _conditions(source: Source) -> dict[str, str]:
     return {"": "nothing"} | {name: name for name in getattr(raw, "columns", [])}
 
 
-async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
-    asked = Asked(
-        source.data,
-        wish.need,
-        wish.width,
-        source.kind,
-        source.columns,
-        {k: v for k, v in wish.options.items() if v not in (None, "")},
-        source.skip_bad,
-    )
-    await begin_new(folder, asked, "train", told)
+def _asked(source: Source, wish: Wish) -> Asked:
+    options = {name: value for name, value in wish.options.items() if value not in (None, "")}
+    return Asked(source.data, wish.need, wish.width, source.kind, source.columns, options, source.skip_bad)
 
 
 def _earlier(folder: Folder) -> None:
