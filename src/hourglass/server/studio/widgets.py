@@ -220,8 +220,8 @@ def drop_zone(heading: str, words: str, take: Handler) -> Element:
         told = text("small", words)
         told.props["aria-live"] = "polite"
         chooser = box("unseen", "input", type="file", multiple="")
-    again = "event.target.value = ''"  # or the same file, once it is mended, could not be chosen again
-    chooser.on("change", js_handler=f"(event) => {{ studio.send(event.target.files, {zone.id}); {again}; }}")
+    again = "event.target.value = ''"  # forgets the files; else the same, once it is mended, could not be chosen again
+    chooser.on("change", js_handler=f"(event) => {{ studio.send([...event.target.files], {zone.id}); {again}; }}")
     zone.on("dragover.prevent", js_handler="(event) => event.currentTarget.classList.add('over')")
     zone.on("dragleave", js_handler="(event) => event.currentTarget.classList.remove('over')")
     zone.on("drop.prevent", js_handler=f"(event) => studio.drop(event, {zone.id})")
