@@ -25,11 +25,7 @@ FILES = {
     "model.safetensors": ("The model", "hourglass and Python read it"),
     "codes.parquet": ("The codes", "a few numbers for each row"),
     "alarms.parquet": ("The alarms", "each row with its score and reasons"),
-    "samples": ("New rows", "the first that were drawn"),
-    "samples.csv": ("New rows", "the first that were drawn"),
-    "samples.npy": ("New rows", "the first that were drawn"),
-    "samples.smi": ("New rows", "the first that were drawn"),
-    "samples.txt": ("New rows", "the first that were drawn"),
+    **{f"samples{ending}": ("New rows", "the first that were drawn") for ending in ("", ".csv", ".npy", ".smi", ".txt")},
 }
 
 
@@ -40,23 +36,24 @@ def draw(run: Run, title: str) -> None:
     @ui.refreshable
     def body() -> None:
         with w.box("stack"):
-            if run.state is State.training:
+            if shown["state"] is State.training:
                 _running(run)
-            elif run.state in (State.failed, State.waiting):
+            elif shown["state"] in (State.failed, State.waiting):
                 _failed(run)
             else:
                 _done(run)
 
     def look() -> None:
-        if run.state is not shown["state"]:
-            shown["state"] = run.state
+        state = run.state
+        if state is not shown["state"]:
+            shown["state"] = state
             body.refresh()
 
     with w.box("row crumbs"):
         w.link("All models", "/train")
         w.text("span", f"{title} · {run.asked.source.title or run.name}", "note")
     body()
-    if run.state is State.training:
+    if shown["state"] is State.training:
         ui.timer(TICK, look)
 
 
