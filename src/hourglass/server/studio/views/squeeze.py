@@ -140,8 +140,13 @@ def html(drawn: Made, *, finished: bool) -> str:
     )
 
 
+def _at(place: int, at: int) -> str:
+    """The attributes of what is shown while the slider is at a place; it is ``at`` one of them."""
+    return f'data-at="{place}" class="{"on" if place == at else ""}"'
+
+
 def _slider(widths: list[int], at: int) -> str:
-    stops = "".join(f'<span data-at="{i}" class="{"on" if i == at else ""}">{width:,}</span>' for i, width in enumerate(widths))
+    stops = "".join(f"<span {_at(i, at)}>{width:,}</span>" for i, width in enumerate(widths))
     return (
         '<div class="knob"><label class="unseen" for="width">Numbers kept of each row</label>'
         f'<input id="width" type="range" min="0" max="{len(widths) - 1}" value="{at}" aria-valuetext="{widths[at]} numbers" '
@@ -154,7 +159,7 @@ def _glass(drawn: Made, widths: list[int], at: int, of: str) -> str:
 
     def layers(by_width: Made, name: str, hidden: bool) -> str:
         each = "".join(
-            f'<div data-at="{i}" class="{"on" if i == at else ""}">{rows.html(kind, by_width[str(width)], original)}</div>'
+            f"<div {_at(i, at)}>{rows.html(kind, by_width[str(width)], original)}</div>"
             for i, width in enumerate(widths)
             if str(width) in by_width
         )
@@ -180,9 +185,7 @@ def _kept(figures: list[Made], at: int, survives: str) -> str:
     named = {survives: "survives", "with PCA, the classical way": "pca_survives"}
     shown = ""
     for words, name in named.items():
-        each = "".join(
-            f'<span data-at="{i}" class="{"on" if i == at else ""}">{row[name]:.1%}</span>' for i, row in enumerate(figures)
-        )
+        each = "".join(f"<span {_at(i, at)}>{row[name]:.1%}</span>" for i, row in enumerate(figures))
         shown += f"<div><dt>{words}</dt><dd>{each}</dd></div>"
     return f'<dl class="kept">{shown}</dl>'
 
@@ -204,7 +207,4 @@ def _table(figures: list[Made], recommended: int | None) -> str:
         f"<td>{row['survives']:.1%}</td><td>{row['pca_survives']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
         for row in figures
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Numbers", "Error", "Survives", "With PCA", "Training"))
-    return (
-        f'<div class="scroll" tabindex="0"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-    )
+    return rows.grid(("Numbers", "Error", "Survives", "With PCA", "Training"), lines, "plain")
