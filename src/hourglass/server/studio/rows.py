@@ -209,7 +209,8 @@ def _table_html(shown: Values, before: Values | None) -> str:
 def grid(names: Sequence[str], lines: str, look: str) -> str:
     """A table with the names of its columns above its ``lines``, which are HTML; ``look`` is a class of the style sheet."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    return f'<div class="scroll" tabindex="0"><table class="{look}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    table = f'<table class="{look}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _cell_html(value: str, was: str) -> str:

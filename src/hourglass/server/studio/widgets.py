@@ -138,15 +138,20 @@ def choice(label: str, options: Mapping[str, str], value: str, change: Handler, 
                     text("span", words)
                 if name == value:
                     option.props["selected"] = True
-        menu.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+        _tells(menu, change)
     return menu
+
+
+def _tells(element: Element, change: Handler, what: str = "event.target.value") -> None:
+    """Let ``change`` get what a person sets an element to."""
+    element.on("change", lambda event: change(event.args), js_handler=f"(event) => emit({what})")
 
 
 def tick(label: str, value: bool, change: Handler, hint: str) -> Element:
     """A box to tick; ``change`` gets whether it is."""
     with box("tick", "label"):
         mark = box("", "input", type="checkbox", **({"checked": ""} if value else {}))
-        mark.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.checked)")
+        _tells(mark, change, "event.target.checked")
         text("span", label)
         text("small", hint)
     return mark
@@ -239,7 +244,7 @@ def radios(label: str, name: str, options: Mapping[str, str], value: str, change
             with box("", "label"):
                 one = box("unseen", "input", type="radio", name=name, value=option, **({"checked": ""} if option == value else {}))
                 markup("span", words)
-                one.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+                _tells(one, change)
     return group
 
 
