@@ -196,7 +196,7 @@ def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
 
 
 def as_numbers(known: pl.Series, decimal: str, *dtypes: Any) -> pl.Series | None:
-    """Text as the first of the types that allows all of it; in files where commas are decimal ones, in some columns points may be."""
+    """Text as the first of the types that allows all of it; beside commas, points may be decimal ones in some columns."""
     for text in [known] if decimal == POINT else [plain(known, COMMA), known]:
         for dtype in () if has_leading_zeros(text) else dtypes:
             numbers = text.cast(dtype, strict=False)
