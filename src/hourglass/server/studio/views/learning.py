@@ -178,9 +178,8 @@ def _files(place: Any, run: Run) -> None:
     reported = run.asked.need in REPORTED and bool(run.asked.data)
 
     async def write() -> None:
-        path = await w.shown(told, "Writing the report …", report, run)
-        if path is not None:
-            fetch(run, path)
+        if await w.shown(told, "Writing the report …", report, run):
+            await fetch(run, told, report, run)
 
     def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]

@@ -207,7 +207,6 @@ class _Map:
     async def _save(self, ending: str) -> None:
         assert self.mask is not None
         path = free(self.run.path / "selected" / f"rows{ending}")
-        await w.aside(self.charted.keep, self.mask, path)
-        fetch(self.run, path)
-        with self.chosen:
-            w.text("p", f"Saved as {path.relative_to(self.run.path.parent.parent)}, and downloaded.", "note")
+        if await fetch(self.run, self.chosen, self.charted.keep, self.mask, path):
+            with self.chosen:
+                w.text("p", f"Saved as {path.relative_to(self.run.path.parent.parent)}, and downloaded.", "note")

@@ -53,9 +53,20 @@ def address(run: Run, view: str) -> str:
     return f"/{view}?run={quote(run.name)}"
 
 
-def fetch(run: Run, path: Path) -> None:
-    """Let the browser download something that a run made."""
-    ui.download.from_url(f"/files/{quote(run.name)}/{quote(path.relative_to(run.path).as_posix())}")
+async def fetch(run: Run, told: Any, make: Callable[..., Path], *given: Any) -> Path | None:
+    """Let the browser download what work makes in the folder of a run, though the button may have gone by then.
+
+    None where that can't be made; why is ``told`` in a place that stays.
+    """
+    client = ui.context.client
+    try:
+        path = await w.aside(make, *given)
+    except hg.HourglassError as error:
+        with told:
+            w.notice(str(error))
+        return None
+    client.download(f"/files/{quote(run.name)}/{quote(path.relative_to(run.path).as_posix())}")
+    return path
 
 
 def choose(run: Run, runs: list[Run], view: str) -> None:
