@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import os
 import re
 import zipfile
 
@@ -273,6 +274,24 @@ def test_what_is_begun_twice_is_learned_once(page_of, studio, pictures):
     begun = [run for run in studio.folder.runs() if run not in known]
     assert len(begun) == 1
     begun[0].remove()
+
+
+def test_what_is_filled_in_while_data_is_read_is_kept(page_of, studio, tmp_path):
+    page, slow = page_of(1280), tmp_path / "slow.csv"
+    os.mkfifo(slow)  # who reads it waits until somebody writes
+    studio.folder.choose(Source(str(slow)))
+    page.goto("/train")
+    page.wait_for_function("window.did_handshake")  # what is done before that is told in any order
+    page.get_by_text("More", exact=True).click()
+    page.get_by_text("Generate", exact=True).click()
+    for label, number in (("Seed", "5"), ("Another width", "3")):
+        page.get_by_label(label).fill(number)
+        page.get_by_label(label).press("Enter")
+    page.get_by_label("Time to learn").select_option("30")
+    slow.write_text("a,b\n1,2\n3,4\n")
+    page.get_by_label("Ask for samples by").wait_for(state="attached")
+    found = [page.get_by_label(label).input_value() for label in ("Seed", "Another width", "Time to learn")]
+    assert found == ["5", "3", "30"]
 
 
 def test_a_correction_that_does_not_fit_is_taken_back(page_of, studio, tmp_path):
