@@ -159,6 +159,24 @@ def test_a_lasso(page_of, run):
     assert pl.read_parquet(started.value.path()).height == some
 
 
+def test_colours_that_are_chosen_while_the_map_is_turned_stay(page_of, run):
+    page, held = page_of(1280), []
+    on_the_map(page, run("generate", "digits"))
+    colours = "() => new Set(getElement(Number(document.querySelector('.points').id.slice(1))).tint).size"
+    painted = page.locator(".points").get_attribute("data-painted")
+    assert page.evaluate(colours) <= 11  # of labels
+    page.route("**/points/*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright takes no builtin)
+    for menu, chosen, asked in (("Seen along", "0 1", 2), ("Colour by", "error", 3)):
+        page.get_by_label(menu).select_option(chosen)
+        while len(held) < asked:
+            page.wait_for_timeout(10)
+    for route in reversed(held):  # the colours that were asked for last come first
+        route.continue_()
+        page.wait_for_function(f"({colours})() > 11")
+    expect(page.locator(".points")).not_to_have_attribute("data-painted", painted)
+    assert page.evaluate(colours) > 11
+
+
 def test_what_is_saved_is_downloaded_though_its_button_has_gone(page_of, run):
     page = page_of(1280)
     on_the_map(page, run("generate", "digits"))
