@@ -28,7 +28,8 @@ def photos(folder: str) -> Pictures:
 
 def middles(pictures: Pictures) -> Pictures:
     """The middle of each."""
-    return [p[(h := (p.shape[0] - MIDDLE) // 2) : h + MIDDLE, (w := (p.shape[1] - MIDDLE) // 2) : w + MIDDLE] for p in pictures]
+    corners = (((picture.shape[0] - MIDDLE) // 2, (picture.shape[1] - MIDDLE) // 2) for picture in pictures)
+    return [picture[top : top + MIDDLE, left : left + MIDDLE] for picture, (top, left) in zip(pictures, corners, strict=True)]
 
 
 def xrays(part: str) -> Pictures:

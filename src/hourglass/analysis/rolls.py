@@ -56,8 +56,7 @@ def piano_rolls(melodies: Melody | Sequence[Melody], names: Sequence[str] = (), 
 
 
 def _title(melody: Melody) -> str:
-    said = [melody.name] * bool(melody.name) + [melody.metre] + [melody.key or ""] * bool(melody.key)
-    return ", ".join(said)
+    return ", ".join(filter(None, (melody.name, melody.metre, melody.key)))
 
 
 def _roll(axes: Axes, melody: Melody, title: str, view: tuple[int, int], *, labelled: bool) -> None:

@@ -250,8 +250,7 @@ def _below(widths: list[int], features: int) -> list[int]:
     if not kept:
         raise DataError(f"No bottleneck of the sweep ({wide}) is below the number of features, {features}. Give narrower ones.")
     if wide:
-        message = f"Bottlenecks that are not below the number of features, {features}, are left out of the sweep: {wide}."
-        warn(message)
+        warn(f"Bottlenecks that are not below the number of features, {features}, are left out of the sweep: {wide}.")
     return kept
 
 

@@ -359,8 +359,8 @@ def require_unread_pictures(folder: Path, data: str, option: str = "-o", *, name
 
 def save_overlays(detector: Any, X: Any, alarm: Any, names: list[str] | None, folder: Path) -> None:
     """The images that raised an alarm, under their score maps, by their names or else numbers."""
-    from hourglass.data import write_images
+    from hourglass.data import image_files, write_images
 
-    names = names or [f"{row:05d}.png" for row in range(len(X))]
+    files = image_files(names, len(X))
     if alarm.any():
-        write_images(folder, hg.plots.overlays(detector, X[alarm]), [names[row] for row in alarm.nonzero()[0]])
+        write_images(folder, hg.plots.overlays(detector, X[alarm]), [str(files[row]) for row in alarm.nonzero()[0]])

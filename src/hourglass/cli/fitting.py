@@ -56,7 +56,7 @@ def clean(asked: Asked) -> None:
     model.save(asked.output)
     what = "fill in missing cells" if fills(model) else f"mend {model.model_.corruption}"
     say(f"Learned to {what} from {model.kind_.describe()}, in {passes(model)}.")
-    say(f"Wrote {asked.output}. Next: hourglass denoise {quote(str(asked.output))} DAMAGED -o clean{model.kind_.ending or '/'}")
+    _say_next(asked, "denoise", f"DAMAGED -o clean{model.kind_.ending or '/'}")
 
 
 def generate(asked: Asked) -> None:
@@ -78,8 +78,7 @@ def generate(asked: Asked) -> None:
     say(f"Trained on {_learned_from(model, X)} ({model.kind_.describe()}) for {passes(model)}.")
     say(f"A row costs {-bound.elbo.mean():.1f} nats at most, of which {bound.kl.mean():.1f} for its codes.")
     say(f"Samples come from: {model.sampler_}.")
-    place = f"samples{model.kind_.ending or '/'}"
-    say(f"Wrote {asked.output}. Next: hourglass generate {quote(str(asked.output))} -n 64{level} -o {place}")
+    _say_next(asked, "generate", f"-n 64{level} -o samples{model.kind_.ending or '/'}")
 
 
 def flag(asked: Asked) -> None:
@@ -91,17 +90,13 @@ def flag(asked: Asked) -> None:
     rows = _learned_from(detector, one_a_row(detector, X))
     say(f"Learned from {rows} what is usual ({detector.kind_.describe()}), in {passes(detector)}.")
     maps = " --heatmaps marked/" if detector.kind_.name == "image" else ""
-    say(f"Wrote {asked.output}. Next: hourglass detect {quote(str(asked.output))} NEW -o alarms.parquet{maps}")
+    _say_next(asked, "detect", f"NEW -o alarms.parquet{maps}")
 
 
 def _require_no_network(asked: Asked) -> None:
     """Refuse options that a detector has no use for."""
-    for name, value in (
-        ("bottleneck", asked.bottleneck),
-        ("hidden", asked.network["hidden"]),
-        ("checkpoint", asked.network["checkpoint"]),
-    ):
-        if value is not None:
+    for name, value in {"bottleneck": asked.bottleneck, **asked.network}.items():
+        if name != "kind" and value is not None:
             raise hg.ParameterError(f"--{name} is for autoencoders: what --for flag makes has none. Leave it out.")
 
 
@@ -115,7 +110,7 @@ def compress(asked: Asked) -> None:
     say(f"Trained on {_learned_from(model, X)} ({model.kind_.describe()}) for {passes(model)}.")
     survival = _survival_of_unseen(model, asked.data, X)
     say(f"{counted(width, 'number')} in place of {model.kind_.dimensions:,}{symbols} {keep} {survival}")
-    say(f"Wrote {asked.output}. Next: hourglass report {quote(str(asked.output))} {quote(asked.data)}")
+    _say_next(asked, "report", quote(asked.data))
 
 
 FITTERS: dict[Need, Callable[[Asked], None]] = {
@@ -135,6 +130,11 @@ def _taken(asked: Asked) -> tuple[Any, Asked]:
     say(f"Taken for kind '{inferred.kind}': {inferred.reason}. Choose another with --kind.")
     _hint_at_series(X, asked)
     return X, asked._replace(network=asked.network | {"kind": inferred.kind})
+
+
+def _say_next(asked: Asked, command: str, rest: str) -> None:
+    """Say where the model is, and what to type next: a command, the model, and the rest of the line."""
+    say(f"Wrote {asked.output}. Next: hourglass {command} {quote(str(asked.output))} {rest}")
 
 
 def _hint_at_series(X: Any, asked: Asked) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from shlex import quote
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -148,9 +149,8 @@ def histogram(tally: list[int], rows: int) -> Table:
     table = Table(title="Strangeness of the rows, most usual first", title_justify="left", **plain)
     for name in ("p-value", "rows", "share", "of usual rows" if bars else "of usual", *[""] * bars):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for place, limit in enumerate(P_VALUES):
-        below = P_VALUES[place + 1] if place + 1 < len(P_VALUES) else 0.0
-        count = tally[place] - (tally[place + 1] if below else 0)
+    for (limit, below), (within, farther) in zip(pairwise((*P_VALUES, 0.0)), pairwise((*tally, 0)), strict=True):
+        count = within - farther
         words = f"{below:g} to {limit:g}" if below else f"up to {limit:g}"
         bar = ["█" * round(room * count / rows)] * bars
         table.add_row(words, f"{count:,}", f"{count / rows:.2%}", f"{limit - below:.1%}", *bar)

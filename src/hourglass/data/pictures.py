@@ -187,9 +187,7 @@ class Pictures(Sequence[Picture]):
     def __getitem__(self, index: slice) -> Pictures: ...
     def __getitem__(self, index: int | slice) -> Picture | Pictures:
         if isinstance(index, slice):
-            part = copy.copy(self)
-            part._files = self._files[index]
-            return part
+            return self._some(self._files[index])
         with _quiet:
             picture = _decode(self._files[index])
         if isinstance(picture, FileError):
@@ -201,8 +199,11 @@ class Pictures(Sequence[Picture]):
         if not self._skip_bad:
             return self
         good = {picture.name for picture in self}
+        return self._some([file for file in self._files if file.name in good])
+
+    def _some(self, files: list[_File]) -> Pictures:
         part = copy.copy(self)
-        part._files = [file for file in self._files if file.name in good]
+        part._files = files
         return part
 
     def __iter__(self) -> Iterator[Picture]:
@@ -224,8 +225,7 @@ class Pictures(Sequence[Picture]):
         if bad and len(bad) == len(self):
             raise FileError(f"None of the {len(bad)} images can be read, the first: '{bad[0]}'. They must be {_KNOWN}.")
         if bad:
-            message = f"Left out {len(bad)} of {len(self)} images that could not be read, the first: '{bad[0]}'."
-            warn(message)
+            warn(f"Left out {len(bad)} of {len(self)} images that could not be read, the first: '{bad[0]}'.")
 
 
 def holds_pictures(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> bool:
@@ -367,10 +367,8 @@ def _levels(path: str, image: Image.Image) -> tuple[NDArray[Any], NDArray[Any] |
         if numbers.min() < 0:
             raise FileError(f"'{path}' has pixels below 0, down to {numbers.min()}. Convert it to 8 or 16 bits without a sign.")
         levels = numbers.astype(np.uint16)
-        negative = (
-            getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
-        )  # which Pillow turns at 8 bits alone
-        return 65535 - levels if negative else levels, None
+        meaning = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION)  # which Pillow heeds at 8 bits alone
+        return 65535 - levels if meaning == WHITE_IS_ZERO else levels, None
     grey = image.mode in ("1", "L", "LA", "La")
     if not image.has_transparency_data:
         return np.array(image.convert("L" if grey else "RGB")), None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hourglass.data.files import atomic, naming
 from hourglass.data.numerals import bare
 from hourglass.data.readers import read
-from hourglass.data.tables import GAP, as_written, check_lines, decimal_of, layout, readable, skip_named_separator
+from hourglass.data.tables import GAP, as_numbers, check_lines, decimal_of, layout, readable, skip_named_separator
 from hourglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -135,11 +135,8 @@ def _typed(column: pl.Series, dtypes: Mapping[str, str] | None, decimal: str) ->
         return readable(known, decimal)
     dtype = getattr(pl, dtypes.get(column.name, "String"), pl.String)
     dtype = pl.Float64 if dtype == pl.Decimal else dtype
-    for text in as_written(known, decimal) if dtype.is_numeric() else ():
-        numbers = text.cast(dtype, strict=False)
-        if numbers.null_count() == known.null_count():
-            return numbers
-    return readable(column.set(column == "", None), decimal)
+    numbers = as_numbers(known, decimal, dtype) if dtype.is_numeric() else None
+    return readable(column.set(column == "", None), decimal) if numbers is None else numbers
 
 
 @contextmanager

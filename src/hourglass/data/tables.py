@@ -186,21 +186,23 @@ def typed(column: pl.Series, decimal: str = POINT) -> pl.Series:
     import polars as pl
 
     known = bare(column)
-    for text in as_written(known, decimal):
-        for dtype in (pl.Int64, pl.Float64):
-            numbers = text.cast(dtype, strict=False)
-            if numbers.null_count() == known.null_count():
-                return numbers
+    numbers = as_numbers(known, decimal, pl.Int64, pl.Float64)
+    if numbers is not None:
+        return numbers
     truths = known.str.to_lowercase().replace_strict(TRUTHS, default=None, return_dtype=pl.Boolean)
     if truths.null_count() == known.null_count() < len(known):
         return truths
     return readable(column.set(column == "", None), decimal)
 
 
-def as_written(known: pl.Series, decimal: str) -> list[pl.Series]:
-    """The ways in which text may be numbers, in a file with that decimal sign: beside commas, some columns may have points."""
-    ways = [known] if decimal == POINT else [plain(known, COMMA), known]
-    return [text for text in ways if not has_leading_zeros(text)]
+def as_numbers(known: pl.Series, decimal: str, *dtypes: Any) -> pl.Series | None:
+    """Text as the first of the types that allows all of it; beside commas, points may be decimal ones in some columns."""
+    for text in [known] if decimal == POINT else [plain(known, COMMA), known]:
+        for dtype in () if has_leading_zeros(text) else dtypes:
+            numbers = text.cast(dtype, strict=False)
+            if numbers.null_count() == known.null_count():
+                return numbers
+    return None
 
 
 def readable(text: pl.Series, decimal: str) -> pl.Series:

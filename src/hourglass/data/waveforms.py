@@ -11,8 +11,6 @@ import numpy as np
 from hourglass.data.record import Record
 from hourglass.errors import FileError, MissingExtraError
 
-ENDINGS = (".hea", ".dat")
-
 
 def read_wfdb(path: Path) -> Record:
     """Read a WFDB record by its header or its signals: in physical units, NaN where samples are missing."""

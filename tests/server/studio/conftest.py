@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +19,11 @@ from hourglass.server.studio.folder import Folder
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 QUIET = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
 WIDTHS = {1280: 900, 390: 844}
+PATIENCE = 60_000  # milliseconds that anything may take to appear: machines differ
 AXE = "axe.run(document, {resultTypes: ['violations']}).then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
+
+FADED = """() => Promise.allSettled(document.getAnimations().filter((one) => one.effect.getTiming().iterations === 1)
+  .map((one) => one.finished))"""  # colours fade in
 
 
 class Studio(NamedTuple):
@@ -46,8 +48,9 @@ def browser():
     if CHROMIUM is None:
         missing = "no Chromium is installed: apt-get install chromium"
         pytest.fail(missing) if os.environ.get("HOURGLASS_BROWSER") == "required" else pytest.skip(missing)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
@@ -58,22 +61,14 @@ def browser():
 def studio(tmp_path_factory):
     """The command, serving a folder of its own."""
     place = tmp_path_factory.mktemp("studio")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "hourglass", "studio", str(place), "--port", str(port), "--no-browser"]
+    command = [sys.executable, "-m", "hourglass", "studio", str(place), "--port", "0", "--no-browser"]
     log = Path(place, "server.log").open("w")  # noqa: SIM115 (the process writes to it)
-    process = subprocess.Popen(command, env={**os.environ, **QUIET}, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"{address}/studio/studio.css", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.2)
+    process = subprocess.Popen(command, env={**os.environ, **QUIET}, stdout=subprocess.PIPE, stderr=log, text=True)
+    (address,) = re.findall(r"http://[\d.]+:\d+", process.stdout.readline())  # which is told once it is listened to
     yield Studio(address, Folder(place))
     process.terminate()
     process.wait(10)
+    process.stdout.close()
     log.close()
     assert "Traceback" not in Path(place, "server.log").read_text()
 
@@ -87,7 +82,7 @@ def page_of(browser, studio):
         theme, size = ("light" if width == 1280 else "dark"), {"width": width, "height": WIDTHS[width]}
         contexts.append(browser.new_context(viewport=size, color_scheme=theme, base_url=studio.address))
         page = contexts[-1].new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda answer: errors.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
@@ -111,7 +106,7 @@ def require_good():
 
     def require(page):
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
-        page.wait_for_timeout(250)  # colours fade in
+        page.evaluate(FADED)
         assert [fault for fault in page.evaluate(AXE) if fault[0] != "minor"] == []
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -15,6 +18,7 @@ pytest.importorskip("nicegui")
 
 from hourglass.server.studio import codemap, drawn, making
 from hourglass.server.studio.charted import STEPS, charted, coded
+from hourglass.server.studio.views import map as view
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,26 @@ def test_rows_and_codes_as_html(known):
     way = known.way(0, 1)
     assert len(way) == STEPS
     assert way[0] == known.decoded(known.codes[:1])[0]
+
+
+def test_of_directions_that_are_chosen_one_after_the_other_the_last_are_shown(codes, monkeypatch):
+    shown = view._Map(None, SimpleNamespace(codes=codes, ways=lambda: {"error": "error"}, tinted=lambda by: None), [])
+    flats, last_is_through = [], Event()
+    shown.points = SimpleNamespace(show=lambda **what: flats.append(what["points"]))
+    shown._select = shown._mark = shown._legend = lambda *_: None
+
+    def plane(some, pair):
+        last_is_through.wait(10) if pair is None else last_is_through.set()
+        return codemap.plane(some, pair)
+
+    monkeypatch.setattr(view, "plane", plane)
+
+    async def turned_twice():
+        await asyncio.gather(shown._turn("main"), shown._turn("0 1"))
+
+    asyncio.run(turned_twice())
+    assert shown.flat.title == "codes 0 and 1"
+    assert len(flats) == 1
 
 
 def test_words_of_others_are_no_html():

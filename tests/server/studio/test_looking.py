@@ -55,6 +55,16 @@ def click(page, across, down):
     page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 
+def rows_apart(page):
+    """Places of two rows on the map, in shares: what is seen at the very top, and at the very bottom."""
+    return page.evaluate("""() => new Promise((done) => requestAnimationFrame(() => {  // once what was asked for is drawn
+      const paper = document.querySelector('.points-plot'), {width, height} = paper;
+      const pixels = new Uint32Array(paper.getContext('2d').getImageData(0, 0, width, height).data.buffer), rows = [];
+      pixels.forEach((pixel, i) => { if (pixel !== pixels[0]) rows.push([i % width / width, Math.floor(i / width) / height]); });
+      done([rows.at(0), rows.at(-1)]);
+    }))""")
+
+
 def empty_ground(page):
     """A place of the map, in shares, that is far from all points."""
     return page.evaluate("""() => {
@@ -112,14 +122,12 @@ def test_two_rows_morph(page_of, run, require_good):
     on_the_map(page, run("generate", "digits"))
     over = page.locator(".points-over")
     over.focus()
-    for key in ("+++", "ArrowRight"):
-        for press in key if key.startswith("+") else (key,):
-            over.press(press)
-    for across in np.linspace(0.3, 0.7, 9):
-        click(page, across, 0.5)
-        page.wait_for_timeout(150)
-        if page.locator(".morph input").count():
-            break
+    for key in ("+", "+", "+", "ArrowRight"):
+        over.press(key)
+    first, last = rows_apart(page)
+    click(page, *first)
+    page.get_by_text("Pick a second row").wait_for()
+    click(page, *last)
     morphed = page.locator(".morphed img")
     middle = morphed.get_attribute("src")
     page.locator(".morph input").fill("24")
@@ -132,8 +140,10 @@ def test_a_lasso(page_of, run):
     page = page_of(1280)
     on_the_map(page, run("generate", "digits"))
     page.get_by_role("button", name="Lasso").click()
-    box = page.locator(".points-over").bounding_box()
-    page.locator(".points-over").scroll_into_view_if_needed()
+    over = page.locator(".points-over")
+    expect(over).to_have_class(re.compile("points-drawing"))  # before that, to drag is to move the map
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
     corners = [(0.2, 0.2), (0.5, 0.2), (0.5, 0.8), (0.2, 0.8)]
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
     page.mouse.down()
@@ -147,6 +157,35 @@ def test_a_lasso(page_of, run):
     with page.expect_download() as started:
         page.get_by_role("button", name="Save as Parquet").click()
     assert pl.read_parquet(started.value.path()).height == some
+
+
+def test_colours_that_are_chosen_while_the_map_is_turned_stay(page_of, run):
+    page, held = page_of(1280), []
+    on_the_map(page, run("generate", "digits"))
+    colours = "() => new Set(getElement(Number(document.querySelector('.points').id.slice(1))).tint).size"
+    painted = page.locator(".points").get_attribute("data-painted")
+    assert page.evaluate(colours) <= 11  # of labels
+    page.route("**/points/*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright takes no builtin)
+    for menu, chosen, asked in (("Seen along", "0 1", 2), ("Colour by", "error", 3)):
+        page.get_by_label(menu).select_option(chosen)
+        while len(held) < asked:
+            page.wait_for_timeout(10)
+    for route in reversed(held):  # the colours that were asked for last come first
+        route.continue_()
+        page.wait_for_function(f"({colours})() > 11")
+    expect(page.locator(".points")).not_to_have_attribute("data-painted", painted)
+    assert page.evaluate(colours) > 11
+
+
+def test_what_is_saved_is_downloaded_though_its_button_has_gone(page_of, run):
+    page = page_of(1280)
+    on_the_map(page, run("generate", "digits"))
+    page.locator(".legend button").first.click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Save as CSV").click()
+        page.get_by_role("button", name="Clear").click()
+    assert pl.read_csv(started.value.path())["label"].unique().to_list() == [0]
+    page.get_by_text("Saved as").wait_for()
 
 
 def test_alarms(page, run, fitted, require_good):

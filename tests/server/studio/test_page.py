@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import os
 import re
 import zipfile
 
@@ -102,6 +103,26 @@ def test_a_folder_that_is_dropped_is_looked_through(page):
     assert found == ["a.png", "b.png", "c.png"]
 
 
+def test_a_folder_that_is_dropped_before_a_file_is_sent_before_it(page):
+    page.goto("/data")
+    sent = page.evaluate(
+        """async () => {
+            const sent = [], file = (name) => new File([name], name);
+            studio.sendNow = async (files) => sent.push(files.map((one) => one.name));
+            const found = { name: "a.png", file: (done) => setTimeout(() => done(file("a.png")), 200) };
+            const entry = { name: "parts", isDirectory: true };
+            const portions = [[found]];
+            entry.createReader = () => ({ readEntries: (done) => done(portions.shift() ?? []) });
+            const dropped = (files, entry) => studio.drop({ currentTarget: document.body, dataTransfer: {
+                files, items: [{ webkitGetAsEntry: () => entry }],
+            } }, 1);
+            await Promise.all([dropped([], entry), dropped([file("b.png")], { name: "b.png" })]);
+            return sent;
+        }"""
+    )
+    assert sent == [["a.png"], ["b.png"]]
+
+
 SEND = """([zone, files, folder]) => {
     window.sent = true;  // until the page is loaded anew
     return studio.send(files.map(([name, text]) => new File([text], name)), zone, folder);
@@ -128,6 +149,7 @@ TABLE = "x,y\n{0},2\n3,4\n"
 )
 def test_files_of_a_folder_or_of_one_sort_become_one_source(page, files, folder, source, because):
     send(page, files, folder)
+    page.wait_for_function("() => !window.sent")  # what was looked at before may be of the same sort and name
     expect(page.locator(".because")).to_contain_text(because)
     page.get_by_text(re.compile(source)).first.wait_for()
 
@@ -239,6 +261,37 @@ def test_a_run_that_is_to_stop_cannot_be_stopped_again(page_of, studio, pictures
         expect(page.get_by_role("button", name="Stop")).to_be_disabled()
         expect(page.get_by_role("progressbar")).to_have_class(re.compile("waiting"))
     run.remove()
+
+
+def test_what_is_begun_twice_is_learned_once(page_of, studio, pictures):
+    page, known = page_of(1280), studio.folder.runs()
+    load(page, pictures)
+    page.goto("/train")
+    page.get_by_role("button", name="Start learning").dblclick()
+    page.wait_for_url("**/train?run=*")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("link", name="All models").wait_for()
+    begun = [run for run in studio.folder.runs() if run not in known]
+    assert len(begun) == 1
+    begun[0].remove()
+
+
+def test_what_is_filled_in_while_data_is_read_is_kept(page_of, studio, tmp_path):
+    page, slow = page_of(1280), tmp_path / "slow.csv"
+    os.mkfifo(slow)  # who reads it waits until somebody writes
+    studio.folder.choose(Source(str(slow)))
+    page.goto("/train")
+    page.wait_for_function("window.did_handshake")  # what is done before that is told in any order
+    page.get_by_text("More", exact=True).click()
+    page.get_by_text("Generate", exact=True).click()
+    for label, number in (("Seed", "5"), ("Another width", "3")):
+        page.get_by_label(label).fill(number)
+        page.get_by_label(label).press("Enter")
+    page.get_by_label("Time to learn").select_option("30")
+    slow.write_text("a,b\n1,2\n3,4\n")
+    page.get_by_label("Ask for samples by").wait_for(state="attached")
+    found = [page.get_by_label(label).input_value() for label in ("Seed", "Another width", "Time to learn")]
+    assert found == ["5", "3", "30"]
 
 
 def test_a_correction_that_does_not_fit_is_taken_back(page_of, studio, tmp_path):

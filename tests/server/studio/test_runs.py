@@ -9,7 +9,9 @@ import re
 import signal
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -21,7 +23,7 @@ from hourglass.server.studio.folder import Folder
 from hourglass.server.studio.plain import free, free_stem, plain_name
 from hourglass.server.studio.runs import Asked, Run, State
 from hourglass.server.studio.sources import Source
-from hourglass.server.studio.views import learning, more, squeeze, train
+from hourglass.server.studio.views import learning, more, progress, squeeze, train
 from hourglass.server.studio.watching import watch
 
 
@@ -334,6 +336,21 @@ def test_who_looks_at_a_run_is_not_taken_for_who_trains(folder, asked):
         assert run.state is State.failed
 
 
+def test_a_run_that_ends_while_it_is_looked_at_has_not_failed(folder, asked, monkeypatch):
+    run = folder.new_run(asked)
+    lock = (run.path / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def read_before_it_ended(path):
+        lock.close()
+        return {}
+
+    monkeypatch.setattr(runs, "read_json", read_before_it_ended)
+    assert run.state is State.training
+    monkeypatch.setattr(runs, "read_json", lambda path: {"stopped": False})
+    assert run.state is State.done
+
+
 def test_a_sweep_that_is_stopped_keeps_the_widths_that_are_done(folder, tmp_path, digits, here, monkeypatch):
     np.save(tmp_path / "d.npy", digits)
     run = folder.new_run(Asked(str(tmp_path / "d.npy"), "sweep", options={"max_epochs": 2}))
@@ -400,6 +417,27 @@ def test_a_run_can_be_removed(folder, asked):
     run.remove()
     assert folder.runs() == []
     assert not Run(run.path).path.exists()
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at_does_no_harm(folder, asked):
+    run = folder.new_run(asked)
+    run.remove()
+    assert (run.asked_at, run.stage, run.sentence, run.state) == (0, "Starting", "", State.waiting)
+    with pytest.raises(hg.HourglassError, match=r"model\.safetensors"):
+        run.model()
+
+
+def test_what_was_made_is_downloaded_and_what_could_not_be_is_told(folder, asked, monkeypatch):
+    run, fetched, told = folder.new_run(asked), [], []
+    monkeypatch.setattr(progress.ui.context.__class__, "client", SimpleNamespace(download=fetched.append))
+    monkeypatch.setattr(progress.w, "notice", told.append)
+
+    def refused():
+        raise hg.FileError("The disk is full.")
+
+    asyncio.run(progress.fetch(run, nullcontext(), lambda name: run.path / "made" / name, "a b.csv"))
+    asyncio.run(progress.fetch(run, nullcontext(), refused))
+    assert (fetched, told) == ([f"/files/{run.name}/made/a%20b.csv"], ["The disk is full."])
 
 
 def test_a_long_name_keeps_its_ending():

@@ -16,6 +16,7 @@ from hourglass.data.tables import FILE, apart
 from hourglass.kinds import as_raw, length, taken
 from hourglass.server.studio import drawn
 from hourglass.server.studio.codemap import MOST_POINTS, Tints, clusters, shades, tints
+from hourglass.server.studio.plain import changed_at
 from hourglass.server.studio.runs import Run
 from hourglass.server.studio.sources import Source
 
@@ -155,7 +156,7 @@ def _column(some: Any, place: int) -> Any:
 
 def chart(run: Run, source: Source) -> Charted:
     """The rows of a source and the codes that a run's model gives them; kept in memory until others are asked for."""
-    return _chart(run, run.model_path.stat().st_mtime_ns, source.data, source.changed, source.skip_bad)
+    return _chart(run, changed_at(run.model_path), source.data, source.changed, source.skip_bad)
 
 
 @lru_cache(maxsize=2)

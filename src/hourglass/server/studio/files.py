@@ -14,8 +14,8 @@ from fastapi.responses import FileResponse, StreamingResponse
 import hourglass as hg
 from hourglass.data import atomic
 from hourglass.data.tables import apart
-from hourglass.server.studio import making
 from hourglass.server.studio.folder import Folder
+from hourglass.server.studio.making import MOST_SHOWN
 from hourglass.server.studio.plain import free, plain_name
 from hourglass.server.studio.runs import Run
 
@@ -66,7 +66,8 @@ def report(run: Run) -> Path:
     source, path = run.asked.source, run.path / REPORT
     if not path.exists():
         X, known = apart(source.title, source.read(), source.labels(), run.asked.condition)
-        making.report(run.model(), X, path, source.title, known)
+        told = None if known is None else known[:MOST_SHOWN]
+        hg.report(run.model(), X[:MOST_SHOWN], path, condition=told, title=source.title)
     return path
 
 

@@ -7,7 +7,7 @@ FOLDER/runs/NAME/        a run: run.json, progress.jsonl, preview.json, log.txt,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,10 +63,10 @@ class Folder:
             raise hg.DataError(f"Nothing says which data '{run.name}' is about. Load some first, in the view Data.")
         return source
 
-    def latest(self, runs: Iterable[Run]) -> Run | None:
+    def latest(self, runs: Sequence[Run]) -> Run | None:
         """Of runs, the first about the data that was looked at last; else the first of all."""
-        listed = list(runs)
-        return next((run for run in listed if run.asked.source == self.source), next(iter(listed), None))
+        source = self.source
+        return next((run for run in runs if run.asked.source == source), runs[0] if runs else None)
 
     def new_run(self, asked: Asked, name: str = "") -> Run:
         """A run that has not begun."""

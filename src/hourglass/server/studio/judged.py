@@ -129,8 +129,7 @@ class Judged:
         """How many rows there are of each score, and where each of the bins begins and ends."""
         low, high = float(self.scores.min()), float(np.quantile(self.scores, 0.999))
         clipped = np.clip(self.scores, low, high)
-        counts, edges = np.histogram(clipped, BINS, (low, high if high > low else low + 1))
-        return counts, edges
+        return np.histogram(clipped, BINS, (low, high if high > low else low + 1))
 
     def threshold(self, rate: float) -> float:
         """The score above which an alarm is raised."""

@@ -15,7 +15,7 @@ from hourglass.server.studio.sources import Source
 if TYPE_CHECKING:
     import polars as pl
 
-MOST_SHOWN = 2000  # rows that a report is about: as many as tell
+MOST_SHOWN = 2000  # rows that a report is about, or that are measured one by one: as many as tell
 
 
 def encode(model: Any, X: Any, path: Path, files: Sequence[str] | None = None) -> Path:
@@ -68,12 +68,6 @@ def sample(model: Any, n: int, path: Path, condition: Any = None, seed: int | No
     """New rows."""
     made = model.sample(n, condition=condition, random_state=seed)
     return _written(model, made, path), made
-
-
-def report(model: Any, X: Any, path: Path, title: str, condition: Any = None) -> Path:
-    """The page about a model."""
-    hg.report(model, X[:MOST_SHOWN], path, condition=None if condition is None else condition[:MOST_SHOWN], title=title)
-    return path
 
 
 def _written(model: Any, rows: Any, path: Path) -> Path:

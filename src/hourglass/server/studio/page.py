@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +53,7 @@ def serve(folder: str | os.PathLike[str], *, port: int, browser: bool, ready: Ca
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         ready(f"The studio of {folder} is at {address}. Ctrl-C ends it; training goes on.")
         if browser:
-            pages.on_startup(lambda: _open(address))
+            pages.on_startup(lambda: webbrowser.open(address))
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
@@ -72,12 +73,6 @@ def build(folder: Folder) -> FastAPI:
         app, title="Hourglass", favicon=w.ASSETS / "icon.svg", tailwind=False, show_welcome_message=False, reconnect_timeout=30
     )
     return app
-
-
-def _open(address: str) -> None:
-    import webbrowser
-
-    webbrowser.open(address)
 
 
 # The frame

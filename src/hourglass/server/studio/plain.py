@@ -1,4 +1,4 @@
-"""Plain files: names that are one part of a path, and JSON that is written whole or not at all."""
+"""Plain files, which others may delete meanwhile: names that are one part of a path, JSON that is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -45,11 +45,27 @@ def free_stem(path: Path) -> Path:
     return found
 
 
+def changed_at(path: Path) -> int:
+    """When a file was changed, in nanoseconds; 0 where there is none, or a link to nothing."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def read_words(path: Path) -> str:
+    """What a file says; nothing if it isn't there."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
 def read_json(path: Path) -> Made:
     """What a file holds; nothing if it isn't there, or isn't whole."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_words(path))
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from html import escape
 from typing import Any
@@ -198,13 +199,18 @@ def cell(value: Any) -> str:
 def _table_html(shown: Values, before: Values | None) -> str:
     if not shown:
         return ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown[0])
     lines = []
     for number, row in enumerate(shown):
         was = before[number] if before and number < len(before) else row
         lines.append("".join(_cell_html(value, was.get(name, value)) for name, value in row.items()))
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="scroll" tabindex="0"><table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return grid(list(shown[0]), "".join(f"<tr>{line}</tr>" for line in lines), "rows")
+
+
+def grid(names: Sequence[str], lines: str, look: str) -> str:
+    """A table with the names of its columns above its ``lines``, which are HTML; ``look`` is a class of the style sheet."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    table = f'<table class="{look}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{table}</div>'
 
 
 def _cell_html(value: str, was: str) -> str:

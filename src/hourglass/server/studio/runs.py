@@ -23,7 +23,7 @@ from threading import Lock
 from typing import Any
 
 import hourglass as hg
-from hourglass.server.studio.plain import Made, read_form, read_json
+from hourglass.server.studio.plain import Made, changed_at, read_form, read_json, read_words
 from hourglass.server.studio.sources import Source
 
 MODEL = "model.safetensors"
@@ -96,8 +96,7 @@ class Run:
     @property
     def asked_at(self) -> int:
         """When, in nanoseconds."""
-        asked = self.path / "run.json"
-        return (asked if asked.exists() else self.model_path).stat().st_mtime_ns
+        return changed_at(self.path / "run.json") or changed_at(self.model_path)
 
     @property
     def model_path(self) -> Path:
@@ -107,10 +106,10 @@ class Run:
     @property
     def state(self) -> State:
         """How far it is."""
-        result = self.result
+        locked, result = self._locked(), self.result  # in this order: who trains says what came of it before it ends
         if result:
             return State.stopped if result.get("stopped") else State.done
-        if self._locked():
+        if locked:
             return State.training
         if (self.path / "failed.txt").exists():
             return State.failed
@@ -121,9 +120,9 @@ class Run:
     @property
     def sentence(self) -> str:
         """Why it failed; empty if it didn't."""
-        told = self.path / "failed.txt"
-        if told.exists():
-            return told.read_text(encoding="utf-8").strip()
+        told = read_words(self.path / "failed.txt")
+        if told:
+            return told
         if self.state is State.failed and self.stopping:
             return NOTHING_KEPT
         if self.state is State.failed:
@@ -143,8 +142,7 @@ class Run:
     @property
     def stage(self) -> str:
         """What is being done, in a few words."""
-        told = self.path / "stage.txt"
-        return told.read_text(encoding="utf-8") if told.exists() else "Starting"
+        return read_words(self.path / "stage.txt") or "Starting"
 
     def epochs(self) -> list[Made]:
         """A record of each epoch, as `Epoch` has it, with its ``share`` of the whole way and, in a sweep, its ``width``."""
@@ -156,7 +154,7 @@ class Run:
 
     def model(self) -> Any:
         """The fitted model, kept in memory until another is asked for."""
-        return _load(str(self.model_path), self.model_path.stat().st_mtime_ns)
+        return _load(str(self.model_path), changed_at(self.model_path))
 
     # What can be done with it
 

@@ -12,6 +12,7 @@ import hourglass as hg
 from hourglass.data import read_with_places, reads_pictures
 from hourglass.data.tables import FILE
 from hourglass.errors import hearing, warn
+from hourglass.server.studio.plain import changed_at
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Source:
         """A number that is another when what lies there is; of a file when it was changed, in nanoseconds."""
         path = Path(self.data)
         if os.path.isdir(path):  # noqa: PTH112 (any string)
-            return hash(tuple((str(file), _changed(file)) for file in sorted(path.rglob("*"))))
-        return _changed(path)
+            return hash(tuple((str(file), changed_at(file)) for file in sorted(path.rglob("*"))))
+        return changed_at(path)
 
     def read(self) -> Any:
         """The rows, of a dataset those to train on; kept in memory until others are asked for."""
@@ -62,13 +63,6 @@ class Source:
     def labels(self) -> Any:
         """What is known beside the rows, if something is."""
         return hg.datasets.load(self.data).y_train if self.named else None
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:  # there is nothing, or a link to nothing
-        return 0
 
 
 @lru_cache(maxsize=2)

@@ -42,6 +42,11 @@ class Job(NamedTuple):
     labels: Any  # of X, where there are some
     training: dict[str, Any]  # parameters of all estimators
 
+    @property
+    def seen(self) -> Any:
+        """Rows to show and to measure: those that nothing is learned from, where there are some."""
+        return self.X if self.unseen is None else self.unseen
+
 
 def main(path: str) -> None:
     """Do what the run in a folder was asked for; failures become a sentence in ``failed.txt``."""
@@ -90,8 +95,9 @@ def _job(run: Run, asked: Asked) -> Job:
 
 def _read(asked: Asked) -> Any:
     """The data; pictures that are learned to be mended may be of any size, and stay in their files."""
-    apart = asked.need == "clean" and asked.width is None and reads_pictures(asked.data)
-    return Pictures(asked.data, skip_bad=asked.skip_bad) if apart else asked.source.read()
+    if asked.need == "clean" and asked.width is None and reads_pictures(asked.data):
+        return Pictures(asked.data, skip_bad=asked.skip_bad)
+    return asked.source.read()
 
 
 # The needs
@@ -100,7 +106,7 @@ def _read(asked: Asked) -> Any:
 def compress(job: Job) -> Made:
     """An autoencoder, and the codes of all rows."""
     kind = job.asked.kind or hg.infer(job.X).kind
-    show = rebuilt(rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    show = rebuilt(rows.some(kind, job.seen, SHOWN))
     model = hg.Autoencoder(job.asked.width, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning")
     model.fit(job.X)
@@ -108,8 +114,8 @@ def compress(job: Job) -> Made:
     _say(job.run, "Writing the codes")
     making.encode(model, job.X, job.run.path / "codes.parquet", job.asked.source.files())
     learned: Any = model.kind_
-    seen, symbolic = job.X if job.unseen is None else job.unseen, learned.symbolic
-    share = hg.metrics.survival(model, seen[: making.MOST_SHOWN] if symbolic else seen)
+    symbolic = learned.symbolic
+    share = hg.metrics.survival(model, job.seen[: making.MOST_SHOWN] if symbolic else job.seen)
     what = "come back without a fault" if symbolic else "of the variance survives"
     width = len(model.get_feature_names_out())
     of = "new rows" if job.unseen is not None else "the rows it learned from"
@@ -142,7 +148,7 @@ def clean(job: Job) -> Made:
     pictures = isinstance(job.X, Pictures)
     kind = job.asked.kind or ("image" if pictures else hg.infer(job.X).kind)
     some = [job.X[number].pixels for number in spread(len(job.X), SHOWN)] if pictures else None
-    show = mended(some or rows.some(kind, job.X if job.unseen is None else job.unseen, SHOWN))
+    show = mended(some or rows.some(kind, job.seen, SHOWN))
     damage = job.asked.options.get("damage") or None
     model = hg.DenoisingAutoencoder(job.asked.width, corruption=damage, callbacks=(watch(job.run, show),), **job.training)
     _say(job.run, "Learning to mend")

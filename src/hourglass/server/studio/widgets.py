@@ -138,15 +138,20 @@ def choice(label: str, options: Mapping[str, str], value: str, change: Handler, 
                     text("span", words)
                 if name == value:
                     option.props["selected"] = True
-        menu.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+        _tells(menu, change)
     return menu
+
+
+def _tells(element: Element, change: Handler, what: str = "event.target.value") -> None:
+    """Let ``change`` get what a person sets an element to."""
+    element.on("change", lambda event: change(event.args), js_handler=f"(event) => emit({what})")
 
 
 def tick(label: str, value: bool, change: Handler, hint: str) -> Element:
     """A box to tick; ``change`` gets whether it is."""
     with box("tick", "label"):
         mark = box("", "input", type="checkbox", **({"checked": ""} if value else {}))
-        mark.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.checked)")
+        _tells(mark, change, "event.target.checked")
         text("span", label)
         text("small", hint)
     return mark
@@ -220,8 +225,8 @@ def drop_zone(heading: str, words: str, take: Handler) -> Element:
         told = text("small", words)
         told.props["aria-live"] = "polite"
         chooser = box("unseen", "input", type="file", multiple="")
-    again = "event.target.value = ''"  # or the same file, once it is mended, could not be chosen again
-    chooser.on("change", js_handler=f"(event) => {{ studio.send(event.target.files, {zone.id}); {again}; }}")
+    again = "event.target.value = ''"  # forgets the files; else the same, once it is mended, could not be chosen again
+    chooser.on("change", js_handler=f"(event) => {{ studio.send([...event.target.files], {zone.id}); {again}; }}")
     zone.on("dragover.prevent", js_handler="(event) => event.currentTarget.classList.add('over')")
     zone.on("dragleave", js_handler="(event) => event.currentTarget.classList.remove('over')")
     zone.on("drop.prevent", js_handler=f"(event) => studio.drop(event, {zone.id})")
@@ -239,7 +244,7 @@ def radios(label: str, name: str, options: Mapping[str, str], value: str, change
             with box("", "label"):
                 one = box("unseen", "input", type="radio", name=name, value=option, **({"checked": ""} if option == value else {}))
                 markup("span", words)
-                one.on("change", lambda event: change(event.args), js_handler="(event) => emit(event.target.value)")
+                _tells(one, change)
     return group
 
 

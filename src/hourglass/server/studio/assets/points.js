@@ -48,9 +48,9 @@ export default {
     // Data
 
     async load() {
-      const url = this.url, [xy, tint] = await Promise.all([this.bytes(url), this.bytes(this.tints)]);
-      if (!xy || !tint || url !== this.url) return; // by now others are asked for
-      [this.xy, this.tint, this.chosen] = [new Float32Array(xy), new Uint8Array(tint), null];
+      const url = this.url, [xy] = await Promise.all([this.bytes(url), this.loadTints()]);
+      if (!xy || url !== this.url) return; // by now others are asked for
+      [this.xy, this.chosen] = [new Float32Array(xy), null];
       this.home();
       this.fit();
       requestAnimationFrame(() => requestAnimationFrame(() => { this.$el.dataset.painted = performance.now(); })); // ms since navigation

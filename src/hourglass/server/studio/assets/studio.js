@@ -12,11 +12,10 @@ const studio = {
     dispatchEvent(new CustomEvent("theme", { detail: theme }));
   },
 
-  // Send files once those before are through, so that what was dropped last arrives last.
+  // Send files, which may be looked for yet, once those before are through, so that what was dropped last arrives last.
   sending: Promise.resolve(),
-  send(list, zone, folder = "") {
-    const files = [...list];  // a chooser forgets them
-    studio.sending = studio.sending.finally(() => studio.sendNow(files, zone, folder));
+  send(files, zone, folder = "") {
+    studio.sending = studio.sending.finally(async () => studio.sendNow(await files, zone, folder));
     return studio.sending;
   },
 
@@ -50,13 +49,12 @@ const studio = {
     while (!window.did_handshake) await new Promise((done) => setTimeout(done, 10));
   },
 
-  async drop(event, zone) {
+  drop(event, zone) {
     event.currentTarget.classList.remove("over");
     const files = [...event.dataTransfer.files];  // both are gone once anything is waited for
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry);
     const folder = entries.find((entry) => entry.isDirectory);
-    if (folder) return studio.send((await Promise.all(entries.map(studio.within))).flat(), zone, folder.name);
-    return studio.send(files, zone);
+    return folder ? studio.send(studio.inside(entries), zone, folder.name) : studio.send(files, zone);
   },
 
   // The files of an entry, and if it is a folder those of all in it that aren't hidden.
@@ -69,7 +67,11 @@ const studio = {
       more = await new Promise((done, failed) => reader.readEntries(done, failed));
       inside.push(...more);
     } while (more.length);
-    return (await Promise.all(inside.map(studio.within))).flat();
+    return studio.inside(inside);
+  },
+
+  async inside(entries) {
+    return (await Promise.all(entries.map(studio.within))).flat();
   },
 
   put(file, address, told) {

@@ -92,6 +92,7 @@ class _Alarms:
                     w.choice("Show", SHOWN, "all", self._filter, hidden=True)
                     w.button("Download CSV", self._download)
             w.text("p", f"{self.judged.noun.capitalize()} are counted from 0.", "note")
+            self.failed = w.box("told")
             self.list = w.box("alarms", "ol")
             self.pages = w.box("row apart pages", "nav", aria_label="Pages of alarms")
         self._tell()
@@ -201,9 +202,7 @@ class _Alarms:
         await self._list()
 
     async def _download(self) -> None:
-        path = self.run.path / "alarms.csv"
-        await w.aside(self.judged.keep, self.rate, self.marks.rows, path)
-        fetch(self.run, path)
+        await fetch(self.run, self.failed, self.judged.keep, self.rate, self.marks.rows, self.run.path / "alarms.csv")
 
 
 def _disabled(off: bool) -> dict[str, str]:

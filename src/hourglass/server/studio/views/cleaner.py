@@ -110,12 +110,7 @@ def html(kind: Any, pair: Pair) -> str:
 async def _download(run: Run, path: str, button: Any, told: Any) -> None:
     told.clear()
     button.props("disabled")
-    try:
-        made = await w.aside(_clean_all, run, path)
-        fetch(run, made)
-    except hg.HourglassError as error:
-        with told:
-            w.notice(str(error))
+    await fetch(run, told, _clean_all, run, path)
     button.props(remove="disabled")
 
 

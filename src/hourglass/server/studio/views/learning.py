@@ -12,7 +12,7 @@ from hourglass.data.some import spread
 from hourglass.server.studio import charts, rows
 from hourglass.server.studio import widgets as w
 from hourglass.server.studio.files import REPORT, report
-from hourglass.server.studio.plain import Made, read_json
+from hourglass.server.studio.plain import Made, changed_at, read_json
 from hourglass.server.studio.runs import Run, State
 from hourglass.server.studio.views import more
 from hourglass.server.studio.views.progress import TICK, Progress, address, delete, fetch, try_again
@@ -25,11 +25,7 @@ FILES = {
     "model.safetensors": ("The model", "hourglass and Python read it"),
     "codes.parquet": ("The codes", "a few numbers for each row"),
     "alarms.parquet": ("The alarms", "each row with its score and reasons"),
-    "samples": ("New rows", "the first that were drawn"),
-    "samples.csv": ("New rows", "the first that were drawn"),
-    "samples.npy": ("New rows", "the first that were drawn"),
-    "samples.smi": ("New rows", "the first that were drawn"),
-    "samples.txt": ("New rows", "the first that were drawn"),
+    **{f"samples{ending}": ("New rows", "the first that were drawn") for ending in ("", ".csv", ".npy", ".smi", ".txt")},
 }
 
 
@@ -40,23 +36,24 @@ def draw(run: Run, title: str) -> None:
     @ui.refreshable
     def body() -> None:
         with w.box("stack"):
-            if run.state is State.training:
+            if shown["state"] is State.training:
                 _running(run)
-            elif run.state in (State.failed, State.waiting):
+            elif shown["state"] in (State.failed, State.waiting):
                 _failed(run)
             else:
                 _done(run)
 
     def look() -> None:
-        if run.state is not shown["state"]:
-            shown["state"] = run.state
+        state = run.state
+        if state is not shown["state"]:
+            shown["state"] = state
             body.refresh()
 
     with w.box("row crumbs"):
         w.link("All models", "/train")
         w.text("span", f"{title} · {run.asked.source.title or run.name}", "note")
     body()
-    if run.state is State.training:
+    if shown["state"] is State.training:
         ui.timer(TICK, look)
 
 
@@ -72,7 +69,7 @@ def _running(run: Run) -> None:
     with w.card("What it makes of them", "gone" if run.asked.need == "flag" else ""):
         words = "Some rows appear here as the model redraws them, sharper with time."
         preview = w.markup("div", f'<p class="note">{words}</p>', "preview")
-    seen: dict[str, Any] = {"epochs": -1, "preview": 0.0}
+    seen = {"epochs": -1, "preview": 0}
     log = run.log()
 
     def look() -> None:
@@ -83,10 +80,9 @@ def _running(run: Run) -> None:
             stats.set_content(_stats(epochs))
             if epochs:
                 chart.set_content(losses(epochs))
-        path = run.path / "preview.json"
-        changed = path.stat().st_mtime if path.exists() else 0.0
-        if changed != seen["preview"]:
-            seen["preview"] = changed
+        drawn_at = changed_at(run.path / "preview.json")
+        if drawn_at != seen["preview"]:
+            seen["preview"] = drawn_at
             preview.set_content(pairs(run.preview))
 
     look()
@@ -182,9 +178,8 @@ def _files(place: Any, run: Run) -> None:
     reported = run.asked.need in REPORTED and bool(run.asked.data)
 
     async def write() -> None:
-        path = await w.shown(told, "Writing the report …", report, run)
-        if path is not None:
-            fetch(run, path)
+        if await w.shown(told, "Writing the report …", report, run):
+            await fetch(run, told, report, run)
 
     def look() -> None:  # also when the run has been deleted elsewhere
         names = [name for name in FILES if name != REPORT and (run.path / name).exists()]

@@ -67,6 +67,7 @@ class _Map:
         self.by = next(iter(charted.ways()))
         self.flat: Plane = plane(charted.codes)
         self.tinted: Tints = charted.tinted(self.by)
+        self.along = "main"
         self.side = Side(charted, self._mark)
         self.mask: NDArray[np.bool_] | None = None
 
@@ -95,7 +96,7 @@ class _Map:
             w.choice("Colour by", self.charted.ways(), self.by, self._colour)
             if codes > 2:
                 pairs = {f"{i} {i + 1}": f"codes {i} and {i + 1}" for i in range(0, min(codes - 1, 32), 2)}
-                w.choice("Seen along", {"main": "main directions", **pairs}, "main", self._turn)
+                w.choice("Seen along", {"main": "main directions", **pairs}, self.along, self._turn)
             with w.box("row map-buttons"):
                 self.lasso = w.button("Lasso", self._toggle, "", aria_pressed="false", title="Draw around rows to select them")
                 w.button("Select the view", self._select_view)
@@ -125,9 +126,13 @@ class _Map:
         self._legend()
 
     async def _turn(self, axes: str) -> None:
+        self.along = axes
         first, _, second = axes.partition(" ")
         pair = (int(first), int(second)) if second else None
-        self.flat = await w.aside(plane, self.charted.codes, pair)
+        flat = await w.aside(plane, self.charted.codes, pair)
+        if axes != self.along:  # by now others are asked for
+            return
+        self.flat = flat
         self.points.show(points=self.flat.points, label=self._label())
         self._select(None)
         self._mark()
@@ -150,7 +155,7 @@ class _Map:
 
     # Looking at one thing
 
-    async def _hover(self, row: int) -> None:
+    def _hover(self, row: int) -> None:
         if row < 0:
             return
         self.tip.set_content(f"{self.charted.seen(row)}<p>{escape(self.charted.named(row))}</p>")
@@ -202,7 +207,6 @@ class _Map:
     async def _save(self, ending: str) -> None:
         assert self.mask is not None
         path = free(self.run.path / "selected" / f"rows{ending}")
-        await w.aside(self.charted.keep, self.mask, path)
-        fetch(self.run, path)
-        with self.chosen:
-            w.text("p", f"Saved as {path.relative_to(self.run.path.parent.parent)}, and downloaded.", "note")
+        if await fetch(self.run, self.chosen, self.charted.keep, self.mask, path):
+            with self.chosen:
+                w.text("p", f"Saved as {path.relative_to(self.run.path.parent.parent)}, and downloaded.", "note")

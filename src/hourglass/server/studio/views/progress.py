@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -52,9 +53,20 @@ def address(run: Run, view: str) -> str:
     return f"/{view}?run={quote(run.name)}"
 
 
-def fetch(run: Run, path: Path) -> None:
-    """Let the browser download something that a run made."""
-    ui.download.from_url(f"/files/{quote(run.name)}/{quote(path.relative_to(run.path).as_posix())}")
+async def fetch(run: Run, told: Any, make: Callable[..., Path], *given: Any) -> Path | None:
+    """Let the browser download what work makes in the folder of a run, though the button may have gone by then.
+
+    None where that can't be made; why is ``told`` in a place that stays.
+    """
+    client = ui.context.client
+    try:
+        path = await w.aside(make, *given)
+    except hg.HourglassError as error:
+        with told:
+            w.notice(str(error))
+        return None
+    client.download(f"/files/{quote(run.name)}/{quote(path.relative_to(run.path).as_posix())}")
+    return path
 
 
 def choose(run: Run, runs: list[Run], view: str) -> None:
@@ -69,16 +81,29 @@ async def begin(run: Run, view: str) -> None:
     ui.navigate.to(address(run, view))
 
 
-async def begin_new(folder: Folder, asked: Asked, view: str, told: Any) -> None:
-    """Train as it is asked for, or tell why that can't begin."""
-    told.clear()
-    try:
-        await begin(folder.new_run(asked), view)
-    except (OSError, hg.HourglassError) as error:
-        with told:
-            w.notice(
-                f"Can't write '{folder.path}': {error.strerror}. Free some space." if isinstance(error, OSError) else str(error)
-            )
+def begin_new(words: str, note: str, folder: Folder, asked: Callable[[], Asked], view: str) -> Any:
+    """A button that trains as it is asked for, once however often it is pressed; and the place below it that tells why it can't."""
+    begun = list[Run]()
+
+    async def start() -> None:
+        if begun:
+            return
+        told.clear()
+        try:
+            begun.append(folder.new_run(asked()))
+            await begin(begun[0], view)
+        except (OSError, hg.HourglassError) as error:
+            begun.clear()
+            with told:
+                w.notice(
+                    f"Can't write '{folder.path}': {error.strerror}. Free some space." if isinstance(error, OSError) else str(error)
+                )
+
+    with w.box("row"):
+        w.button(words, start, "primary")
+        w.text("span", note, "note")
+    told = w.box("told")
+    return told
 
 
 def try_again(run: Run, view: str) -> None:

@@ -69,18 +69,14 @@ def _can_be_squeezed(source: Source) -> bool:
 def _begin(folder: Folder, source: Source) -> None:
     wish = {"seconds": "5"}
 
-    async def start() -> None:
+    def asked() -> Asked:
         options = {"max_seconds": float(wish["seconds"])} if wish["seconds"] else {}
-        asked = Asked(source.data, "sweep", None, source.kind, source.columns, options, source.skip_bad)
-        await begin_new(folder, asked, "squeeze", told)
+        return Asked(source.data, "sweep", None, source.kind, source.columns, options, source.skip_bad)
 
     note = "A model is trained at each of several widths. Then you see the same rows redrawn from 2, 4, 8 … numbers, and judge."
     with w.card("How narrow can the waist be?", note=note):
         w.choice("Time for each width", SECONDS, "5", lambda value: wish.update(seconds=value))
-        with w.box("row"):
-            w.button("Try the widths", start, "primary")
-            w.text("span", f"on {source.title}", "note")
-        told = w.box("told")
+        begin_new("Try the widths", f"on {source.title}", folder, asked, "squeeze")
 
 
 def _sweep(run: Run) -> None:
@@ -144,8 +140,13 @@ def html(drawn: Made, *, finished: bool) -> str:
     )
 
 
+def _at(place: int, at: int) -> str:
+    """The attributes of what is shown while the slider is at a place; it is ``at`` one of them."""
+    return f'data-at="{place}" class="{"on" if place == at else ""}"'
+
+
 def _slider(widths: list[int], at: int) -> str:
-    stops = "".join(f'<span data-at="{i}" class="{"on" if i == at else ""}">{width:,}</span>' for i, width in enumerate(widths))
+    stops = "".join(f"<span {_at(i, at)}>{width:,}</span>" for i, width in enumerate(widths))
     return (
         '<div class="knob"><label class="unseen" for="width">Numbers kept of each row</label>'
         f'<input id="width" type="range" min="0" max="{len(widths) - 1}" value="{at}" aria-valuetext="{widths[at]} numbers" '
@@ -158,7 +159,7 @@ def _glass(drawn: Made, widths: list[int], at: int, of: str) -> str:
 
     def layers(by_width: Made, name: str, hidden: bool) -> str:
         each = "".join(
-            f'<div data-at="{i}" class="{"on" if i == at else ""}">{rows.html(kind, by_width[str(width)], original)}</div>'
+            f"<div {_at(i, at)}>{rows.html(kind, by_width[str(width)], original)}</div>"
             for i, width in enumerate(widths)
             if str(width) in by_width
         )
@@ -184,9 +185,7 @@ def _kept(figures: list[Made], at: int, survives: str) -> str:
     named = {survives: "survives", "with PCA, the classical way": "pca_survives"}
     shown = ""
     for words, name in named.items():
-        each = "".join(
-            f'<span data-at="{i}" class="{"on" if i == at else ""}">{row[name]:.1%}</span>' for i, row in enumerate(figures)
-        )
+        each = "".join(f"<span {_at(i, at)}>{row[name]:.1%}</span>" for i, row in enumerate(figures))
         shown += f"<div><dt>{words}</dt><dd>{each}</dd></div>"
     return f'<dl class="kept">{shown}</dl>'
 
@@ -208,7 +207,4 @@ def _table(figures: list[Made], recommended: int | None) -> str:
         f"<td>{row['survives']:.1%}</td><td>{row['pca_survives']:.1%}</td><td>{row['seconds']:.1f} s</td></tr>"
         for row in figures
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Numbers", "Error", "Survives", "With PCA", "Training"))
-    return (
-        f'<div class="scroll" tabindex="0"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-    )
+    return rows.grid(("Numbers", "Error", "Survives", "With PCA", "Training"), lines, "plain")

@@ -126,10 +126,7 @@ def _form(folder: Folder, source: Source) -> None:
         }
         w.radios("What do you need?", "need", cards, wish.need, choose, cards=True)
         settings()
-        with w.box("row"):
-            w.button("Start learning", lambda: _start(folder, source, wish, told), "primary")
-            w.text("span", f"from {source.title}", "note")
-        told = w.box("told")
+        told = begin_new("Start learning", f"from {source.title}", folder, lambda: _asked(source, wish), "train")
 
 
 def _settings(wish: Wish) -> None:
@@ -139,28 +136,32 @@ def _settings(wish: Wish) -> None:
     def note(name: str, value: Any) -> None:
         wish.options[name] = value
 
+    said, damages = wish.options, DAMAGES.get(wish.kind, TYPOS)  # what is filled in while data is read stays so
+    damage, seconds = said.get("damage", ""), said.get("max_seconds")
     if NEEDS[wish.need].width is not None:
         widths = {str(width): str(width) for width in WIDTHS}
         w.radios("How many numbers to keep of each row", "width", widths, str(wish.width), set_width)
         w.text("p", "Fewer say less but more clearly; Squeeze shows what each width keeps.", "note")
     if "damage" in NEEDS[wish.need].fields:
-        w.choice("What is to be mended", DAMAGES.get(wish.kind, TYPOS), "", lambda value: note("damage", value))
+        w.choice("What is to be mended", damages, damage, lambda value: note("damage", value))
     with w.box("more", "details"):
         with w.box("", "summary"):
             w.text("span", "More")
         with w.box("fields"):
-            w.choice("Time to learn", SECONDS, "", lambda value: note("max_seconds", float(value) if value else None))
+            time = "" if seconds is None else f"{seconds:g}"
+            w.choice("Time to learn", SECONDS, time, lambda value: note("max_seconds", float(value) if value else None))
             if NEEDS[wish.need].width is not None:
-                w.whole("Another width", None, set_width, 1, hint="Any number of numbers, in place of those above.")
+                other = None if wish.width in WIDTHS else wish.width
+                w.whole("Another width", other, set_width, 1, hint="Any number of numbers, in place of those above.")
             if "condition" in NEEDS[wish.need].fields:
-                w.choice("Ask for samples by", wish.conditions, "", lambda value: note("condition", value))
+                w.choice("Ask for samples by", wish.conditions, said.get("condition", ""), lambda value: note("condition", value))
             if "damage" in NEEDS[wish.need].fields and wish.kind in EXAMPLES:
                 hint = f"Such as {EXAMPLES[wish.kind]}."
-                w.field("Other damage", "", lambda value: note("damage", value.strip()), hint=hint)
-            w.whole("Seed", 0, lambda value: note("seed", value), 0, hint="The same gives the same.")
+                w.field("Other damage", "" if damage in damages else damage, lambda value: note("damage", value.strip()), hint=hint)
+            w.whole("Seed", said.get("seed", 0), lambda value: note("seed", value), 0, hint="The same gives the same.")
             if "contaminated" in NEEDS[wish.need].fields:
-                hint = "Up to a tenth of the rows may be strange; they are then doubted."
-                w.tick("There are strange rows among mine", False, lambda value: note("contaminated", value), hint)
+                hint, strange = "Up to a tenth of the rows may be strange; they are then doubted.", said.get("contaminated", False)
+                w.tick("There are strange rows among mine", strange, lambda value: note("contaminated", value), hint)
 
 
 def _kind(source: Source) -> str:
@@ -178,17 +179,9 @@ def _conditions(source: Source) -> dict[str, str]:
     return {"": "nothing"} | {name: name for name in getattr(raw, "columns", [])}
 
 
-async def _start(folder: Folder, source: Source, wish: Wish, told: Any) -> None:
-    asked = Asked(
-        source.data,
-        wish.need,
-        wish.width,
-        source.kind,
-        source.columns,
-        {k: v for k, v in wish.options.items() if v not in (None, "")},
-        source.skip_bad,
-    )
-    await begin_new(folder, asked, "train", told)
+def _asked(source: Source, wish: Wish) -> Asked:
+    options = {name: value for name, value in wish.options.items() if value not in (None, "")}
+    return Asked(source.data, wish.need, wish.width, source.kind, source.columns, options, source.skip_bad)
 
 
 def _earlier(folder: Folder) -> None:
