@@ -207,7 +207,7 @@ class _FiniteScalar(QuantizedModule):
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         bounded = in_full(h).tanh().view(h.shape[0], -1, len(self.levels))  # -1 to 1
         z = self._number(self._level(bounded).to(bounded))
-        return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(()).expand(h.shape[0]))
+        return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(h.shape[0]))
 
     def _level(self, bounded: Tensor) -> Tensor:
         """The level nearest to numbers from -1 to 1, counted from 0."""
