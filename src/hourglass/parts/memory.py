@@ -76,7 +76,7 @@ class Memory(nn.Module, Settled):
         """The remembered rows, moved, ready to be compared with."""
         if self._made is None or (self._made.rows.dtype, self._made.rows.device) != (self.rows.dtype, self.rows.device):
             made = self.rows.new_empty(len(self.source), *self.rows.shape[1:])
-            cost = torch.zeros(len(self.source), dtype=torch.float32, device=made.device)
+            cost = made.new_zeros(len(self.source), dtype=torch.float32)
             for number, (shift, rate) in enumerate(MOVES):
                 mine = self.move == number
                 copy = warped(self.rows[self.source[mine]], shift, rate) if number else self.rows[self.source[mine]]

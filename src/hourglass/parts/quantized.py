@@ -230,7 +230,7 @@ def means(vectors: Tensor, k: int, generator: torch.Generator) -> Tensor:
     before (Arthur and Vassilvitskii, "k-means++", 2007, section 2.2).
     """
     book = vectors[torch.randint(len(vectors), (1,), generator=generator, device=vectors.device)]
-    away = torch.full((len(vectors),), torch.inf, dtype=vectors.dtype, device=vectors.device)
+    away = vectors.new_full((len(vectors),), torch.inf)
     for _ in range(k - 1):
         away = torch.minimum(away, (vectors - book[-1]).square().sum(1))
         chosen = torch.multinomial(away + 1e-12, 1, generator=generator)
