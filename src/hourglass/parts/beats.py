@@ -116,12 +116,15 @@ class SeriesAlarm(Alarm):
 
     def of_windows(self, judged: Judged) -> Tensor:
         """Scores (n,) of whole windows."""
-        return combined(judged.distance, judged.errors.flatten(1).amax(1)) + judged.runs.flatten(1).amax(1)
+        return combined(judged.distance, *(some.flatten(1).amax(1) for some in (judged.errors, judged.runs)))
 
 
-def combined(distance: Tensor, errors: Tensor) -> Tensor:
-    """The soft maximum of the distance, in standard deviations, and of what the error counts; at least that of a usual window."""
-    return strangest_if_nan(functional.softplus(torch.logaddexp(distance, PEAK * errors - LATE)))
+def combined(far: Tensor, errors: Tensor, runs: Tensor) -> Tensor:
+    """Scores of windows, or of steps: the soft maximum of distance and error, at least that of a usual window, and what runs add.
+
+    Of steps it is the largest distance of a window around them, and their least error.
+    """
+    return strangest_if_nan(functional.softplus(torch.logaddexp(far, PEAK * errors - LATE))) + runs
 
 
 def log_distance(mean_square: Tensor) -> Tensor:
@@ -145,8 +148,3 @@ def _held(x: Tensor) -> tuple[Tensor, Tensor]:
     """Where samples of windows (n, channels, time) are missing, and where they equal the one before."""
     equal = functional.pad(x[..., 1:] == x[..., :-1], (1, 0))
     return x.isnan(), equal
-
-
-def combined_steps(far: Tensor, errors: Tensor, runs: Tensor) -> Tensor:
-    """Scores of steps, of the largest distance of a window around them, their least error, and what runs add."""
-    return combined(far, errors) + runs

@@ -20,7 +20,7 @@ from hourglass.kinds import Kind
 from hourglass.kinds.windows import Windows, starts_of
 from hourglass.model import Hourglass
 from hourglass.parts.alarm import BEYOND
-from hourglass.parts.beats import CELLS, Judged, SeriesAlarm, combined_steps, outlines
+from hourglass.parts.beats import CELLS, Judged, SeriesAlarm, combined, outlines
 from hourglass.parts.memory import Memory, remembered
 from hourglass.parts.scaling import Scaling
 
@@ -356,7 +356,7 @@ def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callabl
     far = torch.where(usable, judged.distance, -torch.inf)
     errors = judged.errors.where(usable[:, None, None], torch.inf)
     runs = judged.runs.where(mine[:, None, None], 0.0)
-    scores = combined_steps(*Steps(windows.window, windows.stride).take_in(Judged(far, errors, runs)))
+    scores = combined(*Steps(windows.window, windows.stride).take_in(Judged(far, errors, runs)))
     return scores[torch.isfinite(scores)]
 
 
