@@ -194,7 +194,7 @@ class Trainer:
         return mean_loss(self.model, self.validation, same, min(MOST_JUDGED, BATCHES_JUDGED * self.plan.batch_size))
 
     def _step(self, batch: Batch, number: int, rate: float) -> float:
-        with self._precision():
+        with torch.autocast(self.generator.device.type, torch.bfloat16, enabled=self.in_half):  # of the loss alone
             loss = self.model.loss(batch.x, self.generator, batch.given).total
         value = loss.item()
         if not math.isfinite(value):
@@ -206,10 +206,6 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step(rate)
         return value
-
-    def _precision(self) -> torch.autocast:
-        """Of the losses; the weights and their steps stay float32."""
-        return torch.autocast(self.generator.device.type, torch.bfloat16, enabled=self.in_half)
 
     def _rate(self, number: int) -> float:
         return self.plan.learning_rate * SCHEDULES[self.plan.schedule](self._progress(number))
@@ -253,9 +249,8 @@ class Trainer:
         tensors["generator"] = self.generator.get_state()
         for number, optimizer in enumerate(self.optimizers):
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in optimizer.state_dict().items()}
-        history = [asdict(epoch) for epoch in self.history]
         facts = {
-            "history": history,
+            "history": [asdict(epoch) for epoch in self.history],
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss,
             "start_loss": self.start_loss,
