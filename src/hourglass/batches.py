@@ -113,8 +113,7 @@ class Batches:
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
         times = math.ceil(self.per_epoch / len(self.rows))
-        orders = [self._shuffled_once(generator) for _ in range(times)]
-        order = torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch]
+        order = torch.cat([self._shuffled_once(generator) for _ in range(times)])[: self.per_epoch]
         yield from self._taken(order if self.lengths is None else self._alike(order, batch_size, generator), batch_size)
 
     def _alike(self, order: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
