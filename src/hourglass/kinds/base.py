@@ -212,7 +212,18 @@ class Kind(ABC):
         return cls(**values)
 
 
-class Album(Sequence[Any]):
+class Apart(Sequence[Any]):
+    """Base of rows that are no array: how many there are is all that their shape says."""
+
+    ndim = 1
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many there are."""
+        return (len(self),)
+
+
+class Album(Apart):
     """Pictures of differing sizes, each an array; perhaps read from files only when they are asked for.
 
     Parameters
@@ -226,13 +237,6 @@ class Album(Sequence[Any]):
     def __init__(self, pictures: Sequence[Any], numbers: Sequence[int] | None = None) -> None:
         self.pictures = pictures
         self.numbers = range(len(pictures)) if numbers is None else numbers
-
-    ndim = 1
-
-    @property
-    def shape(self) -> tuple[int]:
-        """How many there are."""
-        return (len(self.numbers),)
 
     def __len__(self) -> int:
         return len(self.numbers)
