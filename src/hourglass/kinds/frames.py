@@ -238,9 +238,9 @@ def with_types(found: Any, dtypes: Any) -> Any:
         times = dtype.kind in TEMPORAL and getattr(dtype, "tz", None) == getattr(own, "tz", None)
         return dtype.kind == own.kind and (times or getattr(dtype, "na_value", None) is pd.NA)
 
-    named = zip(found.columns, dtypes, strict=True)
-    found = found.astype({name: dtype for name, dtype in named if holds(dtype, found[name].dtype)})
-    for name, dtype in zip(found.columns, dtypes, strict=True):
+    named = dict(zip(found.columns, dtypes, strict=True))
+    found = found.astype({name: dtype for name, dtype in named.items() if holds(dtype, found[name].dtype)})
+    for name, dtype in named.items():
         known = {str(category): category for category in getattr(dtype, "categories", ()) if type(category).__name__ in UNLIKE}
         if known and found[name].dropna().isin(known).all():
             found[name] = pd.Categorical(found[name].map(known), dtype=dtype)

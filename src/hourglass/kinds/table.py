@@ -351,8 +351,7 @@ class TableKind(Kind):
             return f"a table of {self.shape[0]} numeric column{'s' * (self.shape[0] > 1)}"
         counts = {name: sum(column.type == name for column in self.columns) for name in TYPES}
         words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        only = sum(counts.values())
-        return f"a table of {words} column{'s' * (only > 1)}"
+        return f"a table of {words} column{'s' * (len(self.columns) > 1)}"
 
     def reason(self, place: int, observed: float, expected: float, usual: tuple[float, float], often: float) -> str:
         """Why a cell of the column at that place is strange: in words, and in its units."""
