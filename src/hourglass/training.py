@@ -264,12 +264,12 @@ class Trainer:
         self.history = [Epoch(**epoch) for epoch in facts["history"]]
         self.best_epoch, self.best_loss, self.start_loss = (facts[name] for name in ("best_epoch", "best_loss", "start_loss"))
         self._seconds_before = facts["seconds"]
-        self.model.load_state_dict(_under(tensors, "model."))
-        self.best = _under(tensors, "best.")
+        self.model.load_state_dict(under(tensors, "model."))
+        self.best = under(tensors, "best.")
         self.generator.set_state(tensors["generator"])
         if facts["optimizer"] == self.plan.optimizer:  # another begins without a memory
             for number, optimizer in enumerate(self.optimizers):
-                optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
+                optimizer.load_state_dict(under(tensors, f"optimizer.{number}."))
 
 
 def takes_bfloat16(model: Learner, device: torch.device) -> bool:
@@ -358,5 +358,6 @@ def _tensors_in(output: Any) -> Iterator[Tensor]:
             yield from _tensors_in(part)
 
 
-def _under(tensors: Tensors, prefix: str) -> Tensors:
+def under(tensors: Tensors, prefix: str) -> Tensors:
+    """The tensors whose names begin so, by the rest of them."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -35,6 +35,7 @@ from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, beyond
 from hourglass.parts.base import Facts, is_count, is_number, is_rate
+from hourglass.training import under
 
 if TYPE_CHECKING:
     import polars as pl
@@ -604,9 +605,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         self.estimator_, self._doubted = None, self.contaminated
         if header["inner"] is not None:
-            own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             facts = Facts(header["inner"], path)
-            self.estimator_ = Fitted._named(facts["estimator"])._from_file(path, own, facts, given)
+            self.estimator_ = Fitted._named(facts["estimator"])._from_file(path, under(tensors, "model."), facts, given)
             self.estimator = clone(self.estimator_) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)
