@@ -14,7 +14,7 @@ from hourglass.kinds.base import as_codes, indexed_like, require_alike
 from hourglass.kinds.image import WITH_TRANSPARENCY
 from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind
-from hourglass.parts.base import is_rate
+from hourglass.parts.base import require_rate
 from hourglass.runtime.session import Numbers, Session
 
 if TYPE_CHECKING:
@@ -280,8 +280,7 @@ class OnnxModel:
             The model is no detector.
         """
         self._require("p_value")
-        if not is_rate(rate):
-            raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
+        require_rate(rate)
         self.alarm_rate_ = float(rate)
         return self
 
