@@ -162,7 +162,9 @@ class OnnxModel:
         -------
         array or table of the kind, shape and container of X
         """
-        return self._as_data(X, "reconstruction")
+        self._require("reconstruction")
+        raw = self._checked(X)
+        return self.kind_.from_array(self._output("reconstruction", raw), raw)
 
     def denoise(self, X: Any) -> Any:
         """Of a denoising autoencoder: X as it was before it was damaged.
@@ -179,18 +181,14 @@ class OnnxModel:
             model can't take, see `DenoisingAutoencoder.denoise`.
         """
         self._require("denoised")
-        if isinstance(self.kind_, TokenKind):
-            return self.kind_.mended(self._checked(X), lambda rows: self._as_data(rows, "denoised"))
-        return self._as_data(X, "denoised")
-
-    def _as_data(self, X: Any, name: str) -> Any:
-        self._require(name)
-        raw = self._checked(X)
-        found = self.session.run((name,), self._numbers(raw))[0]
-        if name == "denoised" and isinstance(self.kind_, TableKind) and self.session.facts.get("fills"):  # older files don't say
-            return self.kind_.filled(raw, found)  # the graph rounds what it hands through to single precision
-        data = self.kind_.from_array(found, raw)
-        if name == "denoised" and self.kind_.name == "image" and self.kind_.shape[0] == WITH_TRANSPARENCY:
+        raw, kind = self._checked(X), self.kind_
+        if isinstance(kind, TokenKind):
+            return kind.mended(raw, lambda rows: kind.from_array(self._output("denoised", rows), rows))
+        found = self._output("denoised", raw)
+        if isinstance(kind, TableKind) and self.session.facts.get("fills"):  # older files don't say
+            return kind.filled(raw, found)  # the graph rounds what it hands through to single precision
+        data = kind.from_array(found, raw)
+        if kind.name == "image" and kind.shape[0] == WITH_TRANSPARENCY:
             data[..., -1] = raw[..., -1]
         return data
 
@@ -300,6 +298,10 @@ class OnnxModel:
         if length(raw) == 0:
             raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
         return raw
+
+    def _output(self, name: str, raw: Any) -> Numbers:
+        """An output of the graph for checked data."""
+        return self.session.run((name,), self._numbers(raw))[0]
 
     def _numbers(self, raw: Any) -> Numbers:
         """Data as the graph takes it."""
