@@ -6,7 +6,7 @@ import copy
 import math
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -144,11 +144,11 @@ def default_waist(kind: Kind, most: int = WAIST) -> int:
     return most if kind.unit else min(most, max(kind.dimensions // 2, 1))
 
 
-def default_likelihood(kind: Kind) -> Likelihood:
+def default_likelihood(kind: Kind, variance: float | Literal["shared", "element"] = 1.0) -> Likelihood:
     """Levels for symbols, a distribution for each column where some are categories or have gaps, else normal ones."""
     if kind.symbolic:
         return Categorical()
-    return Mixed() if kind.gaps or kind.categories else Gaussian()
+    return Mixed(variance) if kind.gaps or kind.categories else Gaussian(variance)
 
 
 def _require_made_for(owner: str, corruption: Corruption, kind: Kind) -> None:
