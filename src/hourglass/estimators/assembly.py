@@ -36,8 +36,8 @@ from hourglass.parts import (
     VampPrior,
     Variational,
 )
-from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
+from hourglass.parts.named import corruption as named
 from hourglass.parts.networks import Gaps, dry_run, on_processor, seeded_by
 from hourglass.parts.objectives import OBJECTIVES
 from hourglass.parts.scaling import Conditions
@@ -70,8 +70,7 @@ def assemble(
     """
     bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
     likelihood = parameters["likelihood"]
-    asked = parameters["corruption"]
-    corruption = corruption_from(asked) if isinstance(asked, str) else asked
+    corruption = corruption_from(parameters["corruption"])
     encoding, decoding = (network_from(owner, side, parameters) for side in SIDES)
     _require_fit(owner, bottleneck, likelihood, corruption, kind)
     _require_drawn(owner, bottleneck, objective, conditions)
@@ -230,6 +229,11 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
         raise ParameterError(f"The encoder and the decoder of {owner} must be the same {corrector.__name__}. Give one of them.")
     if parameters["hidden"] is not None:
         raise ParameterError(f"The 'hidden' parameter of {owner} is for dense networks. Leave it out, or give a bottleneck.")
+
+
+def corruption_from(asked: Corruption | str | None) -> Corruption | None:
+    """The corruption that is asked for, as a part."""
+    return named(asked) if isinstance(asked, str) else asked
 
 
 def objective_from(owner: str, parameters: dict[str, Any]) -> Objective:

@@ -121,7 +121,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
-            choices = {"bottleneck": OF_SYMBOLS, **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
+            choices: dict[str, Any] = {"bottleneck": OF_SYMBOLS, **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
             if objective_from(type(self).__name__, {"objective": self.objective}).draws:
                 choices["bottleneck"] = Variational(OF_SYMBOLS.n)  # as the objective says what codes cost
             if self.hidden is not None:  # which networks that go by a name take by themselves
