@@ -170,7 +170,7 @@ def blank(kind: Kind, shape: tuple[int, ...], codes: int) -> tuple[Hourglass, Te
         encoder=nn.Sequential(nn.Flatten(), undrawn(nn.Linear(elements, codes, device="meta"))),
         bottleneck=Plain(codes).build(),
         decoder=nn.Sequential(undrawn(nn.Linear(codes, elements, device="meta")), nn.Unflatten(1, shape)),
-        likelihood=Gaussian().build(shape, ()),
+        likelihood=Gaussian().build(shape),
     )
     together = _together(shape)
     return model.requires_grad_(False), torch.empty(shape[0] // together, math.prod(shape[1:]), together, together)
