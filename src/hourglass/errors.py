@@ -130,6 +130,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(known[:MOST] if more else known) + more
 
 
+def with_article(name: str) -> str:
+    """A name, as of a type, with its indefinite article."""
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 def shown(value: object) -> str:
     """What came, as a sentence has it: not too much of it, whatever it is."""
     text = _REPR.repr(value)

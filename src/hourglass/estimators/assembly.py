@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from hourglass.batches import SparseRows
-from hourglass.errors import ParameterError, warn
+from hourglass.errors import ParameterError, warn, with_article
 from hourglass.estimators.linear import start_as_pca
 from hourglass.estimators.parameters import NETWORKS, SIDES
 from hourglass.kinds import Kind
@@ -288,5 +288,7 @@ def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: t
     with seeded_by(generator):
         made = asked(shape, codes)
     if not isinstance(made, nn.Module):
-        raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
+        raise ParameterError(
+            f"The '{side}' function must return a torch.nn.Module. It returned {with_article(type(made).__name__)}."
+        )
     return made.cpu().float()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, ParameterError, warn
+from hourglass.errors import DataError, ParameterError, warn, with_article
 from hourglass.kinds.frames import collected, container_of
 from hourglass.parts.base import Part
 
@@ -350,7 +350,7 @@ def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int =
 def described(raw: Any, *, typed: bool = False) -> str:
     """What came, as a sentence has it; of an array the type too, where it may be that which is wrong."""
     if not isinstance(raw, np.ndarray):
-        return f"a {type(raw).__name__}"
+        return with_article(type(raw).__name__)
     return f"an array of {raw.dtype} of shape {raw.shape}" if typed else f"an array of shape {raw.shape}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hourglass.data.numerals import UNNAMED
-from hourglass.errors import DataError
+from hourglass.errors import DataError, with_article
 from hourglass.kinds.columns import Column, names_of
 
 if TYPE_CHECKING:
@@ -176,16 +176,12 @@ def _series(name: str, values: Any) -> pl.Series:
         other = next((value for value in known if type(value) is not type(known[0])), None)
         if other is not None and all(isinstance(value, (bool, int, float, np.number)) for value in known):
             return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+        first, second = (with_article(type(value).__name__) for value in (known[0], other))
         if other is None:
-            raise DataError(f"Column {name!r} holds {_article(known[0])} that no column of a table can: {known[0]!r}.") from error
+            raise DataError(f"Column {name!r} holds {first} that no column of a table can: {known[0]!r}.") from error
         raise DataError(
-            f"Column {name!r} mixes types: {known[0]!r} is {_article(known[0])}, {other!r} is {_article(other)}. Give it one type."
+            f"Column {name!r} mixes types: {known[0]!r} is {first}, {other!r} is {second}. Give it one type."
         ) from error
-
-
-def _article(value: Any) -> str:
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _dense(values: Any) -> Any:

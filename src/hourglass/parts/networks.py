@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.errors import ParameterError
+from hourglass.errors import ParameterError, with_article
 from hourglass.parts.base import Part, are_counts, one_of
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -261,7 +261,7 @@ def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[
     finally:
         module.train(before)
     if not isinstance(output, Tensor):
-        raise ParameterError(f"The {role} must make one tensor of a batch. It makes a {type(output).__name__}.{advice}")
+        raise ParameterError(f"The {role} must make one tensor of a batch. It makes {with_article(type(output).__name__)}.{advice}")
     if output.shape[0] != 2 or output[0].numel() != math.prod(wanted):
         raise ParameterError(
             f"The {role} makes {_shown(tuple(output.shape[1:]))} of a batch of shape {_shown(given)}; "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.errors import DataError, ModelFileError, ParameterError
+from hourglass.errors import DataError, ModelFileError, ParameterError, with_article
 from hourglass.kinds import Kind, as_raw, kind_from_config, length
 from hourglass.kinds.base import as_codes, indexed_like, require_alike
 from hourglass.kinds.image import WITH_TRANSPARENCY
@@ -288,7 +288,7 @@ class OnnxModel:
         for name in names:
             if name not in self.outputs:
                 raise ModelFileError(
-                    f"'{self._path}' gives no {name}: it was exported from {_article(self.estimator)}. "
+                    f"'{self._path}' gives no {name}: it was exported from {with_article(self.estimator)}. "
                     f"It has {', '.join(self.outputs)}."
                 )
 
@@ -314,7 +314,3 @@ class OnnxModel:
                 f"'{self._path}' takes images of uint8. Got {raw.dtype}: convert them, ({levels}).round().astype('uint8')."
             )
         return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
