@@ -255,6 +255,12 @@ def length(raw: Any) -> int:
     return int(raw.shape[0])
 
 
+def require_rows(raw: Any) -> None:
+    """Raise `DataError` where raw data has no row."""
+    if length(raw) == 0:
+        raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+
+
 def rows(raw: Any, start: int, stop: int) -> Any:
     """Some rows of an array or a table, without a copy."""
     if hasattr(raw, "iloc"):  # by number, whatever its index

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hourglass.errors import DataError, ModelFileError, ParameterError, with_article
-from hourglass.kinds import Kind, as_raw, kind_from_config, length
-from hourglass.kinds.base import as_codes, indexed_like, require_alike
+from hourglass.kinds import Kind, as_raw, kind_from_config
+from hourglass.kinds.base import as_codes, indexed_like, require_alike, require_rows
 from hourglass.kinds.image import WITH_TRANSPARENCY
 from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind
@@ -295,8 +295,7 @@ class OnnxModel:
     def _checked(self, X: Any) -> Any:
         raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
         self.kind_.check(raw)
-        if length(raw) == 0:
-            raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+        require_rows(raw)
         return raw
 
     def _output(self, name: str, raw: Any) -> Numbers:
