@@ -277,12 +277,8 @@ class TableKind(Kind):
 
         if like is not None and not self.columns:  # of an array, whose columns have no names of their own
             return framed([pl.Series(name, column) for name, column in zip(like.columns, numbers.T, strict=True)])
-        used = iter(numbers.T)
-        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
-        if like is not None:
-            there = set(like.columns)
-            kept = [column.name if column.name in there else None for column in self.columns]
-            found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
+        used, there = iter(numbers.T), {} if like is None else like.to_dict()
+        found = [of_columns.from_numbers(column, next(used)) if column.used else there.get(column.name) for column in self.columns]
         return framed([some for some in found if some is not None])
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
