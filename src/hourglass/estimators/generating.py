@@ -355,8 +355,7 @@ class GeneratingAutoencoder(BaseAutoencoder):
         super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
         if header["sampler"] is not None:
             self.sampler_ = samplers.blank(header["sampler"], under(tensors, SAMPLER), self._waist)
-            if self.sampler_.module is not None:
-                self.sampler_.module.to(self._device)
+            self._move()
 
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""
