@@ -158,15 +158,14 @@ class VariationalAutoencoder(GeneratingAutoencoder):
             ``mean``, ``std`` and ``sample`` (n, codes), and ``kl`` (n,), its divergence from the prior in nats, of the
             sample where it has no closed form.
         """
-        generator, width = self._drawing(random_state), self._waist.width
+        generator = self._drawing(random_state)
 
         def codes(model: Any, x: Tensor, *given: Tensor) -> Tensor:
             code = model.encode(x, generator, *given)
             return torch.cat([code.posterior.mean, code.posterior.std, code.z, code.kl[:, None]], 1)
 
         found = self._passed(X, condition, codes).numpy()
-        mean, std, sample = (found[:, start : start + width] for start in (0, width, 2 * width))
-        return Encoded(mean, std, sample, found[:, -1])
+        return Encoded(*np.split(found[:, :-1], 3, axis=1), found[:, -1])
 
     def elbo(self, X: Any, *, n_samples: int = 1, condition: Any = None, random_state: Any = None) -> Bound:
         """The evidence lower bound of each row, split in two.
