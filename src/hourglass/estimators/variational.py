@@ -165,7 +165,8 @@ class VariationalAutoencoder(GeneratingAutoencoder):
             return torch.cat([code.posterior.mean, code.posterior.std, code.z, code.kl[:, None]], 1)
 
         found = self._passed(X, condition, codes).numpy()
-        return Encoded(*np.split(found[:, :-1], 3, axis=1), found[:, -1])
+        mean, std, sample = np.split(found[:, :-1], 3, axis=1)
+        return Encoded(mean, std, sample, found[:, -1])
 
     def elbo(self, X: Any, *, n_samples: int = 1, condition: Any = None, random_state: Any = None) -> Bound:
         """The evidence lower bound of each row, split in two.
