@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -113,8 +114,7 @@ class Batches:
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """The rows of an epoch in a new order: each once, or as often as the epoch is long."""
         times = math.ceil(self.per_epoch / len(self.rows))
-        orders = [self._shuffled_once(generator) for _ in range(times)]
-        order = torch.cat(orders)[: self.per_epoch] if times > 1 else orders[0][: self.per_epoch]
+        order = torch.cat([self._shuffled_once(generator) for _ in range(times)])[: self.per_epoch]
         yield from self._taken(order if self.lengths is None else self._alike(order, batch_size, generator), batch_size)
 
     def _alike(self, order: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
@@ -261,13 +261,8 @@ class Patches:
 
 def reflected(picture: Tensor, missing: Sequence[int]) -> Tensor:
     """A picture (channels, height, width) continued below and to the right by ``missing`` pixels, mirrored there and back."""
-    rows, columns = (_there_and_back(length, more) for length, more in zip(picture.shape[-2:], missing, strict=True))
-    return picture[:, rows][:, :, columns]
-
-
-def _there_and_back(length: int, more: int) -> Tensor:
-    place = torch.arange(length + more) % max(2 * length - 2, 1)
-    return torch.minimum(place, 2 * length - 2 - place).clamp(min=0)
+    down, across = missing
+    return torch.from_numpy(np.pad(picture.numpy(), ((0, 0), (0, down), (0, across)), "reflect"))  # torch mirrors just once
 
 
 def _threads() -> int:

@@ -93,7 +93,8 @@ def warn(message: str, category: type[HourglassWarning] = HourglassWarning) -> N
     """Warn of the user's own line that led here, however many of ours are between."""
     told = _heard.get()
     if told is not None:
-        told += [message] if message not in told else []  # once, as Python has it of one line
+        if message not in told:  # once, as Python has it of one line
+            told.append(message)
         return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _HOUSE:
@@ -127,6 +128,11 @@ def listed(names: Iterable[str]) -> str:
     known = list(names)
     more = f" and {len(known) - MOST:,} more" if len(known) > MOST + 1 else ""
     return ", ".join(known[:MOST] if more else known) + more
+
+
+def with_article(name: str) -> str:
+    """A name, as of a type, with its indefinite article."""
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 def shown(value: object) -> str:

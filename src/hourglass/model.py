@@ -119,12 +119,12 @@ class Hourglass(Learner):
         likeliest or with a ``generator`` a draw. Symbols are drawn with a temperature and of the likeliest alone, see `sharpened`.
         Where what is behind the ends of rows doesn't count, it may be ``brief``.
         """
-        told = self._beside(z, given) if isinstance(z, Tensor) else z
+        codes = self._beside(z, given) if isinstance(z, Tensor) else z
         output: Tensor
         if self.reads:
-            output = self.decoder(told, x, generator, temperature=temperature, top_p=top_p, brief=brief)
+            output = self.decoder(codes, x, generator, temperature=temperature, top_p=top_p, brief=brief)
         else:
-            output = self.decoder(told)
+            output = self.decoder(codes)
             if (temperature, top_p) != (1, 1):
                 output = sharpened(output, temperature, top_p)
         shape = self.shape if x is None else x.shape[1:]  # rows of symbols may have been cut behind the end of the longest

@@ -25,7 +25,7 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], header: dict
     """Write tensors and a header of plain JSON as one file, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     facts = {"format": FORMAT, "version": version("hourglass-ae"), "checksum": _checksum(tensors), **header}
-    facts |= {"digest": _digest(json.loads(as_json(facts)))}
+    facts["digest"] = _digest(json.loads(as_json(facts)))
     with atomic(path) as beside:
         beside.write_bytes(save(tensors, metadata={KEY: as_json(facts)}))
 

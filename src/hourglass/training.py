@@ -194,7 +194,7 @@ class Trainer:
         return mean_loss(self.model, self.validation, same, min(MOST_JUDGED, BATCHES_JUDGED * self.plan.batch_size))
 
     def _step(self, batch: Batch, number: int, rate: float) -> float:
-        with self._precision():
+        with torch.autocast(self.generator.device.type, torch.bfloat16, enabled=self.in_half):  # of the loss alone
             loss = self.model.loss(batch.x, self.generator, batch.given).total
         value = loss.item()
         if not math.isfinite(value):
@@ -206,10 +206,6 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step(rate)
         return value
-
-    def _precision(self) -> torch.autocast:
-        """Of the losses; the weights and their steps stay float32."""
-        return torch.autocast(self.generator.device.type, torch.bfloat16, enabled=self.in_half)
 
     def _rate(self, number: int) -> float:
         return self.plan.learning_rate * SCHEDULES[self.plan.schedule](self._progress(number))
@@ -253,9 +249,8 @@ class Trainer:
         tensors["generator"] = self.generator.get_state()
         for number, optimizer in enumerate(self.optimizers):
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in optimizer.state_dict().items()}
-        history = [asdict(epoch) for epoch in self.history]
         facts = {
-            "history": history,
+            "history": [asdict(epoch) for epoch in self.history],
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss,
             "start_loss": self.start_loss,
@@ -269,12 +264,12 @@ class Trainer:
         self.history = [Epoch(**epoch) for epoch in facts["history"]]
         self.best_epoch, self.best_loss, self.start_loss = (facts[name] for name in ("best_epoch", "best_loss", "start_loss"))
         self._seconds_before = facts["seconds"]
-        self.model.load_state_dict(_under(tensors, "model."))
-        self.best = _under(tensors, "best.")
+        self.model.load_state_dict(under(tensors, "model."))
+        self.best = under(tensors, "best.")
         self.generator.set_state(tensors["generator"])
         if facts["optimizer"] == self.plan.optimizer:  # another begins without a memory
             for number, optimizer in enumerate(self.optimizers):
-                optimizer.load_state_dict(_under(tensors, f"optimizer.{number}."))
+                optimizer.load_state_dict(under(tensors, f"optimizer.{number}."))
 
 
 def takes_bfloat16(model: Learner, device: torch.device) -> bool:
@@ -363,5 +358,6 @@ def _tensors_in(output: Any) -> Iterator[Tensor]:
             yield from _tensors_in(part)
 
 
-def _under(tensors: Tensors, prefix: str) -> Tensors:
+def under(tensors: Tensors, prefix: str) -> Tensors:
+    """The tensors whose names begin so, by the rest of them."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

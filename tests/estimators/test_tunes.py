@@ -160,6 +160,10 @@ def test_what_can_not_go_on_is_told(vae, tunes, sentence):
         "The number of 'bars' that are added must be a positive int. Got 0 instead."
     )
     assert sentence(hg.ParameterError, hg.continued, vae, [tune(0)]) == ("What goes on is a tune, a hourglass.Melody. Got a list.")
+    assert sentence(hg.ParameterError, hg.continued, vae, 7) == ("What goes on is a tune, a hourglass.Melody. Got an int.")
+    assert sentence(hg.ParameterError, hg.continued, hg.AnomalyDetector(), tune(0)) == (
+        "New rows come of codes, and an AnomalyDetector has none. Fit an Autoencoder or a VariationalAutoencoder."
+    )
     assert sentence(hg.DataError, hg.continued, vae, tune(0, metre="7/4")) == (
         "Row 0 has the metre 7/4, which the model has never seen. Leave the row out, or fit a model on data that has it."
     )

@@ -246,6 +246,10 @@ LEARNED = {
         hg.Record(np.where(np.arange(1000) == 7, np.inf, wave)),
         "Channel 'x0' is infinite at sample 7. Put NaN in its place.",
     ),
+    "two of them": (
+        hg.Record(np.stack([np.where(np.arange(1000) == place, np.inf, wave) for place in (9, 7)], 1), names=("flow", "level")),
+        "Channel 'level' is infinite at sample 7. Put NaN in its place.",
+    ),
 }
 
 

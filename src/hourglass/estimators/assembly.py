@@ -6,14 +6,14 @@ import copy
 import math
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from hourglass.batches import SparseRows
-from hourglass.errors import ParameterError, warn
+from hourglass.errors import ParameterError, warn, with_article
 from hourglass.estimators.linear import start_as_pca
 from hourglass.estimators.parameters import NETWORKS, SIDES
 from hourglass.kinds import Kind
@@ -36,8 +36,8 @@ from hourglass.parts import (
     VampPrior,
     Variational,
 )
-from hourglass.parts import corruption as corruption_from
 from hourglass.parts.base import one_of
+from hourglass.parts.named import corruption as named
 from hourglass.parts.networks import Gaps, dry_run, on_processor, seeded_by
 from hourglass.parts.objectives import OBJECTIVES
 from hourglass.parts.scaling import Conditions
@@ -70,8 +70,7 @@ def assemble(
     """
     bottleneck, objective = parameters["bottleneck"], objective_from(owner, parameters)
     likelihood = parameters["likelihood"]
-    asked = parameters["corruption"]
-    corruption = corruption_from(asked) if isinstance(asked, str) else asked
+    corruption = corruption_from(parameters["corruption"])
     encoding, decoding = (network_from(owner, side, parameters) for side in SIDES)
     _require_fit(owner, bottleneck, likelihood, corruption, kind)
     _require_drawn(owner, bottleneck, objective, conditions)
@@ -144,11 +143,11 @@ def default_waist(kind: Kind, most: int = WAIST) -> int:
     return most if kind.unit else min(most, max(kind.dimensions // 2, 1))
 
 
-def default_likelihood(kind: Kind) -> Likelihood:
+def default_likelihood(kind: Kind, variance: float | Literal["shared", "element"] = 1.0) -> Likelihood:
     """Levels for symbols, a distribution for each column where some are categories or have gaps, else normal ones."""
     if kind.symbolic:
         return Categorical()
-    return Mixed() if kind.gaps or kind.categories else Gaussian()
+    return Mixed(variance) if kind.gaps or kind.categories else Gaussian(variance)
 
 
 def _require_made_for(owner: str, corruption: Corruption, kind: Kind) -> None:
@@ -232,6 +231,11 @@ def require_sides(owner: str, parameters: dict[str, Any], kind: Kind) -> None:
         raise ParameterError(f"The 'hidden' parameter of {owner} is for dense networks. Leave it out, or give a bottleneck.")
 
 
+def corruption_from(asked: Corruption | str | None) -> Corruption | None:
+    """The corruption that is asked for, as a part."""
+    return named(asked) if isinstance(asked, str) else asked
+
+
 def objective_from(owner: str, parameters: dict[str, Any]) -> Objective:
     """The objective that is asked for, as a part."""
     asked = parameters["objective"] or "elbo"
@@ -284,5 +288,7 @@ def _own(asked: Any, shape: tuple[int, ...], codes: int, side: str, generator: t
     with seeded_by(generator):
         made = asked(shape, codes)
     if not isinstance(made, nn.Module):
-        raise ParameterError(f"The '{side}' function must return a torch.nn.Module. It returned a {type(made).__name__}.")
+        raise ParameterError(
+            f"The '{side}' function must return a torch.nn.Module. It returned {with_article(type(made).__name__)}."
+        )
     return made.cpu().float()

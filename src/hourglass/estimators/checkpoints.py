@@ -75,7 +75,7 @@ def write(path: str | os.PathLike[str], trainer: Trainer, facts: dict[str, Any])
 
 def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The keys that two dictionaries don't have in common, or not with the same value."""
-    return sorted(key for key in before.keys() | now.keys() if key not in before or key not in now or before[key] != now[key])
+    return sorted(key for key in before.keys() | now.keys() if before.get(key, ...) != now.get(key, ...))
 
 
 def _other(path: str | os.PathLike[str], what: str) -> CheckpointError:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from hourglass.errors import DataError, ModelFileError, ParameterError, warn
-from hourglass.estimators.assembly import default_waist
+from hourglass.estimators.assembly import corruption_from, default_waist
 from hourglass.estimators.base import BaseAutoencoder
 from hourglass.estimators.parameters import seed_from
 from hourglass.estimators.tiles import TILE, Pixels, mended
@@ -23,7 +23,6 @@ from hourglass.kinds.image import ImageKind, as_unit, require_picture, require_p
 from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind
 from hourglass.parts import Corruption, Gaussian, Hide, Noise, Open, Plain, Restorer, SwapSymbols, Together, Typos
-from hourglass.parts import corruption as corruption_from
 from hourglass.parts.corruptions import strongest
 from hourglass.parts.noise import noise_std
 
@@ -86,8 +85,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         choices: dict[str, Any] = {"bottleneck": Open() if self.kind_.unit else numbers, "corruption": DEFAULTS[self.kind_.name]}
         if self.kind_.symbolic:
             return choices | self._symbolic(choices["bottleneck"])
-        waist, damage = self.bottleneck or choices["bottleneck"], self.corruption or choices["corruption"]
-        damage = corruption_from(damage) if isinstance(damage, str) else damage
+        waist, damage = self.bottleneck or choices["bottleneck"], corruption_from(self.corruption or choices["corruption"])
         if isinstance(waist, Open) and isinstance(damage, Noise) and isinstance(damage.std, tuple):
             choices["likelihood"] = Gaussian(variance="row")  # faint noise weighs as much as strong
             if self.encoder is None and self.decoder is None:
@@ -95,7 +93,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return choices
 
     def _suited(self, kind: Kind, raw: Any, timeless: bool) -> Kind:
-        damage = corruption_from(self.corruption) if isinstance(self.corruption, str) else self.corruption
+        damage = corruption_from(self.corruption)
         if isinstance(kind, ImageKind):
             kind.require_colours()
             _require_moderate(_noise_in(damage))

@@ -27,7 +27,7 @@ from hourglass.errors import DataError, FileError, ModelFileError, ParameterErro
 from hourglass.estimators.parameters import from_config, require_known, require_valid, to_config
 from hourglass.estimators.progress import TrainingProgress
 from hourglass.kinds import KINDS, Kind, Melodies, Series, as_raw, infer, kind_from_config, kind_name, length, rows
-from hourglass.kinds.base import all_equal
+from hourglass.kinds.base import all_equal, require_rows
 from hourglass.kinds.frames import is_sparse
 from hourglass.kinds.windows import Windows
 from hourglass.parts.base import Part, called, how_to_know, known_as, one_of
@@ -194,8 +194,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
                 validate_data(self, raw, reset=False, skip_check_array=True)
             except ValueError as error:  # scikit-learn's words, our type
                 raise DataError(str(error)) from error
-        if length(raw) == 0:
-            raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+        require_rows(raw)
         return raw
 
     def _raw(self, X: Any) -> Any:

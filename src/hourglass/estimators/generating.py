@@ -25,7 +25,7 @@ from hourglass.kinds import Kind, as_objects, as_raw, length, taken
 from hourglass.kinds.token import END, TokenKind, is_listed
 from hourglass.parts import Quantized
 from hourglass.parts.base import is_count, is_number, is_positive
-from hourglass.training import Trainer
+from hourglass.training import Trainer, under
 
 if TYPE_CHECKING:
     import polars as pl
@@ -352,12 +352,10 @@ class GeneratingAutoencoder(BaseAutoencoder):
         return super()._header() | {"sampler": sampler}
 
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
-        own = {name.removeprefix(SAMPLER): tensor for name, tensor in tensors.items() if name.startswith(SAMPLER)}
         super()._fill({name: tensor for name, tensor in tensors.items() if not name.startswith(SAMPLER)}, header, given, path)
         if header["sampler"] is not None:
-            self.sampler_ = samplers.blank(header["sampler"], own, self._waist)
-            if self.sampler_.module is not None:
-                self.sampler_.module.to(self._device)
+            self.sampler_ = samplers.blank(header["sampler"], under(tensors, SAMPLER), self._waist)
+            self._move()
 
     def _rows_from(self, part: Any) -> Any:
         """Raw data of rows, of a single row as well, which has an axis less."""

@@ -36,7 +36,7 @@ def mended(
     channels = model.shape[0]
     colours, kept = pictures[..., : max(channels, 3)], pictures[..., 3:]
     apart = channels == 1  # each colour as a picture
-    seen = colours.transpose(0, 3, 1, 2) if apart else with_channels(colours, channels).transpose(0, 3, 1, 2)
+    seen = (colours if apart else with_channels(colours, channels)).transpose(0, 3, 1, 2)
     times = seen.shape[1] if apart else 1
     whole = _whole(model, seen.reshape(-1, channels, height, width), gaps, contrast.repeat(times), device, tiled=tiled)
     whole = whole.reshape(n, -1, height, width).transpose(0, 2, 3, 1)

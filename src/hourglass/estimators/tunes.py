@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hourglass.data import Melody
 from hourglass.data.melody import keyed, later
-from hourglass.errors import DataError, ParameterError
+from hourglass.errors import DataError, ParameterError, with_article
 from hourglass.estimators.parameters import seed_from
 from hourglass.kinds.melody import MelodyKind
 from hourglass.kinds.token import as_objects
@@ -59,7 +59,7 @@ def continued(model: Any, tune: Melody, bars: int = 4, *, random_state: Any = No
     if not isinstance(kind, MelodyKind) or kind.bars < 2:
         raise ParameterError(f"A tune goes on by windows of two bars or more. The model was fitted on {kind.describe()}.")
     if not isinstance(tune, Melody):
-        raise ParameterError(f"What goes on is a tune, a hourglass.Melody. Got a {type(tune).__name__}.")
+        raise ParameterError(f"What goes on is a tune, a hourglass.Melody. Got {with_article(type(tune).__name__)}.")
     if not is_count(bars):
         raise ParameterError(f"The number of 'bars' that are added must be a positive int. Got {bars!r} instead.")
     generator = model._generator(seed_from(random_state))
@@ -80,7 +80,8 @@ def require_codes(model: Any) -> None:
     """Refuse a model that has no codes which could be moved or drawn, or that isn't fitted."""
     if not hasattr(model, "sample"):
         raise ParameterError(
-            f"New rows come of codes, and a {type(model).__name__} has none. Fit an Autoencoder or a VariationalAutoencoder."
+            f"New rows come of codes, and {with_article(type(model).__name__)} has none. "
+            "Fit an Autoencoder or a VariationalAutoencoder."
         )
     check_is_fitted(model)
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hourglass.errors import ParameterError
-from hourglass.estimators.assembly import SYMBOLIC, default_waist, objective_from
+from hourglass.estimators.assembly import SYMBOLIC, default_likelihood, default_waist, objective_from
 from hourglass.estimators.fitted import CHUNK
 from hourglass.estimators.generating import GeneratingAutoencoder, require_samples
 from hourglass.estimators.parameters import seed_from
-from hourglass.parts import Bernoulli, Bottleneck, Categorical, Causal, Gaussian, Hide, Mixed, Variational
+from hourglass.parts import Bernoulli, Bottleneck, Causal, Gaussian, Hide, Variational
 
 WAIST = 16  # numbers, unless it is said
 OF_SYMBOLS = Variational(64, beta=0.2, warmup=0.3)  # with a higher cost, codes of rows of symbols are given up
@@ -121,7 +121,7 @@ class VariationalAutoencoder(GeneratingAutoencoder):
 
     def _choices(self) -> dict[str, Any]:
         if self.kind_.symbolic:
-            choices = {"bottleneck": OF_SYMBOLS, "likelihood": Categorical(), **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
+            choices: dict[str, Any] = {"bottleneck": OF_SYMBOLS, **SYMBOLIC, **OF_KIND.get(self.kind_.name, {})}
             if objective_from(type(self).__name__, {"objective": self.objective}).draws:
                 choices["bottleneck"] = Variational(OF_SYMBOLS.n)  # as the objective says what codes cost
             if self.hidden is not None:  # which networks that go by a name take by themselves
@@ -132,9 +132,13 @@ class VariationalAutoencoder(GeneratingAutoencoder):
         if self.kind_.unit:
             bilevel = getattr(self.kind_, "bilevel", False)
             return {"bottleneck": WAIST, "likelihood": Bernoulli() if bilevel else Gaussian("shared"), **HABITS}
-        likelihood = Mixed("element") if self.kind_.gaps or self.kind_.categories else Gaussian("element")
         hiding = {"corruption": HIDING} if self.kind_.name == "table" and self.kind_.gaps else {}
-        return {"bottleneck": default_waist(self.kind_, WAIST), "likelihood": likelihood, **hiding, **HABITS}
+        return {
+            "bottleneck": default_waist(self.kind_, WAIST),
+            "likelihood": default_likelihood(self.kind_, "element"),
+            **hiding,
+            **HABITS,
+        }
 
     def encode(self, X: Any, *, condition: Any = None, random_state: Any = None) -> Encoded:
         """The distribution of the codes of each row.
@@ -154,14 +158,14 @@ class VariationalAutoencoder(GeneratingAutoencoder):
             ``mean``, ``std`` and ``sample`` (n, codes), and ``kl`` (n,), its divergence from the prior in nats, of the
             sample where it has no closed form.
         """
-        generator, width = self._drawing(random_state), self._waist.width
+        generator = self._drawing(random_state)
 
         def codes(model: Any, x: Tensor, *given: Tensor) -> Tensor:
             code = model.encode(x, generator, *given)
             return torch.cat([code.posterior.mean, code.posterior.std, code.z, code.kl[:, None]], 1)
 
         found = self._passed(X, condition, codes).numpy()
-        mean, std, sample = (found[:, start : start + width] for start in (0, width, 2 * width))
+        mean, std, sample = np.split(found[:, :-1], 3, axis=1)
         return Encoded(mean, std, sample, found[:, -1])
 
     def elbo(self, X: Any, *, n_samples: int = 1, condition: Any = None, random_state: Any = None) -> Bound:

@@ -15,7 +15,7 @@ from hourglass.data.record import float_of, joined
 from hourglass.errors import DataError, ModelFileError, shown
 from hourglass.kinds.base import Album, Kind, length, ragged, rows, taken, taken_by_numpy
 from hourglass.kinds.columns import counted_from
-from hourglass.kinds.frames import is_table, tabled
+from hourglass.kinds.frames import is_sparse, is_table, tabled
 from hourglass.kinds.image import ImageKind, is_picture, of_differing_depth, turned
 from hourglass.kinds.melody import Melodies, MelodyKind
 from hourglass.kinds.molecule import MoleculeKind
@@ -109,7 +109,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
         raise DataError(f"Data is a list of rows or a path, and there is no file {shown(X)}. For a single row, give [{shown(X)}].")
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
-    if hasattr(X, "toarray"):
+    if is_sparse(X):
         if sparse and name in (None, "table") and X.ndim == 2:
             return X.tocsr()
         raise DataError(

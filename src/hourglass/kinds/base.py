@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from hourglass.errors import DataError, ParameterError, warn
+from hourglass.errors import DataError, ParameterError, warn, with_article
 from hourglass.kinds.frames import collected, container_of
 from hourglass.parts.base import Part
 
@@ -212,7 +212,18 @@ class Kind(ABC):
         return cls(**values)
 
 
-class Album(Sequence[Any]):
+class Apart(Sequence[Any]):
+    """Base of rows that are no array: how many there are is all that their shape says."""
+
+    ndim = 1
+
+    @property
+    def shape(self) -> tuple[int]:
+        """How many there are."""
+        return (len(self),)
+
+
+class Album(Apart):
     """Pictures of differing sizes, each an array; perhaps read from files only when they are asked for.
 
     Parameters
@@ -226,13 +237,6 @@ class Album(Sequence[Any]):
     def __init__(self, pictures: Sequence[Any], numbers: Sequence[int] | None = None) -> None:
         self.pictures = pictures
         self.numbers = range(len(pictures)) if numbers is None else numbers
-
-    ndim = 1
-
-    @property
-    def shape(self) -> tuple[int]:
-        """How many there are."""
-        return (len(self.numbers),)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -249,6 +253,12 @@ class Album(Sequence[Any]):
 def length(raw: Any) -> int:
     """How many rows raw data has."""
     return int(raw.shape[0])
+
+
+def require_rows(raw: Any) -> None:
+    """Raise `DataError` where raw data has no row."""
+    if length(raw) == 0:
+        raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
 
 
 def rows(raw: Any, start: int, stop: int) -> Any:
@@ -346,7 +356,7 @@ def require_finite(values: np.ndarray[Any, Any], describe: str, first_row: int =
 def described(raw: Any, *, typed: bool = False) -> str:
     """What came, as a sentence has it; of an array the type too, where it may be that which is wrong."""
     if not isinstance(raw, np.ndarray):
-        return f"a {type(raw).__name__}"
+        return with_article(type(raw).__name__)
     return f"an array of {raw.dtype} of shape {raw.shape}" if typed else f"an array of shape {raw.shape}"
 
 

@@ -118,8 +118,9 @@ def to_numbers(known: Column, values: pl.Series, first_row: int = 0) -> NDArray[
     """
     numbers, bad = read(known, values)
     _require_read(known, values, bad, first_row)
-    if np.isinf(numbers).any():
-        row = int(np.isinf(numbers).argmax())
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = int(infinite.argmax())
         raise DataError(
             f"Column {known.name!r} holds {numbers[row]} in {_row(first_row + row)}. Leave that row out, or its cell empty."
         )

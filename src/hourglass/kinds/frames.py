@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hourglass.data.numerals import UNNAMED
-from hourglass.errors import DataError
+from hourglass.errors import DataError, with_article
 from hourglass.kinds.columns import Column, names_of
 
 if TYPE_CHECKING:
@@ -176,16 +176,12 @@ def _series(name: str, values: Any) -> pl.Series:
         other = next((value for value in known if type(value) is not type(known[0])), None)
         if other is not None and all(isinstance(value, (bool, int, float, np.number)) for value in known):
             return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+        first, second = (with_article(type(value).__name__) for value in (known[0], other))
         if other is None:
-            raise DataError(f"Column {name!r} holds {_article(known[0])} that no column of a table can: {known[0]!r}.") from error
+            raise DataError(f"Column {name!r} holds {first} that no column of a table can: {known[0]!r}.") from error
         raise DataError(
-            f"Column {name!r} mixes types: {known[0]!r} is {_article(known[0])}, {other!r} is {_article(other)}. Give it one type."
+            f"Column {name!r} mixes types: {known[0]!r} is {first}, {other!r} is {second}. Give it one type."
         ) from error
-
-
-def _article(value: Any) -> str:
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _dense(values: Any) -> Any:
@@ -238,9 +234,9 @@ def with_types(found: Any, dtypes: Any) -> Any:
         times = dtype.kind in TEMPORAL and getattr(dtype, "tz", None) == getattr(own, "tz", None)
         return dtype.kind == own.kind and (times or getattr(dtype, "na_value", None) is pd.NA)
 
-    named = zip(found.columns, dtypes, strict=True)
-    found = found.astype({name: dtype for name, dtype in named if holds(dtype, found[name].dtype)})
-    for name, dtype in zip(found.columns, dtypes, strict=True):
+    named = dict(zip(found.columns, dtypes, strict=True))
+    found = found.astype({name: dtype for name, dtype in named.items() if holds(dtype, found[name].dtype)})
+    for name, dtype in named.items():
         known = {str(category): category for category in getattr(dtype, "categories", ()) if type(category).__name__ in UNLIKE}
         if known and found[name].dropna().isin(known).all():
             found[name] = pd.Categorical(found[name].map(known), dtype=dtype)

@@ -328,7 +328,7 @@ def _apart(pictures: list[np.ndarray[Any, Any]]) -> str:
         if len({picture.shape for picture in pictures}) == 1:
             return "Pictures that are read one by one can only be mended. Pass their path, or hourglass.read of it."
         return ragged([picture.shape for picture in pictures])
-    number = next(number for number in range(len(pictures)) if of_differing_depth([pictures[0], pictures[number]]))
+    number = next(number for number, picture in enumerate(pictures) if of_differing_depth([pictures[0], picture]))
     return (
         f"All pictures need one depth: picture 0 is {pictures[0].dtype}, picture {number} is {pictures[number].dtype}. "
         "Convert them to one of uint8, uint16 and floats from 0 to 1."

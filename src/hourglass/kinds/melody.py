@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -93,7 +94,7 @@ class MelodyKind(TokenKind):
 
     @classmethod
     def _symbols(cls, rows: Sequence[Any], first_row: int = 0) -> Iterator[Sequence[str]]:
-        return ([*_head(row), *(symbol for bar in bars_of(row) for symbol in bar)] for row in rows)
+        return ([*_head(row), *chain.from_iterable(bars_of(row))] for row in rows)
 
     @classmethod
     def joined(cls, symbols: Sequence[str]) -> Any:
@@ -194,7 +195,7 @@ class MelodyKind(TokenKind):
 
     def beginning(self, melody: Melody, bars: int) -> Tensor:
         """Numbers (1, length) of a window of which only the first bars are known, -1 where they are not."""
-        row = [*_head(melody), *(symbol for bar in bars_of(melody, bars) for symbol in bar)]
+        row = [*_head(melody), *chain.from_iterable(bars_of(melody, bars))]
         values = as_tensor(self._numbered([row], 1)).long()
         values[:, len(row) : HEAD + self.bars * positions_of(melody.metre)] = -1
         return values
@@ -222,7 +223,7 @@ def windows_of(melody: Melody, bars: int) -> list[list[str]]:
     written = bars_of(melody, bars)
     windows = []
     for first in range(len(written) - bars + 1):
-        symbols = [symbol for bar in written[first : first + bars] for symbol in bar]
+        symbols = list(chain.from_iterable(written[first : first + bars]))
         begins = next((place for place, symbol in enumerate(symbols) if symbol not in (HOLD, REST, THREE)), None)
         if begins is not None:  # what is held from before is not heard
             windows.append(

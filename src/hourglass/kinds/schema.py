@@ -57,9 +57,8 @@ def learn(column: pl.Series, asked: str | None = None, *, timeless: bool = False
     name, column = column.name, with_nulls(column.alias(UNNAMED))
     n, missing = len(column), column.null_count() / max(len(column), 1)
     unit = getattr(column.dtype, "time_unit", None)
-    found = Column(name, "left out", "", column.dtype.base_type().__name__, missing, unit=unit)
-    if isinstance(column.dtype, pl.Decimal):
-        found = replace(found, digits=column.dtype.precision)
+    digits = getattr(column.dtype, "precision", None)  # of Decimal
+    found = Column(name, "left out", "", column.dtype.base_type().__name__, missing, digits=digits, unit=unit)
     if isinstance(column.dtype, pl.Enum):
         found = replace(found, categories=tuple(column.dtype.categories))
     if asked not in ("identifier", "left out") and (column.dtype.is_nested() or found.dtype in ("Object", "Binary")):

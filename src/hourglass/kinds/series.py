@@ -424,10 +424,9 @@ def _require_some(record: Record, window: int) -> None:
 
 
 def _require_finite(record: Record) -> None:
-    bad = np.isinf(record.values).any(0)
-    if bad.any():
-        row = int(np.isinf(record.values).any(1).argmax())
-        raise DataError(f"Channel {record.names[int(bad.argmax())]!r} is infinite at sample {row}. Put NaN in its place.")
+    if np.isinf(record.values).any():
+        row, channel = np.argwhere(np.isinf(record.values))[0]
+        raise DataError(f"Channel {record.names[channel]!r} is infinite at sample {row}. Put NaN in its place.")
 
 
 def _require_known(values: NDArray[np.floating[Any]], names: tuple[str, ...]) -> None:
@@ -438,9 +437,9 @@ def _require_known(values: NDArray[np.floating[Any]], names: tuple[str, ...]) ->
 
 def _require_no_infinity(array: NDArray[np.floating[Any]], first_row: int = 0) -> None:
     if np.isinf(array).any():
-        row, step, _ = (int(i) for i in np.argwhere(np.isinf(array))[0])
+        row, step, channel = np.argwhere(np.isinf(array))[0]
         raise DataError(
-            f"The series holds {array[np.isinf(array)][0]} in row {first_row + row}, sample {step}. Put NaN in its place."
+            f"The series holds {array[row, step, channel]} in row {first_row + row}, sample {step}. Put NaN in its place."
         )
 
 

@@ -277,12 +277,8 @@ class TableKind(Kind):
 
         if like is not None and not self.columns:  # of an array, whose columns have no names of their own
             return framed([pl.Series(name, column) for name, column in zip(like.columns, numbers.T, strict=True)])
-        used = iter(numbers.T)
-        found = [of_columns.from_numbers(column, next(used)) if column.used else None for column in self.columns]
-        if like is not None:
-            there = set(like.columns)
-            kept = [column.name if column.name in there else None for column in self.columns]
-            found = [like[name] if some is None and name is not None else some for some, name in zip(found, kept, strict=True)]
+        used, there = iter(numbers.T), {} if like is None else like.to_dict()
+        found = [of_columns.from_numbers(column, next(used)) if column.used else there.get(column.name) for column in self.columns]
         return framed([some for some in found if some is not None])
 
     def scaling(self, values: Tensor | None = None, *, squashed: bool = False) -> Scaling:
@@ -351,8 +347,7 @@ class TableKind(Kind):
             return f"a table of {self.shape[0]} numeric column{'s' * (self.shape[0] > 1)}"
         counts = {name: sum(column.type == name for column in self.columns) for name in TYPES}
         words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        only = sum(counts.values())
-        return f"a table of {words} column{'s' * (only > 1)}"
+        return f"a table of {words} column{'s' * (len(self.columns) > 1)}"
 
     def reason(self, place: int, observed: float, expected: float, usual: tuple[float, float], often: float) -> str:
         """Why a cell of the column at that place is strange: in words, and in its units."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hourglass.data import Record
 from hourglass.data.record import float_of
 from hourglass.errors import DataError, listed
+from hourglass.kinds.base import Apart
 
 Values = NDArray[np.floating[Any]]
 LOOKED_AT = 2**17  # samples of a record that its period is looked for in
@@ -22,7 +23,7 @@ WINDOW = 128  # samples of a window, at least, unless it is given
 OF_RECORD = 4  # a window has at most so great a part of the record
 
 
-class Windows(Sequence[Any]):
+class Windows(Apart):
     """The windows of a record, each an array (window, channels), cut when they are asked for.
 
     They begin every ``stride`` samples; where the record goes on after the last whole one, one more ends where the record does.
@@ -40,18 +41,11 @@ class Windows(Sequence[Any]):
         Which of the windows.
     """
 
-    ndim = 1
-
     def __init__(
         self, record: Record, window: int, stride: int, origin: Any = None, starts: NDArray[np.intp] | None = None
     ) -> None:
         self.record, self.window, self.stride, self.origin = record, window, stride, origin
         self.starts = self.whole(starts_of(len(record), window, stride)) if starts is None else starts
-
-    @property
-    def shape(self) -> tuple[int]:
-        """How many there are."""
-        return (len(self.starts),)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -107,18 +101,11 @@ class Windows(Sequence[Any]):
         return np.lib.stride_tricks.sliding_window_view(self.record.values, self.window, axis=0)[self.starts]
 
 
-class Ragged(Sequence[Any]):
+class Ragged(Apart):
     """Rows of differing length, each an array (time,) or (time, channels)."""
-
-    ndim = 1
 
     def __init__(self, rows: Sequence[Any]) -> None:
         self.rows = [np.asarray(row) for row in rows]
-
-    @property
-    def shape(self) -> tuple[int]:
-        """How many there are."""
-        return (len(self.rows),)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -161,6 +161,12 @@ def is_rate(value: object) -> bool:
     return is_number(value) and 0 < value <= 0.5
 
 
+def require_rate(value: object) -> None:
+    """Raise `ParameterError` where a value can't be a rate of alarms."""
+    if not is_rate(value):
+        raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {value!r} instead.")
+
+
 def one_of(value: str, table: dict[str, Any], parameter: str, owner: str) -> Any:
     """The entry of a table of named choices, or an error that suggests the nearest name."""
     if value not in table:

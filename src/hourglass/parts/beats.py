@@ -59,10 +59,9 @@ class SeriesAlarm(Alarm):
     @classmethod
     def learned_from(cls, x: Tensor) -> SeriesAlarm:
         """What training windows x (n, channels, time) say; `calibrate_steps` has to follow."""
-        cells = min(CELLS, x.shape[2])
         seen = outlines(x)
         plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
-        alarm = cls(x.shape[1], cells, 0).to(x.device)
+        alarm = cls(x.shape[1], len(spans(x.shape[2])), 0).to(x.device)
         for name in ("rarity", "gapless", "points", "shares", "learned"):
             setattr(alarm, name, getattr(plain, name))
         runs = [torch.stack([run_lengths(holds).amax((0, 2)) for holds in _held(some)]) for some in _parts(x)]
@@ -116,12 +115,15 @@ class SeriesAlarm(Alarm):
 
     def of_windows(self, judged: Judged) -> Tensor:
         """Scores (n,) of whole windows."""
-        return combined(judged.distance, judged.errors.flatten(1).amax(1)) + judged.runs.flatten(1).amax(1)
+        return combined(judged.distance, *(some.flatten(1).amax(1) for some in (judged.errors, judged.runs)))
 
 
-def combined(distance: Tensor, errors: Tensor) -> Tensor:
-    """The soft maximum of the distance, in standard deviations, and of what the error counts; at least that of a usual window."""
-    return strangest_if_nan(functional.softplus(torch.logaddexp(distance, PEAK * errors - LATE)))
+def combined(far: Tensor, errors: Tensor, runs: Tensor) -> Tensor:
+    """Scores of windows, or of steps: the soft maximum of distance and error, at least that of a usual window, and what runs add.
+
+    Of steps it is the largest distance of a window around them, and their least error.
+    """
+    return strangest_if_nan(functional.softplus(torch.logaddexp(far, PEAK * errors - LATE))) + runs
 
 
 def log_distance(mean_square: Tensor) -> Tensor:
@@ -131,9 +133,13 @@ def log_distance(mean_square: Tensor) -> Tensor:
 
 def outlines(x: Tensor) -> Tensor:
     """The means (n, channels * cells) of parts of windows x (n, channels, time); NaN where all of a part is missing."""
-    cells = min(CELLS, x.shape[2])
-    ends = [round(i * x.shape[2] / cells) for i in range(cells + 1)]
-    return torch.stack([x[..., a:b].nanmean(2) for a, b in pairwise(ends)], 2).flatten(1)
+    return torch.stack([x[..., a:b].nanmean(2) for a, b in spans(x.shape[2])], 2).flatten(1)
+
+
+def spans(length: int) -> list[tuple[int, int]]:
+    """Where the parts of a window of that length begin, and where they end: `CELLS` of them, or as many as there are samples."""
+    cells = min(CELLS, length)
+    return list(pairwise(round(i * length / cells) for i in range(cells + 1)))
 
 
 def _parts(x: Tensor) -> tuple[Tensor, ...]:
@@ -145,8 +151,3 @@ def _held(x: Tensor) -> tuple[Tensor, Tensor]:
     """Where samples of windows (n, channels, time) are missing, and where they equal the one before."""
     equal = functional.pad(x[..., 1:] == x[..., :-1], (1, 0))
     return x.isnan(), equal
-
-
-def combined_steps(far: Tensor, errors: Tensor, runs: Tensor) -> Tensor:
-    """Scores of steps, of the largest distance of a window around them, their least error, and what runs add."""
-    return combined(far, errors) + runs

@@ -118,7 +118,7 @@ class Plain(Numbers):
 
 class _Plain(BottleneckModule):
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
-        return Code(h, h.new_zeros(()).expand(h.shape[0]))
+        return Code(h, h.new_zeros(h.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Open(Bottleneck):
 
 class _Open(BottleneckModule):
     def forward(self, h: list[Tensor], generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
-        return Code(h, h[0].new_zeros(()).expand(h[0].shape[0]))
+        return Code(h, h[0].new_zeros(h[0].shape[0]))
 
 
 @dataclass(frozen=True)
@@ -190,4 +190,4 @@ class _TopK(BottleneckModule):
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         kept = h.relu().topk(self.k, dim=1, sorted=False)  # (batch, k)
         z = torch.zeros_like(h).scatter(1, kept.indices, kept.values)  # (batch, codes)
-        return Code(z, h.new_zeros(()).expand(h.shape[0]))
+        return Code(z, h.new_zeros(h.shape[0]))

@@ -161,7 +161,7 @@ class _FixedGaussian(LikelihoodModule):
         self.log_variance = math.log(variance)
 
     def nll(self, target: Tensor, output: Tensor) -> Tensor:
-        return gaussian_nll(target, output, torch.tensor(self.log_variance, dtype=output.dtype, device=output.device))
+        return gaussian_nll(target, output, output.new_full((), self.log_variance))
 
     def sample(self, output: Tensor, generator: torch.Generator) -> Tensor:
         return output + math.exp(0.5 * self.log_variance) * torch.empty_like(output).normal_(generator=generator)

@@ -76,7 +76,7 @@ class Memory(nn.Module, Settled):
         """The remembered rows, moved, ready to be compared with."""
         if self._made is None or (self._made.rows.dtype, self._made.rows.device) != (self.rows.dtype, self.rows.device):
             made = self.rows.new_empty(len(self.source), *self.rows.shape[1:])
-            cost = torch.zeros(len(self.source), dtype=torch.float32, device=made.device)
+            cost = made.new_zeros(len(self.source), dtype=torch.float32)
             for number, (shift, rate) in enumerate(MOVES):
                 mine = self.move == number
                 copy = warped(self.rows[self.source[mine]], shift, rate) if number else self.rows[self.source[mine]]
@@ -106,10 +106,10 @@ class Memory(nn.Module, Settled):
         seen = self.compared(x)
         if traced():
             return self._nearest(seen, None)
-        found = [
-            self._nearest(part, None if forbidden is None else forbidden[first : first + len(part)])
-            for first, part in _parts(seen, max(BLOCK // len(self.source), 1))
-        ]
+        at_once = max(BLOCK // len(self.source), 1)
+        parts = torch.split(seen, at_once)
+        barred = [None] * len(parts) if forbidden is None else torch.split(forbidden, at_once)
+        found = [self._nearest(*pair) for pair in zip(parts, barred, strict=True)]
         index, far = (torch.cat(some) for some in zip(*found, strict=True))
         return index, far
 
@@ -226,7 +226,3 @@ def _highest_yet(x: Tensor) -> Tensor:
         return x.cummax(-1).values
     time = x.shape[-1]
     return functional.max_pool1d(functional.pad(x.float(), (time - 1, 0), value=-time), time, stride=1)
-
-
-def _parts(x: Tensor, size: int) -> list[tuple[int, Tensor]]:
-    return [(first, x[first : first + size]) for first in range(0, len(x), size)] or [(0, x)]

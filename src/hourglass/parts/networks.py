@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.errors import ParameterError
+from hourglass.errors import ParameterError, with_article
 from hourglass.parts.base import Part, are_counts, one_of
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -257,17 +257,18 @@ def dry_run(module: nn.Module, role: str, given: tuple[int, ...], wanted: tuple[
             output: Any = module.eval()(torch.zeros(2, *given))
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         first = str(error).splitlines()[0]
-        raise ParameterError(f"The {role} can't take a batch of shape {_shown(given)}: {first}.") from error
+        raise ParameterError(f"The {role} can't take a batch of shape {batch_of(given)}: {first}.") from error
     finally:
         module.train(before)
     if not isinstance(output, Tensor):
-        raise ParameterError(f"The {role} must make one tensor of a batch. It makes a {type(output).__name__}.{advice}")
+        raise ParameterError(f"The {role} must make one tensor of a batch. It makes {with_article(type(output).__name__)}.{advice}")
     if output.shape[0] != 2 or output[0].numel() != math.prod(wanted):
         raise ParameterError(
-            f"The {role} makes {_shown(tuple(output.shape[1:]))} of a batch of shape {_shown(given)}; "
-            f"the model needs {_shown(wanted)}.{advice}"
+            f"The {role} makes {batch_of(tuple(output.shape[1:]))} of a batch of shape {batch_of(given)}; "
+            f"the model needs {batch_of(wanted)}.{advice}"
         )
 
 
-def _shown(shape: tuple[int, ...]) -> str:
+def batch_of(shape: tuple[int, ...]) -> str:
+    """The shape of a batch of such elements, as a sentence has it."""
     return f"(batch, {', '.join(str(size) for size in shape)})"

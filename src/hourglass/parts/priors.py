@@ -142,7 +142,7 @@ class _VampPrior(PriorModule):
 
     def forward(self, encoded: Normal | None = None) -> Density:
         assert encoded is not None
-        uniform = torch.full((len(encoded.mean),), 1 / len(encoded.mean), dtype=encoded.mean.dtype, device=encoded.mean.device)
+        uniform = encoded.mean.new_full((len(encoded.mean),), 1 / len(encoded.mean))
         return Mixture(uniform.log(), encoded)
 
     def start(self, x: Tensor, generator: torch.Generator) -> None:

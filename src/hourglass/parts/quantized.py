@@ -207,7 +207,7 @@ class _FiniteScalar(QuantizedModule):
     def forward(self, h: Tensor, generator: torch.Generator | None = None, encoded: Tensor | None = None) -> Code:
         bounded = in_full(h).tanh().view(h.shape[0], -1, len(self.levels))  # -1 to 1
         z = self._number(self._level(bounded).to(bounded))
-        return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(()).expand(h.shape[0]))
+        return Code((bounded + (z - bounded).detach()).flatten(1), h.new_zeros(h.shape[0]))
 
     def _level(self, bounded: Tensor) -> Tensor:
         """The level nearest to numbers from -1 to 1, counted from 0."""
@@ -230,7 +230,7 @@ def means(vectors: Tensor, k: int, generator: torch.Generator) -> Tensor:
     before (Arthur and Vassilvitskii, "k-means++", 2007, section 2.2).
     """
     book = vectors[torch.randint(len(vectors), (1,), generator=generator, device=vectors.device)]
-    away = torch.full((len(vectors),), torch.inf, dtype=vectors.dtype, device=vectors.device)
+    away = vectors.new_full((len(vectors),), torch.inf)
     for _ in range(k - 1):
         away = torch.minimum(away, (vectors - book[-1]).square().sum(1))
         chosen = torch.multinomial(away + 1e-12, 1, generator=generator)

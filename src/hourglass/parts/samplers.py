@@ -111,7 +111,7 @@ class Flow(Learner):
 
     def _half_way(self, x: Tensor, time: float, step: float) -> tuple[Tensor, Tensor, Tensor]:
         """The velocity in the middle of a step from codes x (batch, codes), and place and time there."""
-        now = torch.full((len(x), 1), time, dtype=x.dtype, device=x.device)
+        now = x.new_full((len(x), 1), time)
         middle = x + step / 2 * self.velocity(x, now)
         return self.velocity(middle, now + step / 2), middle, now + step / 2
 
@@ -168,8 +168,8 @@ class Autoregressive(Learner):
         return torch.stack(found, 1)
 
     def _begin(self, n: int) -> tuple[Tensor, Tensor]:
-        device = self.out.weight.device
-        return torch.zeros(n, WIDTH, device=device, dtype=self.out.weight.dtype), torch.full((n,), self.choices, device=device)
+        weight = self.out.weight
+        return weight.new_zeros(n, WIDTH), weight.new_full((n,), self.choices, dtype=torch.long)
 
     def _next(self, state: Tensor, before: Tensor) -> Tensor:
         moved: Tensor = self.step(self.words.weight.T[before] + self.words.bias, state)

@@ -140,7 +140,7 @@ def multiscale_similarity(x: Tensor, y: Tensor, scales: int) -> Tensor:
     Wang, Simoncelli and Bovik 2003, equation 7, whose five exponents, for fewer scales, are brought to a sum of 1. Contrast counts
     where the window lies within the picture; one below zero, which has no root, counts as next to nothing.
     """
-    share = torch.tensor(SCALES[:scales], dtype=x.dtype, device=x.device)
+    share = x.new_tensor(SCALES[:scales])
     means = []
     for scale in range(scales):
         whole, contrast = similarities(x, y)

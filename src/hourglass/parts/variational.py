@@ -209,7 +209,7 @@ def discrepancy(a: Tensor, b: Tensor) -> Tensor:
     The kernel is the sum of C / (C + |x - y|²) over seven widths C = 2 codes s, s = 0.1, 0.2, 0.5, 1, 2, 5, 10: twice the number of
     codes is what two standard normal points are apart, squared.
     """
-    widths = 2 * a.shape[1] * torch.tensor((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0), dtype=a.dtype, device=a.device)
+    widths = 2 * a.shape[1] * a.new_tensor((0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
         squared = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.errors import DataError, ModelFileError, ParameterError
-from hourglass.kinds import Kind, as_raw, kind_from_config, length
-from hourglass.kinds.base import as_codes, indexed_like, require_alike
+from hourglass.errors import DataError, ModelFileError, ParameterError, with_article
+from hourglass.kinds import Kind, as_raw, kind_from_config
+from hourglass.kinds.base import as_codes, indexed_like, require_alike, require_rows
 from hourglass.kinds.image import WITH_TRANSPARENCY
 from hourglass.kinds.table import TableKind
 from hourglass.kinds.token import TokenKind
-from hourglass.parts.base import is_rate
+from hourglass.parts.base import require_rate
 from hourglass.runtime.session import Numbers, Session
 
 if TYPE_CHECKING:
@@ -162,7 +162,9 @@ class OnnxModel:
         -------
         array or table of the kind, shape and container of X
         """
-        return self._as_data(X, "reconstruction")
+        self._require("reconstruction")
+        raw = self._checked(X)
+        return self.kind_.from_array(self._output("reconstruction", raw), raw)
 
     def denoise(self, X: Any) -> Any:
         """Of a denoising autoencoder: X as it was before it was damaged.
@@ -179,18 +181,14 @@ class OnnxModel:
             model can't take, see `DenoisingAutoencoder.denoise`.
         """
         self._require("denoised")
-        if isinstance(self.kind_, TokenKind):
-            return self.kind_.mended(self._checked(X), lambda rows: self._as_data(rows, "denoised"))
-        return self._as_data(X, "denoised")
-
-    def _as_data(self, X: Any, name: str) -> Any:
-        self._require(name)
-        raw = self._checked(X)
-        found = self.session.run((name,), self._numbers(raw))[0]
-        if name == "denoised" and isinstance(self.kind_, TableKind) and self.session.facts.get("fills"):  # older files don't say
-            return self.kind_.filled(raw, found)  # the graph rounds what it hands through to single precision
-        data = self.kind_.from_array(found, raw)
-        if name == "denoised" and self.kind_.name == "image" and self.kind_.shape[0] == WITH_TRANSPARENCY:
+        raw, kind = self._checked(X), self.kind_
+        if isinstance(kind, TokenKind):
+            return kind.mended(raw, lambda rows: kind.from_array(self._output("denoised", rows), rows))
+        found = self._output("denoised", raw)
+        if isinstance(kind, TableKind) and self.session.facts.get("fills"):  # older files don't say
+            return kind.filled(raw, found)  # the graph rounds what it hands through to single precision
+        data = kind.from_array(found, raw)
+        if kind.name == "image" and kind.shape[0] == WITH_TRANSPARENCY:
             data[..., -1] = raw[..., -1]
         return data
 
@@ -280,8 +278,7 @@ class OnnxModel:
             The model is no detector.
         """
         self._require("p_value")
-        if not is_rate(rate):
-            raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
+        require_rate(rate)
         self.alarm_rate_ = float(rate)
         return self
 
@@ -291,16 +288,19 @@ class OnnxModel:
         for name in names:
             if name not in self.outputs:
                 raise ModelFileError(
-                    f"'{self._path}' gives no {name}: it was exported from {_article(self.estimator)}. "
+                    f"'{self._path}' gives no {name}: it was exported from {with_article(self.estimator)}. "
                     f"It has {', '.join(self.outputs)}."
                 )
 
     def _checked(self, X: Any) -> Any:
         raw = self.kind_.opened(as_raw(X, kind=self.kind_.name))
         self.kind_.check(raw)
-        if length(raw) == 0:
-            raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+        require_rows(raw)
         return raw
+
+    def _output(self, name: str, raw: Any) -> Numbers:
+        """An output of the graph for checked data."""
+        return self.session.run((name,), self._numbers(raw))[0]
 
     def _numbers(self, raw: Any) -> Numbers:
         """Data as the graph takes it."""
@@ -313,7 +313,3 @@ class OnnxModel:
                 f"'{self._path}' takes images of uint8. Got {raw.dtype}: convert them, ({levels}).round().astype('uint8')."
             )
         return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

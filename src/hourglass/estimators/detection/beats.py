@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from hourglass.kinds import Kind
 from hourglass.kinds.windows import Windows, starts_of
 from hourglass.model import Hourglass
 from hourglass.parts.alarm import BEYOND
-from hourglass.parts.beats import CELLS, Judged, SeriesAlarm, combined_steps, outlines
+from hourglass.parts.beats import Judged, SeriesAlarm, combined, outlines, spans
 from hourglass.parts.memory import Memory, remembered
 from hourglass.parts.scaling import Scaling
 
@@ -71,10 +70,8 @@ class SeriesWatch(Watch):
     def names(self, kind: Kind) -> tuple[str, ...]:
         """What the parts of an outline are called."""
         channels, length = kind.shape
-        cells = min(CELLS, length)
-        edges = [round(i * length / cells) for i in range(cells + 1)]
         before = [f"{name}, " for name in kind.channels] if channels > 1 else [""]  # type: ignore[attr-defined]
-        return tuple(f"{name}samples {a}-{b - 1}" for name in before for a, b in pairwise(edges))
+        return tuple(f"{name}samples {a}-{b - 1}" for name in before for a, b in spans(length))
 
 
 class RememberingWatch(SeriesWatch):
@@ -197,7 +194,7 @@ def blank(kind: Kind, tensors: dict[str, Tensor], beyond: float) -> SeriesWatch:
 def blank_alarm(kind: Kind, tensors: dict[str, Tensor]) -> SeriesAlarm:
     """An alarm, to be filled by a file."""
     channels, length = kind.shape
-    return SeriesAlarm(channels, min(CELLS, length), len(tensors["alarm.reference"]))
+    return SeriesAlarm(channels, len(spans(length)), len(tensors["alarm.reference"]))
 
 
 def _room(shape: tuple[int, ...], most: int) -> int:
@@ -356,7 +353,7 @@ def _steps(watch: SeriesWatch, windows: Windows, held_out: Starts, look: Callabl
     far = torch.where(usable, judged.distance, -torch.inf)
     errors = judged.errors.where(usable[:, None, None], torch.inf)
     runs = judged.runs.where(mine[:, None, None], 0.0)
-    scores = combined_steps(*Steps(windows.window, windows.stride).take_in(Judged(far, errors, runs)))
+    scores = combined(*Steps(windows.window, windows.stride).take_in(Judged(far, errors, runs)))
     return scores[torch.isfinite(scores)]
 
 

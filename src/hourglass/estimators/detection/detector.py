@@ -34,7 +34,8 @@ from hourglass.estimators.parameters import seed_from, without_parameters
 from hourglass.kinds import Melodies, Series, as_raw, length, taken
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm, beyond
-from hourglass.parts.base import Facts, is_count, is_number, is_rate
+from hourglass.parts.base import Facts, is_count, is_number, require_rate
+from hourglass.training import under
 
 if TYPE_CHECKING:
     import polars as pl
@@ -260,8 +261,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         self
         """
         check_is_fitted(self)
-        if not is_rate(rate):
-            raise ParameterError(f"The alarm rate must be a float above 0 and at most 0.5. Got {rate!r} instead.")
+        require_rate(rate)
         n, least = round(len(self._alarm.reference) / self._alarm.of_one), self._alarm.least_rate
         if rate < least * (1 - 1e-9):
             rows = "rows" if self._alarm.of_one == 1 else "windows' worth of samples"
@@ -604,9 +604,8 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
     def _fill(self, tensors: dict[str, Tensor], header: dict[str, Any], given: dict[str, Any], path: Path) -> None:
         self.estimator_, self._doubted = None, self.contaminated
         if header["inner"] is not None:
-            own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
             facts = Facts(header["inner"], path)
-            self.estimator_ = Fitted._named(facts["estimator"])._from_file(path, own, facts, given)
+            self.estimator_ = Fitted._named(facts["estimator"])._from_file(path, under(tensors, "model."), facts, given)
             self.estimator = clone(self.estimator_) if header["asked"] else None
         watch = recipes.of_file(header).blank(self, header, tensors)
         storage.load_tensors(watch, tensors, path)

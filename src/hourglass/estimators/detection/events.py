@@ -172,8 +172,7 @@ def stretched(detector: Any, strange: Any, rows: NDArray[np.intp], p_values: Flo
     import polars as pl
 
     kind, lines = detector.kind_, []
-    values = kind.to_tensor(strange) if len(rows) else torch.empty(0, *kind.shape)
-    looked = seen_in(detector, values) if len(rows) else []
+    looked = seen_in(detector, kind.to_tensor(strange)) if len(rows) else []
     for row, p_value, seen in zip(rows, p_values, looked, strict=True):
         for one in stretches(seen, kind.channels, most):
             there = (one.channel, one.peak)
@@ -225,16 +224,8 @@ def events(detector: Any, windows: Windows, scores: Floats, most: int | None = N
                 "reason": other or one.reason,
             }
         )
-    numbers = dict.fromkeys(("start", "end", "peak"), pl.Int64)
-    rest = {
-        "time": pl.String,
-        "score": pl.Float64,
-        "p_value": pl.Float64,
-        "channels": pl.String,
-        "share": pl.Float64,
-        "reason": pl.String,
-    }
-    return pl.DataFrame(lines, schema={**numbers, **rest})
+    schema = {"start": pl.Int64, "end": pl.Int64, "peak": pl.Int64, "time": pl.String, "score": pl.Float64, "p_value": pl.Float64}
+    return pl.DataFrame(lines, schema=schema | {"channels": pl.String, "share": pl.Float64, "reason": pl.String})
 
 
 def with_events(detector: Any, frame: pl.DataFrame, windows: Windows, scores: Floats) -> pl.DataFrame:

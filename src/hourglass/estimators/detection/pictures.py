@@ -31,7 +31,7 @@ from hourglass.parts.maps import (
     thumbnail_size,
     thumbnails,
 )
-from hourglass.parts.networks import undrawn
+from hourglass.parts.networks import batch_of, undrawn
 from hourglass.parts.scaling import in_parts
 from hourglass.training import Epoch
 
@@ -149,8 +149,8 @@ def front_of(kind: Kind, features: nn.Module | None, owner: str) -> tuple[Front,
     if not isinstance(made, Tensor) or made.ndim != 4 or len(made) != 2 or made[0].numel() > 4 * ELEMENTS:
         what = f"shape {tuple(made.shape)}" if isinstance(made, Tensor) else f"type {type(made).__name__}"
         raise ParameterError(
-            f"The 'features' parameter of {owner} must make (batch, d, h, w) of a batch of shape (batch, "
-            f"{', '.join(map(str, kind.shape))}), of at most {4 * ELEMENTS:,} numbers a picture. Of a batch of 2 it made {what}."
+            f"The 'features' parameter of {owner} must make (batch, d, h, w) of a batch of shape "
+            f"{batch_of(kind.shape)}, of at most {4 * ELEMENTS:,} numbers a picture. Of a batch of 2 it made {what}."
         )
     return Front(features, made.shape[1]), tuple(made.shape[1:])
 
@@ -170,7 +170,7 @@ def blank(kind: Kind, shape: tuple[int, ...], codes: int) -> tuple[Hourglass, Te
         encoder=nn.Sequential(nn.Flatten(), undrawn(nn.Linear(elements, codes, device="meta"))),
         bottleneck=Plain(codes).build(),
         decoder=nn.Sequential(undrawn(nn.Linear(codes, elements, device="meta")), nn.Unflatten(1, shape)),
-        likelihood=Gaussian().build(shape, ()),
+        likelihood=Gaussian().build(shape),
     )
     together = _together(shape)
     return model.requires_grad_(False), torch.empty(shape[0] // together, math.prod(shape[1:]), together, together)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects, label
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,8 +31,6 @@ class Region(NamedTuple):
 
 def regions(heat: Maps, most: int | None = None) -> list[Region]:
     """The strongest regions of a map (height, width): neighbouring pixels of at least `OF_PEAK` of its peak."""
-    from scipy.ndimage import find_objects, label
-
     labels, _ = label(heat >= OF_PEAK * heat.max())
     boxes = find_objects(labels)
     inside = [np.where(labels[box] == number + 1, heat[box], 0) for number, box in enumerate(boxes)]

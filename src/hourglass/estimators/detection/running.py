@@ -15,7 +15,7 @@ from torch.nn import functional
 from hourglass.data import Record
 from hourglass.errors import DataError
 from hourglass.kinds.windows import Windows, as_floats
-from hourglass.parts.beats import Judged, combined_steps
+from hourglass.parts.beats import Judged, combined
 
 AT_ONCE = 2**18  # numbers of windows that are looked at together, so that they stay in the processor's cache
 PUSHED = 2**18  # samples of a record that are pushed at a time
@@ -149,7 +149,7 @@ class Stream:
 
     def _taken_in(self, first: int, last: int) -> Floats:
         piece = self._tail[first * self._stride : (last - 1) * self._stride + self._length]
-        return -combined_steps(*self._steps.take_in(self._judged(piece, self._stride))).double().cpu().numpy()
+        return -combined(*self._steps.take_in(self._judged(piece, self._stride))).double().cpu().numpy()
 
     def _judged(self, piece: Floats, stride: int) -> Judged:
         windows = np.lib.stride_tricks.sliding_window_view(piece, self._length, axis=0)[::stride]
@@ -172,7 +172,7 @@ class Stream:
         if begun == self._seen:
             return np.empty(0)
         judged = self._judged(self._ending, self._length)
-        return -combined_steps(*self._steps.finish(judged, self._seen)).double().cpu().numpy()
+        return -combined(*self._steps.finish(judged, self._seen)).double().cpu().numpy()
 
 
 def scored_steps(detector: Any, windows: Windows) -> Floats:
