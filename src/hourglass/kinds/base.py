@@ -255,10 +255,11 @@ def length(raw: Any) -> int:
     return int(raw.shape[0])
 
 
-def require_rows(raw: Any) -> None:
-    """Raise `DataError` where raw data has no row."""
-    if length(raw) == 0:
-        raise DataError(f"Found array with 0 sample(s) (shape={tuple(raw.shape)}) while a minimum of 1 is required.")
+def require_rows(raw: Any, fewest: int = 1) -> None:
+    """Raise `DataError` where raw data has no row, or not as many as that."""
+    n = length(raw)
+    if n < fewest:
+        raise DataError(f"Found array with {n} sample(s) (shape={tuple(raw.shape)}) while a minimum of {fewest} is required.")
 
 
 def rows(raw: Any, start: int, stop: int) -> Any:

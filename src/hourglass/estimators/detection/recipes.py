@@ -25,6 +25,7 @@ from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.estimators.variational import VariationalAutoencoder
 from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
+from hourglass.kinds.base import require_rows
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
 from hourglass.parts.alarm import Alarm
@@ -72,6 +73,11 @@ def _require_no_features(detector: Any, what: str) -> None:
         raise ParameterError(f"The 'features' parameter of {type(detector).__name__} is for images. It can't stand before {what}.")
 
 
+def _most_kept(detector: Any) -> int:
+    """How many rows, or thumbnails, the distance is measured to."""
+    return MOST_KEPT if detector.neighbours is None else int(detector.neighbours)
+
+
 # Tables: an ensemble, each row new to one of its members
 
 
@@ -102,26 +108,32 @@ def _watch_members(
     trainer, folds = members.trainer(model, x, plan, generator)
     detector._adopt(model)
     detector._train(trainer, detector._asked_to_stop)
-    most_kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
-    chosen = torch.randperm(len(x), generator=generator, device=x.device)[:most_kept]
-    kept = x[chosen]
+    chosen = torch.randperm(len(x), generator=generator, device=x.device)[: _most_kept(detector)]
     usual = x if aside is None else torch.cat([x, aside])
-    alarm = Alarm.learn(detector.kind_.column_of, usual, kept, rank(detector, len(kept)))
-    watch = members.EnsembleWatch(model, alarm)
+    watch = members.EnsembleWatch(model, Alarm.learn(detector.kind_.column_of, usual, x[chosen], rank(detector, len(chosen))))
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
-    at_once, count = rows_at_once(model.shape, WIDEST), (~usual.isnan()).sum(0)
-    rows, own = held_out.flatten(), torch.split(held_out, at_once)
     with torch.inference_mode():
-        errors = torch.cat([watch.errors_out_of_fold(scaling.by_others(x[part], count)) for part in own])
-        rest = [] if aside is None else torch.split(aside, at_once)
-        others = [(part, watch.errors(scaling.by_others(part, count))) for part in rest]
-        with alarm.of_the_others(usual):
-            alarm.calibrate(x[rows], errors)
-            _refer_to_sorts(watch, x[rows], errors, torch.isin(rows, chosen), at_once)
-            for other in others:
-                alarm.add_references(alarm(*other))
-    return watch, rows, errors
+        errors = _calibrate(watch, usual, len(x), held_out, chosen)
+    return watch, held_out.flatten(), errors
+
+
+def _calibrate(watch: members.EnsembleWatch, usual: Tensor, n: int, held_out: Tensor, chosen: Tensor) -> Tensor:
+    """Let the alarm learn how strange rows held out are; also their errors (m, columns).
+
+    Of the usual rows (all, elements), members learned from the first n, of which the ``chosen`` are kept. Each is judged as if it
+    had no part in the scaling.
+    """
+    alarm, rows, at_once = watch.alarm, held_out.flatten(), rows_at_once(watch.model.shape, WIDEST)
+    by_others = partial(watch.scaling.by_others, count=(~usual.isnan()).sum(0))
+    errors = torch.cat([watch.errors_out_of_fold(by_others(usual[part])) for part in torch.split(held_out, at_once)])
+    aside = [(part, watch.errors(by_others(part))) for part in torch.split(usual[n:], at_once)]
+    with alarm.of_the_others(usual):
+        alarm.calibrate(usual[rows], errors)
+        _refer_to_sorts(watch, usual[rows], errors, torch.isin(rows, chosen), at_once)
+        for part, its_errors in aside:
+            alarm.add_references(alarm(part, its_errors))
+    return errors
 
 
 def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, kept: Tensor, at_once: int) -> None:
@@ -151,7 +163,7 @@ def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, kep
 def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
     """Scores (n,) of rows x (n, elements), of which some were held out, with these errors (m, columns)."""
     with torch.inference_mode():
-        scores = torch.full((len(x),), -torch.inf, device=x.device)
+        scores = x.new_full((len(x),), -torch.inf)
         scores[rows] = watch.alarm(x[rows], errors)
         if (left := scores.isneginf()).any():  # a fold may have a row more than others
             scores[left] = watch(x[left])
@@ -175,12 +187,11 @@ def _hold_out(
     ``rows`` are those rows where they are not the data as it came: windows of a record.
     """
     rows = raw if rows is None else rows
-    n = length(rows)
-    if n < FEWEST:
-        raise DataError(f"Found array with {n} sample(s) (shape={tuple(rows.shape)}) while a minimum of {FEWEST} is required.")
+    require_rows(rows, FEWEST)
     if isinstance(rows, Windows):
         learned, held_out = beats.parted(rows)
     else:
+        n = length(rows)
         order = torch.randperm(n, generator=generator, device=generator.device).cpu().numpy()
         held_out, learned = np.sort(order[: n // HOLDS_OUT]), np.sort(order[n // HOLDS_OUT :])
     seed = int(torch.randint(2**31, (1,), generator=generator, device=generator.device))
@@ -213,8 +224,7 @@ def _watch_pictures(detector: Any, raw: Any, learned: Rows, held_out: Rows, seed
     detector._learn_kind(raw, "image")
     kind, scaling = detector.kind_, detector.kind_.scaling()
     front, shape = pictures.front_of(kind, _own(detector.features), type(detector).__name__)
-    kept = MOST_KEPT if detector.neighbours is None else detector.neighbours
-    task = pictures.Task(kind, front.to(device), shape, partial(rank, detector), kept)
+    task = pictures.Task(kind, front.to(device), shape, partial(rank, detector), _most_kept(detector))
     with torch.no_grad():
         x, aside = (scaling(kind.to_tensor(taken(raw, some)).to(device)).float() for some in (learned, held_out))
         if detector.features is not None:
