@@ -127,7 +127,8 @@ def _calibrate(watch: members.EnsembleWatch, usual: Tensor, n: int, held_out: Te
     alarm, rows, at_once = watch.alarm, held_out.flatten(), rows_at_once(watch.model.shape, WIDEST)
     by_others = partial(watch.scaling.by_others, count=(~usual.isnan()).sum(0))
     errors = torch.cat([watch.errors_out_of_fold(by_others(usual[part])) for part in torch.split(held_out, at_once)])
-    aside = [(part, watch.errors(by_others(part))) for part in torch.split(usual[n:], at_once)]
+    rest = torch.split(usual[n:], at_once) if n < len(usual) else ()
+    aside = [(part, watch.errors(by_others(part))) for part in rest]
     with alarm.of_the_others(usual):
         alarm.calibrate(usual[rows], errors)
         _refer_to_sorts(watch, usual[rows], errors, torch.isin(rows, chosen), at_once)
