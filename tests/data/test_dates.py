@@ -7,6 +7,7 @@ from hourglass.data.dates import as_times, clock_formats, date_formats
 
 TIME = dt.datetime(2025, 1, 29, 14, 21)
 DAY = dt.datetime(2025, 1, 29)
+MONTH = dt.datetime(2025, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,13 @@ DAY = dt.datetime(2025, 1, 29)
         ("29.1.25", "%d.%m.%y", DAY),
         ("29/01/25", "%d/%m/%y", DAY),
         (" 2025-01-29 ", "%Y-%m-%d", DAY),
+        ("2025-01 ", "%Y-%m", MONTH),
+        ("2025/1", "%Y/%m", MONTH),
+        ("01/2025", "%m/%Y", MONTH),
+        ("Jan 2025", "%b %Y", MONTH),
+        ("january 2025", "%B %Y", MONTH),
+        ("Jan-2025", "%b-%Y", MONTH),
+        ("Jan-69", "%b-%y", dt.datetime(1969, 1, 1)),
     ],
 )
 def test_forms_of_dates(written, form, time):
@@ -65,10 +73,24 @@ def test_years_of_two_digits_are_those_from_1969_to_2068():
 
 
 @pytest.mark.parametrize(
-    "texts", [["01/29/24", "01/29/2024"], ["29-Jan-25", "2025-01-29"], ["Rome", "Oslo"], ["12", "13"], [None], ["NA"]]
+    "texts",
+    [
+        ["01/29/24", "01/29/2024"],
+        ["29-Jan-25", "2025-01-29"],
+        ["2025-01", "2025-01-29"],
+        ["Rome", "Oslo"],
+        ["12", "13"],
+        [None],
+        ["NA"],
+    ],
 )
 def test_a_column_is_in_one_form_wholly(texts):
     assert date_formats(pl.Series(texts, dtype=pl.String)) == []
+
+
+@pytest.mark.parametrize("texts", [["2009-10", "2010-11", None], ["1999/00"], ["4711-05", "4711-06"], ["May 24"], ["2025-13"]])
+def test_what_is_no_month(texts):
+    assert date_formats(pl.Series(texts)) == []
 
 
 def test_the_form_that_leaves_the_fewest_unread_comes_first():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hourglass import data
 from hourglass.data import atomic
 from hourglass.errors import FileError
 
@@ -87,6 +88,12 @@ def test_a_target_that_is_a_folder(entries, sentence):
     Path("x").mkdir()
     assert sentence(FileError, write, "x") == ("Can't write 'x': Is a directory. Choose another folder or free some space.")
     assert entries() == ["x"]
+
+
+def test_a_target_that_is_no_path(sentence):
+    said = "A file is written to a path, as text or a pathlib.Path. Got None instead."
+    assert sentence(FileError, write, None) == said
+    assert sentence(FileError, data.write, None, [[1.0]]) == said
 
 
 def test_errors_of_the_block_pass_unchanged(sentence):

@@ -155,6 +155,13 @@ def test_a_missing_path(sentence):
     assert sentence(FileError, read, "no/x.csv") == "There is no file or folder 'no/x.csv'. Check the path."
 
 
+@pytest.mark.parametrize("source", [None, 3, b"x.csv", [None], np.zeros((3, 2))], ids=str)
+def test_what_is_no_path(sentence, source):
+    assert sentence(FileError, read, source).startswith(
+        "Data is read from a path, as text or a pathlib.Path, or from a list of paths. Got "
+    )
+
+
 def test_a_file_that_may_not_be_read(sentence, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")

@@ -44,6 +44,14 @@ def test_times_as_text_and_as_seconds():
     assert record_of(pl.DataFrame({"t": [0.0, 0.5, 1.0], "x": [1, 2, 3]})).rate == 2
 
 
+def test_months_are_times():
+    text = [f"{year}-{month:02}" for year in range(1990, 2000) for month in range(1, 13)]
+    record = record_of(pl.DataFrame({"month": text, "sales": np.arange(120.0)}))
+    assert record.values[:, 0].tolist() == list(range(120))
+    assert record.start == dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
+    assert 1 / record.rate == pytest.approx(30.44 * 86400, rel=0.001)
+
+
 def test_names_that_are_patterns_to_polars():
     text = pl.DataFrame({"^t$": ["2024-01-01 00:00:00", "2024-01-01 00:00:10"], "^.*$": ["1", "2,5"], "^x$": [1.0, None]})
     record = record_of(text)

@@ -124,9 +124,13 @@ def test_text_far_down_in_a_column_of_numbers_stays():
             "'x.csv' is not UTF-8 text (line 1). Save it as UTF-8, for example: iconv -f UTF-16 -t UTF-8 'x.csv' > 'utf8-x.csv'",
         ),
         (
+            "a,b\n1,2\n".encode("utf-16-le"),
+            "'x.csv' is not UTF-8 text (line 1). Save it as UTF-8, for example: iconv -f UTF-16LE -t UTF-8 'x.csv' > 'utf8-x.csv'",
+        ),
+        (
             b"a,b\n\x00,1\n",
-            "'x.csv' is not UTF-8 text (line 2). Save it as UTF-8, "
-            "for example: iconv -f WINDOWS-1252 -t UTF-8 'x.csv' > 'utf8-x.csv'",
+            "Line 2 of 'x.csv' holds a zero byte, which text has none of. Take such out, "
+            "for example: tr -d '\\000' < 'x.csv' > 'text-x.csv'",
         ),
     ],
 )

@@ -61,6 +61,8 @@ def test_a_damaged_byte_a_cut_and_another_file(path, tmp_path):
     other = tmp_path / "other.safetensors"
     assert refused(other) == f"'{other}' is no Hourglass model: it is a safetensors file of something else."
     assert refused(tmp_path / "none.safetensors") == f"There is no model file '{tmp_path / 'none.safetensors'}'."
+    for nothing in (None, b""):
+        assert refused(nothing) == f"A model is read from a path, as text or a pathlib.Path. Got {nothing!r} instead."
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import torch
 from scipy import sparse
 
 import hourglass as hg
+from hourglass import kinds
 from hourglass.batches import SparseRows
 from hourglass.estimators import learning
+from hourglass.estimators.detection import members
 
 X = sparse.random(300, 40, density=0.1, random_state=0, format="csr")
 DENSE = X.toarray()
-REFUSED = "Sparse data is not supported here: pass a dense array, X.toarray(), or codes of it, as an Autoencoder gives them."
+REFUSED = "Sparse data is not supported here, where it is no table: pass a dense array, X.toarray()."
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +93,29 @@ def test_what_cannot_be_learned_from(rows, words, sentence):
     assert sentence(hg.DataError, hg.Autoencoder(2, max_epochs=1).fit, rows) == words
 
 
-def test_where_they_are_refused(fitted, sentence):
-    for refusing in (hg.AnomalyDetector().fit, hg.Autoencoder(2, kind="series").fit):
-        assert sentence(hg.DataError, refusing, X) == REFUSED
-    assert sentence(hg.DataError, hg.report, fitted[0], X, "report.html") == REFUSED
+def test_what_looks_at_all_of_the_data_makes_it_dense(fitted, tmp_path, monkeypatch, sentence):
+    monkeypatch.setattr(members, "STEPS", 10)
+    models = [hg.AnomalyDetector(random_state=0).fit(each) for each in (X, DENSE)]
+    wanted = models[1].score_samples(DENSE)
+    for model, rows in zip(models, (DENSE, X), strict=True):
+        np.testing.assert_array_equal(model.score_samples(rows), wanted)
+    assert models[0].explain(X).equals(models[1].explain(DENSE))
+    for model in (fitted[0], models[0]):
+        hg.report(model, X, tmp_path / "report.html")
+        assert (tmp_path / "report.html").exists()
+    blank = hg.Autoencoder(max_epochs=1, random_state=0)
+    sweeps = [hg.sweep(each, bottlenecks=(2,), estimator=blank, random_state=0).frame for each in (X, DENSE)]
+    assert sweeps[0]["mse"].to_list() == sweeps[1]["mse"].to_list()
+    monkeypatch.setattr(kinds, "MOST_DENSE", DENSE.nbytes - 1)
+    assert len(models[0].predict(X[:10])) == 10
+    assert sentence(hg.DataError, models[0].predict, X) == (
+        "The sparse matrix takes 0.0 GB as a dense array, which is made here of up to 9.5999e-05 GB. "
+        "Pass fewer rows, X.toarray(), or codes of it, as an Autoencoder gives them."
+    )
+
+
+def test_where_they_are_refused(sentence):
+    assert sentence(hg.DataError, hg.Autoencoder(2, kind="series").fit, X) == REFUSED
     words = "The 'columns' parameter is for tables, and sparse matrices have none. Got {'x0': 'numeric'}."
     assert sentence(hg.ParameterError, hg.Autoencoder(2, columns={"x0": "numeric"}).fit, X) == words
     words = "Of the data and validation_data one is sparse and the other is not. Give both alike."

@@ -662,11 +662,12 @@ def test_rows_of_a_frame_are_counted_whatever_its_index():
     ("values", "type_", "first"),
     [
         (pd.cut(np.arange(40.0) % 8, [-1, 3, 9]), "categorical", 0),
-        (pd.period_range("2024-01", periods=2, freq="M")[np.arange(40) % 2], "categorical", 0),
+        (pd.period_range("2024-01", periods=2, freq="M")[np.arange(40) % 2], "datetime", 1_704_067_200),
+        (pd.period_range("2024Q1", periods=2, freq="Q")[np.arange(40) % 2], "categorical", 0),
         (pd.arrays.SparseArray(np.arange(40.0)), "numeric", 0),
         (pd.arrays.SparseArray(np.arange(40) % 3 == 0), "boolean", 1),
     ],
-    ids=["intervals", "periods", "sparse numbers", "sparse truths"],
+    ids=["intervals", "months", "quarters", "sparse numbers", "sparse truths"],
 )
 def test_columns_of_pandas_that_polars_has_no_type_for(values, type_, first):
     kind = KINDS["table"].learn(pd.DataFrame({"c": values, "x": np.arange(40.0)}))
@@ -733,6 +734,19 @@ def test_dates_as_they_are_written(written, form):
     assert of_columns.from_numbers(known, seconds)[13] == written.format(14).replace(".000000", "")
 
 
+@pytest.mark.parametrize("form", ["%Y-%m", "%Y/%m", "%b %Y", "%b-%y"])
+def test_months_come_back_as_the_nearest(form):
+    months = [dt.date(1990 + month // 12, month % 12 + 1, 1) for month in range(48)]
+    text = pl.Series("m", [f"{month:{form}}" for month in months])
+    known = schema.learn(text)
+    assert (known.type, known.format, known.cell.cycles) == ("datetime", form, (of_columns.YEAR,))  # all are first days: no week
+    seconds = of_columns.to_numbers(known, text)
+    assert seconds.tolist() == [(month - dt.date(1970, 1, 1)).days * 86400.0 for month in months]
+    for days in (-12, 0, 12):
+        assert of_columns.from_numbers(known, seconds + days * 86400).equals(text)
+    assert of_columns.to_numbers(known, pl.Series("m", ["1994-03-14"])) == dt.datetime(1994, 3, 14, tzinfo=dt.UTC).timestamp()
+
+
 @pytest.mark.parametrize(
     ("learned_as", "later"),
     [
@@ -749,8 +763,9 @@ def test_dates_in_another_form_that_can_mean_one_day_alone(learned_as, later):
     assert of_columns.to_numbers(known, pl.Series("d", [later, None]))[0] == dt.datetime(2024, 3, 14, tzinfo=dt.UTC).timestamp()
 
 
-def test_dates_whose_day_may_be_the_month_stay_refused():
-    known = schema.learn(pl.Series("d", ["2024-03-14"] * 20))
+@pytest.mark.parametrize("days", [["2024-03-14"], ["20240314", "20240315", "20240317"], ["2024-03"]])
+def test_dates_whose_day_may_be_the_month_stay_refused(days):
+    known = schema.learn(pl.Series("d", days * 20))
     with pytest.raises(hg.DataError, match="Column 'd' is datetime, and holds '03/04/2024' in row 0"):
         of_columns.to_numbers(known, pl.Series("d", ["03/04/2024"]))
 

@@ -19,6 +19,7 @@ _OF_DIGITS = (
 )
 _OF_WORDS = product(("%d-{}-{}", "%d {} {}", "%d. {} {}", "{} %d, {}"), ("%b", "%B"), ("%Y", "%y"))
 DAYS = (*_OF_DIGITS, *(form.format(month, year) for form, month, year in _OF_WORDS))
+MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y")  # and no day
 OFFSET = "%z"  # from UTC
 _BY_24 = ("%H:%M", "%H:%M:%S%.f")
 _BY_12 = ("%I:%M %p", "%I:%M:%S%.f %p")
@@ -29,6 +30,7 @@ TIMES = (*_BY_24, *_BY_12)  # of a day, and no day beside them
 COMPACT = "%Y%m%d"  # a day as one number
 FEW = 10  # texts that are looked at for which formats may be meant
 OLDEST = 1000  # what is read as a year before is none
+OF_MONTHS = 1800, 2199  # the years of months: of other numbers, such as 4711-05 of an article, fewer read as these
 PIVOT = 2069  # from here on a year of two digits is one of the century before, as POSIX has it
 _DIGITS = {
     "%Y": r"\d{4}(?!\d)",
@@ -49,12 +51,22 @@ def date_formats(values: pl.Series, unread: float = 0) -> list[str]:
     known = bare(values).drop_nulls()
     some = known[:FEW]
     days = [day for day, pattern in _PATTERNS.items() if any(map(pattern.match, some))]
-    return _reading(known, map("".join, product(days, CLOCKS)), unread)
+    months = () if _are_seasons(known) else MONTHS
+    return _reading(known, (*map("".join, product(days, CLOCKS)), *months), unread)
 
 
 def clock_formats(values: pl.Series, unread: float = 0) -> list[str]:
     """The same of times of a day without the day."""
     return _reading(bare(values).drop_nulls(), TIMES, unread)
+
+
+def _are_seasons(known: pl.Series) -> bool:
+    """Whether text is a year and the one after it, as in 2009-10 and 2010/11, which would read as months."""
+    import polars as pl
+
+    years = known.str.strip_chars().str.extract_groups(r"^(\d{4})[-/](\d{2})$").struct
+    first, second = (years.field(str(i)).cast(pl.Int64) for i in (1, 2))
+    return bool(((first + 1) % 100 == second).fill_null(value=False).all())
 
 
 def _reading(known: pl.Series, formats: Iterable[str], unread: float) -> list[str]:
@@ -66,25 +78,32 @@ def _reading(known: pl.Series, formats: Iterable[str], unread: float) -> list[st
 
 
 def as_times(text: pl.Series, form: str) -> pl.Series:
-    """Text of a format as times, null where it is of another; of the years 69 to 68 as 1969 to 2068, of no day on that of 1970."""
-    text = text.alias(UNNAMED).str.strip_chars()
+    """Text of a format as times, null where it is of another; of the years 69 to 68 as 1969 to 2068.
+
+    Times of no day are on the first of 1970, months are their first day.
+    """
+    text, asked = text.alias(UNNAMED).str.strip_chars(), form
     if form in TIMES:
         text, form = "1970-01-01 " + text, f"%Y-%m-%d {form}"
+    elif form in MONTHS:
+        text, form = text + " 01", f"{form} %d"
     times = text.str.to_datetime(form, strict=False)
     years = times.dt.year()
+    if asked in MONTHS:
+        times = times.set(~years.is_between(*OF_MONTHS), None)
     if "%y" not in form:
         return times.set(years < OLDEST, None)
     return times.dt.offset_by("-100y").zip_with(years >= PIVOT, times) if (years >= PIVOT).any() else times
 
 
 def day_of(form: str) -> str:
-    """The part of a format that is the day."""
-    return max((day for day in DAYS if form.startswith(day)), key=len)
+    """The part of a format that is the day, if it has one."""
+    return max((day for day in DAYS if form.startswith(day)), key=len, default="")
 
 
 def has_one_meaning(form: str) -> bool:
-    """Whether day and month can't be taken for one another: there are none, the year comes first, or the month is a word."""
-    return form in TIMES or form.startswith("%Y") or "%b" in form or "%B" in form
+    """Whether day and month can't be taken for one another: one is missing, the year comes first, or the month is a word."""
+    return "%d" not in form or form.startswith("%Y") or "%b" in form or "%B" in form
 
 
 def alike(form: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from zipfile import ZipFile, ZipInfo
 
 from numpy.typing import NDArray
 
-from hourglass.errors import FileError, HourglassError, ModelFileError
+from hourglass.errors import FileError, HourglassError, ModelFileError, shown
 
 MAX_UNPACKED = 16 * 2**30
 """Bytes that one compressed file may unpack to."""
@@ -56,6 +56,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     ...     os.listdir(folder)
     ['notes.txt']
     """
+    check_target(path)
     path = Path(path)
     temporary = path.parent / f".{secrets.token_hex(4)}-{path.name[-40:]}"
     try:
@@ -151,8 +152,16 @@ def check_exists(path: Path) -> None:
     raise FileError(f"There is no file or folder '{path}'.{_near(path) or ' Check the path.'}")
 
 
+def check_target(path: object) -> None:
+    """Refuse what is no path where something is to be written."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise FileError(f"A file is written to a path, as text or a pathlib.Path. Got {shown(path)} instead.")
+
+
 def check_model(path: str | os.PathLike[str], ending: str) -> None:
-    """Refuse a path of a model, in a file of that ending, that leads nowhere."""
+    """Refuse a path of a model, in a file of that ending, that leads nowhere, or is none."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ModelFileError(f"A model is read from a path, as text or a pathlib.Path. Got {shown(path)} instead.")
     if not os.path.isfile(path):  # noqa: PTH113 (any string)
         raise ModelFileError(f"There is no model file {str(path)!r}.{_near(Path(path), ending)}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from hourglass.data.recordings import COMPRESSED, read_wav
 from hourglass.data.tables import FILE, read_table
 from hourglass.data.tunes import TUNES, holds_melodies, read_named_melodies
 from hourglass.data.waveforms import read_wfdb
-from hourglass.errors import FileError, listed
+from hourglass.errors import FileError, listed, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,6 +88,8 @@ def read_with_places(
     """
     if isinstance(path, (str, os.PathLike)):
         check_exists(Path(path))
+    elif not (isinstance(path, Collection) and all(isinstance(one, (str, os.PathLike)) for one in path)):
+        raise FileError(f"Data is read from a path, as text or a pathlib.Path, or from a list of paths. Got {shown(path)} instead.")
     if holds_melodies(path):
         melodies, files = read_named_melodies(path, skip_bad=skip_bad)
         return melodies, {FILE: files}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAMED_SEPARATOR = re.compile(rb"\A(?:\xef\xbb\xbf)?sep=.(?=\r?\n)")  # what Excel writes ahead of a table, and reads
 GAP = '""'  # a missing cell as it is written: quoted, as a blank line, which readers skip, would stand for one in a single column
 TRUTHS = {"true": True, "false": False}
+ENOUGH = 1000  # bytes of a file that tell how it is encoded
 FILE = "file"  # the column that names the file of a row, where a table is many files
 
 
@@ -117,7 +118,16 @@ def _decoded(path: Path, raw: bytes) -> str:
         line = 1 + text[: text.index("\0")].count("\n")
     except UnicodeDecodeError as error:
         line = 1 + raw[: error.start].count(b"\n")
-    encoding = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
+    beginning = raw[:ENOUGH]
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "UTF-16"
+    else:  # whose marks at the beginning may be missing; every second byte of plain English is zero
+        encoding = "UTF-16LE" if 3 * beginning.count(0) > len(beginning) else "WINDOWS-1252"
+        if 0 in raw and encoding == "WINDOWS-1252":
+            raise FileError(
+                f"Line {1 + raw[: raw.index(0)].count(10)} of '{path}' holds a zero byte, which text has none of. "
+                f"Take such out, for example: tr -d '\\000' < '{path.name}' > 'text-{path.name}'"
+            )
     raise FileError(
         f"'{path}' is not UTF-8 text (line {line}). Save it as UTF-8, "
         f"for example: iconv -f {encoding} -t UTF-8 '{path.name}' > 'utf8-{path.name}'"

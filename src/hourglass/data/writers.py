@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hourglass.data.files import atomic, reason
+from hourglass.data.files import atomic, check_target, reason
 from hourglass.data.images import image_names, write_images
 from hourglass.data.lines import write_lines
 from hourglass.data.melody import Melody
@@ -92,6 +92,7 @@ def write(path: str | os.PathLike[str], raw: Any, *, like: Any = None) -> None:
 
 def require_known(path: str | os.PathLike[str]) -> None:
     """Refuse a path that ends in what no row can be written to."""
+    check_target(path)
     known = list(dict.fromkeys((*_WRITERS, *TUNE_WRITERS)))
     if not is_folder(path) and Path(path).suffix.lower() not in known:
         raise FileError(f"Can't write '{path}' by its ending. Known: {', '.join(known)}, and a folder for images.")

@@ -73,7 +73,7 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
     device: str | torch.device | None = None
     callbacks: Sequence[Callable[..., Any]] = ()
     verbose: bool = False
-    _takes_sparse: ClassVar[bool] = False  # matrices
+    _keeps_sparse: ClassVar[bool] = False  # matrices; else they become dense
     model_: Any
     _widest = 1  # what a row counts as at least, see `rows_at_once`
 
@@ -198,8 +198,8 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         return raw
 
     def _raw(self, X: Any) -> Any:
-        """Data as raw data of the kind that was learned; sparse where that is an array of numbers, and the estimator takes it."""
-        sparse = self._takes_sparse and not getattr(self.kind_, "columns", ())
+        """Data as raw data of the kind that was learned; sparse where that is an array of numbers, and is kept so."""
+        sparse = self._keeps_sparse and not getattr(self.kind_, "columns", ())
         return as_raw(X, kind=self.kind_.name, sparse=sparse)
 
     def _collect(self, X: Any, function: Callable[..., Tensor], *beside: Tensor) -> Tensor:
@@ -412,5 +412,5 @@ class Fitted(BaseEstimator, ABC):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
-        tags.input_tags.sparse = self._takes_sparse
+        tags.input_tags.sparse = True
         return tags

@@ -45,7 +45,7 @@ COLLAPSED = 0.1  # nats of a row, below which codes tell nothing: weak but true 
 class Learning(Fitted):
     """The parameters of all autoencoders, and how one is fitted. Subclasses choose what is taken where nothing is said."""
 
-    _takes_sparse = True
+    _keeps_sparse = True
     encoder_: nn.Module
     bottleneck_: nn.Module
     decoder_: nn.Module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterable
@@ -48,6 +49,7 @@ __all__ = [
 
 
 LOOKED_AT = 100  # strings, to tell whether they are paths
+MOST_DENSE = 10**9  # bytes of the dense array that a sparse matrix is made
 
 
 class Inference(NamedTuple):
@@ -93,7 +95,7 @@ def infer(raw: Any) -> Inference:
 
 
 def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None = None, sparse: bool = False) -> Any:
-    """Data as an array or a table: paths are read, lists become arrays, sparse matrices are refused unless they may be ``sparse``.
+    """Data as an array or a table: paths are read, lists become arrays, sparse matrices too unless they may be ``sparse``.
 
     Several records become one with seams, pictures of differing sizes or depths an `Album`; where pictures may stay ``apart``, so
     does a path to some, and none is read yet. Of the ``kind`` of series, rows may differ in length.
@@ -110,11 +112,7 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if isinstance(X, (str, os.PathLike)) or (_are_paths(X) and not of_strings):
         return Album(data.Pictures(X)) if apart and data.reads_pictures(X) else as_raw(data.read(X), kind=kind)
     if is_sparse(X):
-        if sparse and name in (None, "table") and X.ndim == 2:
-            return X.tocsr()
-        raise DataError(
-            "Sparse data is not supported here: pass a dense array, X.toarray(), or codes of it, as an Autoencoder gives them."
-        )
+        return _of_sparse(X, name, kept=sparse)
     table = tabled(X)
     if is_table(table) and (hasattr(table, "columns") or hasattr(table, "to_frame")):  # else a bare array of pandas or pyarrow
         return table.to_frame() if hasattr(table, "to_frame") else table
@@ -125,6 +123,19 @@ def as_raw(X: Any, *, apart: bool = False, kind: str | Series | Melodies | None 
     if isinstance(X, (Album, data.Record, Ragged, Windows)):
         return X
     return _as_rows([X] if isinstance(X, data.Melody) else X, name)
+
+
+def _of_sparse(X: Any, name: str | None, *, kept: bool) -> Any:
+    """A sparse matrix for fast access to rows, or the dense array that it stands for."""
+    if name not in (None, "table") or X.ndim != 2:
+        raise DataError("Sparse data is not supported here, where it is no table: pass a dense array, X.toarray().")
+    size = math.prod(X.shape) * X.dtype.itemsize
+    if not kept and size > MOST_DENSE:
+        raise DataError(
+            f"The sparse matrix takes {size / 1e9:,.1f} GB as a dense array, which is made here of up to {MOST_DENSE / 1e9:g} GB. "
+            "Pass fewer rows, X.toarray(), or codes of it, as an Autoencoder gives them."
+        )
+    return X.tocsr() if kept else X.toarray()
 
 
 def kind_name(kind: str | Series | Melodies | None) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hourglass.data.dates import COMPACT, OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
+from hourglass.data.dates import COMPACT, MONTHS, OFFSET, TIMES, alike, as_times, clock_formats, date_formats, has_one_meaning
 from hourglass.data.numerals import UNNAMED, bare, number_form, plain
 from hourglass.errors import DataError, warn
 from hourglass.parts.cells import NUMBER, Cell
@@ -301,6 +301,7 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
     if known.format is not None:
         times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
+        times = times.dt.offset_by("15d") if known.format in MONTHS else times  # to the nearest first of a month
         text = times.dt.strftime(known.format)
         return text if known.dtype == "String" else text.cast(pl.Int64).cast(getattr(pl, known.dtype))
     times = times.dt.cast_time_unit(known.unit or "us")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hourglass.data.dates import COMPACT, clock_formats, date_formats
+from hourglass.data.dates import COMPACT, MONTHS, clock_formats, date_formats
 from hourglass.data.numerals import UNNAMED, bare, has_leading_zeros, number_form, plain
 from hourglass.data.tables import FILE, TRUTHS
 from hourglass.errors import DataError
@@ -220,7 +220,7 @@ def _datetime(found: Column, values: pl.Series, why: str, timeless: bool) -> Col
     seconds = to_numbers(found, values)
     covered = np.nanmax(seconds) - np.nanmin(seconds)
     of_day = found.of_day or (covered >= DAY and bool((seconds % DAY > 0).any()))
-    seen = {DAY: of_day, WEEK: covered >= 2 * WEEK, YEAR: covered >= YEAR}
+    seen = {DAY: of_day, WEEK: covered >= 2 * WEEK and form not in MONTHS, YEAR: covered >= YEAR}
     cycles = tuple(cycle for cycle, whole in seen.items() if whole)
     if timeless and not cycles:
         return replace(found, type="left out", why=f"{why}, but they cover too short a time to show a cycle")

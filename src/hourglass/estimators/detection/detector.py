@@ -188,7 +188,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array of shape (n, ...), pandas, polars or pyarrow table, path, list of paths, Record, or list of those
+        X : array of shape (n, ...), pandas, polars or pyarrow table, sparse matrix, path, list of paths, Record, or list of those
             Usual rows; no labels are needed.
         y : None
             Ignored.
