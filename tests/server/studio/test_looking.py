@@ -181,11 +181,13 @@ def test_what_is_saved_is_downloaded_though_its_button_has_gone(page_of, run):
     page = page_of(1280)
     on_the_map(page, run("generate", "digits"))
     page.locator(".legend button").first.click()
+    with page.expect_download():
+        page.get_by_role("button", name="Save as Parquet").click()
+    page.get_by_text("Saved as").wait_for()
     with page.expect_download() as started:
         page.get_by_role("button", name="Save as CSV").click()
         page.get_by_role("button", name="Clear").click()
     assert pl.read_csv(started.value.path())["label"].unique().to_list() == [0]
-    page.get_by_text("Saved as").wait_for()
 
 
 def test_alarms(page, run, fitted, require_good):
