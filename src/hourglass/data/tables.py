@@ -121,13 +121,16 @@ def _decoded(path: Path, raw: bytes) -> str:
     beginning = raw[:ENOUGH]
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encoding = "UTF-16"
-    else:  # whose marks at the beginning may be missing; every second byte of plain English is zero
-        encoding = "UTF-16LE" if 3 * beginning.count(0) > len(beginning) else "WINDOWS-1252"
-        if 0 in raw and encoding == "WINDOWS-1252":
-            raise FileError(
-                f"Line {1 + raw[: raw.index(0)].count(10)} of '{path}' holds a zero byte, which text has none of. "
-                f"Take such out, for example: tr -d '\\000' < '{path.name}' > 'text-{path.name}'"
-            )
+    elif 3 * beginning.count(0) > len(beginning):  # without its mark; every second byte of plain English is zero
+        encoding = "UTF-16LE"
+    elif 0 in raw:
+        line = 1 + raw[: raw.index(0)].count(b"\n")
+        raise FileError(
+            f"Line {line} of '{path}' holds a zero byte, which text has none of. "
+            f"Take such out, for example: tr -d '\\000' < '{path.name}' > 'text-{path.name}'"
+        )
+    else:
+        encoding = "WINDOWS-1252"
     raise FileError(
         f"'{path}' is not UTF-8 text (line {line}). Save it as UTF-8, "
         f"for example: iconv -f {encoding} -t UTF-8 '{path.name}' > 'utf8-{path.name}'"
