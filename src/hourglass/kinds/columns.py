@@ -301,7 +301,7 @@ def _times(known: Column, seconds: pl.Series) -> pl.Series:
     times = (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
     if known.format is not None:
         times = times.dt.replace_time_zone("UTC") if known.format.endswith(OFFSET) else times
-        times = times.dt.offset_by("15d") if known.format in MONTHS else times  # to the nearest first of a month
+        times = times.dt.round("1mo") if known.format in MONTHS else times
         text = times.dt.strftime(known.format)
         return text if known.dtype == "String" else text.cast(pl.Int64).cast(getattr(pl, known.dtype))
     times = times.dt.cast_time_unit(known.unit or "us")
