@@ -11,7 +11,6 @@ from scipy.stats import ks_2samp, kstwobign
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import hourglass as hg
@@ -19,7 +18,7 @@ from hourglass.estimators.detection import members, recipes
 from hourglass.estimators.detection.drift import compare
 from hourglass.estimators.detection.members import sorts
 from hourglass.estimators.detection.recipes import rank
-from hourglass.parts.alarm import Alarm, near
+from hourglass.parts.alarm import Alarm
 
 rng = np.random.default_rng(0)
 MIXING = rng.normal(size=(3, 8))
@@ -147,13 +146,13 @@ def test_a_detector_is_where_its_estimator_is_unless_it_has_a_device(monkeypatch
 def test_an_estimator_keeps_rows_from_all_of_the_data():
     sorted_by_site = np.random.default_rng(1).normal(size=(1000, 3)) + np.repeat([[0], [20]], 500, 0)
     found = hg.AnomalyDetector(hg.Autoencoder(2, max_epochs=1), neighbours=50, random_state=0).fit(sorted_by_site)
-    second = found._alarm.kept[:, 0] > 0
+    second = found._alarm.neighbours.kept[:, 0] > 0
     assert 10 < int(second.sum()) < 40
 
 
 def test_without_neighbours_no_row_is_kept():
     found = hg.AnomalyDetector(neighbours=0, max_epochs=1, random_state=0).fit(USUAL)
-    assert found._alarm.kept.numel() == 0
+    assert found._alarm.neighbours is None
     assert found.predict(NEW[:5] + 100).tolist() == [-1] * 5
 
 
@@ -237,18 +236,8 @@ def test_equal_rows():
         hg.AnomalyDetector().fit(np.ones((50, 3)))
 
 
-def test_the_nearest_row_is_that_of_scikit_learn():
-    kept, x = (torch.from_numpy(some).float() for some in (USUAL[:300], NEW[:50]))
-    wanted = NearestNeighbors(n_neighbors=6).fit(kept)
-    np.testing.assert_allclose(near(x, kept).sqrt(), wanted.kneighbors(x)[0][:, 0], rtol=1e-3)
-    np.testing.assert_allclose(near(kept, kept).sqrt(), wanted.kneighbors(kept)[0][:, 1], rtol=1e-3)
-    np.testing.assert_allclose(near(x, kept, 5).sqrt(), wanted.kneighbors(x)[0][:, 4], rtol=1e-3)
-    np.testing.assert_allclose(near(kept, kept, 5).sqrt(), wanted.kneighbors(kept)[0][:, 5], rtol=1e-3)
-    torch.testing.assert_close(near(x, kept[:3], 5), (x[:, None] - kept[:3]).square().sum(2).amax(1))
-
-
 def test_p_values_by_hand():
-    alarm = Alarm((0,), 0, 4)
+    alarm = Alarm((0,), 4)
     alarm.reference = torch.tensor([1.0, 2.0, 3.0, 4.0])
     np.testing.assert_allclose(alarm.p_values(torch.tensor([0.0, 2.0, 2.5, 9.0])), [1.0, 0.8, 0.6, 0.2])
     assert alarm.threshold(0.4) == 3.0  # two of five places are above it
@@ -384,11 +373,11 @@ def test_columns_of_few_values_do_not_drift_by_themselves(n):
         return torch.from_numpy(np.where(draw.random((n, 6)) < 0.9, np.nan, draw.normal(moved, size=(n, 6)))).float()
 
     learned, names, scores = rows(n, 0), tuple("abcdef"), torch.linspace(-2, 2, n)
-    alarm = Alarm.learn(tuple(range(6)), learned, learned[:0])
+    alarm = Alarm.learn(tuple(range(6)), learned)
     alarm.reference = scores
     assert sum(bool(compare(alarm, names, rows(400, seed), scores).which) for seed in range(1, 11)) <= 1
     assert set(compare(alarm, names, rows(2000, 11, moved=3.0), scores).which) == set(names)
-    one, new = Alarm.learn((0,), learned[:, :1], learned[:0, :1]), rows(400, 1)[:, :1]
+    one, new = Alarm.learn((0,), learned[:, :1]), rows(400, 1)[:, :1]
     one.reference = scores
     (_, moved, p_value, missing, was), k = compare(one, ("a",), new, scores).columns.row(0), int((~new.isnan()).sum())
     looked_at = len(range(0, n, n // 4096 + 1)) * (1 - was)  # of the training rows, those that have a value
@@ -465,7 +454,7 @@ def test_distances_are_measured_beyond_a_twentieth_of_what_may_be_dirty(contamin
 def test_of_dirty_rows_a_fifth_is_not_learned_from_and_a_tenth_not_usual():
     found = hg.AnomalyDetector(contaminated=True, max_epochs=1, random_state=0).fit(USUAL[:200])
     alarm = found.model_.alarm
-    assert (len(alarm.kept), int(alarm.learned)) == (160, 180)
+    assert (len(alarm.neighbours.kept), int(alarm.learned)) == (160, 180)
     assert len(alarm.reference) == 3 * (160 // 3) + 20  # as many of each fold, and those between
     assert (alarm.reference.diff() >= 0).all()
 
@@ -503,7 +492,7 @@ def test_each_dirty_row_is_judged():
 
 def test_the_mean_error_of_a_gap():
     x = torch.tensor([[1.0, torch.nan], [2.0, 3.0], [3.0, 5.0]])
-    alarm = Alarm.learn((0, 1), x, x[:0])
+    alarm = Alarm.learn((0, 1), x)
     np.testing.assert_allclose(alarm.rarity, [np.log(5), np.log(5 / 2)], rtol=1e-6)
     alarm.calibrate(x, torch.tensor([[1.0, 0.0], [2.0, 4.0], [3.0, 2.0]]))
     np.testing.assert_allclose(alarm.spread, [2, 3])  # gaps don't count

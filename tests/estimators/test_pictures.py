@@ -77,7 +77,7 @@ def test_what_is_no_part_at_all_is_an_alarm(settings):
     noise = rng.integers(0, 256, (1, SIDE, SIDE))
     odd = np.concatenate([np.zeros((1, SIDE, SIDE)), np.full((1, SIDE, SIDE), 255), 255 - USUAL[:1], noise]).astype(np.uint8)
     assert found.predict(odd).tolist() == [-1] * 4
-    assert (len(found._alarm.kept) == 0) == bool(settings)
+    assert (found._alarm.neighbours is None) == bool(settings)
 
 
 def test_maps_are_of_the_input_size_and_highest_at_the_blemish(detector):

@@ -93,7 +93,7 @@ def test_shares_and_nats_by_hand(detector):
 
 
 def test_terms_by_hand():
-    alarm = SymbolAlarm((0, 1), 0, 3)
+    alarm = SymbolAlarm((0, 1), 3)
     terms = alarm.terms(torch.tensor([[1.0, 3.0]]), torch.tensor([[1.0, 0.5, 0.5, 0.0]]))
     np.testing.assert_allclose(terms, np.log([[2 / 4, 1.0]]), atol=1e-5)
 

@@ -6,6 +6,7 @@ import torch
 from scipy import stats
 
 from hourglass.parts.alarm import Alarm, centred_upwards
+from hourglass.parts.neighbours import Neighbours
 
 NORMAL = torch.from_numpy(stats.norm.ppf((np.arange(999) + 0.5) / 999, loc=3, scale=2))
 
@@ -31,33 +32,33 @@ def test_a_term_with_a_single_value_for_most_rows():
 
 def test_training_rows_are_compared_with_the_range_of_the_others():
     x = torch.tensor([[1.0, 5.0], [2.0, 5.0], [4.0, torch.nan], [9.0, torch.nan], [3.0, 7.0]])
-    alarm = Alarm.learn((0, 1), x, x[:0])
+    alarm = Alarm.learn((0, 1), x)
     assert not alarm.outside(x).any()
     with alarm.of_the_others(x):
         assert alarm.outside(x).tolist() == [[-1, 0], [0, 0], [0, 0], [5, 0], [0, 2]]
     assert alarm.outside(torch.tensor([[0.0, 8.0]])).tolist() == [[-1, 1]]
     lonely = torch.tensor([[1.0, 5.0], [2.0, torch.nan], [3.0, torch.nan]])
-    alarm = Alarm.learn((0, 1), lonely, lonely[:0])
+    alarm = Alarm.learn((0, 1), lonely)
     with alarm.of_the_others(lonely):
         assert alarm.outside(lonely).tolist() == [[-1, 0], [0, 0], [1, 0]]  # a single value is the range, with or without it
 
 
 def test_a_score_by_hand():
     x = torch.arange(21.0)[:, None]
-    alarm = Alarm.learn((0,), x, x[:1])
+    alarm = Alarm.learn((0,), x, Neighbours.of(x[:1]))
     errors = torch.exp(2 * x / 10)
     alarm.calibrate(x, errors)
     # the logarithm of the root error rises by 0.1 a row: its median is row 10, its 95th percentile row 19
     row, error = torch.tensor([[30.0]]), torch.exp(torch.tensor([[6.0]]))
     from_net = 1.645 * (30 - 10) / 9
-    # the distances to row 0 are 1 (itself is not counted: the only one kept, so 0), 1, 2 ... 20
+    # the distances to row 0 are 0 (it is the only one kept), 1, 2 ... 20
     from_rows = 1.645 * (np.log(30) - np.log(10)) / (np.log(19) - np.log(10))
     wanted = np.log(np.exp(from_net) + np.exp(from_rows)) + 1.5 * (30 - 20)
     assert alarm(row, error).item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_more_references_by_hand():
-    alarm = Alarm((0,), 0, 0)
+    alarm = Alarm((0,), 0)
     alarm.reference = torch.tensor([1.0, 3.0])
     alarm.add_references(torch.tensor([4.0, 2.0]))
     assert alarm.reference.tolist() == [1, 2, 3, 4]
@@ -65,7 +66,7 @@ def test_more_references_by_hand():
 
 
 def referred_to(*scores):
-    alarm = Alarm((0,), 0, len(scores))
+    alarm = Alarm((0,), len(scores))
     alarm.reference = torch.tensor(scores)
     return alarm
 

@@ -93,7 +93,7 @@ def test_a_blemish_is_small():
 
 
 def test_a_smaller_peak_than_usual_hides_nothing_that_is_out_of_range():
-    alarm = maps.MapAlarm.learn((0, 1, 2, 3), torch.rand(50, 4, generator=gen()), torch.zeros(0, 4))
+    alarm = maps.MapAlarm.learn((0, 1, 2, 3), torch.rand(50, 4, generator=gen()))
     errors = torch.rand(50, 8, 8, generator=gen())
     alarm.calibrate(torch.rand(50, 4, generator=gen(1)), errors)
     assert alarm.level == alarm._peaks(errors, 0.0).median()

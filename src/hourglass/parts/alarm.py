@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from hourglass.parts.neighbours import Neighbours
 from hourglass.parts.tracing import traced
 
 SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
@@ -20,10 +21,8 @@ UPPER = 0.95  # the quantile of a term that tells its scale
 NORMAL = 1.645  # standard deviations to that quantile of a normal distribution
 POINTS = 33  # of the distribution of each element that are kept
 SAMPLE = 4096  # training rows that they are taken from
-FIFTH = 5  # at least: the rank of a row beyond a cluster of strange ones
 SLACK = 1e-5  # of a score, by which rounding may raise that of a row above that of its like in the reference
 LEAST_SCALE = 1e-3  # of a term: where all usual rows are alike, a smaller one would make much of rounding
-CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
 
 
 class Alarm(nn.Module):
@@ -31,9 +30,10 @@ class Alarm(nn.Module):
 
     Two terms are alarming each by itself, so that their soft maximum (the logarithm of the sum of exponentials) counts: the
     logarithm of the mean root error, each column's error over its mean on rows held out; and the logarithm of the distance to the
-    nearest of the rows that are kept; both from the median of rows held out, in what would be their standard deviations if they
-    were normal above it. Added to it is how far the row lies outside the range of the training rows, where errors mean nothing,
-    since networks may rebuild anything there. The error of a missing cell is minus the logarithm of how often the column had one.
+    nearest of the rows that are kept, where there are any; both from the median of rows held out, in what would be their standard
+    deviations if they were normal above it. Added to it is how far the row lies outside the range of the training rows, where
+    errors mean nothing, since networks may rebuild anything there. The error of a missing cell is minus the logarithm of how often
+    the column had one.
 
     Below, x (n, elements) are rows, of which each element belongs to a column; errors are (n, columns).
 
@@ -41,10 +41,10 @@ class Alarm(nn.Module):
     ----------
     column_of : tuple of int
         The column of each element.
-    rows, references : int
-        How many rows are kept, and how many scores of rows held out.
-    rank : int, default=1
-        Which of the kept rows the distance is measured to: the nearest, or one further off.
+    references : int
+        How many scores of rows held out are kept.
+    neighbours : Neighbours, optional
+        What tells the distance.
     """
 
     spread: Tensor  # (columns,) mean error, on rows held out
@@ -56,15 +56,14 @@ class Alarm(nn.Module):
     points: Tensor  # (POINTS, elements) of the training rows' distribution, from the smallest to the largest value
     shares: Tensor  # (POINTS, elements) of the training rows that are at most there
     learned: Tensor  # () how many training rows there were
-    kept: Tensor  # (rows, elements) training rows to measure the distance to
     centre: Tensor  # (terms,) of the terms, on rows held out
     scale: Tensor  # (terms,)
     reference: Tensor  # (references,) scores of rows held out, in rising order
 
-    def __init__(self, column_of: tuple[int, ...], rows: int, references: int, rank: int = 1) -> None:
+    def __init__(self, column_of: tuple[int, ...], references: int, neighbours: Neighbours | None = None) -> None:
         super().__init__()
-        self.rank = rank
-        elements, columns, terms = len(column_of), column_of[-1] + 1, 1 + (rows > 0)
+        self.neighbours = neighbours
+        elements, columns, terms = len(column_of), column_of[-1] + 1, 1 + (neighbours is not None)
         first = [i for i, column in enumerate(column_of) if i == 0 or column != column_of[i - 1]]
         self.register_buffer("column_of", torch.tensor(column_of), persistent=False)
         self.register_buffer("first", torch.tensor(first), persistent=False)
@@ -77,15 +76,15 @@ class Alarm(nn.Module):
             "points": (POINTS, elements),
             "shares": (POINTS, elements),
         }
-        sizes |= {"kept": (rows, elements), "centre": (terms,), "scale": (terms,), "learned": (), "reference": (references,)}
+        sizes |= {"centre": (terms,), "scale": (terms,), "learned": (), "reference": (references,)}
         for name, size in sizes.items():
             self.register_buffer(name, torch.zeros(size))
 
     @classmethod
-    def learn(cls, column_of: tuple[int, ...], x: Tensor, kept: Tensor, rank: int = 1) -> Self:
-        """What training rows x say, and the rows that are kept; `calibrate` has to follow."""
-        alarm = cls(column_of, len(kept), 0, rank).to(x.device)
-        alarm.kept, alarm.learned = kept.nan_to_num(0), torch.tensor(float(len(x)), device=x.device)
+    def learn(cls, column_of: tuple[int, ...], x: Tensor, neighbours: Neighbours | None = None) -> Self:
+        """What training rows x say; `calibrate` has to follow."""
+        alarm = cls(column_of, 0, neighbours).to(x.device)
+        alarm.learned = torch.tensor(float(len(x)), device=x.device)
         missing = x[:, alarm.first].isnan().sum(0)
         alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
         some = x[:: _step(len(x))]
@@ -135,8 +134,8 @@ class Alarm(nn.Module):
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, terms), not yet in standard deviations."""
         found = [torch.log(self.fault(x, errors) + SMALLEST)]
-        if len(self.kept):
-            found.append(torch.log(near(x.nan_to_num(0), self.kept.to(x), self.rank) + SMALLEST) / 2)
+        if self.neighbours is not None:
+            found.append(self.neighbours(x))
         return torch.stack(found, 1)
 
     def combined(self, terms: Tensor, x: Tensor) -> Tensor:
@@ -160,19 +159,12 @@ class Alarm(nn.Module):
         low, high = (x.nan_to_num(end).topk(2, 0, largest=end < 0).values[1] for end in (torch.inf, -torch.inf))
         ends = torch.where(low.isfinite() & high.isfinite(), torch.stack([low, high]), whole[[0, -1]])  # a single value has no next
         self.points = torch.cat([ends[:1], whole[1:-1], ends[1:]])
+        beside = nullcontext() if self.neighbours is None else self.neighbours.of_the_others(whole[[0, -1]], ends)
         try:
-            yield
+            with beside:
+                yield
         finally:
             self.points = whole
-
-    @contextmanager
-    def one_further(self) -> Iterator[None]:
-        """Meanwhile the distance is measured to the kept row of the next rank."""
-        self.rank += 1
-        try:
-            yield
-        finally:
-            self.rank -= 1
 
     def outside(self, x: Tensor) -> Tensor:
         """How far each element lies outside the range of the training rows (n, elements).
@@ -260,36 +252,3 @@ def centred_upwards(terms: Tensor) -> tuple[Tensor, Tensor]:
 def shares_up_to(points: Tensor, x: Tensor) -> Tensor:
     """The share of the rows x (n, elements) that are at most as large as each point (points, elements); gaps don't count."""
     return torch.stack([(x <= point).sum(0) for point in beyond(points)]) / (~x.isnan()).sum(0)
-
-
-def rank_beyond(share: float, n: int) -> int:
-    """The rank, among n rows by their distance, of the one that is measured to where a share of them may be strange."""
-    return max(FIFTH, math.ceil(share * n))
-
-
-def near(x: Tensor, kept: Tensor, rank: int = 1) -> Tensor:
-    """Squared distance (n,) to the nearest kept row, or to that of another rank; a row that is itself kept is not counted.
-
-    Which one it is is found in single precision, which is quick; the distance is that of x's own precision.
-    """
-    single, squares = kept.float(), kept.float().square().sum(1)
-    same, last = SMALLEST * squares.mean(), min(rank, len(kept) - 1)
-    found = []
-    for part in [x] if traced() else torch.split(x, CHUNK // len(kept) + 1):
-        apart = torch.addmm(squares, part.float(), single.T, alpha=-2)  # less the square of x itself, alike for all
-        least, index = apart.min(1)
-        own = part.float().square().sum(1)
-        itself = least + own <= SMALLEST * own + same
-        further = itself | (rank > 1)
-        if traced():
-            index = _ranked(apart, itself, rank, last)
-        elif further.any():
-            index[further] = _ranked(apart[further], itself[further], rank, last)
-        found.append((part - kept[index]).square().sum(1))
-    return torch.cat(found)
-
-
-def _ranked(apart: Tensor, itself: Tensor, rank: int, last: int) -> Tensor:
-    """Which kept row (n,) has that rank among the distances (n, kept), of rows that are kept ``itself`` (n,) one further."""
-    order = apart.topk(last + 1, largest=False).indices
-    return order.gather(1, (rank - 1 + itself.long()).clamp(max=last)[:, None])[:, 0]

@@ -50,7 +50,7 @@ class SeriesAlarm(Alarm):
     alike: Tensor  # () how many scores of the reference belong to one window
 
     def __init__(self, channels: int, cells: int, references: int) -> None:
-        super().__init__(tuple(range(channels * cells)), 0, references)
+        super().__init__(tuple(range(channels * cells)), references)
         self.spread = torch.ones(channels)
         self.centre, self.scale = torch.zeros(2), torch.ones(2)
         self.register_buffer("usual", torch.zeros(2, channels))
@@ -60,7 +60,7 @@ class SeriesAlarm(Alarm):
     def learned_from(cls, x: Tensor) -> SeriesAlarm:
         """What training windows x (n, channels, time) say; `calibrate_steps` has to follow."""
         seen = outlines(x)
-        plain = Alarm.learn(tuple(range(seen.shape[1])), seen, seen[:0])
+        plain = Alarm.learn(tuple(range(seen.shape[1])), seen)
         alarm = cls(x.shape[1], len(spans(x.shape[2])), 0).to(x.device)
         for name in ("rarity", "gapless", "points", "shares", "learned"):
             setattr(alarm, name, getattr(plain, name))

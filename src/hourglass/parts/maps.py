@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from hourglass.parts.alarm import SMALLEST, Alarm
 from hourglass.parts.bell import bell
+from hourglass.parts.neighbours import Neighbours
 from hourglass.parts.tracing import Settled
 
 WIDTHS = (0.0, 0.7, 1.0, 1.5, 2.5)  # standard deviations of the smoothing that are tried, in pixels of the map
@@ -27,7 +28,7 @@ class MapAlarm(Alarm, Settled):
 
     Parameters
     ----------
-    column_of, rows, references, rank
+    column_of, references, neighbours
         As for `Alarm`.
     size : (int, int), default=(1, 1)
         Of the maps.
@@ -37,9 +38,9 @@ class MapAlarm(Alarm, Settled):
     level: Tensor  # () the peak of a usual map
 
     def __init__(
-        self, column_of: tuple[int, ...], rows: int, references: int, rank: int = 1, *, size: tuple[int, int] = (1, 1)
+        self, column_of: tuple[int, ...], references: int, neighbours: Neighbours | None = None, *, size: tuple[int, int] = (1, 1)
     ) -> None:
-        super().__init__(column_of, rows, references, rank)
+        super().__init__(column_of, references, neighbours)
         self.spread = torch.zeros(size)
         self.register_buffer("width", torch.zeros(()))
         self.register_buffer("level", torch.ones(()))
@@ -59,7 +60,7 @@ class MapAlarm(Alarm, Settled):
             self.width = torch.tensor(best, device=errors.device)
         self.level = self._peaks(errors, float(self.width)).median()
         self._calibrate_scores(held_out, errors)
-        if around is not None and len(self.kept):
+        if around is not None and self.neighbours is not None:
             terms = self.terms(held_out, errors)
             distances = torch.cat([terms[:, 1], self.terms(around, errors)[:, 1]])
             self.centre[1], self.scale[1] = distances.mean(), distances.std(correction=0).clamp(min=SMALLEST)

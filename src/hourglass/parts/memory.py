@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hourglass.parts.alarm import rank_beyond
 from hourglass.parts.bell import bell
+from hourglass.parts.neighbours import rank_beyond
 from hourglass.parts.scaling import PerWindow, Scaling
 from hourglass.parts.tracing import Settled, traced
 

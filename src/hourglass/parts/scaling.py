@@ -30,6 +30,10 @@ class Scaling(nn.Module):
     def inverse(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def unsquashed(self, x: Tensor) -> Tensor:
+        """Scaled rows x as they were before tails were drawn in."""
+        return x
+
     def raw(self, x: Tensor) -> Tensor:
         """What ``inverse`` gives, in double precision where single would round it too much."""
         return self.inverse(x.double() if self.far else x)
@@ -149,11 +153,13 @@ class Squash(Scaling):
         drawn_in: Tensor = self.second(SQUASH * torch.asinh(z / SQUASH))
         return torch.where(self.tailed, drawn_in, z)
 
+    def unsquashed(self, x: Tensor) -> Tensor:
+        if not traced() and not self.tailed.any():
+            return x
+        return torch.where(self.tailed, SQUASH * torch.sinh(self.second.inverse(x) / SQUASH), x)
+
     def inverse(self, x: Tensor) -> Tensor:
-        z = x
-        if traced() or self.tailed.any():
-            z = torch.where(self.tailed, SQUASH * torch.sinh(self.second.inverse(x) / SQUASH), x)
-        raw: Tensor = self.first.inverse(z)
+        raw: Tensor = self.first.inverse(self.unsquashed(x))
         return raw
 
     def within(self, x: Tensor) -> Tensor:
@@ -192,6 +198,9 @@ class Expand(Scaling):
     def forward(self, raw: Tensor) -> Tensor:
         x: Tensor = self.then(expand(raw, self.cells))
         return x
+
+    def unsquashed(self, x: Tensor) -> Tensor:
+        return self.then.unsquashed(x)
 
     def within(self, x: Tensor) -> Tensor:
         return self.then.within(x)

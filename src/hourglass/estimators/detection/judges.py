@@ -19,8 +19,10 @@ from hourglass.estimators.detection.pictures import MapWatch
 from hourglass.estimators.detection.watch import WIDEST, ColumnWatch, Watch
 from hourglass.estimators.fitted import rows_at_once
 from hourglass.kinds.windows import Windows
-from hourglass.parts.alarm import Alarm, rank_beyond
+from hourglass.parts.alarm import Alarm
 from hourglass.parts.maps import MapAlarm, thumbnails
+from hourglass.parts.neighbours import NEAREST, Neighbours, rank_beyond
+from hourglass.parts.scaling import Scaling
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,10 +45,26 @@ def rank(detector: Any, kept: int) -> int:
     return rank_beyond(FURTHER, kept) if detector.contaminated else 1
 
 
+def column_alarm(detector: Any, x: Tensor, kept: Tensor, scaling: Scaling) -> Alarm:
+    """What training rows x (n, elements) of a table say, and rows that are kept; it has to be calibrated."""
+    kind, neighbours = detector.kind_, None
+    if len(kept):
+        neighbours = Neighbours.of_table(kept, x, kind.column_of, rank(detector, len(kept)), scaling.unsquashed)
+    return Alarm.learn(kind.column_of, x, neighbours)
+
+
+def blank_column_alarm(detector: Any, header: dict[str, Any], scaling: Scaling) -> Alarm:
+    """An alarm of tables, to be filled by a file."""
+    (rows, references), column_of = header["sizes"], detector.kind_.column_of
+    settings = rank(detector, rows), NEAREST, scaling.unsquashed
+    return Alarm(column_of, references, Neighbours(rows, len(column_of), *settings) if rows else None)
+
+
 def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
     """An alarm of pictures, to be filled by a file."""
-    (rows, references), (height, width) = header["sizes"], tensors["alarm.spread"].shape
-    return MapAlarm(pictures.cells(detector.kind_), rows, references, rank(detector, rows), size=(height, width))
+    (rows, references), (height, width), cells = header["sizes"], tensors["alarm.spread"].shape, pictures.cells(detector.kind_)
+    neighbours = Neighbours(rows, len(cells), rank(detector, rows)) if rows else None
+    return MapAlarm(cells, references, neighbours, size=(height, width))
 
 
 def _whole(x: Tensor) -> Tensor:
@@ -59,22 +77,22 @@ def _kept(detector: Any, x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _learn_columns(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
-    kind, kept = detector.kind_, _kept(detector, x, generator)
-    alarm = Alarm.learn(kind.column_of, x, kept, rank(detector, len(kept)))
-    watch = ColumnWatch(detector.estimator_.model_, alarm)
-    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(kind.shape, WIDEST))])
-    alarm.calibrate(aside, errors)
+    model = detector.estimator_.model_
+    watch = ColumnWatch(model, column_alarm(detector, x, _kept(detector, x, generator), model.scaling))
+    errors = torch.cat([watch.errors(part) for part in torch.split(aside, rows_at_once(detector.kind_.shape, WIDEST))])
+    watch.alarm.calibrate(aside, errors)
     return watch
 
 
 def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
-    rows, references = header["sizes"]
-    return ColumnWatch(detector.estimator_.model_, Alarm(detector.kind_.column_of, rows, references, rank(detector, rows)))
+    model = detector.estimator_.model_
+    return ColumnWatch(model, blank_column_alarm(detector, header, model.scaling))
 
 
 def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kept = _kept(detector, x, generator)
-    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, kept, rank(detector, len(kept)))
+    neighbours = Neighbours.of(kept, rank(detector, len(kept))) if len(kept) else None
+    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, neighbours)
     watch = MapWatch(detector.estimator_.model_, alarm)
     pictures.calibrate(watch, aside, generator)
     return watch

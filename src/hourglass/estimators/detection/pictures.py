@@ -31,6 +31,7 @@ from hourglass.parts.maps import (
     thumbnail_size,
     thumbnails,
 )
+from hourglass.parts.neighbours import Neighbours
 from hourglass.parts.networks import batch_of, undrawn
 from hourglass.parts.scaling import in_parts
 from hourglass.training import Epoch
@@ -202,7 +203,8 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
     copies = _copies(x, trials[1] < trials[0], COPIES, generator)
     error, model, inverse = _fitted(task, copies, aside, CODES, generator)
     kept = thumbnails(copies[: task.kept])
-    alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), kept, task.rank(len(kept)))
+    neighbours = Neighbours.of(kept, task.rank(len(kept))) if len(kept) else None
+    alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), neighbours)
     around = thumbnails(copies)
     alarm.points[0], alarm.points[-1] = alarm.points[0].minimum(around.amin(0)), alarm.points[-1].maximum(around.amax(0))
     watch = MapWatch(model, alarm, task.front, inverse)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hourglass.errors import DataError, ParameterError
 from hourglass.estimators.detection import beats, members, pictures
 from hourglass.estimators.detection.beats import SeriesWatch
-from hourglass.estimators.detection.judges import JUDGES, blank_map_alarm, rank
+from hourglass.estimators.detection.judges import JUDGES, blank_column_alarm, blank_map_alarm, column_alarm, rank
 from hourglass.estimators.detection.pictures import MapWatch
 from hourglass.estimators.detection.watch import WIDEST, Watch
 from hourglass.estimators.fitted import rows_at_once
@@ -28,7 +28,6 @@ from hourglass.kinds import KINDS, Series, infer, kind_name, length, taken
 from hourglass.kinds.base import require_rows
 from hourglass.kinds.windows import Windows
 from hourglass.parts import Variational
-from hourglass.parts.alarm import Alarm
 from hourglass.parts.base import one_of
 from hourglass.parts.scaling import scaled
 from hourglass.training import Epoch
@@ -110,7 +109,7 @@ def _watch_members(
     detector._train(trainer, detector._asked_to_stop)
     chosen = torch.randperm(len(x), generator=generator, device=x.device)[: _most_kept(detector)]
     usual = x if aside is None else torch.cat([x, aside])
-    watch = members.EnsembleWatch(model, Alarm.learn(detector.kind_.column_of, usual, x[chosen], rank(detector, len(chosen))))
+    watch = members.EnsembleWatch(model, column_alarm(detector, usual, x[chosen], scaling))
     most = len(x) if detector.contaminated else MOST_REFERENCES // members.MEMBERS
     held_out = members.side_by_side([fold[:most] for fold in folds])
     with torch.inference_mode():
@@ -155,8 +154,9 @@ def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, kep
         return torch.where(known[which], of_sorts[which], watch.alarm(x, errors))
 
     found, twins = scores(), kept & (which.bincount()[which] > 1)
-    if twins.any():
-        with watch.alarm.one_further(), exact.alarm.one_further():
+    near, exactly = watch.alarm.neighbours, exact.alarm.neighbours
+    if near is not None and exactly is not None and twins.any():
+        with near.one_further(), exactly.one_further():
             found = torch.where(twins, scores(), found)
     watch.alarm.reference = found.sort().values
 
@@ -172,9 +172,9 @@ def _scores_of(watch: Watch, x: Tensor, rows: Tensor, errors: Tensor) -> Tensor:
 
 
 def _blank_members(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> Watch:
-    kind, (rows, references) = detector.kind_, header["sizes"]
-    model = members.build(kind, kind.scaling(), torch.Generator())
-    return members.EnsembleWatch(model, Alarm(kind.column_of, rows, references, rank(detector, rows)))
+    scaling = detector.kind_.scaling()
+    model = members.build(detector.kind_, scaling, torch.Generator())
+    return members.EnsembleWatch(model, blank_column_alarm(detector, header, scaling))
 
 
 # All others: one of `HOLDS_OUT` rows held out

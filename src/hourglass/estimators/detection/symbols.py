@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hourglass.estimators.detection.watch import ErrorWatch
 from hourglass.parts.alarm import FIRST_GAP, SMALLEST, Alarm
+from hourglass.parts.neighbours import Neighbours
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,8 +27,8 @@ class SymbolAlarm(Alarm):
     Below, x (n, symbols) are how often each symbol comes; errors (n, length) are nats.
     """
 
-    def __init__(self, column_of: tuple[int, ...], rows: int, references: int, rank: int = 1) -> None:
-        super().__init__(column_of, rows, references, rank)
+    def __init__(self, column_of: tuple[int, ...], references: int, neighbours: Neighbours | None = None) -> None:
+        super().__init__(column_of, references, neighbours)
         self.centre, self.scale = torch.zeros(2), torch.zeros(2)
 
     def calibrate(self, held_out: Tensor, errors: Tensor) -> None:
@@ -80,12 +81,12 @@ def symbols_of(kind: Any) -> tuple[str, ...]:
 
 def blank(kind: Any, references: int) -> SymbolAlarm:
     """An alarm for a file to fill."""
-    return SymbolAlarm(tuple(range(1 + len(kind.alphabet))), 0, references)
+    return SymbolAlarm(tuple(range(1 + len(kind.alphabet))), references)
 
 
 def learn(model: Any, kind: Any, counted: Tensor, aside: Tensor, at_once: int) -> SymbolWatch:
     """Learn what is usual from counts (n, symbols) of rows that were learned from, and from rows (m, length, symbols) held out."""
-    alarm = SymbolAlarm.learn(tuple(range(1 + len(kind.alphabet))), counted, counted[:0])
+    alarm = SymbolAlarm.learn(tuple(range(1 + len(kind.alphabet))), counted)
     watch = SymbolWatch(model, alarm)
     alarm.calibrate(counts(aside), torch.cat([watch.errors(part) for part in torch.split(aside, at_once)]))
     return watch
