@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Self
 
 import torch
@@ -133,15 +134,16 @@ def distances(x: Tensor, kept: Tensor, rank: int = 1, count: int = 1, stretch: T
     """
     single, squares = kept.float(), kept.float().square().sum(1)
     same, last = SAME * squares.mean(), min(rank + count, len(kept))
-    found, at_once = [], len(x) if traced() else CHUNK // len(kept) + 1
-    for first in range(0, len(x), at_once):
-        part = x[first : first + at_once]
+    at_once = CHUNK // len(kept) + 1
+    longer = repeat(None) if stretch is None else torch.split(stretch, at_once)
+    found = []
+    for part, by in zip([x] if traced() else torch.split(x, at_once), longer, strict=False):
         apart = torch.addmm(squares, part.float(), single.T, alpha=-2)  # less the square of x itself, alike for all
         nearest, order = apart.topk(last, largest=False)
         own = part.float().square().sum(1)
         itself = nearest[:, 0] + own <= SAME * own + same
         places = torch.arange(rank - 1, rank - 1 + count, device=x.device) + itself.long()[:, None]
         counted = kept[order.gather(1, places.clamp(max=last - 1))]  # (part, count, elements)
-        along = part[:, None] - counted if stretch is None else (part[:, None] - counted) * stretch[first : first + at_once, None]
-        found.append(torch.linalg.vector_norm(along, dim=2))
+        along = part[:, None] - counted
+        found.append(torch.linalg.vector_norm(along if by is None else along * by[:, None], dim=2))
     return torch.cat(found)

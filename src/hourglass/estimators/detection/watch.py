@@ -47,7 +47,7 @@ class Watch(nn.Module, ABC):
         return x.flatten(1)
 
     def place(self, x: Tensor) -> Tensor:
-        """Where rows lie (n, numbers): their codes, or what their distance to others is told by where there are none."""
+        """Where rows lie (n, numbers): their codes, or what the detector says where there are none."""
         codes = self.model.encode(x).z
         assert isinstance(codes, Tensor)  # a model without a waist is no detector's
         return codes.flatten(1)
