@@ -29,8 +29,8 @@ class Alarm(nn.Module):
     """From the errors of a row's columns to its score; higher is stranger.
 
     Two terms are alarming each by itself, so that their soft maximum (the logarithm of the sum of exponentials) counts: the
-    logarithm of the mean root error, each column's error over its mean on rows held out; and the logarithm of the distance to the
-    nearest of the rows that are kept, where there are any; both from the median of rows held out, in what would be their standard
+    logarithm of the mean root error, each column's error over its mean on rows held out; and, where rows are kept, the mean
+    logarithm of the distances to the nearest of them; both from the median of rows held out, in what would be their standard
     deviations if they were normal above it. Added to it is how far the row lies outside the range of the training rows, where
     errors mean nothing, since networks may rebuild anything there. The error of a missing cell is minus the logarithm of how often
     the column had one.
@@ -62,8 +62,8 @@ class Alarm(nn.Module):
 
     def __init__(self, column_of: tuple[int, ...], references: int, neighbours: Neighbours | None = None) -> None:
         super().__init__()
-        self.neighbours = neighbours
-        elements, columns, terms = len(column_of), column_of[-1] + 1, 1 + (neighbours is not None)
+        self.neighbours = neighbours or None  # where no row is kept, there is no distance
+        elements, columns, terms = len(column_of), column_of[-1] + 1, 2 if self.neighbours else 1
         first = [i for i, column in enumerate(column_of) if i == 0 or column != column_of[i - 1]]
         self.register_buffer("column_of", torch.tensor(column_of), persistent=False)
         self.register_buffer("first", torch.tensor(first), persistent=False)
@@ -134,7 +134,7 @@ class Alarm(nn.Module):
     def terms(self, x: Tensor, errors: Tensor) -> Tensor:
         """The two terms of each row (n, terms), not yet in standard deviations."""
         found = [torch.log(self.fault(x, errors) + SMALLEST)]
-        if self.neighbours is not None:
+        if self.neighbours:
             found.append(self.neighbours(x))
         return torch.stack(found, 1)
 
@@ -159,7 +159,7 @@ class Alarm(nn.Module):
         low, high = (x.nan_to_num(end).topk(2, 0, largest=end < 0).values[1] for end in (torch.inf, -torch.inf))
         ends = torch.where(low.isfinite() & high.isfinite(), torch.stack([low, high]), whole[[0, -1]])  # a single value has no next
         self.points = torch.cat([ends[:1], whole[1:-1], ends[1:]])
-        beside = nullcontext() if self.neighbours is None else self.neighbours.of_the_others(whole[[0, -1]], ends)
+        beside = self.neighbours.of_the_others(whole[[0, -1]], ends) if self.neighbours else nullcontext()
         try:
             with beside:
                 yield

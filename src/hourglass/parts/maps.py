@@ -60,7 +60,7 @@ class MapAlarm(Alarm, Settled):
             self.width = torch.tensor(best, device=errors.device)
         self.level = self._peaks(errors, float(self.width)).median()
         self._calibrate_scores(held_out, errors)
-        if around is not None and self.neighbours is not None:
+        if around is not None and self.neighbours:
             terms = self.terms(held_out, errors)
             distances = torch.cat([terms[:, 1], self.terms(around, errors)[:, 1]])
             self.centre[1], self.scale[1] = distances.mean(), distances.std(correction=0).clamp(min=SMALLEST)

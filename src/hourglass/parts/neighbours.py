@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
@@ -65,17 +66,21 @@ class Neighbours(nn.Module):
         categories and times, have no range worth the name and count as one of middling range does. All is in standard deviations
         of the mean element.
         """
-        rows, elements = kept.shape
-        found = cls(rows, elements, rank, NEAREST, straight).to(x.device)
+        found = cls(len(kept), len(column_of), rank, NEAREST, straight).to(x.device)
         ends = torch.stack([x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)])
         low, high = found.place(ends)
-        alone = torch.tensor([column_of.count(column) == 1 for column in column_of], device=x.device)
+        elements_of = Counter(column_of)
+        alone = torch.tensor([elements_of[column] == 1 for column in column_of], device=x.device)
         varied = alone & (high - low).isfinite() & (high - low > SMALLEST)
         found.unit = torch.where(varied, high - low, (high - low)[varied].median() if varied.any() else 1.0)
-        size = found.place(kept).std(0, correction=0).square().mean().sqrt()
+        lies = found.place(kept)
+        size = (lies - lies.mean(0)).square().mean().sqrt()
         found.unit *= size if size > SMALLEST else 1.0
         found.kept = found.place(kept)
         return found
+
+    def __len__(self) -> int:
+        return len(self.kept)
 
     def place(self, x: Tensor) -> Tensor:
         """Where rows lie (n, elements); a missing cell is in the middle."""

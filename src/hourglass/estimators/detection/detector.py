@@ -597,8 +597,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
         del header["parameters"]["estimator"]
         header["parameters"]["contaminated"] = self._doubted  # as it was fitted, whatever was set since: distances depend on it
         inner = None if self.estimator_ is None else self.estimator_._header()
-        kept = 0 if self._alarm.neighbours is None else len(self._alarm.neighbours.kept)
-        sizes = kept, len(self._alarm.reference)
+        sizes = len(self._alarm.neighbours or ()), len(self._alarm.reference)
         facts = {"asked": self.estimator is not None, "sizes": sizes, "alarm_rate": self.alarm_rate_, "offset": self.offset_}
         return header | {"inner": inner} | facts
 

@@ -47,24 +47,20 @@ def rank(detector: Any, kept: int) -> int:
 
 def column_alarm(detector: Any, x: Tensor, kept: Tensor, scaling: Scaling) -> Alarm:
     """What training rows x (n, elements) of a table say, and rows that are kept; it has to be calibrated."""
-    kind, neighbours = detector.kind_, None
-    if len(kept):
-        neighbours = Neighbours.of_table(kept, x, kind.column_of, rank(detector, len(kept)), scaling.unsquashed)
-    return Alarm.learn(kind.column_of, x, neighbours)
+    column_of = detector.kind_.column_of
+    return Alarm.learn(column_of, x, Neighbours.of_table(kept, x, column_of, rank(detector, len(kept)), scaling.unsquashed))
 
 
 def blank_column_alarm(detector: Any, header: dict[str, Any], scaling: Scaling) -> Alarm:
     """An alarm of tables, to be filled by a file."""
     (rows, references), column_of = header["sizes"], detector.kind_.column_of
-    settings = rank(detector, rows), NEAREST, scaling.unsquashed
-    return Alarm(column_of, references, Neighbours(rows, len(column_of), *settings) if rows else None)
+    return Alarm(column_of, references, Neighbours(rows, len(column_of), rank(detector, rows), NEAREST, scaling.unsquashed))
 
 
 def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
     """An alarm of pictures, to be filled by a file."""
     (rows, references), (height, width), cells = header["sizes"], tensors["alarm.spread"].shape, pictures.cells(detector.kind_)
-    neighbours = Neighbours(rows, len(cells), rank(detector, rows)) if rows else None
-    return MapAlarm(cells, references, neighbours, size=(height, width))
+    return MapAlarm(cells, references, Neighbours(rows, len(cells), rank(detector, rows)), size=(height, width))
 
 
 def _whole(x: Tensor) -> Tensor:
@@ -91,8 +87,7 @@ def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 
 def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kept = _kept(detector, x, generator)
-    neighbours = Neighbours.of(kept, rank(detector, len(kept))) if len(kept) else None
-    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, neighbours)
+    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, Neighbours.of(kept, rank(detector, len(kept))))
     watch = MapWatch(detector.estimator_.model_, alarm)
     pictures.calibrate(watch, aside, generator)
     return watch

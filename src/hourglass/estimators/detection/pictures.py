@@ -203,8 +203,7 @@ def learn(task: Task, x: Tensor, aside: Tensor, generator: torch.Generator) -> t
     copies = _copies(x, trials[1] < trials[0], COPIES, generator)
     error, model, inverse = _fitted(task, copies, aside, CODES, generator)
     kept = thumbnails(copies[: task.kept])
-    neighbours = Neighbours.of(kept, task.rank(len(kept))) if len(kept) else None
-    alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), neighbours)
+    alarm = MapAlarm.learn(cells(task.kind), thumbnails(x), Neighbours.of(kept, task.rank(len(kept))))
     around = thumbnails(copies)
     alarm.points[0], alarm.points[-1] = alarm.points[0].minimum(around.amin(0)), alarm.points[-1].maximum(around.amax(0))
     watch = MapWatch(model, alarm, task.front, inverse)

@@ -155,7 +155,7 @@ def _refer_to_sorts(watch: members.EnsembleWatch, x: Tensor, errors: Tensor, kep
 
     found, twins = scores(), kept & (which.bincount()[which] > 1)
     near, exactly = watch.alarm.neighbours, exact.alarm.neighbours
-    if near is not None and exactly is not None and twins.any():
+    if near and exactly and twins.any():
         with near.one_further(), exactly.one_further():
             found = torch.where(twins, scores(), found)
     watch.alarm.reference = found.sort().values
