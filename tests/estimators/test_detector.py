@@ -56,8 +56,8 @@ def test_the_rate_is_kept_where_there_are_many_columns_for_the_rows(n, columns):
     def usual(n, seed):
         return np.random.default_rng(seed).standard_t(5, (n, columns))
 
-    found = [hg.AnomalyDetector(alarm_rate=0.05, max_epochs=1, random_state=0).fit(usual(n, seed)) for seed in range(3)]
-    new = usual(1000, 3)
+    found = [hg.AnomalyDetector(alarm_rate=0.05, max_epochs=1, random_state=0).fit(usual(n, seed)) for seed in range(6)]
+    new = usual(1000, 6)
     assert 0.025 < np.mean([(one.predict(new) == -1).mean() for one in found]) < 0.075
     assert not any(one.drift(new).drifted for one in found)
 
@@ -494,9 +494,9 @@ def test_the_mean_error_of_a_gap():
     x = torch.tensor([[1.0, torch.nan], [2.0, 3.0], [3.0, 5.0]])
     alarm = Alarm.learn((0, 1), x)
     np.testing.assert_allclose(alarm.rarity, [np.log(5), np.log(5 / 2)], rtol=1e-6)
-    alarm.calibrate(x, torch.tensor([[1.0, 0.0], [2.0, 4.0], [3.0, 2.0]]))
-    np.testing.assert_allclose(alarm.spread, [2, 3])  # gaps don't count
-    relative = alarm.relative(torch.tensor([[torch.nan, 4.0]]), torch.tensor([[0.0, 6.0]]))
+    alarm.calibrate(x, torch.tensor([[1.0, 0.0], [4.0, 4.0], [9.0, 16.0]]))
+    np.testing.assert_allclose(alarm.spread, [4, 9])  # squares of the mean roots 2 and 3, as gaps don't count
+    relative = alarm.relative(torch.tensor([[torch.nan, 4.0]]), torch.tensor([[0.0, 18.0]]))
     np.testing.assert_allclose(relative, [[np.log(5), 2]], rtol=1e-6)
     np.testing.assert_allclose(alarm.outside(torch.tensor([[torch.nan, torch.nan], [0.0, 7.0]])), [[2, 0], [-1, 2]])
 

@@ -45,7 +45,7 @@ def test_training_rows_are_compared_with_the_range_of_the_others():
 
 def test_a_score_by_hand():
     x = torch.arange(21.0)[:, None]
-    alarm = Alarm.learn((0,), x, Neighbours.of(x[:1]))
+    alarm = Alarm.learn((0,), x, Neighbours.of(x[:1], x))
     errors = torch.exp(2 * x / 10)
     alarm.calibrate(x, errors)
     # the logarithm of the root error rises by 0.1 a row: its median is row 10, its 95th percentile row 19

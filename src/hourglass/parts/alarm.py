@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Self
 
@@ -29,11 +29,10 @@ class Alarm(nn.Module):
     """From the errors of a row's columns to its score; higher is stranger.
 
     Two terms are alarming each by itself, so that their soft maximum (the logarithm of the sum of exponentials) counts: the
-    logarithm of the mean root error, each column's error over its mean on rows held out; and, where rows are kept, the mean
-    logarithm of the distances to the nearest of them; both from the median of rows held out, in what would be their standard
-    deviations if they were normal above it. Added to it is how far the row lies outside the range of the training rows, where
-    errors mean nothing, since networks may rebuild anything there. The error of a missing cell is minus the logarithm of how often
-    the column had one.
+    logarithm of the mean root error, each column's over its own mean on rows held out; and, where rows are kept, the logarithm of
+    the distance to the nearest of them; both from the median of rows held out, in what would be their standard deviations if they
+    were normal above it. Added to it is how far the row lies outside the range of the training rows, where errors mean nothing,
+    since networks may rebuild anything there. The error of a missing cell is minus the logarithm of how often the column had one.
 
     Below, x (n, elements) are rows, of which each element belongs to a column; errors are (n, columns).
 
@@ -47,7 +46,7 @@ class Alarm(nn.Module):
         What tells the distance.
     """
 
-    spread: Tensor  # (columns,) mean error, on rows held out
+    spread: Tensor  # (columns,) square of the mean root error, on rows held out
     column_of: Tensor  # (elements,)
     first: Tensor  # (columns,) element of each column
     begins: Tensor  # (elements,) whether an element is the first of its column
@@ -97,7 +96,7 @@ class Alarm(nn.Module):
     def calibrate(self, held_out: Tensor, errors: Tensor) -> None:
         """Learn from rows held out, and from their errors, what is usual."""
         known = ~held_out[:, self.first].isnan()
-        self.spread = (errors.sum(0) / known.sum(0).clamp(min=1)).clamp(min=SMALLEST)
+        self.spread = (errors.sqrt().sum(0) / known.sum(0).clamp(min=1)).square().clamp(min=SMALLEST)
         self._calibrate_scores(held_out, errors)
 
     def _calibrate_scores(self, held_out: Tensor, errors: Tensor) -> None:
@@ -159,10 +158,8 @@ class Alarm(nn.Module):
         low, high = (x.nan_to_num(end).topk(2, 0, largest=end < 0).values[1] for end in (torch.inf, -torch.inf))
         ends = torch.where(low.isfinite() & high.isfinite(), torch.stack([low, high]), whole[[0, -1]])  # a single value has no next
         self.points = torch.cat([ends[:1], whole[1:-1], ends[1:]])
-        beside = self.neighbours.of_the_others(whole[[0, -1]], ends) if self.neighbours else nullcontext()
         try:
-            with beside:
-                yield
+            yield
         finally:
             self.points = whole
 

@@ -21,7 +21,7 @@ from hourglass.estimators.fitted import rows_at_once
 from hourglass.kinds.windows import Windows
 from hourglass.parts.alarm import Alarm
 from hourglass.parts.maps import MapAlarm, thumbnails
-from hourglass.parts.neighbours import NEAREST, Neighbours, rank_beyond
+from hourglass.parts.neighbours import Neighbours, rank_beyond
 from hourglass.parts.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -47,14 +47,13 @@ def rank(detector: Any, kept: int) -> int:
 
 def column_alarm(detector: Any, x: Tensor, kept: Tensor, scaling: Scaling) -> Alarm:
     """What training rows x (n, elements) of a table say, and rows that are kept; it has to be calibrated."""
-    column_of = detector.kind_.column_of
-    return Alarm.learn(column_of, x, Neighbours.of_table(kept, x, column_of, rank(detector, len(kept)), scaling.unsquashed))
+    return Alarm.learn(detector.kind_.column_of, x, Neighbours.of(kept, x, rank(detector, len(kept)), scaling.unsquashed))
 
 
 def blank_column_alarm(detector: Any, header: dict[str, Any], scaling: Scaling) -> Alarm:
     """An alarm of tables, to be filled by a file."""
     (rows, references), column_of = header["sizes"], detector.kind_.column_of
-    return Alarm(column_of, references, Neighbours(rows, len(column_of), rank(detector, rows), NEAREST, scaling.unsquashed))
+    return Alarm(column_of, references, Neighbours(rows, len(column_of), rank(detector, rows), scaling.unsquashed))
 
 
 def blank_map_alarm(detector: Any, header: dict[str, Any], tensors: dict[str, Tensor]) -> MapAlarm:
@@ -87,7 +86,7 @@ def _blank_columns(detector: Any, header: dict[str, Any], tensors: dict[str, Ten
 
 def _learn_maps(detector: Any, x: Tensor, aside: Tensor, others: Any, generator: torch.Generator) -> Watch:
     kept = _kept(detector, x, generator)
-    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, Neighbours.of(kept, rank(detector, len(kept))))
+    alarm = MapAlarm.learn(pictures.cells(detector.kind_), x, Neighbours.of(kept, x, rank(detector, len(kept))))
     watch = MapWatch(detector.estimator_.model_, alarm)
     pictures.calibrate(watch, aside, generator)
     return watch
