@@ -25,8 +25,8 @@ def test_the_nearest_row_is_that_of_scikit_learn():
     torch.testing.assert_close(near(X, KEPT[:3], 5), (X[:, None] - KEPT[:3]).square().sum(2).amax(1))
 
 
-def test_ranges_beyond_twelve_count_as_twelve():
-    x = torch.tensor([[0.0, -5.0, 1.0], [7.0, 43.0, 1.0], [1.0, torch.nan, 1.0]])
+def test_ranges_beyond_ten_count_as_ten():
+    x = torch.tensor([[0.0, -5.0, 1.0], [7.0, 35.0, 1.0], [1.0, torch.nan, 1.0]])
     beside = Neighbours.of(x[:1], x)
     assert beside.unit.tolist() == [1, 4, 1]
     # from (0, -5): 3 and 32 / 4; 3 and 5 / 4, as what is missing is in the middle, at 0
@@ -34,9 +34,9 @@ def test_ranges_beyond_twelve_count_as_twelve():
 
 
 def test_distances_are_told_before_tails_were_drawn_in():
-    x = torch.tensor([[0.0], [24.0], [96.0]])
+    x = torch.tensor([[0.0], [20.0], [80.0]])
     beside = Neighbours.of(torch.log1p(x[:1]), torch.log1p(x), straight=torch.expm1)
-    assert torch.exp(beside(torch.log1p(x[1:]))).tolist() == pytest.approx([3, 12])
+    assert torch.exp(beside(torch.log1p(x[1:]))).tolist() == pytest.approx([2.5, 10])
 
 
 def test_columns_of_one_value_or_of_none_are_no_matter():

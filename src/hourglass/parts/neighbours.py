@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hourglass.parts.tracing import traced
 
-LONGEST = 12.0  # standard deviations, from where on the range of a column is its unit, not they
+LONGEST = 10.0  # standard deviations, from where on the range of a column is its unit, not they
 FIFTH = 5  # at least: the rank of a row beyond a cluster of strange ones
 SMALLEST = 1e-6  # squared distance that counts for none: nearer than that may be rounding
 CHUNK = 2**18  # distances that are held at a time: 1 MB, which stays in the processor's cache
