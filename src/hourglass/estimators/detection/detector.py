@@ -53,7 +53,7 @@ class AnomalyDetector(OutlierMixin, Fitted):  # type: ignore[misc]
 
     Of tables it learns, unless given an estimator, to rebuild each column from the others. Three members of an ensemble share the
     rows out, so that every row is new to one of them; the errors on new rows say which errors are usual. Beside the errors count
-    the distances to the five nearest training rows, in shares of each column's range, and how far a row lies outside that range.
+    the distance to the nearest training row, and how far a row lies outside the range of the training rows.
 
     Of pictures it learns to rebuild each place from all others, by a linear autoencoder in closed form, from copies that are moved
     a little. What counts is the peak of the map of errors, and beside it the same two for a thumbnail of the picture. A fifth of
