@@ -51,6 +51,13 @@ def test_the_same_numbers_whatever_the_blocks(monkeypatch, tailed):
     assert torch.equal(seen.nan_to_num(), whole(x).nan_to_num())
 
 
+def test_unsquashed_are_the_standardised_columns_whatever_was_drawn_in():
+    x = rows(2000, 4).double()
+    found = squash(x, torch.ones(4, dtype=torch.bool))
+    torch.testing.assert_close(found.unsquashed(found(x)), found.first(x), equal_nan=True)
+    assert (found.first(x)[:, 1] - found(x)[:, 1]).abs().max() > 1  # the one with a tail
+
+
 def test_a_row_as_all_others_scale_it():
     x, numbers = rows(40, 4).abs().sqrt(), torch.arange(4) != 3
     x[:, 1] = x[:, 1].log()

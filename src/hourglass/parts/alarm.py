@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hourglass.parts.neighbours import Neighbours
+from hourglass.parts.scaling import ends
 from hourglass.parts.tracing import traced
 
 SMALLEST = 1e-6  # a mean error below it counts as this: a column that is always rebuilt exactly
@@ -88,8 +89,8 @@ class Alarm(nn.Module):
         alarm.rarity, alarm.gapless = -torch.log((missing + 1) / (len(x) + 2)), FIRST_GAP * (missing == 0)
         some = x[:: _step(len(x))]
         inner = some.nanquantile(torch.linspace(0, 1, POINTS, device=x.device), dim=0)[1:-1]
-        ends = x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)
-        alarm.points = torch.cat([ends[0][None], inner, ends[1][None]])
+        low, high = ends(x)
+        alarm.points = torch.cat([low[None], inner, high[None]])
         alarm.shares = shares_up_to(alarm.points, some)
         return alarm
 
@@ -156,8 +157,10 @@ class Alarm(nn.Module):
         """
         whole = self.points
         low, high = (x.nan_to_num(end).topk(2, 0, largest=end < 0).values[1] for end in (torch.inf, -torch.inf))
-        ends = torch.where(low.isfinite() & high.isfinite(), torch.stack([low, high]), whole[[0, -1]])  # a single value has no next
-        self.points = torch.cat([ends[:1], whole[1:-1], ends[1:]])
+        others = torch.where(
+            low.isfinite() & high.isfinite(), torch.stack([low, high]), whole[[0, -1]]
+        )  # a single value has no next
+        self.points = torch.cat([others[:1], whole[1:-1], others[1:]])
         try:
             yield
         finally:

@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from hourglass.parts.scaling import ends
 from hourglass.parts.tracing import traced
 
 LONGEST = 10.0  # standard deviations, from where on the range of a column is its unit, not they
@@ -48,7 +49,7 @@ class Neighbours(nn.Module):
         elements of long tails would decide who is near, as rows differ most in them.
         """
         found = cls(len(kept), x.shape[1], rank, straight).to(x.device)
-        low, high = found.place(torch.stack([x.nan_to_num(torch.inf).amin(0), x.nan_to_num(-torch.inf).amax(0)]))
+        low, high = found.place(torch.stack(ends(x)))
         found.unit = ((high - low).nan_to_num(0, 0, 0) / LONGEST).clamp(min=1)
         found.kept = found.place(kept)
         return found

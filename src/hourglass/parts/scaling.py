@@ -294,9 +294,14 @@ def _squash(values: Tensor, numbers: Tensor, tailed: Tensor | None) -> Squash:
     tailed = heavy_tailed(z) & numbers if tailed is None else tailed
     found = Squash(first, standardize(SQUASH * torch.asinh(z / SQUASH)), tailed)
     x, raw = found(values).float(), values.double()
-    found.low = _inside(found, x.nan_to_num(torch.inf).amin(0), raw.nan_to_num(torch.inf).amin(0), torch.inf)
-    found.high = _inside(found, x.nan_to_num(-torch.inf).amax(0), raw.nan_to_num(-torch.inf).amax(0), -torch.inf)
+    (low, high), (raw_low, raw_high) = ends(x), ends(raw)
+    found.low, found.high = _inside(found, low, raw_low, torch.inf), _inside(found, high, raw_high, -torch.inf)
     return found
+
+
+def ends(values: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest of values (n, ...); where all are missing, infinite ones the wrong way round."""
+    return values.nan_to_num(torch.inf).amin(0), values.nan_to_num(-torch.inf).amax(0)
 
 
 def _inside(scaling: Squash, end: Tensor, raw: Tensor, towards: float) -> Tensor:
